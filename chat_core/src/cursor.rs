@@ -1,0 +1,119 @@
+//! Positions in the event log. To clients a cursor is opaque text; here it names the generation, the timeline, the shard
+//! and the row that a reader has seen last.
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+
+use crate::ids::WorkspaceId;
+
+/// Number of shards of the event log. The SQL function `workspace_shard` knows it too; a test compares them.
+pub const SHARDS: u8 = 16;
+
+/// A part of the event log that is ordered in itself. Each workspace lives in one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// The shard that a workspace's events go to: the low bits of the id, random in UUIDv7.
+    pub fn of(workspace: WorkspaceId) -> Self {
+        let WorkspaceId(id): WorkspaceId = workspace;
+        Self(Uuid::as_bytes(&id)[15] % SHARDS)
+    }
+
+    /// None when there is no such shard.
+    pub fn new(number: i64) -> Option<Self> {
+        u8::try_from(number).ok().filter(|n| *n < SHARDS).map(Self)
+    }
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..SHARDS).map(Self)
+    }
+
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The last event that somebody has seen. Text form: `generation.timeline.shard.id`, in decimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub generation: i32,
+    pub timeline: i32,
+    pub shard: Shard,
+    /// 0: before the first event.
+    pub id: i64,
+}
+
+/// The text is no cursor of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor")]
+pub struct NotACursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}.{}", self.generation, self.timeline, self.shard.0, self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NotACursor;
+
+    fn from_str(text: &str) -> Result<Self, NotACursor> {
+        let mut parts = text.split('.').map(|part| {
+            // `parse` would take "+1"; a cursor has one spelling only.
+            if part.len() > 19 || part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(NotACursor);
+            }
+            part.parse::<i64>().map_err(|_| NotACursor)
+        });
+        let mut next = || parts.next().ok_or(NotACursor)?;
+        let cursor = Self {
+            generation: i32::try_from(next()?).map_err(|_| NotACursor)?,
+            timeline: i32::try_from(next()?).map_err(|_| NotACursor)?,
+            shard: Shard::new(next()?).ok_or(NotACursor)?,
+            id: next()?,
+        };
+        if parts.next().is_some() { Err(NotACursor) } else { Ok(cursor) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_cursor_survives_its_text(generation in 0..i32::MAX, timeline in 0..i32::MAX, shard in 0..i64::from(SHARDS), id in 0..i64::MAX) {
+            let cursor = Cursor { generation, timeline, shard: Shard::new(shard).unwrap(), id };
+            prop_assert_eq!(cursor.to_string().parse::<Cursor>(), Ok(cursor));
+        }
+
+        #[test]
+        fn any_text_is_refused_or_read_without_a_panic(text in ".*") {
+            let _ = text.parse::<Cursor>();
+        }
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        for text in [
+            "",
+            "1",
+            "1.1.1",
+            "1.1.16.5",
+            "1.1.1.-5",
+            "1.1.1.5.6",
+            "1.1.1.+5",
+            "a.b.c.d",
+            "1.1.1.99999999999999999999",
+        ] {
+            assert_eq!(text.parse::<Cursor>(), Err(NotACursor), "{text}");
+        }
+    }
+}

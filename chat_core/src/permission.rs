@@ -1,0 +1,199 @@
+//! Who may do what, in one place and pure: roles in a workspace, roles in a chat, and two tables of decisions.
+//! Membership itself is a row in the database; what is here decides what that row allows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::ChatKind;
+
+/// A user's role in their workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "text", rename_all = "snake_case"))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceRole {
+    Member,
+    Admin,
+    Owner,
+}
+
+/// A member's role in one chat. A single chat has no owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "text", rename_all = "snake_case"))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ChatRole {
+    Owner,
+    Member,
+}
+
+/// What somebody wants to do to the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkspaceAction {
+    /// Make, list and withdraw invitations.
+    Invite,
+    /// Rename the workspace.
+    Rename,
+    /// Change the role of a user who has `target` to `new`.
+    ChangeRole { target: WorkspaceRole, new: WorkspaceRole },
+    /// Deactivate or reactivate a user who has `target`.
+    Deactivate { target: WorkspaceRole },
+}
+
+impl WorkspaceRole {
+    pub fn may(self, action: WorkspaceAction) -> bool {
+        match action {
+            WorkspaceAction::Invite | WorkspaceAction::Rename => self.is_admin(),
+            WorkspaceAction::ChangeRole { target, new } => self.is_admin() && self >= target && self >= new,
+            // Owners are made members first: an owner cannot be locked out in one slip.
+            WorkspaceAction::Deactivate { target } => self.is_admin() && target != Self::Owner,
+        }
+    }
+
+    pub fn is_admin(self) -> bool {
+        match self {
+            Self::Member => false,
+            Self::Admin | Self::Owner => true,
+        }
+    }
+}
+
+/// What somebody wants to do to a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatAction {
+    /// See that it exists, its name and description.
+    See,
+    /// Read messages and the list of members.
+    Read,
+    Post,
+    /// Come in by oneself.
+    Join,
+    Leave,
+    AddMembers,
+    RemoveMembers,
+    /// Name and description.
+    Update,
+    Delete,
+    TransferOwnership,
+    /// Delete somebody else's message. One's own may always be deleted.
+    DeleteMessageOfOthers,
+}
+
+impl ChatAction {
+    pub const ALL: [Self; 11] = [
+        Self::See,
+        Self::Read,
+        Self::Post,
+        Self::Join,
+        Self::Leave,
+        Self::AddMembers,
+        Self::RemoveMembers,
+        Self::Update,
+        Self::Delete,
+        Self::TransferOwnership,
+        Self::DeleteMessageOfOthers,
+    ];
+}
+
+/// How somebody stands towards a chat of their workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub kind: ChatKind,
+    pub workspace_role: WorkspaceRole,
+    /// None: not a member.
+    pub chat_role: Option<ChatRole>,
+}
+
+impl Standing {
+    /// The rule of each action. Workspace admins look after public channels, and after private ones they are in; what
+    /// they were not invited to stays closed to them too.
+    pub fn may(self, action: ChatAction) -> bool {
+        let member = self.chat_role.is_some();
+        let owner = self.chat_role == Some(ChatRole::Owner);
+        let changeable = self.kind.is_changeable();
+        let admin =
+            self.workspace_role.is_admin() && self.kind.is_channel() && (member || self.kind.is_open());
+        match action {
+            ChatAction::See => member || self.kind.is_open(),
+            ChatAction::Read | ChatAction::Post => member,
+            ChatAction::Join => self.kind.is_open(),
+            ChatAction::Leave | ChatAction::AddMembers => member && changeable,
+            ChatAction::Update if self.kind == ChatKind::Group => member,
+            ChatAction::RemoveMembers
+            | ChatAction::Update
+            | ChatAction::Delete
+            | ChatAction::TransferOwnership => changeable && (owner || admin),
+            ChatAction::DeleteMessageOfOthers => self.kind.is_channel() && (owner || admin),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ChatAction as A;
+
+    fn allowed(
+        kind: ChatKind,
+        workspace_role: WorkspaceRole,
+        chat_role: Option<ChatRole>,
+    ) -> Vec<ChatAction> {
+        let standing = Standing { kind, workspace_role, chat_role };
+        ChatAction::ALL.into_iter().filter(|a| standing.may(*a)).collect()
+    }
+
+    const OWNER: Option<ChatRole> = Some(ChatRole::Owner);
+    const MEMBER: Option<ChatRole> = Some(ChatRole::Member);
+
+    #[test]
+    fn outsiders_see_public_channels_alone() {
+        for kind in [ChatKind::Single, ChatKind::Group, ChatKind::PrivateChannel] {
+            for role in [WorkspaceRole::Member, WorkspaceRole::Admin, WorkspaceRole::Owner] {
+                assert_eq!(allowed(kind, role, None), [], "{kind:?} {role:?}");
+            }
+        }
+        assert_eq!(allowed(ChatKind::PublicChannel, WorkspaceRole::Member, None), [A::See, A::Join]);
+    }
+
+    #[test]
+    fn a_single_chat_is_for_talking_and_nothing_else() {
+        for role in [WorkspaceRole::Member, WorkspaceRole::Owner] {
+            assert_eq!(allowed(ChatKind::Single, role, MEMBER), [A::See, A::Read, A::Post]);
+        }
+    }
+
+    #[test]
+    fn members_talk_and_invite() {
+        let talk = [A::See, A::Read, A::Post, A::Leave, A::AddMembers];
+        assert_eq!(allowed(ChatKind::PrivateChannel, WorkspaceRole::Member, MEMBER), talk);
+        let public = [A::See, A::Read, A::Post, A::Join, A::Leave, A::AddMembers];
+        assert_eq!(allowed(ChatKind::PublicChannel, WorkspaceRole::Member, MEMBER), public);
+        let group = [A::See, A::Read, A::Post, A::Leave, A::AddMembers, A::Update];
+        assert_eq!(allowed(ChatKind::Group, WorkspaceRole::Owner, MEMBER), group);
+    }
+
+    #[test]
+    fn owners_manage_and_admins_manage_channels_they_may_see() {
+        let manage = [A::RemoveMembers, A::Update, A::Delete, A::TransferOwnership];
+        for kind in [ChatKind::Group, ChatKind::PrivateChannel, ChatKind::PublicChannel] {
+            let all = allowed(kind, WorkspaceRole::Member, OWNER);
+            assert!(manage.iter().all(|a| all.contains(a)), "{kind:?}");
+        }
+        for (kind, role) in [(ChatKind::PublicChannel, None), (ChatKind::PrivateChannel, MEMBER)] {
+            let all = allowed(kind, WorkspaceRole::Admin, role);
+            assert!(manage.iter().all(|a| all.contains(a)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn workspace_roles() {
+        use WorkspaceAction as W;
+        use WorkspaceRole::{Admin, Member, Owner};
+        assert!(!Member.may(W::Invite) && Admin.may(W::Invite) && Owner.may(W::Rename));
+        assert!(Admin.may(W::ChangeRole { target: Member, new: Admin }));
+        assert!(!Admin.may(W::ChangeRole { target: Member, new: Owner }));
+        assert!(!Admin.may(W::ChangeRole { target: Owner, new: Member }));
+        assert!(Owner.may(W::ChangeRole { target: Member, new: Owner }));
+        assert!(!Owner.may(W::Deactivate { target: Owner }) && Admin.may(W::Deactivate { target: Admin }));
+        assert!(!Member.may(W::Deactivate { target: Member }));
+    }
+}

@@ -1,0 +1,201 @@
+//! Text from outside, parsed once at the edge: a value of one of these types is within its limits and holds no control
+//! characters that break a terminal, a log line or Postgres (which cannot store NUL).
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text was refused, in words for whoever sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    #[error("must not be empty")]
+    Empty,
+    #[error("must have at least {0} characters")]
+    TooShort(usize),
+    #[error("must have at most {0} characters")]
+    TooLong(usize),
+    #[error("must not contain control characters")]
+    ControlCharacters,
+    #[error("must not contain NUL")]
+    Nul,
+    #[error("is not an e-mail address")]
+    NotAnEmail,
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $min:tt..=$max:tt, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = $min, max_length = $max))]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Most characters (Unicode scalar values).
+            pub const MAX: usize = $max;
+
+            /// # Errors
+            /// The text is outside the limits.
+            pub fn parse(text: &str) -> Result<Self, TextError> {
+                let parse: fn(&str, usize, usize) -> Result<String, TextError> = $parse;
+                parse(text, $min, $max).map(Self)
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = TextError;
+            fn try_from(text: String) -> Result<Self, TextError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+    };
+}
+
+text!(
+    /// An e-mail address, in lower case. That mail reaches it is not checked here.
+    Email, 3..=254, email
+);
+text!(
+    /// A person's name as others see it: one line.
+    FullName, 1..=100, line
+);
+text!(
+    /// A workspace's name: one line, unique regardless of case.
+    WorkspaceName, 1..=64, line
+);
+text!(
+    /// A channel's or group's name: one line.
+    ChatName, 1..=80, line
+);
+text!(
+    /// What a chat is about; may be empty.
+    ChatDescription, 0..=500, paragraph
+);
+text!(
+    /// A message as written, Markdown. Kept byte for byte; not only white space.
+    MessageBody, 1..=16_000, body
+);
+text!(
+    /// The sender's own name for a send, so that it can be repeated safely.
+    ClientId, 1..=64, line_as_is
+);
+
+/// A password on its way to be hashed; never shown.
+#[derive(Clone, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 256, format = Password))]
+#[serde(try_from = "String")]
+pub struct Password(String);
+
+impl Password {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Password {
+    type Error = TextError;
+    fn try_from(text: String) -> Result<Self, TextError> {
+        limit(&text, 8, 256)?;
+        Ok(Self(text))
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(password)")
+    }
+}
+
+fn limit(text: &str, min: usize, max: usize) -> Result<(), TextError> {
+    let characters = text.chars().count();
+    match characters {
+        0 if min > 0 => Err(TextError::Empty),
+        n if n < min => Err(TextError::TooShort(min)),
+        n if n > max => Err(TextError::TooLong(max)),
+        _ => Ok(()),
+    }
+}
+
+fn line(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    line_as_is(text.trim(), min, max)
+}
+
+fn line_as_is(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    limit(text, min, max)?;
+    if text.chars().any(char::is_control) { Err(TextError::ControlCharacters) } else { Ok(text.to_owned()) }
+}
+
+fn paragraph(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    limit(text, min, max)?;
+    if text.contains('\0') { Err(TextError::Nul) } else { Ok(text.to_owned()) }
+}
+
+fn body(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    if text.trim().is_empty() {
+        return Err(TextError::Empty);
+    }
+    paragraph(text, min, max)
+}
+
+fn email(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    let text = line(text, min, max)?.to_lowercase();
+    let (local, domain) = text.rsplit_once('@').ok_or(TextError::NotAnEmail)?;
+    let plain = |c: char| !c.is_whitespace() && c != '@' && c != ',' && c != '<' && c != '>';
+    if local.is_empty() || domain.is_empty() || domain.starts_with('.') || domain.ends_with('.') {
+        return Err(TextError::NotAnEmail);
+    }
+    if local.len() > 64 || !local.chars().all(plain) || !domain.chars().all(plain) {
+        return Err(TextError::NotAnEmail);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_in_characters() {
+        assert!(MessageBody::parse(&"界".repeat(16_000)).is_ok());
+        assert_eq!(MessageBody::parse(&"界".repeat(16_001)), Err(TextError::TooLong(16_000)));
+        assert_eq!(MessageBody::parse(" \n"), Err(TextError::Empty));
+        assert_eq!(MessageBody::parse("a\0"), Err(TextError::Nul));
+    }
+
+    #[test]
+    fn a_body_is_kept_as_written() {
+        assert_eq!(MessageBody::parse("  code\n\t").unwrap().as_str(), "  code\n\t");
+    }
+
+    #[test]
+    fn names_are_one_trimmed_line() {
+        assert_eq!(ChatName::parse("  general ").unwrap().as_str(), "general");
+        assert_eq!(ChatName::parse("a\nb"), Err(TextError::ControlCharacters));
+        assert_eq!(ChatName::parse("  "), Err(TextError::Empty));
+    }
+
+    #[test]
+    fn emails() {
+        assert_eq!(Email::parse("Ann@Acme.Example").unwrap().as_str(), "ann@acme.example");
+        for bad in ["ann", "@acme", "ann@", "a b@c", "ann@.c", "a@b@c", "<ann@acme>"] {
+            assert!(Email::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords_do_not_show() {
+        let password: Password = serde_json::from_str(r#""correct horse""#).unwrap();
+        assert_eq!(format!("{password:?}"), "(password)");
+        assert!(serde_json::from_str::<Password>(r#""short""#).is_err());
+    }
+}

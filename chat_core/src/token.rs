@@ -1,0 +1,232 @@
+//! Access tokens and stream tickets: Ed25519-signed JWTs (RFC 7519, RFC 8037) with a key id in the header. chat_server
+//! signs; everybody verifies with public keys alone, which the servers share through the database.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
+};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::{SessionId, UserId, WorkspaceId};
+
+/// A ticket is good for this long, for as many connects as its holder likes.
+pub const TICKET_TTL: Duration = Duration::from_secs(60);
+/// Clocks of two servers may differ by this much.
+const LEEWAY_SECONDS: u64 = 5;
+const ISSUER: &str = "parlor";
+
+/// What a token is good for. A ticket opens streams and nothing else; it may stand in a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Access,
+    Stream,
+}
+
+impl Purpose {
+    fn audience(self) -> &'static str {
+        match self {
+            Self::Access => "parlor-api",
+            Self::Stream => "parlor-stream",
+        }
+    }
+}
+
+/// Who the bearer is: one user in one workspace, signed in on one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    pub sub: UserId,
+    pub ws: WorkspaceId,
+    pub sid: SessionId,
+    /// Seconds since 1970, UTC.
+    pub exp: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    #[serde(flatten)]
+    claims: Claims,
+    iss: String,
+    aud: String,
+    iat: u64,
+}
+
+/// The token cannot be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("the token has expired")]
+    Expired,
+    #[error("the token is not valid")]
+    Invalid,
+    /// Signed with a key that is not in the ring; the ring may be behind.
+    #[error("the token's key is not known")]
+    UnknownKey,
+}
+
+/// The private key of one chat_server.
+pub struct Signer {
+    kid: String,
+    key: EncodingKey,
+    public: [u8; 32],
+}
+
+impl Signer {
+    /// Reads the key in `pem` (PKCS #8).
+    ///
+    /// # Errors
+    /// The text is no Ed25519 private key.
+    pub fn from_pem(pem: &str) -> anyhow::Result<Self> {
+        let key = SigningKey::from_pkcs8_pem(pem).context("not an Ed25519 private key in PKCS #8 PEM")?;
+        let public = key.verifying_key().to_bytes();
+        // jsonwebtoken wants the PKCS #8 form; version 1 of it is this prefix and the seed (RFC 8410, section 7).
+        let mut der = vec![
+            0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+        ];
+        der.extend_from_slice(key.as_bytes());
+        let kid = URL_SAFE_NO_PAD.encode(&Sha256::digest(public)[..12]);
+        Ok(Self { kid, key: EncodingKey::from_ed_der(&der), public })
+    }
+
+    /// Makes a new key, as PEM text to be kept.
+    pub fn generate_pem() -> anyhow::Result<String> {
+        let key = SigningKey::from_bytes(&rand::random());
+        Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
+    }
+
+    /// The key's name: a hash of its public half.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub fn public_key(&self) -> [u8; 32] {
+        self.public
+    }
+
+    /// Signs a token that says `claims`.
+    pub fn sign(&self, claims: Claims, purpose: Purpose, now_seconds: u64) -> anyhow::Result<String> {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.kid.clone());
+        let wire = Wire { claims, iss: ISSUER.into(), aud: purpose.audience().into(), iat: now_seconds };
+        Ok(jsonwebtoken::encode(&header, &wire, &self.key)?)
+    }
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// The public keys that are accepted now. Shared; replaced as a whole.
+#[derive(Clone, Default)]
+pub struct KeyRing(Arc<ArcSwap<HashMap<String, DecodingKey>>>);
+
+impl KeyRing {
+    /// Accepts exactly these keys from now on: key id and raw Ed25519 public key.
+    pub fn replace(&self, keys: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let keys = keys.into_iter().map(|(kid, raw)| (kid, DecodingKey::from_ed_der(&raw))).collect();
+        self.0.store(Arc::new(keys));
+    }
+
+    /// Who the bearer of `token` is.
+    ///
+    /// # Errors
+    /// [`TokenError::UnknownKey`] asks the caller to load the keys again and try once more; the others are final.
+    pub fn verify(&self, token: &str, purpose: Purpose) -> Result<Claims, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        if header.alg != Algorithm::EdDSA {
+            return Err(TokenError::Invalid);
+        }
+        let keys = self.0.load();
+        let key = header.kid.and_then(|kid| keys.get(&kid)).ok_or(TokenError::UnknownKey)?;
+        let mut rules = Validation::new(Algorithm::EdDSA);
+        rules.set_audience(&[purpose.audience()]);
+        rules.set_issuer(&[ISSUER]);
+        rules.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+        rules.leeway = LEEWAY_SECONDS;
+        match jsonwebtoken::decode::<Wire>(token, key, &rules) {
+            Ok(token) => Ok(token.claims.claims),
+            Err(e) if matches!(e.kind(), jsonwebtoken::errors::ErrorKind::ExpiredSignature) => {
+                Err(TokenError::Expired)
+            }
+            Err(_) => Err(TokenError::Invalid),
+        }
+    }
+}
+
+/// A secret of 256 random bits as text, for refresh tokens and invite codes.
+pub fn random_secret() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+/// Bytes as text in the way of JOSE (RFC 7515): base64url without padding.
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What is kept of a secret: its SHA-256. Enough for random ones, which cannot be guessed from it.
+pub fn secret_hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 4_000_000_000;
+
+    fn claims(exp: u64) -> Claims {
+        Claims { sub: UserId::generate(), ws: WorkspaceId::generate(), sid: SessionId::generate(), exp }
+    }
+
+    fn signer() -> (Signer, KeyRing) {
+        let signer = Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap();
+        let ring = KeyRing::default();
+        ring.replace([(signer.kid().to_owned(), signer.public_key().to_vec())]);
+        (signer, ring)
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_purpose_alone() {
+        let (signer, ring) = signer();
+        let token = signer.sign(claims(NOW), Purpose::Stream, 0).unwrap();
+        assert!(ring.verify(&token, Purpose::Stream).is_ok());
+        assert_eq!(ring.verify(&token, Purpose::Access), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn an_expired_token_is_told_apart() {
+        let (signer, ring) = signer();
+        let token = signer.sign(claims(1_000), Purpose::Access, 0).unwrap();
+        assert_eq!(ring.verify(&token, Purpose::Access), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn another_key_other_claims_and_no_signature_are_refused() {
+        let (ours, ring) = signer();
+        let (theirs, _) = signer();
+        let foreign = theirs.sign(claims(NOW), Purpose::Access, 0).unwrap();
+        assert_eq!(ring.verify(&foreign, Purpose::Access), Err(TokenError::UnknownKey));
+
+        let good = ours.sign(claims(NOW), Purpose::Access, 0).unwrap();
+        let other = ours.sign(claims(NOW), Purpose::Access, 0).unwrap();
+        let mixed: Vec<&str> = good.split('.').take(2).chain(other.split('.').skip(2)).collect();
+        assert_eq!(ring.verify(&mixed.join("."), Purpose::Access), Err(TokenError::Invalid));
+
+        let none =
+            format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), good.split('.').nth(1).unwrap());
+        assert_eq!(ring.verify(&none, Purpose::Access), Err(TokenError::Invalid));
+        let hs256 = Header { kid: Some(ours.kid().into()), ..Header::new(Algorithm::HS256) };
+        let wire = Wire { claims: claims(NOW), iss: ISSUER.into(), aud: "parlor-api".into(), iat: 0 };
+        let confused =
+            jsonwebtoken::encode(&hs256, &wire, &EncodingKey::from_secret(&ours.public_key())).unwrap();
+        assert_eq!(ring.verify(&confused, Purpose::Access), Err(TokenError::Invalid));
+        assert_eq!(ring.verify("", Purpose::Access), Err(TokenError::Invalid));
+    }
+}

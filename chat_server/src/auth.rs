@@ -1,0 +1,270 @@
+//! Who is asking, and what they may do, as values to hold: a handler that needs a member of a chat takes one.
+//!
+//! For reads the extractors here are enough. A write is decided in its own transaction, by [`lock_chat`] or by the SQL of
+//! the write itself.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{HeaderMap, header, request::Parts},
+};
+use chat_core::{
+    AccountId, ChatId, ChatKind, ChatRole, SessionId, UserId, WorkspaceId, WorkspaceRole,
+    permission::{ChatAction, Standing, WorkspaceAction},
+    token::TokenError,
+};
+use serde::Deserialize;
+use sqlx::PgConnection;
+
+use crate::{
+    db,
+    error::{ApiError, Result},
+    extract::ApiPath,
+    keys::KeyError,
+    state::AppState,
+};
+
+/// A signed-in, active user with a session that is not over.
+#[derive(Clone, Copy, Debug)]
+pub struct CurrentUser {
+    pub id: UserId,
+    pub workspace_id: WorkspaceId,
+    pub account_id: AccountId,
+    pub session_id: SessionId,
+    /// As of a moment ago; a write looks again.
+    pub role: WorkspaceRole,
+}
+
+impl FromRequestParts<AppState> for CurrentUser {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let token = bearer(&parts.headers)?;
+        let claims = state.keys.verify(&state.db, token).await.map_err(|e| match e {
+            KeyError::Refused(TokenError::Expired) => {
+                ApiError::Unauthenticated { code: "token_expired", detail: "the access token has expired" }
+            }
+            KeyError::Refused(TokenError::Invalid | TokenError::UnknownKey) => unauthenticated(),
+            KeyError::Unavailable => ApiError::Unavailable("the database is not available now"),
+        })?;
+        let standing = state.caches.standing(&state.db, claims.sid, claims.sub, claims.ws).await?;
+        let standing = standing.ok_or(ApiError::Unauthenticated {
+            code: "session_over",
+            detail: "the session was ended or the user deactivated",
+        })?;
+        state.limits.requests.check(&claims.sub)?;
+        Ok(Self {
+            id: claims.sub,
+            workspace_id: claims.ws,
+            account_id: standing.account_id,
+            session_id: claims.sid,
+            role: standing.role,
+        })
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str> {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(unauthenticated)
+}
+
+fn unauthenticated() -> ApiError {
+    ApiError::Unauthenticated {
+        code: "unauthenticated",
+        detail: "send a good access token as Authorization: Bearer",
+    }
+}
+
+/// The refusal of somebody who is known but may not.
+pub fn forbidden() -> ApiError {
+    ApiError::Forbidden { code: "forbidden", detail: "your role does not allow this" }
+}
+
+/// The address that a request came from, for limits where no user is known.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+impl FromRequestParts<AppState> for ClientAddress {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip());
+        let forwarded = forwarded_for(&parts.headers, state.config.server.trusted_proxies);
+        Ok(Self(group(forwarded.unwrap_or(peer))))
+    }
+}
+
+/// The entry that the outermost of our own proxies has written; what is left of it anybody could have written.
+fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<IpAddr> {
+    let skip = trusted_proxies.checked_sub(1)?;
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
+    hops.iter().rev().nth(skip)?.trim().parse().ok()
+}
+
+/// One customer of an IPv6 provider has at least a /64: counted as one address.
+fn group(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let mut octets = v6.octets();
+            octets[8..].fill(0);
+            IpAddr::from(octets)
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// A chat that the caller may see, and how they stand in it.
+#[derive(Clone, Copy, Debug)]
+pub struct VisibleChat {
+    pub user: CurrentUser,
+    pub id: ChatId,
+    pub standing: Standing,
+}
+
+#[derive(Deserialize)]
+struct ChatPath {
+    id: ChatId,
+}
+
+impl FromRequestParts<AppState> for VisibleChat {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let user = CurrentUser::from_request_parts(parts, state).await?;
+        let ApiPath(ChatPath { id }) = ApiPath::from_request_parts(parts, state).await?;
+        let found = db::chats::find_standing(&state.db, user.workspace_id, id, user.id).await?;
+        let (kind, chat_role) = found.ok_or(ApiError::NotFound("chat"))?;
+        let standing = Standing { kind, workspace_role: user.role, chat_role };
+        require(standing, ChatAction::See)?;
+        Ok(Self { user, id, standing })
+    }
+}
+
+/// A chat that the caller is a member of, so may read.
+#[derive(Clone, Copy, Debug)]
+pub struct ChatMember {
+    pub user: CurrentUser,
+    pub id: ChatId,
+}
+
+impl FromRequestParts<AppState> for ChatMember {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let chat = VisibleChat::from_request_parts(parts, state).await?;
+        require(chat.standing, ChatAction::Read)?;
+        Ok(Self { user: chat.user, id: chat.id })
+    }
+}
+
+/// A chat under lock in a transaction, with what was asked allowed in it.
+pub struct AuthorisedChat {
+    pub kind: ChatKind,
+    pub chat_role: Option<ChatRole>,
+    pub member_count: i64,
+}
+
+/// Locks the chat and decides, in the caller's transaction, whether they may do `action` there. Until it ends neither
+/// the chat, its members nor the caller's role can change.
+///
+/// # Errors
+/// 401 when the caller was deactivated meanwhile, 404 when they may not know the chat, 403 when they may not do this.
+pub async fn lock_chat(
+    tx: &mut PgConnection,
+    user: &CurrentUser,
+    id: ChatId,
+    action: ChatAction,
+) -> Result<AuthorisedChat> {
+    let workspace_role = lock_user(tx, user).await?;
+    let chat =
+        db::chats::lock(tx, user.workspace_id, id, user.id).await?.ok_or(ApiError::NotFound("chat"))?;
+    require(Standing { kind: chat.kind, workspace_role, chat_role: chat.chat_role }, action)?;
+    Ok(AuthorisedChat { kind: chat.kind, chat_role: chat.chat_role, member_count: chat.member_count })
+}
+
+/// Decides, in the caller's transaction, whether they may do `action` to the workspace.
+///
+/// # Errors
+/// 401 when the caller was deactivated meanwhile, 403 when they may not do this.
+pub async fn require_in_workspace(
+    tx: &mut PgConnection,
+    user: &CurrentUser,
+    action: WorkspaceAction,
+) -> Result<()> {
+    let role = lock_user(tx, user).await?;
+    if role.may(action) { Ok(()) } else { Err(forbidden()) }
+}
+
+/// The caller's role, which cannot change until the transaction ends. Taken before any lock on a chat.
+pub async fn lock_user(tx: &mut PgConnection, user: &CurrentUser) -> Result<WorkspaceRole> {
+    db::users::lock_active(tx, user.workspace_id, user.id).await?.ok_or_else(session_over)
+}
+
+/// Locks the caller and others, before a chat is locked that they are to be changed in: all at once, since everybody who
+/// locks several users does it in order of id.
+pub async fn lock_users(tx: &mut PgConnection, user: &CurrentUser, others: &[UserId]) -> Result<()> {
+    let everybody: Vec<UserId> = others.iter().copied().chain([user.id]).collect();
+    db::users::lock_active_ids(tx, user.workspace_id, &everybody).await?;
+    Ok(())
+}
+
+/// The refusal of somebody who was deactivated meanwhile.
+pub fn session_over() -> ApiError {
+    ApiError::Unauthenticated { code: "session_over", detail: "the user was deactivated" }
+}
+
+fn require(standing: Standing, action: ChatAction) -> Result<()> {
+    if standing.may(action) {
+        Ok(())
+    } else if !standing.may(ChatAction::See) {
+        Err(ApiError::NotFound("chat"))
+    } else if !standing.kind.is_changeable() {
+        Err(ApiError::Forbidden {
+            code: "single_chat",
+            detail: "a single chat is for its two people and cannot be changed",
+        })
+    } else if standing.chat_role.is_none() {
+        Err(ApiError::Forbidden { code: "not_a_member", detail: "join the channel first" })
+    } else {
+        Err(forbidden())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&'static str]) -> HeaderMap {
+        values
+            .iter()
+            .map(|v| (header::HeaderName::from_static("x-forwarded-for"), (*v).parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_from_our_own_proxies_alone() {
+        let spoofed = headers(&["6.6.6.6, 1.2.3.4", "10.0.0.1"]);
+        assert_eq!(forwarded_for(&spoofed, 0), None);
+        assert_eq!(forwarded_for(&spoofed, 1), Some([10, 0, 0, 1].into()));
+        assert_eq!(forwarded_for(&spoofed, 2), Some([1, 2, 3, 4].into()));
+        assert_eq!(forwarded_for(&spoofed, 9), None);
+    }
+
+    #[test]
+    fn neighbours_in_a_slash_64_share_a_limit() {
+        let a: IpAddr = "2001:db8::1".parse().unwrap();
+        let b: IpAddr = "2001:db8::ffff:1".parse().unwrap();
+        assert_eq!(group(a), group(b));
+        assert_eq!(group("::ffff:1.2.3.4".parse().unwrap()), IpAddr::from([1, 2, 3, 4]));
+    }
+}

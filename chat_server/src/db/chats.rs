@@ -1,0 +1,273 @@
+//! Conversations.
+
+use chat_core::{
+    ChatId, ChatKind, ChatRole, Timestamp, UserId, WorkspaceId,
+    text::{ChatDescription, ChatName},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgExecutor, Result};
+use utoipa::ToSchema;
+
+use super::messages::Message;
+
+/// A chat as REST and events show it, the same for everybody who may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Chat {
+    pub id: ChatId,
+    pub kind: ChatKind,
+    /// Channels have one; groups may; single chats go by the other person.
+    pub name: Option<String>,
+    pub description: String,
+    /// None for single chats.
+    pub owner_id: Option<UserId>,
+    pub member_count: i64,
+    /// The first ten members of a single chat or group, for its title. Empty for channels.
+    pub member_ids: Vec<UserId>,
+    /// The `seq` of the newest message, 0 before the first.
+    pub last_seq: i64,
+    pub created_at: Timestamp,
+}
+
+/// A chat with its newest message: what a list shows of it to everybody alike.
+#[derive(Clone, Debug)]
+pub struct ChatWithLast {
+    pub chat: Chat,
+    pub last_message: Option<Message>,
+}
+
+/// A chat under lock, and how the caller stands in it.
+pub struct LockedChat {
+    pub kind: ChatKind,
+    pub chat_role: Option<ChatRole>,
+    pub member_count: i64,
+}
+
+/// What a new chat says.
+pub struct NewChat<'a> {
+    pub id: ChatId,
+    pub workspace_id: WorkspaceId,
+    pub kind: ChatKind,
+    pub name: Option<&'a ChatName>,
+    pub description: &'a str,
+    pub single_key: Option<&'a str>,
+}
+
+/// Chats that one user may be in.
+pub const PER_USER_MAX: i64 = 2000;
+
+/// False when there is a single chat of that pair already. Violates `chats_channel_name_key` when a channel's name is
+/// taken.
+pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> {
+    let done = sqlx::query!(
+        "insert into chats (id, workspace_id, kind, name, description, single_key) values ($1, $2, $3, $4, $5, $6)
+         on conflict on constraint chats_single_key do nothing",
+        new.id.0,
+        new.workspace_id.0,
+        new.kind as ChatKind,
+        new.name.map(ChatName::as_str),
+        new.description,
+        new.single_key
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub async fn find_single(db: impl PgExecutor<'_>, single_key: &str) -> Result<Option<ChatId>> {
+    sqlx::query_scalar!(r#"select id as "id: ChatId" from chats where single_key = $1"#, single_key)
+        .fetch_optional(db)
+        .await
+}
+
+/// How somebody stands in a chat of their workspace, without a lock: for reads. None: no such chat there.
+pub async fn find_standing(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    id: ChatId,
+    user: UserId,
+) -> Result<Option<(ChatKind, Option<ChatRole>)>> {
+    let row = sqlx::query!(
+        r#"select c.kind as "kind: ChatKind", m.role as "role?: ChatRole"
+           from chats c left join chat_members m on m.chat_id = c.id and m.user_id = $3
+           where c.workspace_id = $1 and c.id = $2 and c.deleted_at is null"#,
+        workspace.0,
+        id.0,
+        user.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| (row.kind, row.role)))
+}
+
+/// Locks a chat, and with it who is in it: every change of membership takes this lock first. None: no such chat.
+pub async fn lock(
+    db: &mut PgConnection,
+    workspace: WorkspaceId,
+    id: ChatId,
+    user: UserId,
+) -> Result<Option<LockedChat>> {
+    let Some(kind) = sqlx::query_scalar!(
+        r#"select kind as "kind: ChatKind" from chats
+           where workspace_id = $1 and id = $2 and deleted_at is null for update"#,
+        workspace.0,
+        id.0
+    )
+    .fetch_optional(&mut *db)
+    .await?
+    else {
+        return Ok(None);
+    };
+    // A statement of its own: its snapshot is taken after the lock was got, so it sees what the last holder did.
+    let row = sqlx::query!(
+        r#"select (select role from chat_members where chat_id = $1 and user_id = $2) as "role: ChatRole",
+                  (select count(*) from chat_members where chat_id = $1) as "member_count!""#,
+        id.0,
+        user.0
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(Some(LockedChat { kind, chat_role: row.role, member_count: row.member_count }))
+}
+
+/// Chats by id with their newest message, in no order; deleted and unknown ones are left out.
+pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<Vec<ChatWithLast>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select c.id as "id: ChatId", c.kind as "kind: ChatKind", c.name, c.description,
+                  (select user_id from chat_members m where m.chat_id = c.id and m.role = 'owner') as "owner_id: UserId",
+                  (select count(*) from chat_members m where m.chat_id = c.id) as "member_count!",
+                  case when c.kind in ('single', 'group') then array(
+                      select user_id from chat_members m where m.chat_id = c.id order by joined_at, user_id limit 10
+                  ) else '{}' end as "member_ids!: Vec<UserId>",
+                  c.last_seq, c.created_at as "created_at: Timestamp",
+                  m.id as "message_id?: chat_core::MessageId", m.seq as "seq?", m.sender_id as "sender_id?: UserId",
+                  m.body as "body?", m.client_id, m.reply_to as "reply_to: chat_core::MessageId",
+                  m.created_at as "sent_at?: Timestamp", m.edited_at as "edited_at: Timestamp",
+                  m.deleted_at as "deleted_at: Timestamp"
+           from chats c left join messages m on m.chat_id = c.id and m.seq = c.last_seq
+           where c.id = any($1) and c.deleted_at is null"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    let chats = rows.into_iter().map(|row| {
+        let last_message = match (row.message_id, row.seq, row.sender_id, row.body, row.sent_at) {
+            (Some(id), Some(seq), Some(sender_id), Some(body), Some(created_at)) => Some(Message {
+                id,
+                chat_id: row.id,
+                seq,
+                sender_id,
+                body,
+                client_id: row.client_id,
+                reply_to: row.reply_to,
+                created_at,
+                edited_at: row.edited_at,
+                deleted_at: row.deleted_at,
+            }),
+            _ => None,
+        };
+        let chat = Chat {
+            id: row.id,
+            kind: row.kind,
+            name: row.name,
+            description: row.description,
+            owner_id: row.owner_id,
+            member_count: row.member_count,
+            member_ids: row.member_ids,
+            last_seq: row.last_seq,
+            created_at: row.created_at,
+        };
+        ChatWithLast { chat, last_message }
+    });
+    Ok(chats.collect())
+}
+
+/// Public channels that the user is not in, by id; `pattern` is matched against name and description.
+pub async fn list_joinable(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    user: UserId,
+    pattern: Option<&str>,
+    after: Option<ChatId>,
+    limit: i64,
+) -> Result<Vec<ChatId>> {
+    sqlx::query_scalar!(
+        r#"select c.id as "id: ChatId" from chats c
+           where c.workspace_id = $1 and c.kind = 'public_channel' and c.deleted_at is null
+             and not exists (select from chat_members m where m.chat_id = c.id and m.user_id = $2)
+             and ($3::text is null or c.name ilike $3 or c.description ilike $3)
+             and ($4::uuid is null or c.id > $4)
+           order by c.id limit $5"#,
+        workspace.0,
+        user.0,
+        pattern,
+        after.map(|id| id.0),
+        limit + 1
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// What is None stays. Violates `chats_channel_name_key` when a channel's name is taken.
+pub async fn update(
+    db: impl PgExecutor<'_>,
+    id: ChatId,
+    name: Option<&ChatName>,
+    description: Option<&ChatDescription>,
+) -> Result<()> {
+    sqlx::query!(
+        "update chats set name = coalesce($2, name), description = coalesce($3, description) where id = $1",
+        id.0,
+        name.map(ChatName::as_str),
+        description.map(ChatDescription::as_str)
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Marks a chat as deleted: nobody sees it any more. Its messages go by [`delete_messages_of_deleted`].
+pub async fn mark_deleted(db: impl PgExecutor<'_>, id: ChatId) -> Result<()> {
+    sqlx::query!("update chats set deleted_at = now() where id = $1", id.0).execute(db).await?;
+    Ok(())
+}
+
+/// Takes away up to `limit` messages of one deleted chat, from the event log too. How many it were. One chat, so one
+/// shard: a transaction that waits for a second one could wait for somebody who waits for its first.
+pub async fn delete_messages_of_deleted(db: impl PgExecutor<'_>, limit: i64) -> Result<u64> {
+    let done = sqlx::query!(
+        "delete from messages where id in (
+             select m.id from messages m where m.chat_id = (
+                 select c.id from chats c where c.deleted_at is not null
+                 and exists (select from messages m where m.chat_id = c.id) limit 1
+             ) limit $1)",
+        limit
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Forgets one deleted chat, members and all, that was deleted longer ago than `age_seconds`. False: there is none.
+pub async fn delete_forgotten(db: impl PgExecutor<'_>, age_seconds: f64) -> Result<bool> {
+    let done = sqlx::query!(
+        "delete from chats where id = (
+             select c.id from chats c where c.deleted_at < now() - make_interval(secs => $1)
+             and not exists (select from messages m where m.chat_id = c.id) limit 1)",
+        age_seconds
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The chats that a user owns, locked in order of id.
+pub async fn lock_owned(db: &mut PgConnection, user: UserId) -> Result<Vec<ChatId>> {
+    sqlx::query_scalar!(
+        r#"select c.id as "id: ChatId" from chats c join chat_members m on m.chat_id = c.id
+           where m.user_id = $1 and m.role = 'owner' and c.deleted_at is null order by c.id for update of c"#,
+        user.0
+    )
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,75 @@
+//! Upkeep of the event log: signs of life, partitions ahead, retention.
+
+use chat_core::Shard;
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgExecutor, Result};
+
+/// Names the upkeep among advisory locks: one node at a time does it.
+const UPKEEP_LOCK: i64 = 0x5041_524c_4f52; // "PARLOR"
+
+/// Whether this connection now does the upkeep; the lock is held until it is closed.
+pub async fn try_upkeep(db: &mut PgConnection) -> Result<bool> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "won!""#, UPKEEP_LOCK).fetch_one(db).await
+}
+
+/// Writes a tick into a shard.
+pub async fn tick(db: impl PgExecutor<'_>, shard: Shard) -> Result<()> {
+    sqlx::query!("select log_tick($1)", i16::from(shard.number())).fetch_one(db).await?;
+    Ok(())
+}
+
+/// Keeps partitions ahead of the sequence and closes one that has been in use for `max_age_seconds`.
+pub async fn roll(db: impl PgExecutor<'_>, max_age_seconds: f64) -> Result<()> {
+    sqlx::query!("select event_log_roll(make_interval(secs => $1))", max_age_seconds).fetch_one(db).await?;
+    Ok(())
+}
+
+/// Starts of the partitions whose newest event is older than retention.
+pub async fn list_expired_partitions(db: impl PgExecutor<'_>, retention_seconds: f64) -> Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        "select start_id from event_log_partitions where closed_at < now() - make_interval(secs => $1) order by start_id",
+        retention_seconds
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Drops one partition without stopping readers or writers: DETACH CONCURRENTLY waits for old transactions instead of
+/// blocking new ones. Safe to call again after it was cut off half-way.
+pub async fn drop_partition(db: &mut PgConnection, start_id: i64) -> Result<()> {
+    let name = format!("event_log_p{start_id}");
+    let state = sqlx::query_scalar!(
+        r#"select i.inhdetachpending as "pending!" from pg_inherits i join pg_class c on c.oid = i.inhrelid
+           where i.inhparent = 'event_log'::regclass and c.relname = $1"#,
+        name
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    if let Some(pending) = state {
+        let how = if pending { "finalize" } else { "concurrently" };
+        let sql = format!("alter table event_log detach partition {name} {how}");
+        db.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
+    }
+    db.execute(sqlx::raw_sql(AssertSqlSafe(format!("drop table if exists {name}")))).await?;
+    sqlx::query!("delete from event_log_partitions where start_id = $1", start_id).execute(db).await?;
+    Ok(())
+}
+
+/// The end of a shard as a transaction sees it, and what else a cursor is made of.
+pub struct Head {
+    pub id: i64,
+    pub generation: i32,
+    pub timeline: i32,
+}
+
+pub async fn head(db: impl PgExecutor<'_>, shard: Shard) -> Result<Head> {
+    sqlx::query_as!(
+        Head,
+        r#"select coalesce(last.id, 0) as "id!", m.generation, coalesce(last.timeline, 0) as "timeline!"
+           from log_meta m left join lateral (
+               select e.id, e.timeline from event_log e where e.shard = $1 order by e.id desc limit 1
+           ) last on true"#,
+        i16::from(shard.number())
+    )
+    .fetch_one(db)
+    .await
+}

@@ -1,0 +1,136 @@
+//! Invitation links.
+
+use chat_core::{InviteId, Timestamp, UserId, WorkspaceId, WorkspaceRole};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgExecutor, Result};
+use utoipa::ToSchema;
+
+/// An invitation as those who manage them see it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Invite {
+    pub id: InviteId,
+    /// Whoever has it may join.
+    pub code: String,
+    pub role: WorkspaceRole,
+    pub created_by: UserId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub max_uses: i32,
+    pub uses: i32,
+}
+
+/// What a new invitation says.
+pub struct NewInvite {
+    pub workspace_id: WorkspaceId,
+    pub code: String,
+    pub role: WorkspaceRole,
+    pub created_by: UserId,
+    pub ttl_seconds: i32,
+    pub max_uses: i32,
+}
+
+/// Where an invitation leads.
+pub struct Admission {
+    pub workspace_id: WorkspaceId,
+    pub workspace_name: String,
+    pub role: WorkspaceRole,
+    pub expires_at: Timestamp,
+}
+
+/// Invitations that one workspace may have open.
+pub const OPEN_MAX: i64 = 1000;
+
+pub async fn insert(db: impl PgExecutor<'_>, new: &NewInvite) -> Result<Invite> {
+    sqlx::query_as!(
+        Invite,
+        r#"insert into invites (id, workspace_id, code, role, created_by, expires_at, max_uses)
+           values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7)
+           returning id as "id: InviteId", code, role as "role: WorkspaceRole", created_by as "created_by: UserId",
+                     created_at as "created_at: Timestamp", expires_at as "expires_at: Timestamp", max_uses, uses"#,
+        InviteId::generate().0,
+        new.workspace_id.0,
+        new.code,
+        new.role as WorkspaceRole,
+        new.created_by.0,
+        f64::from(new.ttl_seconds),
+        new.max_uses
+    )
+    .fetch_one(db)
+    .await
+}
+
+pub async fn count_open(db: impl PgExecutor<'_>, workspace: WorkspaceId) -> Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from invites
+           where workspace_id = $1 and revoked_at is null and expires_at > now() and uses < max_uses"#,
+        workspace.0
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Those that can still be used, newest first.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    before: Option<InviteId>,
+    limit: i64,
+) -> Result<Vec<Invite>> {
+    sqlx::query_as!(
+        Invite,
+        r#"select id as "id: InviteId", code, role as "role: WorkspaceRole", created_by as "created_by: UserId",
+                  created_at as "created_at: Timestamp", expires_at as "expires_at: Timestamp", max_uses, uses
+           from invites
+           where workspace_id = $1 and revoked_at is null and expires_at > now() and uses < max_uses
+             and ($2::uuid is null or id < $2)
+           order by id desc limit $3"#,
+        workspace.0,
+        before.map(|id| id.0),
+        limit + 1
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// False when the workspace has no such code that can still be withdrawn.
+pub async fn revoke(db: impl PgExecutor<'_>, workspace: WorkspaceId, code: &str) -> Result<bool> {
+    let done = sqlx::query!(
+        "update invites set revoked_at = now() where workspace_id = $1 and code = $2 and revoked_at is null",
+        workspace.0,
+        code
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Where a code leads, if it can still be used: its maker must still be one who may invite.
+pub async fn find_open(db: impl PgExecutor<'_>, code: &str) -> Result<Option<Admission>> {
+    sqlx::query_as!(
+        Admission,
+        r#"select w.id as "workspace_id: WorkspaceId", w.name as workspace_name, i.role as "role: WorkspaceRole",
+                  i.expires_at as "expires_at: Timestamp"
+           from invites i join workspaces w on w.id = i.workspace_id
+           where i.code = $1 and i.revoked_at is null and i.expires_at > now() and i.uses < i.max_uses
+             and exists (select from users u where u.id = i.created_by and u.deactivated_at is null and u.role <> 'member')"#,
+        code
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Takes one use. None: it cannot be used (any more); of two that want the last use one gets None.
+pub async fn take_use(db: impl PgExecutor<'_>, code: &str) -> Result<Option<Admission>> {
+    sqlx::query_as!(
+        Admission,
+        r#"update invites i set uses = uses + 1 from workspaces w
+           where i.code = $1 and w.id = i.workspace_id and i.revoked_at is null and i.expires_at > now()
+             and i.uses < i.max_uses
+             and exists (select from users u where u.id = i.created_by and u.deactivated_at is null and u.role <> 'member')
+           returning w.id as "workspace_id: WorkspaceId", w.name as workspace_name, i.role as "role: WorkspaceRole",
+                     i.expires_at as "expires_at: Timestamp""#,
+        code
+    )
+    .fetch_optional(db)
+    .await
+}

@@ -1,0 +1,184 @@
+//! Who is in a chat.
+
+use chat_core::{ChatId, ChatRole, Timestamp, UserId, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgExecutor, Result};
+use utoipa::ToSchema;
+
+/// A member as REST and events show them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    pub user_id: UserId,
+    pub role: ChatRole,
+    pub joined_at: Timestamp,
+}
+
+/// A user's own membership, with how far they have read.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    pub chat_id: ChatId,
+    pub member: Member,
+    pub read_seq: i64,
+}
+
+/// Adds those who are not in it yet; they start with everything read. Who was added.
+pub async fn insert(
+    db: &mut PgConnection,
+    workspace: WorkspaceId,
+    chat: ChatId,
+    users: &[UserId],
+    role: ChatRole,
+) -> Result<Vec<Member>> {
+    let mut users: Vec<_> = users.iter().map(|id| id.0).collect();
+    users.sort_unstable();
+    sqlx::query_as!(
+        Member,
+        r#"insert into chat_members (chat_id, user_id, workspace_id, role, read_seq)
+           select $1, u, $2, $4, (select last_seq from chats where id = $1) from unnest($3::uuid[]) as u
+           on conflict do nothing
+           returning user_id as "user_id: UserId", role as "role: ChatRole", joined_at as "joined_at: Timestamp""#,
+        chat.0,
+        workspace.0,
+        &users,
+        role as ChatRole
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Takes out those who are in it. Who was taken out.
+pub async fn delete(db: &mut PgConnection, chat: ChatId, users: &[UserId]) -> Result<Vec<UserId>> {
+    let users: Vec<_> = users.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        r#"delete from chat_members where chat_id = $1 and user_id = any($2) returning user_id as "user_id: UserId""#,
+        chat.0,
+        &users
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result<Option<Membership>> {
+    let row = sqlx::query!(
+        r#"select user_id as "user_id: UserId", role as "role: ChatRole", joined_at as "joined_at: Timestamp",
+                  greatest(read_seq, sent_seq) as "read_seq!"
+           from chat_members where chat_id = $1 and user_id = $2"#,
+        chat.0,
+        user.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Membership {
+        chat_id: chat,
+        member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
+        read_seq: row.read_seq,
+    }))
+}
+
+/// By user id.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    chat: ChatId,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<Member>> {
+    sqlx::query_as!(
+        Member,
+        r#"select user_id as "user_id: UserId", role as "role: ChatRole", joined_at as "joined_at: Timestamp"
+           from chat_members where chat_id = $1 and ($2::uuid is null or user_id > $2) order by user_id limit $3"#,
+        chat.0,
+        after.map(|id| id.0),
+        limit + 1
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// All of a user's memberships in chats that are not deleted, newest chat first.
+pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
+    let rows = sqlx::query!(
+        r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
+                  m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!"
+           from chat_members m join chats c on c.id = m.chat_id
+           where m.user_id = $1 and c.deleted_at is null order by m.chat_id desc limit $2"#,
+        user.0,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    let memberships = rows.into_iter().map(|row| Membership {
+        chat_id: row.chat_id,
+        member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
+        read_seq: row.read_seq,
+    });
+    Ok(memberships.collect())
+}
+
+/// Those of `users` who are in as many chats as one may be, or more.
+pub async fn list_full(db: impl PgExecutor<'_>, users: &[UserId], max: i64) -> Result<Vec<UserId>> {
+    let users: Vec<_> = users.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        r#"select user_id as "user_id: UserId" from chat_members
+           where user_id = any($1) group by user_id having count(*) >= $2 order by user_id"#,
+        &users,
+        max
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Sets a member's role. False: no such member. Violates `chat_members_one_owner` if there would be two owners.
+pub async fn set_role(db: impl PgExecutor<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<bool> {
+    let done = sqlx::query!(
+        "update chat_members set role = $3 where chat_id = $1 and user_id = $2",
+        chat.0,
+        user.0,
+        role as ChatRole
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub async fn find_owner(db: impl PgExecutor<'_>, chat: ChatId) -> Result<Option<UserId>> {
+    sqlx::query_scalar!(
+        r#"select user_id as "user_id: UserId" from chat_members where chat_id = $1 and role = 'owner'"#,
+        chat.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Whoever has been in the chat longest and is active, besides `user`; not somebody who is just being changed.
+pub async fn find_heir(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result<Option<UserId>> {
+    sqlx::query_scalar!(
+        r#"select m.user_id as "user_id: UserId" from chat_members m join users u on u.id = m.user_id
+           where m.chat_id = $1 and m.user_id <> $2 and u.deactivated_at is null
+           order by m.joined_at, m.user_id limit 1 for share of u skip locked"#,
+        chat.0,
+        user.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Moves the read position forward, never back and never past the newest message. None: not a member. Else the position.
+pub async fn mark_read(
+    db: impl PgExecutor<'_>,
+    chat: ChatId,
+    user: UserId,
+    seq: i64,
+) -> Result<Option<(i64, i64)>> {
+    // The same value is written again when there is nothing to move: the trigger tells only a change.
+    let row = sqlx::query!(
+        r#"update chat_members m set read_seq = greatest(m.read_seq, least($3, c.last_seq))
+           from chats c where c.id = m.chat_id and c.deleted_at is null and m.chat_id = $1 and m.user_id = $2
+           returning greatest(m.read_seq, m.sent_seq) as "read_seq!", c.last_seq"#,
+        chat.0,
+        user.0,
+        seq
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| (row.read_seq, row.last_seq)))
+}

@@ -1,0 +1,110 @@
+//! All SQL, one file a noun: free functions, executor first. Nothing here begins or commits; whoever calls does.
+
+pub mod accounts;
+pub mod chats;
+pub mod event_log;
+pub mod invites;
+pub mod members;
+pub mod messages;
+pub mod sessions;
+pub mod signing_keys;
+pub mod users;
+pub mod workspaces;
+
+use std::{str::FromStr as _, time::Duration};
+
+use anyhow::Context as _;
+use chat_core::config::{DatabaseConfig, Secret};
+use serde::Serialize;
+use sqlx::{
+    ConnectOptions as _, PgPool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use utoipa::ToSchema;
+
+/// The schema, as this program knows it.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// How long a request waits for a connection before it answers 503.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Items of a list when the caller names no limit, and the most it may name.
+pub const PAGE_DEFAULT: i64 = 50;
+pub const PAGE_MAX: i64 = 200;
+
+/// Part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Whether the list goes on after the last item.
+    pub has_more: bool,
+}
+
+impl<T> Page<T> {
+    /// From up to `limit + 1` rows, the way every list query fetches them.
+    pub fn from_rows(mut items: Vec<T>, limit: i64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, has_more }
+    }
+}
+
+/// How to connect. Bounds on waiting are set for each connection: a lock or a query that hangs must not pin it.
+///
+/// # Errors
+/// The URL cannot be read; its text is not shown, since it holds a password.
+pub fn connect_options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url.expose()).map_err(|_| {
+        anyhow::anyhow!("database.url cannot be read: expected postgres://user:password@host:port/name")
+    })?;
+    Ok(options
+        .application_name("chat_server")
+        .options([
+            ("lock_timeout", "2s"),
+            ("statement_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "10s"),
+        ])
+        .disable_statement_logging())
+}
+
+/// Opens the pool; connections are made when they are needed.
+pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(config.max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options)
+}
+
+/// Brings the schema up to this program's.
+///
+/// # Errors
+/// The database cannot be reached, is newer than this program, or a migration failed. One line each.
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    match MIGRATOR.run(pool).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(version)) => anyhow::bail!(
+            "the database has migration {version}, which this Parlor does not know: it was used by a newer one; start that"
+        ),
+        Err(MigrateError::VersionMismatch(version)) => anyhow::bail!(
+            "the database's migration {version} is not the one that this Parlor has: it was made by another build"
+        ),
+        Err(MigrateError::Dirty(version)) => {
+            anyhow::bail!("the database's migration {version} stopped half-way; restore a backup")
+        }
+        Err(e) => Err(e).context("the database cannot be prepared"),
+    }
+}
+
+/// The text of an `ilike` pattern that finds `text` anywhere, whatever characters it has.
+pub fn contains_pattern(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+/// Whether the database answers.
+pub async fn ping(db: &PgPool) -> sqlx::Result<()> {
+    sqlx::query!("select 1 as one").fetch_one(db).await?;
+    Ok(())
+}

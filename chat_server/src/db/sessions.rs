@@ -1,0 +1,201 @@
+//! Sign-ins and their refresh tokens.
+
+use chat_core::{AccountId, SessionId, Timestamp, UserId, WorkspaceId, WorkspaceRole};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgExecutor, Result};
+use utoipa::ToSchema;
+
+/// A sign-in on one device, as its owner sees it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    pub id: SessionId,
+    /// What the device called itself.
+    pub user_agent: String,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// Whom a session stands for now.
+pub struct SessionUser {
+    pub session_id: SessionId,
+    pub account_id: AccountId,
+    pub user_id: UserId,
+}
+
+/// Whether the bearer of an access token may still act, and as what.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    pub role: WorkspaceRole,
+    pub account_id: AccountId,
+}
+
+/// Sessions that one account may hold; beyond it the oldest-used one is revoked.
+pub const PER_ACCOUNT_MAX: i64 = 100;
+
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    id: SessionId,
+    account: AccountId,
+    user: UserId,
+    user_agent: &str,
+    ttl_seconds: i64,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into sessions (id, account_id, user_id, user_agent, expires_at)
+         values ($1, $2, $3, $4, now() + make_interval(secs => $5))",
+        id.0,
+        account.0,
+        user.0,
+        user_agent,
+        seconds(ttl_seconds)
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub async fn insert_refresh_token(db: impl PgExecutor<'_>, hash: &[u8], session: SessionId) -> Result<()> {
+    sqlx::query!("insert into refresh_tokens (hash, session_id) values ($1, $2)", hash, session.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Uses up a refresh token: one conditional update, so of two that try at once one wins. None: it was used before, its
+/// session is over, or there is none such.
+pub async fn use_refresh_token(
+    db: &mut PgConnection,
+    hash: &[u8],
+    ttl_seconds: i64,
+) -> Result<Option<SessionUser>> {
+    sqlx::query_as!(
+        SessionUser,
+        r#"with used as (
+               update refresh_tokens set used_at = now() where hash = $1 and used_at is null returning session_id
+           )
+           update sessions s
+           set last_used_at = now(), expires_at = now() + make_interval(secs => $2)
+           from used where s.id = used.session_id and s.revoked_at is null and s.expires_at > now()
+           returning s.id as "session_id: SessionId", s.account_id as "account_id: AccountId",
+                     s.user_id as "user_id: UserId""#,
+        hash,
+        seconds(ttl_seconds)
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Somebody shows a token that was used before: whoever it is, the whole family ends. True if there was such a token.
+pub async fn revoke_reused(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<bool> {
+    let known = sqlx::query_scalar!(
+        r#"with family as (select session_id from refresh_tokens where hash = $1 and used_at is not null),
+                revoked as (update sessions s set revoked_at = now() from family f
+                            where s.id = f.session_id and s.revoked_at is null)
+           select exists (select from family) as "known!""#,
+        hash
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(known)
+}
+
+/// The session that a refresh token, used or not, belongs to.
+pub async fn revoke_by_token(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<()> {
+    sqlx::query!(
+        "update sessions s set revoked_at = now() from refresh_tokens t
+         where t.hash = $1 and s.id = t.session_id and s.revoked_at is null",
+        hash
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// False when the account has no such session.
+pub async fn revoke(db: impl PgExecutor<'_>, account: AccountId, id: SessionId) -> Result<bool> {
+    let done = sqlx::query!(
+        "update sessions set revoked_at = coalesce(revoked_at, now()) where id = $1 and account_id = $2",
+        id.0,
+        account.0
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Keeps an account's sessions few.
+pub async fn revoke_beyond_limit(db: impl PgExecutor<'_>, account: AccountId) -> Result<()> {
+    sqlx::query!(
+        "update sessions set revoked_at = now() where id in (
+             select id from sessions where account_id = $1 and revoked_at is null and expires_at > now()
+             order by last_used_at desc, id desc offset $2)",
+        account.0,
+        PER_ACCOUNT_MAX
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub async fn set_user(db: impl PgExecutor<'_>, id: SessionId, user: UserId) -> Result<()> {
+    sqlx::query!("update sessions set user_id = $2 where id = $1", id.0, user.0).execute(db).await?;
+    Ok(())
+}
+
+/// Those that can still be used, last used first.
+pub async fn list(db: impl PgExecutor<'_>, account: AccountId, current: SessionId) -> Result<Vec<Session>> {
+    sqlx::query_as!(
+        Session,
+        r#"select id as "id: SessionId", user_agent, created_at as "created_at: Timestamp",
+                  last_used_at as "last_used_at: Timestamp", expires_at as "expires_at: Timestamp",
+                  id = $2 as "current!"
+           from sessions where account_id = $1 and revoked_at is null and expires_at > now()
+           order by last_used_at desc, id desc limit $3"#,
+        account.0,
+        current.0,
+        PER_ACCOUNT_MAX
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// None: the session is over, or the user is deactivated or not the session's.
+pub async fn standing(
+    db: impl PgExecutor<'_>,
+    session: SessionId,
+    user: UserId,
+    workspace: WorkspaceId,
+) -> Result<Option<Standing>> {
+    sqlx::query_as!(
+        Standing,
+        r#"select u.role as "role: WorkspaceRole", s.account_id as "account_id: AccountId"
+           from sessions s join users u on u.account_id = s.account_id
+           where s.id = $1 and s.revoked_at is null and s.expires_at > now()
+             and u.id = $2 and u.workspace_id = $3 and u.deactivated_at is null"#,
+        session.0,
+        user.0,
+        workspace.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Forgets sessions that nobody can use any more and no stream can still hold; at most `limit` of them.
+pub async fn delete_expired(db: impl PgExecutor<'_>, limit: i64) -> Result<u64> {
+    let done = sqlx::query!(
+        "delete from sessions where id in (
+             select id from sessions where least(expires_at, revoked_at) < now() - interval '1 day' limit $1)",
+        limit
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of a session are far below 2^52")]
+fn seconds(ttl: i64) -> f64 {
+    ttl as f64
+}

@@ -1,0 +1,204 @@
+//! People inside a workspace.
+
+use chat_core::{AccountId, Timestamp, UserId, WorkspaceId, WorkspaceRole, text::FullName};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgExecutor, Result};
+use utoipa::ToSchema;
+
+/// A user as REST and events show them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct User {
+    pub id: UserId,
+    pub fullname: String,
+    /// None for users who sign in through a host application.
+    pub email: Option<String>,
+    pub role: WorkspaceRole,
+    /// False once deactivated: they cannot sign in, and their messages stay.
+    pub active: bool,
+    pub created_at: Timestamp,
+}
+
+/// A user with what only the server needs to know.
+pub struct UserOfAccount {
+    pub id: UserId,
+    pub workspace_id: WorkspaceId,
+    pub active: bool,
+}
+
+/// A user under lock.
+pub struct LockedUser {
+    pub id: UserId,
+    pub role: WorkspaceRole,
+    pub active: bool,
+}
+
+/// Violates `users_workspace_id_account_id_key` when the account is in the workspace already.
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    id: UserId,
+    workspace: WorkspaceId,
+    account: AccountId,
+    fullname: &str,
+    role: WorkspaceRole,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into users (id, workspace_id, account_id, fullname, role) values ($1, $2, $3, $4, $5)",
+        id.0,
+        workspace.0,
+        account.0,
+        fullname,
+        role as WorkspaceRole
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub async fn find(db: impl PgExecutor<'_>, workspace: WorkspaceId, id: UserId) -> Result<Option<User>> {
+    sqlx::query_as!(
+        User,
+        r#"select u.id as "id: UserId", u.fullname, a.email as "email?", u.role as "role: WorkspaceRole",
+                  u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
+           from users u left join accounts a on a.id = u.account_id
+           where u.workspace_id = $1 and u.id = $2"#,
+        workspace.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// By id, so by when they came. `pattern` is matched against name and e-mail.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    pattern: Option<&str>,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<User>> {
+    sqlx::query_as!(
+        User,
+        r#"select u.id as "id: UserId", u.fullname, a.email as "email?", u.role as "role: WorkspaceRole",
+                  u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
+           from users u left join accounts a on a.id = u.account_id
+           where u.workspace_id = $1 and ($2::uuid is null or u.id > $2)
+             and ($3::text is null or u.fullname ilike $3 or a.email ilike $3)
+           order by u.id limit $4"#,
+        workspace.0,
+        after.map(|id| id.0),
+        pattern,
+        limit + 1
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The account's user in a workspace, deactivated or not.
+pub async fn find_of_account(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    workspace: WorkspaceId,
+) -> Result<Option<UserOfAccount>> {
+    sqlx::query_as!(
+        UserOfAccount,
+        r#"select id as "id: UserId", workspace_id as "workspace_id: WorkspaceId", deactivated_at is null as "active!"
+           from users where account_id = $1 and workspace_id = $2"#,
+        account.0,
+        workspace.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// The user that a session stands for, or if that one is deactivated the account's first active one.
+pub async fn find_for_session(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    preferred: UserId,
+) -> Result<Option<UserOfAccount>> {
+    sqlx::query_as!(
+        UserOfAccount,
+        r#"select id as "id: UserId", workspace_id as "workspace_id: WorkspaceId", deactivated_at is null as "active!"
+           from users where account_id = $1 and deactivated_at is null order by id <> $2, created_at, id limit 1"#,
+        account.0,
+        preferred.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// An active user's role, and a lock that keeps both so until the transaction ends. Taken before any lock on a chat.
+pub async fn lock_active(
+    db: &mut PgConnection,
+    workspace: WorkspaceId,
+    id: UserId,
+) -> Result<Option<WorkspaceRole>> {
+    sqlx::query_scalar!(
+        r#"select role as "role: WorkspaceRole" from users
+           where workspace_id = $1 and id = $2 and deactivated_at is null for share"#,
+        workspace.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Users and, if asked for, all owners: their roles and whether they are active, locked for a change of either. All in one
+/// order, so that two who change one another do not wait for each other. Not a full lock: rows that name a user may be
+/// written meanwhile, else a sender who holds their own chat and this would wait for one another.
+pub async fn lock_for_update(
+    db: &mut PgConnection,
+    workspace: WorkspaceId,
+    ids: &[UserId],
+    with_owners: bool,
+) -> Result<Vec<LockedUser>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_as!(
+        LockedUser,
+        r#"select id as "id: UserId", role as "role: WorkspaceRole", deactivated_at is null as "active!" from users
+           where workspace_id = $1 and (id = any($2) or $3 and role = 'owner') order by id for no key update"#,
+        workspace.0,
+        &ids,
+        with_owners
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Those of `ids` who are active users of the workspace, locked so that they stay so.
+pub async fn lock_active_ids(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    ids: &[UserId],
+) -> Result<Vec<UserId>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        r#"select id as "id: UserId" from users
+           where workspace_id = $1 and id = any($2) and deactivated_at is null order by id for share"#,
+        workspace.0,
+        &ids
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub async fn set_fullname(db: impl PgExecutor<'_>, id: UserId, fullname: &FullName) -> Result<()> {
+    sqlx::query!("update users set fullname = $2 where id = $1", id.0, fullname.as_str()).execute(db).await?;
+    Ok(())
+}
+
+pub async fn set_role(db: impl PgExecutor<'_>, id: UserId, role: WorkspaceRole) -> Result<()> {
+    sqlx::query!("update users set role = $2 where id = $1", id.0, role as WorkspaceRole).execute(db).await?;
+    Ok(())
+}
+
+pub async fn set_active(db: impl PgExecutor<'_>, id: UserId, active: bool) -> Result<()> {
+    sqlx::query!(
+        "update users set deactivated_at = case when $2 then null else coalesce(deactivated_at, now()) end where id = $1",
+        id.0,
+        active
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

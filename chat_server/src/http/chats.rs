@@ -1,0 +1,356 @@
+//! Chats: mine, those I could join, and what can be done to one.
+
+use axum::{extract::State, http::StatusCode};
+use chat_core::{
+    ChatId, ChatKind, ChatRole, UserId,
+    chat::MEMBERS_PER_REQUEST_MAX,
+    permission::ChatAction,
+    text::{ChatDescription, ChatName},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Limit, pattern};
+use crate::{
+    auth::{CurrentUser, VisibleChat, lock_chat, session_over},
+    db::{
+        self, Page,
+        chats::{Chat, NewChat, PER_USER_MAX},
+        members::{Member, Membership},
+        messages::Message,
+    },
+    error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
+    extract::{Answer, ApiJson, ApiQuery, created, ok},
+    state::AppState,
+};
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(list_chats, create_chat))
+        .routes(routes!(get_chat, update_chat, delete_chat))
+        .routes(routes!(join_chat))
+        .routes(routes!(leave_chat))
+        .routes(routes!(list_channels))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChatRequest {
+    pub kind: ChatKind,
+    /// Needed for channels, possible for groups.
+    pub name: Option<ChatName>,
+    pub description: Option<ChatDescription>,
+    /// Who is to be in it; oneself may be left out.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub members: Vec<UserId>,
+}
+
+/// What is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChatChanges {
+    pub name: Option<ChatName>,
+    pub description: Option<ChatDescription>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ChatPage {
+    /// The last chat of the page before.
+    pub after: Option<ChatId>,
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelPage {
+    /// Part of a name or a description.
+    #[param(max_length = 100)]
+    pub query: Option<String>,
+    /// The last channel of the page before.
+    pub after: Option<ChatId>,
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+/// A chat as one of its members has it in their list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChatListItem {
+    pub chat: Chat,
+    /// My membership. Null for a public channel that I am not in.
+    pub member: Option<Member>,
+    /// The newest message; null before the first, and where I am not a member.
+    pub last_message: Option<Message>,
+    /// The `seq` up to which I have read.
+    pub read_seq: i64,
+    /// How many messages came after that.
+    pub unread_count: i64,
+}
+
+/// My chats, the newest made first
+#[utoipa::path(get, path = "/api/chat", tag = "chats", params(ChatPage), responses((status = 200, body = Page<ChatListItem>)))]
+pub async fn list_chats(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(page): ApiQuery<ChatPage>,
+) -> Result<Answer<Page<ChatListItem>>> {
+    let limit = page.limit.get()?;
+    let memberships = state.caches.memberships(&state.db, user.id).await?;
+    let start = page.after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
+    let end = memberships.len().min(start + usize::try_from(limit).unwrap_or(usize::MAX));
+    let ids: Vec<ChatId> = memberships[start..end].iter().map(|m| m.chat_id).collect();
+    let chats = state.caches.chats(&state.db, &ids).await?;
+    let items = memberships[start..end]
+        .iter()
+        .filter_map(|membership| {
+            let found = chats.get(&membership.chat_id)?;
+            Some(item(found.chat.clone(), found.last_message.clone(), membership))
+        })
+        .collect();
+    Ok(ok(Page { items, has_more: end < memberships.len() }))
+}
+
+/// A chat as its member sees it.
+pub fn item(chat: Chat, last_message: Option<Message>, membership: &Membership) -> ChatListItem {
+    let unread_count = (chat.last_seq - membership.read_seq).max(0);
+    ChatListItem {
+        member: Some(membership.member.clone()),
+        last_message,
+        read_seq: membership.read_seq.min(chat.last_seq),
+        unread_count,
+        chat,
+    }
+}
+
+/// Make a chat; for a single chat that exists already, get it
+#[utoipa::path(post, path = "/api/chat", tag = "chats", request_body = ChatRequest,
+    responses((status = 201, body = ChatListItem), (status = 200, body = ChatListItem, description = "the single chat that there is"),
+        (status = 409, body = Problem, description = "chat_name_taken, too_many_chats")))]
+pub async fn create_chat(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiJson(input): ApiJson<ChatRequest>,
+) -> Result<Answer<ChatListItem>> {
+    let members = check_request(&input, user.id)?;
+    let single_key = (input.kind == ChatKind::Single).then(|| {
+        let mut pair: Vec<String> = members.iter().map(UserId::to_string).collect();
+        pair.sort_unstable();
+        pair.join(":")
+    });
+    let new = NewChat {
+        id: ChatId::generate(),
+        workspace_id: user.workspace_id,
+        kind: input.kind,
+        name: input.name.as_ref(),
+        description: input.description.as_ref().map_or("", ChatDescription::as_str),
+        single_key: single_key.as_deref(),
+    };
+    let mut tx = state.db.begin().await?;
+    check_users(&mut tx, &user, &members, "/members").await?;
+    if !db::chats::insert(&mut *tx, &new).await.on_constraint("chats_channel_name_key", name_taken)? {
+        let there = db::chats::find_single(&mut *tx, new.single_key.unwrap_or_default()).await?;
+        tx.commit().await?;
+        let there = there.ok_or(ApiError::NotFound("chat"))?;
+        return find(&state, &user, there).await.map(ok);
+    }
+    check_not_full(&mut tx, &members).await?;
+    if input.kind == ChatKind::Single {
+        db::members::insert(&mut tx, user.workspace_id, new.id, &members, ChatRole::Member).await?;
+    } else {
+        let others: Vec<UserId> = members.iter().copied().filter(|id| *id != user.id).collect();
+        db::members::insert(&mut tx, user.workspace_id, new.id, &[user.id], ChatRole::Owner).await?;
+        db::members::insert(&mut tx, user.workspace_id, new.id, &others, ChatRole::Member).await?;
+    }
+    tx.commit().await?;
+    state.caches.forget_chat(new.id, &members).await;
+    find(&state, &user, new.id).await.map(created)
+}
+
+/// The rules of each kind. Who will be in it, the creator included, each once.
+fn check_request(input: &ChatRequest, creator: UserId) -> Result<Vec<UserId>> {
+    let mut members = input.members.clone();
+    members.push(creator);
+    members.sort_unstable();
+    members.dedup();
+    if input.members.len() > MEMBERS_PER_REQUEST_MAX {
+        return Err(ApiError::invalid(
+            "/members",
+            format!("at most {MEMBERS_PER_REQUEST_MAX} at once; add more later"),
+        ));
+    }
+    if members.len() < input.kind.members_min() || members.len() > input.kind.members_max_at_creation() {
+        let rule = match input.kind {
+            ChatKind::Single => "a single chat has exactly two members: name one other person",
+            ChatKind::Group => "a group has at least three members: name two other people or more",
+            ChatKind::PrivateChannel | ChatKind::PublicChannel => "too many members",
+        };
+        return Err(ApiError::invalid("/members", rule));
+    }
+    match (input.kind.is_channel(), &input.name) {
+        (true, None) => Err(ApiError::invalid("/name", "a channel needs a name")),
+        (false, Some(_)) if input.kind == ChatKind::Single => {
+            Err(ApiError::invalid("/name", "a single chat goes by the other person's name"))
+        }
+        _ => Ok(members),
+    }
+}
+
+/// Each must be an active user of the caller's workspace, and stays so until the transaction ends.
+///
+/// # Errors
+/// 422 that points at the first few who are not; 401 when one of them is the caller.
+pub async fn check_users(
+    tx: &mut PgConnection,
+    user: &CurrentUser,
+    ids: &[UserId],
+    pointer: &str,
+) -> Result<()> {
+    let active = db::users::lock_active_ids(&mut *tx, user.workspace_id, ids).await?;
+    if ids.contains(&user.id) && !active.contains(&user.id) {
+        return Err(session_over());
+    }
+    let errors: Vec<InvalidField> = ids
+        .iter()
+        .filter(|id| !active.contains(id))
+        .take(10)
+        .map(|id| InvalidField {
+            pointer: pointer.into(),
+            detail: format!("{id} is no active user of this workspace"),
+        })
+        .collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::Invalid {
+        code: "unknown_user",
+        detail: "some of them are no active users of this workspace".into(),
+        errors,
+    })
+}
+
+/// # Errors
+/// 409 when one of them is in as many chats as one may be.
+pub async fn check_not_full(tx: &mut PgConnection, ids: &[UserId]) -> Result<()> {
+    match db::members::list_full(&mut *tx, ids, PER_USER_MAX).await?.first() {
+        None => Ok(()),
+        Some(id) => Err(ApiError::conflict(
+            "too_many_chats",
+            format!("{id} is in {PER_USER_MAX} chats, the most there may be"),
+        )),
+    }
+}
+
+fn name_taken() -> ApiError {
+    ApiError::conflict("chat_name_taken", "there is a channel of this name in the workspace")
+}
+
+/// One chat, as I stand to it
+#[utoipa::path(get, path = "/api/chat/{id}", tag = "chats", params(("id" = ChatId, Path)), responses((status = 200, body = ChatListItem)))]
+pub async fn get_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<Answer<ChatListItem>> {
+    find(&state, &chat.user, chat.id).await.map(ok)
+}
+
+/// Change a chat's name or description
+#[utoipa::path(patch, path = "/api/chat/{id}", tag = "chats", params(("id" = ChatId, Path)), request_body = ChatChanges,
+    responses((status = 200, body = ChatListItem), (status = 403, body = Problem), (status = 409, body = Problem, description = "chat_name_taken")))]
+pub async fn update_chat(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    ApiJson(input): ApiJson<ChatChanges>,
+) -> Result<Answer<ChatListItem>> {
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Update).await?;
+    db::chats::update(&mut *tx, chat.id, input.name.as_ref(), input.description.as_ref())
+        .await
+        .on_constraint("chats_channel_name_key", name_taken)?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, &[]).await;
+    find(&state, &chat.user, chat.id).await.map(ok)
+}
+
+/// Delete a chat with all its messages
+#[utoipa::path(delete, path = "/api/chat/{id}", tag = "chats", params(("id" = ChatId, Path)),
+    responses((status = 204), (status = 403, body = Problem)))]
+pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<StatusCode> {
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Delete).await?;
+    db::chats::mark_deleted(&mut *tx, chat.id).await?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, &[chat.user.id]).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Join a public channel
+#[utoipa::path(post, path = "/api/chat/{id}/join", tag = "chats", params(("id" = ChatId, Path)),
+    responses((status = 200, body = ChatListItem, description = "also when I was in it already"), (status = 403, body = Problem)))]
+pub async fn join_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<Answer<ChatListItem>> {
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
+    check_not_full(&mut tx, &[chat.user.id]).await?;
+    db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &[chat.user.id], ChatRole::Member).await?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, &[chat.user.id]).await;
+    find(&state, &chat.user, chat.id).await.map(ok)
+}
+
+/// Leave a group or channel
+#[utoipa::path(post, path = "/api/chat/{id}/leave", tag = "chats", params(("id" = ChatId, Path)),
+    responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_must_transfer")))]
+pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<StatusCode> {
+    let mut tx = state.db.begin().await?;
+    let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Leave).await?;
+    if locked.chat_role == Some(ChatRole::Owner) {
+        return Err(ApiError::conflict(
+            "owner_must_transfer",
+            "you own the chat: give it to somebody else or delete it",
+        ));
+    }
+    db::members::delete(&mut tx, chat.id, &[chat.user.id]).await?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, &[chat.user.id]).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Public channels that I could join
+#[utoipa::path(get, path = "/api/channels", tag = "chats", params(ChannelPage), responses((status = 200, body = Page<Chat>)))]
+pub async fn list_channels(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(page): ApiQuery<ChannelPage>,
+) -> Result<Answer<Page<Chat>>> {
+    let limit = page.limit.get()?;
+    let pattern = pattern(page.query.as_deref())?;
+    let ids = db::chats::list_joinable(
+        &state.db,
+        user.workspace_id,
+        user.id,
+        pattern.as_deref(),
+        page.after,
+        limit,
+    )
+    .await?;
+    let Page { items: ids, has_more } = Page::from_rows(ids, limit);
+    let chats = state.caches.chats(&state.db, &ids).await?;
+    let items = ids.iter().filter_map(|id| chats.get(id).map(|found| found.chat.clone())).collect();
+    Ok(ok(Page { items, has_more }))
+}
+
+/// The chat as the database has it now.
+async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatListItem> {
+    let membership = db::members::find(&state.db, id, user.id).await?;
+    let found = db::chats::list_with_last(&state.db, &[id]).await?.pop().ok_or(ApiError::NotFound("chat"))?;
+    Ok(match membership {
+        Some(membership) => item(found.chat, found.last_message, &membership),
+        None => {
+            ChatListItem { chat: found.chat, member: None, last_message: None, read_seq: 0, unread_count: 0 }
+        }
+    })
+}

@@ -1,0 +1,91 @@
+//! Whether this server lives and can do its work, its figures, and the public halves of the keys.
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    cache::TAIL_FRESH,
+    db,
+    error::{ApiError, Problem, Result},
+    extract::{Answer, ok},
+    state::AppState,
+};
+
+/// A database that answers slower than this is away.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(metrics))
+        .routes(routes!(list_keys))
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    pub status: &'static str,
+}
+
+/// The process answers
+#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Health)))]
+pub async fn live() -> Answer<Health> {
+    ok(Health { status: "ok" })
+}
+
+/// The database and the tail of the event log are there
+#[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
+    responses((status = 200, body = Health), (status = 503, body = Problem, description = "says what is away")))]
+pub async fn ready(State(state): State<AppState>) -> Result<Answer<Health>> {
+    let ping = timeout(PING_TIMEOUT, db::ping(&state.db)).await;
+    if !matches!(ping, Ok(Ok(()))) {
+        return Err(ApiError::Unavailable("database: does not answer"));
+    }
+    if !state.tail.is_fresh(TAIL_FRESH) {
+        return Err(ApiError::Unavailable("tail: the event log is not being followed"));
+    }
+    Ok(ok(Health { status: "ok" }))
+}
+
+/// Figures for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "operation", security(()),
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+pub async fn metrics(State(state): State<AppState>) -> Result<Response> {
+    state.metrics.pool_connections.set(i64::from(state.db.size()));
+    state.metrics.pool_idle.set(i64::try_from(state.db.num_idle()).unwrap_or(i64::MAX));
+    state.metrics.tail_fresh.set(i64::from(state.tail.is_fresh(TAIL_FRESH)));
+    let text = state.metrics.render().map_err(anyhow::Error::new)?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+        .into_response())
+}
+
+/// A set of JSON Web Keys (RFC 7517)
+#[derive(Serialize, ToSchema)]
+pub struct KeySet {
+    #[schema(value_type = Vec<Object>)]
+    pub keys: Vec<serde_json::Value>,
+}
+
+/// The public keys that access tokens are verified with (RFC 8037)
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "operation", security(()), responses((status = 200, body = KeySet)))]
+pub async fn list_keys(State(state): State<AppState>) -> Result<Answer<KeySet>> {
+    let keys = db::signing_keys::list(&state.db).await?;
+    let keys = keys
+        .into_iter()
+        .map(|(kid, raw)| {
+            let x = chat_core::token::base64url(&raw);
+            json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x })
+        })
+        .collect();
+    Ok(ok(KeySet { keys }))
+}

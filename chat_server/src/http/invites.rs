@@ -1,0 +1,218 @@
+//! Invitation links: how people come into a workspace.
+
+use axum::{extract::State, http::StatusCode};
+use chat_core::{
+    InviteId, Timestamp, UserId, WorkspaceRole, permission::WorkspaceAction, token::random_secret,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Limit,
+    account::{SignedIn, answer, invite_invalid},
+    workspaces::too_many_workspaces,
+};
+use crate::{
+    auth::{ClientAddress, CurrentUser, forbidden, lock_user, require_in_workspace},
+    db::{
+        self, Page,
+        invites::{Invite, NewInvite, OPEN_MAX},
+    },
+    error::{ApiError, ConstraintExt as _, Problem, Result},
+    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok},
+    state::AppState,
+};
+
+const TTL_SECONDS_DEFAULT: i32 = 7 * 24 * 3600;
+const TTL_SECONDS_MAX: i32 = 90 * 24 * 3600;
+const USES_MAX: i32 = 10_000;
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(list_invites, create_invite))
+        .routes(routes!(show_invite, revoke_invite))
+        .routes(routes!(accept_invite))
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteRequest {
+    /// Seconds until it ends; a week if left out, 90 days at most.
+    #[schema(minimum = 60, maximum = 7_776_000)]
+    pub expires_in: Option<i32>,
+    /// How many people may use it; one if left out.
+    #[schema(minimum = 1, maximum = 10_000)]
+    pub max_uses: Option<i32>,
+    /// What they will be: `member` if left out, `admin` if one is admin oneself.
+    pub role: Option<WorkspaceRole>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct InvitePage {
+    /// The last invitation of the page before.
+    pub before: Option<InviteId>,
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+/// What whoever holds a code may know of it.
+#[derive(Serialize, ToSchema)]
+pub struct InvitePreview {
+    pub workspace_name: String,
+    pub expires_at: Timestamp,
+}
+
+/// Make an invitation
+#[utoipa::path(post, path = "/api/invites", tag = "invites", request_body = Option<InviteRequest>,
+    responses((status = 201, body = Invite), (status = 403, body = Problem)))]
+pub async fn create_invite(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    input: Option<ApiJson<InviteRequest>>,
+) -> Result<Answer<Invite>> {
+    let input = input.map(|ApiJson(input)| input).unwrap_or_default();
+    let ttl_seconds = input.expires_in.unwrap_or(TTL_SECONDS_DEFAULT);
+    if !(60..=TTL_SECONDS_MAX).contains(&ttl_seconds) {
+        return Err(ApiError::invalid(
+            "/expires_in",
+            format!("must be from 60 to {TTL_SECONDS_MAX} seconds"),
+        ));
+    }
+    let max_uses = input.max_uses.unwrap_or(1);
+    if !(1..=USES_MAX).contains(&max_uses) {
+        return Err(ApiError::invalid("/max_uses", format!("must be from 1 to {USES_MAX}")));
+    }
+    let role = input.role.unwrap_or(WorkspaceRole::Member);
+    if role == WorkspaceRole::Owner {
+        return Err(ApiError::invalid("/role", "owners are made by owners, not by invitation"));
+    }
+    let mut tx = state.db.begin().await?;
+    if !lock_user(&mut tx, &user).await?.may(WorkspaceAction::Invite) {
+        return Err(forbidden());
+    }
+    if db::invites::count_open(&mut *tx, user.workspace_id).await? >= OPEN_MAX {
+        return Err(ApiError::conflict(
+            "too_many_invites",
+            format!("{OPEN_MAX} invitations are open: withdraw some"),
+        ));
+    }
+    let new = NewInvite {
+        workspace_id: user.workspace_id,
+        code: random_secret(),
+        role,
+        created_by: user.id,
+        ttl_seconds,
+        max_uses,
+    };
+    let invite = db::invites::insert(&mut *tx, &new).await?;
+    tx.commit().await?;
+    Ok(created(invite))
+}
+
+/// The invitations that can still be used, newest first
+#[utoipa::path(get, path = "/api/invites", tag = "invites", params(InvitePage),
+    responses((status = 200, body = Page<Invite>), (status = 403, body = Problem)))]
+pub async fn list_invites(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(page): ApiQuery<InvitePage>,
+) -> Result<Answer<Page<Invite>>> {
+    if !user.role.may(WorkspaceAction::Invite) {
+        return Err(forbidden());
+    }
+    let limit = page.limit.get()?;
+    let rows = db::invites::list(&state.db, user.workspace_id, page.before, limit).await?;
+    Ok(ok(Page::from_rows(rows, limit)))
+}
+
+/// Where an invitation leads; no token needed, the code is enough
+#[utoipa::path(get, path = "/api/invites/{code}", tag = "invites", security(()), params(("code" = String, Path)),
+    responses((status = 200, body = InvitePreview)))]
+pub async fn show_invite(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    ApiPath(code): ApiPath<String>,
+) -> Result<Answer<InvitePreview>> {
+    state.limits.signin.check(&address.0)?;
+    let found =
+        db::invites::find_open(&state.db, checked(&code)?).await?.ok_or(ApiError::NotFound("invitation"))?;
+    Ok(ok(InvitePreview { workspace_name: found.workspace_name, expires_at: found.expires_at }))
+}
+
+/// Withdraw an invitation
+#[utoipa::path(delete, path = "/api/invites/{code}", tag = "invites", params(("code" = String, Path)),
+    responses((status = 204), (status = 403, body = Problem)))]
+pub async fn revoke_invite(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(code): ApiPath<String>,
+) -> Result<StatusCode> {
+    let mut tx = state.db.begin().await?;
+    require_in_workspace(&mut tx, &user, WorkspaceAction::Invite).await?;
+    if !db::invites::revoke(&mut *tx, user.workspace_id, checked(&code)?).await? {
+        return Err(ApiError::NotFound("invitation"));
+    }
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Join another workspace with the account one is signed in with
+#[utoipa::path(post, path = "/api/invites/{code}/accept", tag = "invites", params(("code" = String, Path)),
+    responses((status = 200, body = SignedIn), (status = 422, body = Problem, description = "invite_invalid")))]
+pub async fn accept_invite(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(code): ApiPath<String>,
+) -> Result<Answer<SignedIn>> {
+    let code = checked(&code)?;
+    let found = db::invites::find_open(&state.db, code).await?.ok_or_else(invite_invalid)?;
+    let mut tx = state.db.begin().await?;
+    let there = db::users::find_of_account(&mut *tx, user.account_id, found.workspace_id).await?;
+    let id = match there {
+        // Already in: nothing is used up.
+        Some(there) if there.active => there.id,
+        Some(_) => {
+            return Err(ApiError::Forbidden {
+                code: "deactivated",
+                detail: "an admin there has deactivated the account",
+            });
+        }
+        None => {
+            let me = db::users::find(&mut *tx, user.workspace_id, user.id)
+                .await?
+                .ok_or(ApiError::NotFound("user"))?;
+            if db::workspaces::list_of_account(&mut *tx, user.account_id).await?.len()
+                >= db::workspaces::PER_ACCOUNT_MAX
+            {
+                return Err(too_many_workspaces());
+            }
+            let admission = db::invites::take_use(&mut *tx, code).await?.ok_or_else(invite_invalid)?;
+            let id = UserId::generate();
+            db::users::insert(
+                &mut *tx,
+                id,
+                admission.workspace_id,
+                user.account_id,
+                &me.fullname,
+                admission.role,
+            )
+            .await
+            .on_constraint("users_workspace_id_account_id_key", || {
+                ApiError::conflict("already_in", "the account has just joined by another request")
+            })?;
+            id
+        }
+    };
+    db::sessions::set_user(&mut *tx, user.session_id, id).await?;
+    tx.commit().await?;
+    answer(&state, user.account_id, user.session_id, id, found.workspace_id, None).await.map(ok)
+}
+
+/// What cannot be a code is none, before Postgres sees it.
+pub fn checked(code: &str) -> Result<&str> {
+    if code.len() > 100 || code.contains('\0') { Err(ApiError::NotFound("invitation")) } else { Ok(code) }
+}

@@ -1,0 +1,192 @@
+//! The members of a chat.
+
+use axum::{extract::State, http::StatusCode};
+use chat_core::{ChatId, ChatRole, UserId, chat::MEMBERS_PER_REQUEST_MAX, permission::ChatAction};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Limit,
+    chats::{check_not_full, check_users},
+};
+use crate::{
+    auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
+    db::{self, Page, members::Member},
+    error::{ApiError, Problem, Result},
+    extract::{Answer, ApiJson, ApiPath, ApiQuery, ok},
+    state::AppState,
+};
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(list_members, add_members, remove_members))
+        .routes(routes!(update_member, remove_member))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberIds {
+    #[schema(min_items = 1, max_items = 100)]
+    pub user_ids: Vec<UserId>,
+}
+
+/// `owner` gives the chat to this member; the owner before becomes a member.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberChanges {
+    pub role: ChatRole,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct MemberPage {
+    /// The last member of the page before.
+    pub after: Option<UserId>,
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+#[derive(Deserialize)]
+pub struct MemberPath {
+    member_id: UserId,
+}
+
+/// Who is in a chat, by user id
+#[utoipa::path(get, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path), MemberPage),
+    responses((status = 200, body = Page<Member>), (status = 403, body = Problem)))]
+pub async fn list_members(
+    State(state): State<AppState>,
+    chat: ChatMember,
+    ApiQuery(page): ApiQuery<MemberPage>,
+) -> Result<Answer<Page<Member>>> {
+    let limit = page.limit.get()?;
+    let rows = db::members::list(&state.db, chat.id, page.after, limit).await?;
+    Ok(ok(Page::from_rows(rows, limit)))
+}
+
+/// Add people; who is in it already stays as they are
+#[utoipa::path(post, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path)), request_body = MemberIds,
+    responses((status = 200, body = Page<Member>, description = "those who were added"), (status = 403, body = Problem)))]
+pub async fn add_members(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    ApiJson(input): ApiJson<MemberIds>,
+) -> Result<Answer<Page<Member>>> {
+    check_count(&input)?;
+    let mut tx = state.db.begin().await?;
+    lock_users(&mut tx, &chat.user, &input.user_ids).await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::AddMembers).await?;
+    check_users(&mut tx, &chat.user, &input.user_ids, "/user_ids").await?;
+    check_not_full(&mut tx, &input.user_ids).await?;
+    let added =
+        db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &input.user_ids, ChatRole::Member)
+            .await?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, &input.user_ids).await;
+    Ok(ok(Page { items: added, has_more: false }))
+}
+
+/// Remove people; who is not in it is passed over
+#[utoipa::path(delete, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path)), request_body = MemberIds,
+    responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_stays")))]
+pub async fn remove_members(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    ApiJson(input): ApiJson<MemberIds>,
+) -> Result<StatusCode> {
+    check_count(&input)?;
+    remove(&state, &chat, &input.user_ids).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove one person
+#[utoipa::path(delete, path = "/api/chat/{id}/members/{member_id}", tag = "members",
+    params(("id" = ChatId, Path), ("member_id" = UserId, Path)),
+    responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_stays")))]
+pub async fn remove_member(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    ApiPath(path): ApiPath<MemberPath>,
+) -> Result<StatusCode> {
+    if remove(&state, &chat, &[path.member_id]).await?.is_empty() {
+        return Err(ApiError::NotFound("member"));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove(state: &AppState, chat: &VisibleChat, ids: &[UserId]) -> Result<Vec<UserId>> {
+    let mut tx = state.db.begin().await?;
+    let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::RemoveMembers).await?;
+    if db::members::find_owner(&mut *tx, chat.id).await?.is_some_and(|owner| ids.contains(&owner)) {
+        return Err(ApiError::conflict(
+            "owner_stays",
+            "the owner cannot be removed: transfer ownership first",
+        ));
+    }
+    let removed = db::members::delete(&mut tx, chat.id, ids).await?;
+    check_still_enough(&locked, removed.len())?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, ids).await;
+    Ok(removed)
+}
+
+fn check_still_enough(chat: &AuthorisedChat, removed: usize) -> Result<()> {
+    let left = usize::try_from(chat.member_count).unwrap_or(usize::MAX).saturating_sub(removed);
+    if removed > 0 && left < chat.kind.members_min() {
+        return Err(ApiError::conflict(
+            "too_few_members",
+            format!("at least {} must stay; delete the chat instead", chat.kind.members_min()),
+        ));
+    }
+    Ok(())
+}
+
+/// Transfer ownership
+#[utoipa::path(patch, path = "/api/chat/{id}/members/{member_id}", tag = "members",
+    params(("id" = ChatId, Path), ("member_id" = UserId, Path)), request_body = MemberChanges,
+    responses((status = 200, body = Member), (status = 403, body = Problem)))]
+pub async fn update_member(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    ApiPath(path): ApiPath<MemberPath>,
+    ApiJson(input): ApiJson<MemberChanges>,
+) -> Result<Answer<Member>> {
+    if input.role != ChatRole::Owner {
+        return Err(ApiError::invalid(
+            "/role",
+            "ownership is given to somebody, not taken: name the new owner",
+        ));
+    }
+    let mut tx = state.db.begin().await?;
+    lock_users(&mut tx, &chat.user, &[path.member_id]).await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::TransferOwnership).await?;
+    check_users(&mut tx, &chat.user, &[path.member_id], "/member_id").await.map_err(|e| match e {
+        ApiError::Invalid { .. } => ApiError::NotFound("member"),
+        other => other,
+    })?;
+    let before = db::members::find_owner(&mut *tx, chat.id).await?;
+    if let Some(before) = before.filter(|before| *before != path.member_id) {
+        db::members::set_role(&mut *tx, chat.id, before, ChatRole::Member).await?;
+    }
+    if before != Some(path.member_id)
+        && !db::members::set_role(&mut *tx, chat.id, path.member_id, ChatRole::Owner).await?
+    {
+        return Err(ApiError::NotFound("member"));
+    }
+    let member =
+        db::members::find(&mut *tx, chat.id, path.member_id).await?.ok_or(ApiError::NotFound("member"))?;
+    tx.commit().await?;
+    let changed: Vec<UserId> = before.into_iter().chain([path.member_id]).collect();
+    state.caches.forget_chat(chat.id, &changed).await;
+    Ok(ok(member.member))
+}
+
+fn check_count(input: &MemberIds) -> Result<()> {
+    if (1..=MEMBERS_PER_REQUEST_MAX).contains(&input.user_ids.len()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("/user_ids", format!("name from 1 to {MEMBERS_PER_REQUEST_MAX} people")))
+}

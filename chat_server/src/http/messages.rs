@@ -1,0 +1,370 @@
+//! Messages: sending (safe to repeat for ever), reading, editing, deleting, and how far one has read.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use chat_core::{
+    ChatId, MessageId, Shard,
+    permission::ChatAction,
+    text::{ClientId, MessageBody},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::Limit;
+use crate::{
+    auth::{ChatMember, CurrentUser, VisibleChat, forbidden, lock_chat},
+    db::{
+        self,
+        messages::{BEGIN_SEND, Message, NewMessage},
+    },
+    error::{ApiError, Problem, Result},
+    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok},
+    state::AppState,
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(list_messages, send_message))
+        .routes(routes!(get_message, edit_message, delete_message))
+        .routes(routes!(mark_read))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendMessage {
+    pub body: MessageBody,
+    /// The sender's own name for this send: sending again under it is the same message, for ever. The header
+    /// `Idempotency-Key` does the same.
+    pub client_id: Option<ClientId>,
+    /// The message of this chat that is answered.
+    pub reply_to: Option<MessageId>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditMessage {
+    pub body: MessageBody,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarkRead {
+    /// The newest message that was read. The position moves forward alone.
+    #[schema(minimum = 0)]
+    pub seq: i64,
+}
+
+/// How far I have read.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReadPosition {
+    pub seq: i64,
+    pub unread_count: i64,
+}
+
+/// At most one of `before`, `after`, `around` and `anchor`; without any, the newest messages.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct MessagePage {
+    /// Messages with a smaller `seq`, the nearest.
+    #[param(minimum = 0)]
+    pub before: Option<i64>,
+    /// Messages with a larger `seq`, the nearest.
+    #[param(minimum = 0)]
+    pub after: Option<i64>,
+    /// Messages on both sides of this `seq`, itself included.
+    #[param(minimum = 0)]
+    pub around: Option<i64>,
+    /// `first_unread`: as `around` the first message that I have not read.
+    pub anchor: Option<Anchor>,
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    FirstUnread,
+}
+
+/// A stretch of a chat, oldest first.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct MessageList {
+    pub items: Vec<Message>,
+    /// Whether there are more in a direction that was asked for.
+    pub has_more: bool,
+    pub has_more_before: bool,
+    pub has_more_after: bool,
+}
+
+#[derive(Deserialize)]
+pub struct MessagePath {
+    message_id: MessageId,
+}
+
+/// Send a message
+#[utoipa::path(post, path = "/api/chat/{id}/messages", tag = "messages",
+    params(("id" = ChatId, Path), ("Idempotency-Key" = Option<String>, Header, description = "the same as client_id", max_length = 64)),
+    request_body = SendMessage,
+    responses((status = 201, body = Message),
+        (status = 200, body = Message, description = "sent before under this client_id; Idempotent-Replayed: true"),
+        (status = 403, body = Problem), (status = 422, body = Problem, description = "invalid, idempotency_key_reused")))]
+pub async fn send_message(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(ChatPath { id: chat }): ApiPath<ChatPath>,
+    headers: HeaderMap,
+    ApiJson(input): ApiJson<SendMessage>,
+) -> Result<Response> {
+    state.limits.send.check(&user.id)?;
+    let client_id = client_id(&headers, input.client_id)?;
+    let request_hash = client_id.as_ref().map(|_| request_hash(chat, &input.body, input.reply_to));
+    let new = NewMessage {
+        id: MessageId::generate(),
+        workspace_id: user.workspace_id,
+        chat_id: chat,
+        sender_id: user.id,
+        body: &input.body,
+        client_id: client_id.as_ref(),
+        request_hash: request_hash.as_ref().map(<[u8; 32]>::as_slice),
+        reply_to: input.reply_to,
+    };
+
+    let mut tx = state.db.begin_with(BEGIN_SEND).await?;
+    let Some(message) = db::messages::insert(&mut tx, &new).await? else {
+        tx.rollback().await?;
+        return not_sent(&state, &user, chat, &new).await;
+    };
+    tx.commit().await?;
+    state.doorbell.ring(Shard::of(user.workspace_id));
+    state.caches.forget_chat(chat, &[user.id]).await;
+    state.metrics.messages_sent.inc();
+    Ok(created(message).into_response())
+}
+
+#[derive(Deserialize)]
+pub struct ChatPath {
+    id: ChatId,
+}
+
+fn client_id(headers: &HeaderMap, in_body: Option<ClientId>) -> Result<Option<ClientId>> {
+    let Some(header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(in_body) };
+    let invalid = |detail: String| ApiError::invalid("Idempotency-Key", detail);
+    let text = header.to_str().map_err(|_| invalid("must be visible ASCII".into()))?;
+    // The draft standard writes it as a quoted string; many send it bare.
+    let text = text.trim().trim_matches('"');
+    let in_header = ClientId::parse(text).map_err(|e| invalid(e.to_string()))?;
+    match in_body {
+        Some(in_body) if in_body != in_header => Err(invalid("differs from client_id".into())),
+        _ => Ok(Some(in_header)),
+    }
+}
+
+/// What makes two sends the same one.
+fn request_hash(chat: ChatId, body: &MessageBody, reply_to: Option<MessageId>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(chat.0.as_bytes());
+    hash.update(reply_to.map_or([0; 16], |id| *id.0.as_bytes()));
+    hash.update(body.as_str());
+    hash.finalize().into()
+}
+
+/// The client id was used before: the first message again, if it is the same send and its chat still for the sender.
+async fn replay(state: &AppState, new: &NewMessage<'_>) -> Result<Response> {
+    let client_id = new.client_id.ok_or(ApiError::NotFound("message"))?;
+    let sent = db::messages::find_sent(&state.db, new.sender_id, client_id)
+        .await?
+        .ok_or(ApiError::NotFound("message"))?;
+    if sent.request_hash.as_deref() != new.request_hash {
+        return Err(ApiError::Invalid {
+            code: "idempotency_key_reused",
+            detail: "another message was sent under this client_id".into(),
+            errors: Vec::new(),
+        });
+    }
+    state.metrics.messages_replayed.inc();
+    let mut response = ok(sent.message).into_response();
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+/// Nothing was inserted. Why is looked up afterwards, so that a good send costs no query more. A send that came through
+/// before is answered again though the message it replied to has been deleted since.
+async fn not_sent(
+    state: &AppState,
+    user: &CurrentUser,
+    chat: ChatId,
+    new: &NewMessage<'_>,
+) -> Result<Response> {
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, user, chat, ChatAction::Post).await?;
+    if let Some(client_id) = new.client_id
+        && db::messages::find_sent(&mut *tx, new.sender_id, client_id).await?.is_some()
+    {
+        tx.rollback().await?;
+        return replay(state, new).await;
+    }
+    if new.reply_to.is_some() {
+        return Err(ApiError::invalid("/reply_to", "there is no such message in this chat"));
+    }
+    Err(ApiError::Unavailable("the chat is just changing: send again"))
+}
+
+/// Messages of a chat
+#[utoipa::path(get, path = "/api/chat/{id}/messages", tag = "messages", params(("id" = ChatId, Path), MessagePage),
+    responses((status = 200, body = MessageList), (status = 403, body = Problem)))]
+pub async fn list_messages(
+    State(state): State<AppState>,
+    chat: ChatMember,
+    ApiQuery(page): ApiQuery<MessagePage>,
+) -> Result<Answer<MessageList>> {
+    let limit = page.limit.get()?;
+    for (name, seq) in [("before", page.before), ("after", page.after), ("around", page.around)] {
+        if seq.is_some_and(|seq| seq < 0) {
+            return Err(ApiError::invalid(name, "must be at least 0"));
+        }
+    }
+    let asked = [page.before.is_some(), page.after.is_some(), page.around.is_some(), page.anchor.is_some()];
+    if asked.iter().filter(|asked| **asked).count() > 1 {
+        return Err(ApiError::invalid("query", "name at most one of before, after, around and anchor"));
+    }
+    let around = match page.anchor {
+        Some(Anchor::FirstUnread) => {
+            let membership = db::members::find(&state.db, chat.id, chat.user.id)
+                .await?
+                .ok_or(ApiError::NotFound("chat"))?;
+            Some(membership.read_seq + 1)
+        }
+        None => page.around,
+    };
+    let list = if let Some(seq) = around {
+        list_around(&state, chat.id, seq, limit).await?
+    } else if let Some(seq) = page.after {
+        let mut items = db::messages::list_from(&state.db, chat.id, seq.saturating_add(1), limit + 1).await?;
+        let has_more = cut(&mut items, limit);
+        let has_more_before = match items.first() {
+            Some(first) => first.seq > 1,
+            None => !db::messages::list_before(&state.db, chat.id, seq, 1).await?.is_empty(),
+        };
+        MessageList { items, has_more, has_more_before, has_more_after: has_more }
+    } else {
+        let end = page.before.unwrap_or(i64::MAX);
+        let mut items = db::messages::list_before(&state.db, chat.id, end, limit + 1).await?;
+        let has_more = cut(&mut items, limit);
+        items.reverse();
+        let has_more_after =
+            page.before.is_some() && !db::messages::list_from(&state.db, chat.id, end, 1).await?.is_empty();
+        MessageList { items, has_more, has_more_before: has_more, has_more_after }
+    };
+    Ok(ok(list))
+}
+
+/// About half of them before `seq`, the rest from it on.
+async fn list_around(state: &AppState, chat: ChatId, seq: i64, limit: i64) -> Result<MessageList> {
+    let half = limit / 2;
+    let mut items = db::messages::list_before(&state.db, chat, seq, half + 1).await?;
+    let has_more_before = cut(&mut items, half);
+    items.reverse();
+    let mut later = db::messages::list_from(&state.db, chat, seq, limit - half + 1).await?;
+    let has_more_after = cut(&mut later, limit - half);
+    items.append(&mut later);
+    Ok(MessageList { items, has_more: has_more_before || has_more_after, has_more_before, has_more_after })
+}
+
+/// Cuts a list that was fetched with one item too many. Whether there was.
+fn cut(items: &mut Vec<Message>, limit: i64) -> bool {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    more
+}
+
+/// One message
+#[utoipa::path(get, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
+    params(("id" = ChatId, Path), ("message_id" = MessageId, Path)),
+    responses((status = 200, body = Message), (status = 403, body = Problem)))]
+pub async fn get_message(
+    State(state): State<AppState>,
+    chat: ChatMember,
+    ApiPath(path): ApiPath<MessagePath>,
+) -> Result<Answer<Message>> {
+    let found = db::messages::find(&state.db, chat.id, path.message_id).await?;
+    found.map(ok).ok_or(ApiError::NotFound("message"))
+}
+
+/// Edit one of my messages
+#[utoipa::path(patch, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
+    params(("id" = ChatId, Path), ("message_id" = MessageId, Path)), request_body = EditMessage,
+    responses((status = 200, body = Message), (status = 403, body = Problem), (status = 409, body = Problem, description = "message_deleted")))]
+pub async fn edit_message(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    ApiPath(path): ApiPath<MessagePath>,
+    ApiJson(input): ApiJson<EditMessage>,
+) -> Result<Answer<Message>> {
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Post).await?;
+    let found =
+        db::messages::find(&mut *tx, chat.id, path.message_id).await?.ok_or(ApiError::NotFound("message"))?;
+    if found.sender_id != chat.user.id {
+        return Err(forbidden());
+    }
+    if found.deleted_at.is_some() {
+        return Err(ApiError::conflict("message_deleted", "the message was deleted"));
+    }
+    db::messages::update_body(&mut *tx, found.id, &input.body).await?;
+    let edited =
+        db::messages::find(&mut *tx, chat.id, found.id).await?.ok_or(ApiError::NotFound("message"))?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, &[]).await;
+    Ok(ok(edited))
+}
+
+/// Delete a message: its text is gone everywhere, a mark stays in its place
+#[utoipa::path(delete, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
+    params(("id" = ChatId, Path), ("message_id" = MessageId, Path)),
+    responses((status = 204, description = "also when it was deleted before"), (status = 403, body = Problem)))]
+pub async fn delete_message(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    ApiPath(path): ApiPath<MessagePath>,
+) -> Result<StatusCode> {
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Read).await?;
+    let found =
+        db::messages::find(&mut *tx, chat.id, path.message_id).await?.ok_or(ApiError::NotFound("message"))?;
+    if found.sender_id != chat.user.id {
+        lock_chat(&mut tx, &chat.user, chat.id, ChatAction::DeleteMessageOfOthers).await?;
+    }
+    db::messages::mark_deleted(&mut *tx, found.id).await?;
+    tx.commit().await?;
+    state.caches.forget_chat(chat.id, &[]).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Say how far I have read
+#[utoipa::path(post, path = "/api/chat/{id}/read", tag = "messages", params(("id" = ChatId, Path)), request_body = MarkRead,
+    responses((status = 200, body = ReadPosition), (status = 403, body = Problem)))]
+pub async fn mark_read(
+    State(state): State<AppState>,
+    chat: ChatMember,
+    ApiJson(input): ApiJson<MarkRead>,
+) -> Result<Answer<ReadPosition>> {
+    if input.seq < 0 {
+        return Err(ApiError::invalid("/seq", "must be at least 0"));
+    }
+    let moved = db::members::mark_read(&state.db, chat.id, chat.user.id, input.seq).await?;
+    let (seq, last_seq) = moved.ok_or(ApiError::NotFound("chat"))?;
+    state.caches.forget_chat(chat.id, &[chat.user.id]).await;
+    // `last_seq` is from before a message of mine that another device was just sending, which `seq` may be of.
+    Ok(ok(ReadPosition { seq, unread_count: (last_seq - seq).max(0) }))
+}

@@ -1,0 +1,71 @@
+//! The REST interface: one file a noun, each with its routes, its request and answer types and its handlers.
+
+pub mod account;
+pub mod chats;
+pub mod health;
+pub mod invites;
+pub mod members;
+pub mod messages;
+pub mod sessions;
+pub mod stream;
+pub mod users;
+pub mod workspaces;
+
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    db::{PAGE_DEFAULT, PAGE_MAX},
+    error::{ApiError, Result},
+    state::AppState,
+};
+
+/// Every route that the OpenAPI document describes.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .merge(account::router())
+        .merge(sessions::router())
+        .merge(workspaces::router())
+        .merge(invites::router())
+        .merge(users::router())
+        .merge(chats::router())
+        .merge(members::router())
+        .merge(messages::router())
+        .merge(stream::router())
+        .merge(health::router())
+}
+
+/// How many items a list may answer with.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Limit(Option<i64>);
+
+impl Limit {
+    /// # Errors
+    /// 422 outside 1 to [`PAGE_MAX`].
+    pub fn get(self) -> Result<i64> {
+        match self.0 {
+            None => Ok(PAGE_DEFAULT),
+            Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+            Some(_) => Err(ApiError::invalid("limit", format!("must be from 1 to {PAGE_MAX}"))),
+        }
+    }
+}
+
+/// Most characters of a search text.
+const QUERY_MAX: usize = 100;
+
+/// A search text as a pattern.
+///
+/// # Errors
+/// 422 when it is too long or holds NUL.
+pub fn pattern(query: Option<&str>) -> Result<Option<String>> {
+    let Some(query) = query.map(str::trim).filter(|query| !query.is_empty()) else { return Ok(None) };
+    if query.chars().count() > QUERY_MAX || query.contains('\0') {
+        return Err(ApiError::invalid(
+            "query",
+            format!("must have at most {QUERY_MAX} characters and no NUL"),
+        ));
+    }
+    Ok(Some(crate::db::contains_pattern(query)))
+}

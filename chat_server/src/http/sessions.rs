@@ -1,0 +1,43 @@
+//! Where one is signed in, and ending that.
+
+use axum::{extract::State, http::StatusCode};
+use chat_core::SessionId;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    auth::CurrentUser,
+    db::{self, Page, sessions::Session},
+    error::{ApiError, Result},
+    extract::{Answer, ApiPath, ok},
+    state::AppState,
+};
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(list_sessions)).routes(routes!(revoke_session))
+}
+
+/// My sessions, last used first
+#[utoipa::path(get, path = "/api/sessions", tag = "account", responses((status = 200, body = Page<Session>)))]
+pub async fn list_sessions(
+    State(state): State<AppState>,
+    user: CurrentUser,
+) -> Result<Answer<Page<Session>>> {
+    let items = db::sessions::list(&state.db, user.account_id, user.session_id).await?;
+    Ok(ok(Page { items, has_more: false }))
+}
+
+/// End one of my sessions: its tokens stop working and its streams are closed
+#[utoipa::path(delete, path = "/api/sessions/{id}", tag = "account", params(("id" = SessionId, Path)),
+    responses((status = 204)))]
+pub async fn revoke_session(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(id): ApiPath<SessionId>,
+) -> Result<StatusCode> {
+    if !db::sessions::revoke(&state.db, user.account_id, id).await? {
+        return Err(ApiError::NotFound("session"));
+    }
+    // Of any of the account's users: which ones the device used is not recorded.
+    state.caches.forget_users();
+    Ok(StatusCode::NO_CONTENT)
+}

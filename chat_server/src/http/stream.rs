@@ -1,0 +1,114 @@
+//! What a client needs to follow the stream of events: a snapshot to begin with, and a ticket to connect.
+
+use axum::extract::State;
+use chat_core::{
+    Cursor, Shard,
+    token::{Claims, Purpose, TICKET_TTL},
+};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Limit,
+    chats::{ChatListItem, item},
+};
+use crate::{
+    auth::CurrentUser,
+    db::{self, Page, users::User, workspaces::Workspace},
+    error::{ApiError, Result},
+    extract::{Answer, ApiQuery, created, ok},
+    state::AppState,
+};
+
+/// The whole snapshot is one moment of the database.
+const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(sync)).routes(routes!(create_ticket))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SyncQuery {
+    /// How many chats to answer with.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+/// Everything at one moment, and the position in the stream that belongs to it.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Snapshot {
+    /// Connect the stream with this: what comes is exactly what happened since.
+    pub cursor: String,
+    pub user: User,
+    pub workspace: Workspace,
+    /// My chats, the newest made first. The rest comes by `GET /api/chat?after=`.
+    pub chats: ChatPart,
+}
+
+/// The first page of my chats.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct ChatPart {
+    pub items: Vec<ChatListItem>,
+    pub has_more: bool,
+}
+
+/// Leave to open a stream; may stand in its URL.
+#[derive(Serialize, ToSchema)]
+pub struct Ticket {
+    pub ticket: String,
+    /// Seconds.
+    pub expires_in: u64,
+    /// The stream, ticket included: for `new EventSource(url)`.
+    pub url: String,
+}
+
+/// A snapshot to begin with
+#[utoipa::path(get, path = "/api/sync", tag = "stream", params(SyncQuery), responses((status = 200, body = Snapshot)))]
+pub async fn sync(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(query): ApiQuery<SyncQuery>,
+) -> Result<Answer<Snapshot>> {
+    let limit = query.limit.get()?;
+    let mut tx = state.db.begin_with(BEGIN_SNAPSHOT).await?;
+    let shard = Shard::of(user.workspace_id);
+    let head = db::event_log::head(&mut *tx, shard).await?;
+    let me =
+        db::users::find(&mut *tx, user.workspace_id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
+    let workspace = db::workspaces::find(&mut *tx, user.workspace_id).await?;
+    let memberships = db::members::list_of_user(&mut *tx, user.id, limit + 1).await?;
+    let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);
+    let ids: Vec<_> = memberships.iter().map(|m| m.chat_id).collect();
+    let mut chats: std::collections::HashMap<_, _> = db::chats::list_with_last(&mut *tx, &ids)
+        .await?
+        .into_iter()
+        .map(|found| (found.chat.id, found))
+        .collect();
+    tx.commit().await?;
+    let items = memberships
+        .iter()
+        .filter_map(|membership| {
+            let found = chats.remove(&membership.chat_id)?;
+            Some(item(found.chat, found.last_message, membership))
+        })
+        .collect();
+    let cursor =
+        Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
+    Ok(ok(Snapshot { cursor, user: me, workspace, chats: ChatPart { items, has_more } }))
+}
+
+/// Get leave to open a stream where no header can be sent, as with EventSource
+#[utoipa::path(post, path = "/api/events/ticket", tag = "stream", responses((status = 201, body = Ticket)))]
+pub async fn create_ticket(State(state): State<AppState>, user: CurrentUser) -> Result<Answer<Ticket>> {
+    let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
+    let expires_in = TICKET_TTL.as_secs();
+    let claims = Claims { sub: user.id, ws: user.workspace_id, sid: user.session_id, exp: now + expires_in };
+    let ticket = state.keys.signer.sign(claims, Purpose::Stream, now)?;
+    let url = format!("{}/events?ticket={ticket}", state.config.notify.public_url);
+    Ok(created(Ticket { ticket, expires_in, url }))
+}

@@ -1,0 +1,169 @@
+//! The people of the workspace.
+
+use axum::extract::State;
+use chat_core::{ChatId, ChatRole, UserId, WorkspaceRole, permission::WorkspaceAction, text::FullName};
+use serde::Deserialize;
+use sqlx::PgConnection;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Limit, pattern};
+use crate::{
+    auth::{CurrentUser, forbidden},
+    db::{
+        self, Page,
+        users::{LockedUser, User},
+    },
+    error::{ApiError, Problem, Result},
+    extract::{Answer, ApiJson, ApiPath, ApiQuery, ok},
+    state::AppState,
+};
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(list_users))
+        .routes(routes!(get_me, update_me))
+        .routes(routes!(get_user, update_user))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct UserPage {
+    /// Part of a name or an e-mail address.
+    #[param(max_length = 100)]
+    pub query: Option<String>,
+    /// The last user of the page before.
+    pub after: Option<UserId>,
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+/// What is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MyChanges {
+    pub fullname: Option<FullName>,
+}
+
+/// What is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChanges {
+    pub role: Option<WorkspaceRole>,
+    /// False takes away all access at once; the messages stay.
+    pub active: Option<bool>,
+}
+
+/// The people of the workspace, in the order in which they came
+#[utoipa::path(get, path = "/api/users", tag = "users", params(UserPage), responses((status = 200, body = Page<User>)))]
+pub async fn list_users(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(page): ApiQuery<UserPage>,
+) -> Result<Answer<Page<User>>> {
+    let limit = page.limit.get()?;
+    let pattern = pattern(page.query.as_deref())?;
+    let rows = db::users::list(&state.db, user.workspace_id, pattern.as_deref(), page.after, limit).await?;
+    Ok(ok(Page::from_rows(rows, limit)))
+}
+
+/// Me
+#[utoipa::path(get, path = "/api/users/me", tag = "users", responses((status = 200, body = User)))]
+pub async fn get_me(State(state): State<AppState>, user: CurrentUser) -> Result<Answer<User>> {
+    find(&state, &user, user.id).await
+}
+
+/// Change my profile
+#[utoipa::path(patch, path = "/api/users/me", tag = "users", request_body = MyChanges, responses((status = 200, body = User)))]
+pub async fn update_me(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiJson(input): ApiJson<MyChanges>,
+) -> Result<Answer<User>> {
+    if let Some(fullname) = input.fullname {
+        db::users::set_fullname(&state.db, user.id, &fullname).await?;
+    }
+    find(&state, &user, user.id).await
+}
+
+/// One person
+#[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = UserId, Path)), responses((status = 200, body = User)))]
+pub async fn get_user(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(id): ApiPath<UserId>,
+) -> Result<Answer<User>> {
+    find(&state, &user, id).await
+}
+
+/// Change a person's role, or deactivate or reactivate them
+#[utoipa::path(patch, path = "/api/users/{id}", tag = "users", params(("id" = UserId, Path)), request_body = UserChanges,
+    responses((status = 200, body = User), (status = 403, body = Problem), (status = 409, body = Problem, description = "last_owner")))]
+pub async fn update_user(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(id): ApiPath<UserId>,
+    ApiJson(input): ApiJson<UserChanges>,
+) -> Result<Answer<User>> {
+    let mut tx = state.db.begin().await?;
+    let locked =
+        db::users::lock_for_update(&mut tx, user.workspace_id, &[user.id, id], input.role.is_some()).await?;
+    let find_locked = |wanted: UserId| locked.iter().find(|found| found.id == wanted);
+    let my_role = find_locked(user.id).filter(|me| me.active).ok_or_else(forbidden)?.role;
+    let LockedUser { role, active, .. } = *find_locked(id).ok_or(ApiError::NotFound("user"))?;
+    if !my_role.is_admin() {
+        return Err(forbidden());
+    }
+    let mut handed_over = Vec::new();
+
+    if let Some(new) = input.role.filter(|new| *new != role) {
+        if !my_role.may(WorkspaceAction::ChangeRole { target: role, new }) {
+            return Err(forbidden());
+        }
+        let is_other_owner =
+            |other: &LockedUser| other.id != id && other.active && other.role == WorkspaceRole::Owner;
+        if role == WorkspaceRole::Owner && !locked.iter().any(is_other_owner) {
+            return Err(ApiError::conflict("last_owner", "make somebody else an owner first"));
+        }
+        db::users::set_role(&mut *tx, id, new).await?;
+    }
+    if let Some(now_active) = input.active.filter(|now_active| *now_active != active) {
+        if !my_role.may(WorkspaceAction::Deactivate { target: input.role.unwrap_or(role) }) {
+            return Err(forbidden());
+        }
+        db::users::set_active(&mut *tx, id, now_active).await?;
+        if !now_active {
+            handed_over = hand_over_chats(&mut tx, id).await?;
+        }
+    }
+    tx.commit().await?;
+    state.caches.forget_users();
+    for (chat, heir) in handed_over {
+        state.caches.forget_chat(chat, &[id, heir]).await;
+    }
+    find(&state, &user, id).await
+}
+
+/// What a deactivated user owned goes to whoever was there longest, so that no chat is left without an owner who can act.
+async fn hand_over_chats(tx: &mut PgConnection, user: UserId) -> Result<Vec<(ChatId, UserId)>> {
+    let mut handed_over = Vec::new();
+    for chat in db::chats::lock_owned(tx, user).await? {
+        // Given away by somebody else while the lock was waited for.
+        if db::members::find_owner(&mut *tx, chat).await? != Some(user) {
+            continue;
+        }
+        if let Some(heir) = db::members::find_heir(&mut *tx, chat, user).await? {
+            db::members::set_role(&mut *tx, chat, user, ChatRole::Member).await?;
+            db::members::set_role(&mut *tx, chat, heir, ChatRole::Owner).await?;
+            handed_over.push((chat, heir));
+        }
+    }
+    Ok(handed_over)
+}
+
+async fn find(state: &AppState, user: &CurrentUser, id: UserId) -> Result<Answer<User>> {
+    let found = db::users::find(&state.db, user.workspace_id, id).await?;
+    found.map(ok).ok_or(ApiError::NotFound("user"))
+}

@@ -1,0 +1,111 @@
+//! Workspaces: mine, new ones, and moving between them.
+
+use axum::extract::State;
+use chat_core::{UserId, WorkspaceId, WorkspaceRole, permission::WorkspaceAction, text::WorkspaceName};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::account::{SignedIn, answer, workspace_taken};
+use crate::{
+    auth::{CurrentUser, require_in_workspace},
+    db::{self, Page, workspaces::Workspace},
+    error::{ApiError, ConstraintExt as _, Problem, Result},
+    extract::{Answer, ApiJson, ApiPath, created, ok},
+    state::AppState,
+};
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(list_workspaces, create_workspace))
+        .routes(routes!(rename_workspace))
+        .routes(routes!(switch_workspace))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWorkspace {
+    pub name: WorkspaceName,
+}
+
+/// My workspaces, the first joined first
+#[utoipa::path(get, path = "/api/workspaces", tag = "workspaces", responses((status = 200, body = Page<Workspace>)))]
+pub async fn list_workspaces(
+    State(state): State<AppState>,
+    user: CurrentUser,
+) -> Result<Answer<Page<Workspace>>> {
+    let items = db::workspaces::list_of_account(&state.db, user.account_id).await?;
+    Ok(ok(Page { items, has_more: false }))
+}
+
+/// Make a workspace and be its owner; switch to it to use it
+#[utoipa::path(post, path = "/api/workspaces", tag = "workspaces", request_body = NewWorkspace,
+    responses((status = 201, body = Workspace), (status = 409, body = Problem, description = "workspace_taken")))]
+pub async fn create_workspace(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiJson(input): ApiJson<NewWorkspace>,
+) -> Result<Answer<Workspace>> {
+    if !state.config.auth.open_signup {
+        return Err(ApiError::Forbidden {
+            code: "signup_closed",
+            detail: "this server makes no new workspaces",
+        });
+    }
+    let me =
+        db::users::find(&state.db, user.workspace_id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
+    if db::workspaces::list_of_account(&state.db, user.account_id).await?.len()
+        >= db::workspaces::PER_ACCOUNT_MAX
+    {
+        return Err(too_many_workspaces());
+    }
+    let id = WorkspaceId::generate();
+    let mut tx = state.db.begin().await?;
+    let workspace = db::workspaces::insert(&mut *tx, id, &input.name)
+        .await
+        .on_constraint("workspaces_name_key", workspace_taken)?;
+    db::users::insert(&mut *tx, UserId::generate(), id, user.account_id, &me.fullname, WorkspaceRole::Owner)
+        .await?;
+    tx.commit().await?;
+    Ok(created(workspace))
+}
+
+/// The refusal of an account that is in as many workspaces as it may be.
+pub fn too_many_workspaces() -> ApiError {
+    ApiError::conflict("too_many_workspaces", "the account is in as many workspaces as it may be")
+}
+
+/// Rename the workspace one is signed in to
+#[utoipa::path(patch, path = "/api/workspaces/{id}", tag = "workspaces", params(("id" = WorkspaceId, Path)),
+    request_body = NewWorkspace, responses((status = 200, body = Workspace)))]
+pub async fn rename_workspace(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(id): ApiPath<WorkspaceId>,
+    ApiJson(input): ApiJson<NewWorkspace>,
+) -> Result<Answer<Workspace>> {
+    if id != user.workspace_id {
+        return Err(ApiError::NotFound("workspace"));
+    }
+    let mut tx = state.db.begin().await?;
+    require_in_workspace(&mut tx, &user, WorkspaceAction::Rename).await?;
+    let workspace = db::workspaces::rename(&mut *tx, id, &input.name)
+        .await
+        .on_constraint("workspaces_name_key", workspace_taken)?;
+    tx.commit().await?;
+    Ok(ok(workspace))
+}
+
+/// Get an access token for another of my workspaces
+#[utoipa::path(post, path = "/api/workspaces/{id}/token", tag = "workspaces", params(("id" = WorkspaceId, Path)),
+    responses((status = 200, body = SignedIn)))]
+pub async fn switch_workspace(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiPath(id): ApiPath<WorkspaceId>,
+) -> Result<Answer<SignedIn>> {
+    let there = db::users::find_of_account(&state.db, user.account_id, id).await?;
+    let there = there.filter(|there| there.active).ok_or(ApiError::NotFound("workspace"))?;
+    db::sessions::set_user(&state.db, user.session_id, there.id).await?;
+    answer(&state, user.account_id, user.session_id, there.id, id, None).await.map(ok)
+}

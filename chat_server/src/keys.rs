@@ -1,0 +1,110 @@
+//! The keys that tokens are signed and verified with: this server's own from a file that it makes on its first run, and
+//! everybody's public ones from the database.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use chat_core::token::{Claims, KeyRing, Purpose, Signer, TokenError};
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tracing::info;
+
+use crate::db::signing_keys;
+
+/// An unknown key id makes the keys be loaded again, but not more often than this.
+const RELOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// Signs with our key, verifies with everybody's.
+pub struct Keys {
+    pub signer: Signer,
+    ring: KeyRing,
+    /// On account of an unknown key: when, and whether it succeeded.
+    last_load: Mutex<Option<(Instant, bool)>>,
+}
+
+/// Why somebody is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    Refused(TokenError),
+    /// The key is not known and the database cannot be asked for it.
+    Unavailable,
+}
+
+impl Keys {
+    /// Reads the key file, or makes it.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, or holds no key.
+    pub fn open(file: &Path) -> anyhow::Result<Self> {
+        let shown = file.display();
+        let pem = match fs::read_to_string(file) {
+            Ok(pem) => pem,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let pem = Signer::generate_pem()?;
+                create_private(file, &pem)
+                    .with_context(|| format!("{shown}: the signing key cannot be kept there"))?;
+                info!("made a new signing key in {shown}");
+                // Another process may have made one at the same moment; the file decides.
+                fs::read_to_string(file)?
+            }
+            Err(e) => return Err(e).with_context(|| format!("{shown}: the signing key cannot be read")),
+        };
+        let signer = Signer::from_pem(&pem).with_context(|| format!("{shown}"))?;
+        Ok(Self { signer, ring: KeyRing::default(), last_load: Mutex::default() })
+    }
+
+    /// Shows our key to the others and loads theirs.
+    pub async fn exchange(&self, db: &PgPool) -> sqlx::Result<()> {
+        signing_keys::publish(db, self.signer.kid(), &self.signer.public_key()).await?;
+        self.load(db).await
+    }
+
+    async fn load(&self, db: &PgPool) -> sqlx::Result<()> {
+        self.ring.replace(signing_keys::list(db).await?);
+        Ok(())
+    }
+
+    /// Who the bearer is. A key that is not known yet is looked for in the database.
+    pub async fn verify(&self, db: &PgPool, token: &str) -> Result<Claims, KeyError> {
+        let verify = || self.ring.verify(token, Purpose::Access);
+        let Err(TokenError::UnknownKey) = verify() else { return verify().map_err(KeyError::Refused) };
+        let mut last_load = self.last_load.lock().await;
+        let succeeded = match *last_load {
+            Some((at, succeeded)) if at.elapsed() < RELOAD_PAUSE => succeeded,
+            _ => {
+                let succeeded = self.load(db).await.is_ok();
+                *last_load = Some((Instant::now(), succeeded));
+                succeeded
+            }
+        };
+        drop(last_load);
+        match verify() {
+            Err(TokenError::UnknownKey) if !succeeded => Err(KeyError::Unavailable),
+            known => known.map_err(KeyError::Refused),
+        }
+    }
+}
+
+/// Whole or not at all, never over an existing one, readable by its owner alone.
+fn create_private(file: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let temporary = file.with_extension(format!("{}.tmp", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let mut handle = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    handle.write_all(text.as_bytes())?;
+    handle.sync_all()?;
+    let linked = match fs::hard_link(&temporary, file) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    };
+    fs::remove_file(&temporary)?;
+    linked
+}

@@ -1,0 +1,29 @@
+//! chat_server: every action of Parlor over REST, and all writes.
+//!
+//! A request goes `server` (sockets) → `router` (middleware) → `http/<noun>` (what is asked) → `auth` (by whom, may they)
+//! → `db/<noun>` (SQL). What a write changed is told to others by the database's triggers; `cache` hears of it by
+//! `tail`, `doorbell` wakes those who wait.
+
+pub mod state;
+
+pub mod router;
+pub mod server;
+
+pub mod auth;
+pub mod error;
+pub mod extract;
+pub mod http;
+pub mod openapi;
+
+pub mod cache;
+pub mod db;
+pub mod doorbell;
+pub mod keys;
+pub mod maintenance;
+pub mod metrics;
+pub mod password;
+pub mod rate_limit;
+pub mod tail;
+pub mod web;
+
+pub use server::{ChatServer, run};

@@ -1,0 +1,129 @@
+//! Upkeep in the background. One node of several does what concerns the database; the others stand by.
+
+use std::time::Duration;
+
+use chat_core::{Shard, config::EventLogConfig};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tracing::{info, warn};
+
+use crate::{db, state::AppState};
+
+const ROUND: Duration = Duration::from_secs(5);
+/// A round that takes longer is given up with its connection.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(120);
+/// A sign of life in each shard of the log.
+const TICK_EVERY: Duration = Duration::from_secs(60);
+const TRIM_EVERY: Duration = Duration::from_secs(600);
+const EXCHANGE_KEYS_EVERY: Duration = Duration::from_secs(60);
+/// Rows taken away in one transaction; a larger one would hold a shard's lock for long.
+const DELETE_BATCH: i64 = 200;
+/// Batches in one round.
+const BATCHES_MAX: usize = 50;
+const DAY_SECONDS: f64 = 86_400.0;
+
+/// Keeps the keys exchanged and the limits small on this node.
+pub async fn keep_node(state: AppState) -> anyhow::Result<()> {
+    let mut rounds = interval(EXCHANGE_KEYS_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        state.limits.forget_idle();
+        if let Err(e) = state.keys.exchange(&state.db).await {
+            warn!("the signing keys could not be exchanged: {e}");
+        }
+    }
+}
+
+/// Keeps the database, if this node is the one that does.
+pub async fn keep_database(options: PgConnectOptions, config: EventLogConfig) -> anyhow::Result<()> {
+    let mut rounds = interval(ROUND);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut keeper: Option<Keeper> = None;
+    loop {
+        rounds.tick().await;
+        if keeper.is_none() {
+            keeper = match Keeper::elect(&options, &config).await {
+                Ok(elected) => elected,
+                Err(e) => {
+                    warn!("upkeep of the database: {e}");
+                    None
+                }
+            };
+        }
+        let Some(elected) = &mut keeper else { continue };
+        let failure = match timeout(ROUND_TIMEOUT, elected.round()).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => "no answer from the database".into(),
+        };
+        warn!("upkeep of the database: {failure}");
+        // With its connection goes the lock: any node may be the next.
+        keeper = None;
+    }
+}
+
+/// The node that does the upkeep, by a lock that lives as long as this connection.
+struct Keeper {
+    connection: PgConnection,
+    retention_seconds: f64,
+    next_tick: Instant,
+    next_trim: Instant,
+}
+
+impl Keeper {
+    async fn elect(options: &PgConnectOptions, config: &EventLogConfig) -> sqlx::Result<Option<Self>> {
+        // Longer than on the pool: detaching a partition waits for old transactions.
+        let options =
+            options.clone().application_name("chat_server upkeep").options([("statement_timeout", "60s")]);
+        let mut connection = PgConnection::connect_with(&options).await?;
+        if !db::event_log::try_upkeep(&mut connection).await? {
+            return Ok(None);
+        }
+        let now = Instant::now();
+        let retention_seconds = f64::from(config.retention_days) * DAY_SECONDS;
+        Ok(Some(Self { connection, retention_seconds, next_tick: now, next_trim: now }))
+    }
+
+    async fn round(&mut self) -> sqlx::Result<()> {
+        let db = &mut self.connection;
+        // A partition is a seventh of retention, or less where a lot happens.
+        db::event_log::roll(&mut *db, self.retention_seconds / 7.0).await?;
+        if self.next_tick <= Instant::now() {
+            self.next_tick = Instant::now() + TICK_EVERY;
+            for shard in Shard::all() {
+                db::event_log::tick(&mut *db, shard).await?;
+            }
+        }
+        for _ in 0..BATCHES_MAX {
+            if db::chats::delete_messages_of_deleted(&mut *db, DELETE_BATCH).await? == 0 {
+                break;
+            }
+        }
+        if self.next_trim <= Instant::now() {
+            self.next_trim = Instant::now() + TRIM_EVERY;
+            self.trim().await?;
+        }
+        Ok(())
+    }
+
+    async fn trim(&mut self) -> sqlx::Result<()> {
+        let db = &mut self.connection;
+        for start_id in db::event_log::list_expired_partitions(&mut *db, self.retention_seconds).await? {
+            db::event_log::drop_partition(&mut *db, start_id).await?;
+            info!(start_id, "dropped a partition of the event log that is past retention");
+        }
+        for _ in 0..BATCHES_MAX {
+            if db::sessions::delete_expired(&mut *db, DELETE_BATCH).await? == 0 {
+                break;
+            }
+        }
+        // A partition is dropped up to a seventh of retention late; until then a returning member has to be told.
+        for _ in 0..DELETE_BATCH {
+            if !db::chats::delete_forgotten(&mut *db, 2.0 * self.retention_seconds).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

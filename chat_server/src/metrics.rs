@@ -1,0 +1,104 @@
+//! What this server counts, in the form of Prometheus. One registry for each server, no globals.
+
+use std::{sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// Labels of a request: few values each.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RequestLabels {
+    pub method: String,
+    /// The route with its placeholders, never the path itself.
+    pub route: String,
+    pub status: u16,
+}
+
+/// Labels of a duration.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RouteLabels {
+    pub method: String,
+    pub route: String,
+}
+
+/// Handles to all metrics. Clones count into the same ones.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    pub messages_sent: Counter,
+    pub messages_replayed: Counter,
+    pub connections: Gauge,
+    pub pool_connections: Gauge,
+    pub pool_idle: Gauge,
+    pub tail_fresh: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("parlor_chat");
+        let durations = Family::new_with_constructor(latency as fn() -> Histogram);
+        let this = Self {
+            registry: Arc::default(),
+            requests: Family::default(),
+            durations,
+            messages_sent: Counter::default(),
+            messages_replayed: Counter::default(),
+            connections: Gauge::default(),
+            pool_connections: Gauge::default(),
+            pool_idle: Gauge::default(),
+            tail_fresh: Gauge::default(),
+        };
+        registry.register("requests", "Requests answered", this.requests.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "Time from a request's head to its answer's",
+            Unit::Seconds,
+            this.durations.clone(),
+        );
+        registry.register("messages_sent", "Messages stored", this.messages_sent.clone());
+        registry.register(
+            "messages_replayed",
+            "Sends that were answered with a message stored before",
+            this.messages_replayed.clone(),
+        );
+        registry.register("connections", "Open client connections", this.connections.clone());
+        registry.register("pool_connections", "Open database connections", this.pool_connections.clone());
+        registry.register("pool_idle_connections", "Database connections not in use", this.pool_idle.clone());
+        registry.register(
+            "tail_fresh",
+            "1 while this server follows the event log, so that what it remembers may be used",
+            this.tail_fresh.clone(),
+        );
+        Self { registry: Arc::new(registry), ..this }
+    }
+}
+
+impl Metrics {
+    pub fn observe_request(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let (method, route) = (method.to_owned(), route.to_owned());
+        self.durations
+            .get_or_create(&RouteLabels { method: method.clone(), route: route.clone() })
+            .observe(took.as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { method, route, status }).inc();
+    }
+
+    /// The text format of OpenMetrics.
+    ///
+    /// # Errors
+    /// Formatting failed, which it does not into a string.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// 0.5 ms to 8 s, doubling.
+fn latency() -> Histogram {
+    Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0005, 2.0, 15))
+}

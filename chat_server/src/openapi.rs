@@ -1,0 +1,82 @@
+//! The OpenAPI document: assembled from the handlers, so that it cannot say anything else than they do.
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        Components, Content, OpenApi as Document, Ref, RefOr, Response,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use crate::{
+    error::{InvalidField, Problem},
+    http::{self, messages::Anchor},
+};
+
+/// What is said once for all operations.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Parlor", description = "Team chat: REST for actions, Server-Sent Events for everything that happens.",
+        license(name = "MIT", identifier = "MIT")),
+    components(schemas(Problem, InvalidField, Anchor)),
+    security(("access_token" = [])),
+    modifiers(&Common),
+    tags(
+        (name = "account", description = "Getting in and out"),
+        (name = "workspaces"), (name = "invites"), (name = "users"),
+        (name = "chats"), (name = "members"), (name = "messages"),
+        (name = "stream", description = "Following what happens: docs/events.md"),
+        (name = "operation", description = "For those who run it"),
+    )
+)]
+pub struct Base;
+
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        document
+            .components
+            .get_or_insert_with(Components::new)
+            .add_security_scheme("access_token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The whole document.
+pub fn document() -> Document {
+    let (_, mut document) = utoipa_axum::router::OpenApiRouter::with_openapi(Base::openapi())
+        .merge(http::router())
+        .split_for_parts();
+    add_refusals(&mut document);
+    document
+}
+
+/// Every operation may answer with a problem: the refusals that all share are not repeated at each handler.
+pub fn add_refusals(document: &mut Document) {
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.options,
+            &mut item.head,
+            &mut item.patch,
+            &mut item.trace,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let mut problem = Response::new("Refused or failed; `code` says why");
+            let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+            problem.content.insert("application/problem+json".into(), RefOr::T(Content::new(Some(schema))));
+            for (status, response) in &mut operation.responses.responses {
+                if let (true, RefOr::T(response)) =
+                    (status.starts_with('4') || status.starts_with('5'), response)
+                {
+                    response.content.clone_from(&problem.content);
+                }
+            }
+            operation.responses.responses.insert("default".into(), RefOr::T(problem));
+        }
+    }
+}

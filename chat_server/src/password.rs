@@ -1,0 +1,94 @@
+//! Password hashing: Argon2id with the parameters that OWASP names (19 MiB, 2 passes), on the blocking pool, and few at
+//! once, so that a flood of sign-ins cannot starve everything else.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use chat_core::text::Password;
+use tokio::sync::Semaphore;
+
+use crate::error::{ApiError, Result};
+
+/// Requests that may wait for a free place; further ones are told to come back.
+const WAITING_MAX: usize = 64;
+
+/// Hashes and checks passwords.
+#[derive(Clone)]
+pub struct Hasher {
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+    /// Checked when there is no such account, so that both answers take the same time.
+    decoy: Arc<str>,
+}
+
+impl Hasher {
+    pub fn new(parallelism: usize) -> anyhow::Result<Self> {
+        let decoy = hash("no account has this password")?;
+        Ok(Self {
+            running: Arc::new(Semaphore::new(parallelism)),
+            admitted: Arc::new(Semaphore::new(parallelism + WAITING_MAX)),
+            decoy: decoy.into(),
+        })
+    }
+
+    /// The PHC string to keep.
+    pub async fn hash(&self, password: Password) -> Result<String> {
+        self.run(move || hash(password.expose())).await
+    }
+
+    /// Whether `password` is the one behind `hash`. None for `hash` takes as long and is false.
+    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool> {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.decoy.to_string());
+        let matches = self
+            .run(move || {
+                let hash =
+                    PasswordHash::new(&hash).map_err(|e| anyhow::anyhow!("stored password hash: {e}"))?;
+                Ok(Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok())
+            })
+            .await?;
+        Ok(matches && known)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let busy = || ApiError::Unavailable("too many sign-ins at once");
+        let _admitted = self.admitted.try_acquire().map_err(|_| busy())?;
+        // Owned by the work: a caller that goes away must not let another one start beside it.
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| busy())?;
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = work();
+            drop(running);
+            outcome
+        });
+        Ok(outcome.await.context("password hashing")??)
+    }
+}
+
+fn hash(password: &str) -> anyhow::Result<String> {
+    let hash =
+        Argon2::default().hash_password(password.as_bytes()).map_err(|e| anyhow::anyhow!("argon2: {e}"))?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_right_password_alone_is_accepted() {
+        let hasher = Hasher::new(1).unwrap();
+        let password = |text: &str| Password::try_from(text.to_owned()).unwrap();
+        let hash = hasher.hash(password("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(hasher.verify(password("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify(password("wrong horse"), Some(hash)).await.unwrap());
+        assert!(!hasher.verify(password("no account has this password"), None).await.unwrap());
+    }
+}

@@ -1,0 +1,85 @@
+//! Rates: so many at once, then so many a minute, by user, or by address where no user is known. Each node counts for
+//! itself; a client spread over n nodes gets up to n times the rate.
+
+use std::{hash::Hash, net::IpAddr, num::NonZeroU32};
+
+use chat_core::{UserId, config::LimitsConfig};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+    state::keyed::DashMapStateStore,
+};
+
+use crate::error::{ApiError, Result};
+
+/// How much more often one may refresh than sign in.
+const REFRESHES_PER_SIGNIN: u32 = 20;
+
+/// One rate for many keys.
+pub struct Limit<K: Hash + Eq + Clone> {
+    limiter: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
+    policy: String,
+}
+
+impl<K: Hash + Eq + Clone> Limit<K> {
+    fn per_minute(count: u32) -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        Self { limiter: RateLimiter::keyed(quota), policy: format!("\"default\";q={count};w=60") }
+    }
+
+    /// # Errors
+    /// 429 when the key has used up its share.
+    pub fn check(&self, key: &K) -> Result<()> {
+        self.limiter.check_key(key).map_err(|until| ApiError::RateLimited {
+            retry_after: until.wait_time_from(DefaultClock::default().now()),
+            policy: self.policy.clone(),
+        })
+    }
+
+    fn forget_idle(&self) {
+        self.limiter.retain_recent();
+        self.limiter.shrink_to_fit();
+    }
+}
+
+/// All rates of this server.
+pub struct RateLimits {
+    /// Sign-up, sign-in, invite look-ups.
+    pub signin: Limit<IpAddr>,
+    /// Refresh and logout, which cost no password hash: a whole office comes from one address.
+    pub refresh: Limit<IpAddr>,
+    pub send: Limit<UserId>,
+    pub requests: Limit<UserId>,
+}
+
+impl RateLimits {
+    pub fn new(config: &LimitsConfig) -> Self {
+        Self {
+            signin: Limit::per_minute(config.signin_per_minute),
+            refresh: Limit::per_minute(config.signin_per_minute.saturating_mul(REFRESHES_PER_SIGNIN)),
+            send: Limit::per_minute(config.send_per_minute),
+            requests: Limit::per_minute(config.requests_per_minute),
+        }
+    }
+
+    /// Drops the keys that are back at their full share, so that memory does not grow with all who ever came.
+    pub fn forget_idle(&self) {
+        self.signin.forget_idle();
+        self.refresh.forget_idle();
+        self.send.forget_idle();
+        self.requests.forget_idle();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_has_its_own_share() {
+        let limit = Limit::per_minute(2);
+        let (ann, bob) = (UserId::generate(), UserId::generate());
+        assert!(limit.check(&ann).is_ok() && limit.check(&ann).is_ok() && limit.check(&ann).is_err());
+        assert!(limit.check(&bob).is_ok());
+    }
+}

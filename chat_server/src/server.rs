@@ -1,0 +1,106 @@
+//! The process: binds, connects, serves, drains.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::Router;
+use chat_core::{config::Config, lifecycle::Lifecycle};
+use event_log::Tail;
+use http_server::Limits;
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::{
+    cache::Caches, db, doorbell::Doorbell, keys::Keys, maintenance, metrics::Metrics, password::Hasher,
+    rate_limit::RateLimits, router::router, state::AppState, tail,
+};
+
+/// A chat_server that has its address and its database, ready to serve.
+pub struct ChatServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    state: AppState,
+    router: Router,
+}
+
+impl ChatServer {
+    /// Migrates the database, reads or makes the signing key, starts the background tasks and takes the port.
+    ///
+    /// # Errors
+    /// One line for each thing that can be wrong: port, database, key.
+    pub async fn start(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
+        let (host, port) = (config.server.host.clone(), config.server.port);
+        let listener = http_server::listen("server.host, server.port", &host, port).await?;
+        let address = listener.local_addr()?;
+        let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
+        let options = db::connect_options(&url)?;
+        let pool = db::pool(options.clone(), &config.database);
+        db::migrate(&pool).await?;
+        let keys = Keys::open(&config.key_file())?;
+        keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;
+
+        let (log_tail, health) = Tail::start(url.expose(), lifecycle)?;
+        let state = AppState {
+            db: pool,
+            keys: Arc::new(keys),
+            caches: Arc::new(Caches::new(health.clone())),
+            hasher: Hasher::new(config.auth.hashing_parallelism)?,
+            limits: Arc::new(RateLimits::new(&config.limits)),
+            doorbell: Doorbell::default(),
+            tail: health,
+            metrics: Metrics::default(),
+            config: Arc::new(config),
+        };
+        let until_stop = |task: &'static str, work: futures::Work| {
+            let token = lifecycle.token();
+            lifecycle.spawn(task, async move { token.run_until_cancelled(work).await.unwrap_or(Ok(())) });
+        };
+        until_stop("tail", Box::pin(tail::follow(log_tail, Arc::clone(&state.caches))));
+        until_stop("doorbell", Box::pin(state.doorbell.clone().run(options.clone())));
+        until_stop("node upkeep", Box::pin(maintenance::keep_node(state.clone())));
+        let upkeep = maintenance::keep_database(options, state.config.event_log.clone());
+        until_stop("database upkeep", Box::pin(upkeep));
+        let router = router(state.clone());
+        Ok(Self { listener, address, state, router })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// For tests and tools in the same process.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Serves until the lifecycle stops, then lets requests under way finish within `server.drain_seconds`.
+    pub async fn serve(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
+        info!("chat_server listening on {}", self.address);
+        let config = &self.state.config;
+        let limits = Limits {
+            max_connections: config.limits.max_connections,
+            drain: Duration::from_secs(config.server.drain_seconds),
+        };
+        let open = self.state.metrics.connections.clone();
+        let opened = move |change| {
+            open.inc_by(change);
+        };
+        http_server::serve(self.listener, self.router, limits, opened, &lifecycle, async {}).await
+    }
+}
+
+/// What a background task is made of.
+mod futures {
+    use std::{future::Future, pin::Pin};
+
+    pub type Work = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+}
+
+/// Starts and serves: what the binary and the launcher's subcommand do.
+pub async fn run(config: Config, lifecycle: Lifecycle) -> anyhow::Result<()> {
+    let drain = Duration::from_secs(config.server.drain_seconds);
+    ChatServer::start(config, &lifecycle).await?.serve(lifecycle.clone()).await?;
+    // A background task that died is why it stopped.
+    lifecycle.finish(drain).await
+}

@@ -1,0 +1,19 @@
+//! Reads the event log after a cursor and proves that it skipped nothing: each row names the row before it in its shard.
+//! [`Tail`] follows the whole log; [`read`] holds every other query on it. The doorbell (LISTEN) only says when to look:
+//! what was not heard is found by a poll.
+//!
+//! Nothing here writes.
+
+mod backoff;
+mod bell;
+mod database;
+mod health;
+pub mod read;
+mod row;
+mod tail;
+
+pub use database::{Database, Error, READ_TIMEOUT};
+pub use health::TailHealth;
+pub use read::{Head, Heads};
+pub use row::LogRow;
+pub use tail::{Tail, TailEvent};

@@ -1,0 +1,250 @@
+//! The queries on the log. Each takes whatever connection or transaction it is to run in; none has a time limit of its
+//! own (see [`crate::READ_TIMEOUT`]).
+
+use chat_core::{ChatId, EventKind, Shard, UserId, WorkspaceId, cursor::SHARDS};
+use tokio_postgres::{GenericClient, Statement};
+use uuid::Uuid;
+
+use crate::{
+    database::Error,
+    row::{COLUMNS, LogRow},
+};
+
+/// Rows of one shard that [`after`] gives at once.
+pub const ROWS_MAX: usize = 500;
+/// Bytes of payload of one shard that [`after`] gives at once, but always at least one row.
+pub const BYTES_MAX: usize = 1024 * 1024;
+
+/// The last row of a shard that somebody knows of. Id 0: none yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    pub id: i64,
+    /// Of the row at `id`.
+    pub timeline: i32,
+}
+
+/// The last row of each shard, and what cursors must agree with besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heads {
+    pub generation: i32,
+    /// By [`Shard::index`].
+    pub by_shard: Box<[Head; SHARDS as usize]>,
+}
+
+impl Heads {
+    pub fn of(&self, shard: Shard) -> Head {
+        self.by_shard[shard.index()]
+    }
+}
+
+/// The end of the log as the connection's snapshot sees it.
+pub async fn heads(db: &impl GenericClient) -> Result<Heads, Error> {
+    let rows = db
+        .query_typed(
+            "select m.generation, s.shard, coalesce(e.id, 0) as id, coalesce(e.timeline, 0) as timeline
+             from log_meta m cross join generate_series(0, 15) s(shard) left join lateral (
+                 select e.id, e.timeline from event_log e
+                 where e.shard = s.shard::smallint order by e.id desc limit 1
+             ) e on true",
+            &[],
+        )
+        .await?;
+    let mut heads = Heads { generation: 0, by_shard: Box::new([Head::default(); SHARDS as usize]) };
+    for row in &rows {
+        heads.generation = row.try_get("generation")?;
+        let shard: i32 = row.try_get("shard")?;
+        if let Some(shard) = Shard::new(shard.into()) {
+            heads.by_shard[shard.index()] =
+                Head { id: row.try_get("id")?, timeline: row.try_get("timeline")? };
+        }
+    }
+    Ok(heads)
+}
+
+/// The timeline that the server writes on now; None on a standby, where the log may be behind.
+pub(crate) async fn primary_timeline(db: &impl GenericClient) -> Result<Option<i32>, Error> {
+    let sql = "select case when not pg_is_in_recovery()
+               then ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end";
+    Ok(db.query_one(sql, &[]).await?.try_get(0)?)
+}
+
+/// Prepares [`after`] on a connection.
+pub(crate) async fn prepare_after(db: &impl GenericClient) -> Result<Statement, Error> {
+    let sql = format!(
+        "select {COLUMNS} from unnest($1::smallint[], $2::bigint[]) c(shard, id), lateral (
+             select w.*, sum(octet_length(w.payload)) over (order by w.id) - octet_length(w.payload) as bytes_before
+             from (select e.* from event_log e where e.shard = c.shard and e.id > c.id order by e.id limit {ROWS_MAX}) w
+         ) e where e.bytes_before < {BYTES_MAX}"
+    );
+    Ok(db.prepare(&sql).await?)
+}
+
+/// The rows after `cursors`, which are by [`Shard::index`]; ordered by shard and id.
+pub(crate) async fn after(
+    db: &impl GenericClient,
+    prepared: &Statement,
+    cursors: &[Head; SHARDS as usize],
+) -> Result<Vec<LogRow>, Error> {
+    let shards: Vec<i16> = Shard::all().map(|shard| shard.number().into()).collect();
+    let ids: Vec<i64> = cursors.iter().map(|cursor| cursor.id).collect();
+    let rows = db.query(prepared, &[&shards, &ids]).await?;
+    let mut rows = rows.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
+    rows.sort_unstable_by_key(|row| (row.shard, row.id));
+    Ok(rows)
+}
+
+/// Those shards whose row at the cursor is gone, or has become another one.
+pub(crate) async fn lost(
+    db: &impl GenericClient,
+    cursors: &[Head; SHARDS as usize],
+) -> Result<Vec<Shard>, Error> {
+    let shards: Vec<i16> = Shard::all().map(|shard| shard.number().into()).collect();
+    let ids: Vec<i64> = cursors.iter().map(|cursor| cursor.id).collect();
+    let timelines: Vec<i32> = cursors.iter().map(|cursor| cursor.timeline).collect();
+    let rows = db
+        .query(
+            "select c.shard from unnest($1::smallint[], $2::bigint[], $3::int[]) c(shard, id, timeline)
+             where c.id > 0 and not exists (
+                 select from event_log e where e.shard = c.shard and e.id = c.id and e.timeline = c.timeline)",
+            &[&shards, &ids, &timelines],
+        )
+        .await?;
+    let numbers = rows.iter().map(|row| row.try_get::<_, i16>(0)).collect::<Result<Vec<_>, _>>()?;
+    Ok(numbers.into_iter().filter_map(|number| Shard::new(number.into())).collect())
+}
+
+/// The timeline of one row; None when there is no such row.
+pub async fn find_timeline(db: &impl GenericClient, shard: Shard, id: i64) -> Result<Option<i32>, Error> {
+    let sql = "select e.timeline from event_log e where e.shard = $1 and e.id = $2";
+    let row = db.query_opt(sql, &[&i16::from(shard.number()), &id]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// The oldest row that retention has left: its id and the id before it (0: nothing was ever dropped). None when the
+/// shard is empty.
+pub async fn oldest(db: &impl GenericClient, shard: Shard) -> Result<Option<(i64, i64)>, Error> {
+    let sql = "select e.id, e.prev_id from event_log e where e.shard = $1 order by e.id limit 1";
+    let row = db.query_opt(sql, &[&i16::from(shard.number())]).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+/// The last rows of a shard up to `until`, in order: at most `rows_max` and, but for one row, `bytes_max` of payload.
+pub async fn newest(
+    db: &impl GenericClient,
+    shard: Shard,
+    until: i64,
+    rows_max: usize,
+    bytes_max: usize,
+) -> Result<Vec<LogRow>, Error> {
+    let sql = format!(
+        "select {COLUMNS} from (
+             select w.*, sum(octet_length(w.payload)) over (order by w.id desc) - octet_length(w.payload) as bytes_before
+             from (select e.* from event_log e where e.shard = $1 and e.id <= $2 order by e.id desc limit $3) w
+         ) e where e.bytes_before < $4 order by e.id"
+    );
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+    let shard = i16::from(shard.number());
+    let rows = db.query(&sql, &[&shard, &until, &rows_max, &bytes_max]).await?;
+    rows.iter().map(LogRow::read).collect()
+}
+
+/// A row of a replay for one user.
+#[derive(Clone, Debug)]
+pub struct ReplayRow {
+    pub row: LogRow,
+    /// The row did not look as if it were for the user, and its payload was left behind.
+    pub withheld: bool,
+}
+
+/// Whom a replay is for.
+#[derive(Clone, Debug)]
+pub struct ReplayFor<'a> {
+    pub workspace_id: WorkspaceId,
+    pub user_id: UserId,
+    /// The chats whose events may matter. A guess that saves payloads: see [`ReplayRow::withheld`].
+    pub chats: &'a [ChatId],
+}
+
+/// All rows of a shard after `after`, other workspaces' too, so that their chain proves that none is missing; payloads
+/// for one user alone. At most `rows_max` rows and, but for one row, `bytes_max` of payload.
+pub async fn replay(
+    db: &impl GenericClient,
+    shard: Shard,
+    after: i64,
+    whom: &ReplayFor<'_>,
+    rows_max: usize,
+    bytes_max: usize,
+) -> Result<Vec<ReplayRow>, Error> {
+    let sql = format!(
+        "select {COLUMNS}, e.withheld from (
+             select w.shard, w.id, w.prev_id, w.timeline, w.at, w.workspace_id, w.kind, w.audience, w.users, w.chat_id,
+                    w.user_id, w.session_id, w.message_id, w.withheld,
+                    case when w.withheld then '' else w.payload end as payload,
+                    sum(w.bytes) over (order by w.id) - w.bytes as bytes_before
+             from (
+                 select f.*, case when f.withheld then 0 else octet_length(f.payload) end as bytes
+                 from (
+                     select e.*, (case e.workspace_id is distinct from $3 when true then true else case e.audience
+                         when 'workspace' then false
+                         when 'users' then not coalesce($4 = any(e.users), false)
+                         when 'chat' then not coalesce(e.chat_id = any($5) or (e.kind = 'member.left' and e.user_id = $4), false)
+                         else e.audience = 'none' end end) as withheld
+                     from event_log e where e.shard = $1 and e.id > $2 order by e.id limit $6
+                 ) f
+             ) w
+         ) e where e.bytes_before < $7 order by e.id"
+    );
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+    let chats: Vec<Uuid> = whom.chats.iter().map(|chat| chat.0).collect();
+    let shard = i16::from(shard.number());
+    let (workspace, user) = (whom.workspace_id.0, whom.user_id.0);
+    let rows = db.query(&sql, &[&shard, &after, &workspace, &user, &chats, &rows_max, &bytes_max]).await?;
+    rows.iter()
+        .map(|row| Ok(ReplayRow { withheld: row.try_get("withheld")?, row: LogRow::read(row)? }))
+        .collect()
+}
+
+/// A user coming into a chat or going out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembershipChange {
+    pub id: i64,
+    pub chat_id: ChatId,
+    /// False: left.
+    pub joined: bool,
+}
+
+/// Each time `user` came into a chat or left one, in order, with ids over `after` and up to `until`.
+pub async fn membership_changes(
+    db: &impl GenericClient,
+    shard: Shard,
+    workspace: WorkspaceId,
+    user: UserId,
+    after: i64,
+    until: i64,
+) -> Result<Vec<MembershipChange>, Error> {
+    let rows = db
+        .query(
+            // Two indexes, each for one of the halves.
+            "select e.id, e.chat_id, e.kind from event_log e
+             where e.shard = $1 and e.id > $2 and e.id <= $3 and e.workspace_id = $4 and e.chat_id is not null
+               and e.kind in ('member.joined', 'member.left') and e.user_id = $5
+             union all
+             select e.id, e.chat_id, e.kind from event_log e
+             where e.shard = $1 and e.id > $2 and e.id <= $3 and e.workspace_id = $4 and e.chat_id is not null
+               and e.kind = 'chat.created' and $5 = any(e.users)
+             order by 1",
+            &[&i16::from(shard.number()), &after, &until, &workspace.0, &user.0],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(MembershipChange {
+                id: row.try_get(0)?,
+                chat_id: ChatId(row.try_get(1)?),
+                joined: row.try_get::<_, &str>(2)? != EventKind::MemberLeft.as_str(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,8 @@
+//! The tail and its queries against a real Postgres. Rows are written by the triggers of the migrations, from plain SQL.
+
+#![expect(clippy::unwrap_used, reason = "the support of tests, too, fails by panicking")]
+
+mod docs;
+mod read;
+mod support;
+mod tail;

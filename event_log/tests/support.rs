@@ -1,0 +1,212 @@
+//! A database with one workspace and one chat, a second connection to act with, and a cable that can be cut.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chat_core::{ChatId, MessageId, Shard, UserId, WorkspaceId, lifecycle::Lifecycle};
+use event_log::{Head, LogRow, Tail, TailEvent, TailHealth};
+use private_postgres::testing::TestDatabase;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+/// Generous: a busy machine is slow, not wrong.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+pub struct World {
+    /// Dropped with this value; None when the test's own cluster holds it.
+    _database: Option<TestDatabase>,
+    pub url: String,
+    pub lifecycle: Lifecycle,
+    pub db: Client,
+    pub place: Place,
+}
+
+/// A workspace with one user in one chat.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub workspace: WorkspaceId,
+    pub user: UserId,
+    pub chat: ChatId,
+}
+
+impl Place {
+    pub fn shard(&self) -> Shard {
+        Shard::of(self.workspace)
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let database = TestDatabase::new().await.unwrap();
+        let url = database.url().to_owned();
+        Self { _database: Some(database), ..Self::at(&url).await }
+    }
+
+    pub async fn at(url: &str) -> Self {
+        let lifecycle = Lifecycle::new();
+        let db = connect(&lifecycle, url).await;
+        let place = make_place(&db, 5).await;
+        Self { _database: None, url: url.to_owned(), lifecycle, db, place }
+    }
+
+    /// A tail that has come to the end of the log.
+    pub async fn tail(&self) -> (Tail, TailHealth) {
+        self.tail_of(&self.url).await
+    }
+
+    pub async fn tail_of(&self, url: &str) -> (Tail, TailHealth) {
+        let (mut tail, health) = Tail::start(url, &self.lifecycle).unwrap();
+        assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+        (tail, health)
+    }
+
+    pub async fn say(&self, body: &str) {
+        say(&self.db, self.place, body).await;
+    }
+
+    pub async fn execute(&self, sql: &str) {
+        self.db.batch_execute(sql).await.unwrap();
+    }
+
+    pub async fn head(&self) -> Head {
+        event_log::read::heads(&self.db).await.unwrap().of(self.place.shard())
+    }
+
+    /// Ends the backends of this database with that name, and tells how many.
+    pub async fn terminate(&self, application_name: &str) -> usize {
+        let sql = "select pg_terminate_backend(pid) from pg_stat_activity
+                   where datname = current_database() and application_name = $1";
+        self.db.query(sql, &[&application_name]).await.unwrap().len()
+    }
+}
+
+pub async fn connect(lifecycle: &Lifecycle, url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    lifecycle.spawn_connection(async move {
+        let _ = connection.await;
+    });
+    client
+}
+
+/// A new workspace in the given shard.
+pub async fn make_place(db: &Client, shard: u8) -> Place {
+    let mut id = *Uuid::now_v7().as_bytes();
+    id[15] = (id[15] & 0xf0) | shard;
+    let workspace = WorkspaceId(Uuid::from_bytes(id));
+    let (user, chat) = (UserId::generate(), ChatId::generate());
+    db.batch_execute(&format!(
+        "begin;
+         insert into workspaces (id, name) values ('{workspace}', '{workspace}');
+         insert into users (id, workspace_id, fullname, role) values ('{user}', '{workspace}', 'Ann', 'owner');
+         insert into chats (id, workspace_id, kind, name) values ('{chat}', '{workspace}', 'public_channel', 'all');
+         insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{user}', '{workspace}', 'owner');
+         commit"
+    ))
+    .await
+    .unwrap();
+    Place { workspace, user, chat }
+}
+
+/// Sends a message, in the transaction that `db` is in if any.
+pub async fn say(db: &Client, place: Place, body: &str) {
+    let Place { workspace, user, chat } = place;
+    let sql = "with next as (update chats set last_seq = last_seq + 1 where id = $1 returning last_seq)
+               insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
+               select $2, $3, $1, last_seq, $4, $5 from next";
+    db.execute(sql, &[&chat.0, &MessageId::generate().0, &workspace.0, &user.0, &body]).await.unwrap();
+}
+
+/// What the tail reports next.
+pub async fn next(tail: &mut Tail) -> TailEvent {
+    timeout(DEADLINE, tail.next()).await.expect("the tail reports nothing")
+}
+
+/// Takes rows until there are `count`; anything else that the tail reports is a failure.
+pub async fn take_rows(tail: &mut Tail, count: usize) -> Vec<LogRow> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        match next(tail).await {
+            TailEvent::Rows(rows) => taken.extend(rows),
+            other => panic!("{other:?} instead of rows; {} of {count} were there", taken.len()),
+        }
+    }
+    assert_eq!(taken.len(), count, "{taken:#?}");
+    taken
+}
+
+/// The bodies of messages among rows.
+pub fn bodies(rows: &[LogRow]) -> Vec<String> {
+    rows.iter()
+        .filter(|row| row.kind == "message.new")
+        .map(|row| row.payload.split(r#""body":""#).nth(1).unwrap().split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+/// Awaits a condition that somebody else makes true.
+pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let poll = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, poll).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+}
+
+/// A cable to Postgres. Cut, it carries nothing and closes nothing, as when a machine vanishes from the network.
+pub struct Cable {
+    pub address: SocketAddr,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Cable {
+    pub async fn to(lifecycle: &Lifecycle, target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let (owner, cut) = (lifecycle.clone(), Arc::clone(&is_cut));
+        lifecycle.spawn_connection(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let far = TcpStream::connect(&target).await.unwrap();
+                // What was opened before a cut stays dead after the repair.
+                let dead = Arc::new(AtomicBool::new(false));
+                let (near_read, near_write) = near.into_split();
+                let (far_read, far_write) = far.into_split();
+                for (mut from, mut to) in [(near_read, far_write), (far_read, near_write)] {
+                    let (cut, dead) = (Arc::clone(&cut), Arc::clone(&dead));
+                    owner.spawn_connection(async move {
+                        let mut buffer = [0; 4096];
+                        while let Ok(read @ 1..) = from.read(&mut buffer).await {
+                            if cut.load(Ordering::SeqCst) || dead.load(Ordering::SeqCst) {
+                                dead.store(true, Ordering::SeqCst);
+                                continue;
+                            }
+                            if to.write_all(&buffer[..read]).await.is_err() {
+                                break;
+                            }
+                        }
+                    });
+                }
+            }
+        });
+        Self { address, is_cut }
+    }
+
+    pub fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+    }
+
+    pub fn mend(&self) {
+        self.is_cut.store(false, Ordering::SeqCst);
+    }
+}

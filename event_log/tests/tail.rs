@@ -1,0 +1,312 @@
+//! What the tail promises: everything, in order, or word of a gap.
+
+use std::time::{Duration, Instant};
+
+use chat_core::{Shard, event::Audience};
+use event_log::TailEvent;
+use private_postgres::testing::TestCluster;
+
+use crate::support::{Cable, World, bodies, connect, make_place, next, say, take_rows, until};
+
+#[tokio::test]
+async fn rows_come_whole_and_in_order() {
+    let world = World::new().await;
+    let (mut tail, health) = world.tail().await;
+    for n in 0..3 {
+        world.say(&n.to_string()).await;
+    }
+    let rows = take_rows(&mut tail, 3).await;
+    assert_eq!(bodies(&rows), ["0", "1", "2"]);
+    assert!(rows.windows(2).all(|pair| pair[1].prev_id == pair[0].id));
+    let row = &rows[0];
+    assert_eq!((row.shard, row.timeline, row.audience), (world.place.shard(), 1, Audience::Chat));
+    assert_eq!((row.workspace_id, row.chat_id), (Some(world.place.workspace), Some(world.place.chat)));
+    assert!(row.message_id.is_some() && row.payload.starts_with(r#"{"type":"message.new""#));
+    assert!(health.is_fresh(Duration::from_secs(10)) && health.rows() == 3 && health.gaps() == 0);
+}
+
+#[tokio::test]
+async fn an_idle_open_transaction_delays_nobody_and_is_not_lost() {
+    let world = World::new().await;
+    let slow = connect(&world.lifecycle, &world.url).await;
+    let other_chat = make_place(&world.db, world.place.shard().number()).await;
+    let (mut tail, _) = world.tail().await;
+
+    slow.batch_execute("begin").await.unwrap();
+    say(&slow, other_chat, "first written").await;
+    world.say("first committed").await;
+    assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["first committed"]);
+    slow.batch_execute("commit").await.unwrap();
+    assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["first written"]);
+}
+
+#[tokio::test]
+async fn a_lower_id_that_is_committed_later_is_not_lost() {
+    let world = World::new().await;
+    let slow = connect(&world.lifecycle, &world.url).await;
+    let elsewhere = make_place(&world.db, 6).await;
+    let (mut tail, _) = world.tail().await;
+
+    // Draws its id now and keeps the shard's lock.
+    slow.batch_execute("begin; set constraints all immediate").await.unwrap();
+    say(&slow, world.place, "lower id").await;
+    // Another shard goes on, with a higher id.
+    say(&world.db, elsewhere, "higher id").await;
+    let first = take_rows(&mut tail, 1).await;
+    // In the same shard the next one waits its turn.
+    let waiting = connect(&world.lifecycle, &world.url).await;
+    let neighbour = make_place_beside(&world).await;
+    let ((), second) = tokio::join!(say(&waiting, neighbour, "queued"), async {
+        slow.batch_execute("commit").await.unwrap();
+        take_rows(&mut tail, 2).await
+    });
+    assert_eq!(
+        (bodies(&first), bodies(&second)),
+        (vec!["higher id".into()], vec!["lower id".into(), "queued".into()])
+    );
+    assert!(second[0].id < first[0].id, "the test did not make the case it is about");
+}
+
+/// A second chat of the same workspace, as rows that raise no event, since the lock is taken.
+async fn make_place_beside(world: &World) -> crate::support::Place {
+    let chat = chat_core::ChatId::generate();
+    let (workspace, user) = (world.place.workspace, world.place.user);
+    world
+        .execute(&format!(
+            "set session_replication_role = replica;
+             insert into chats (id, workspace_id, kind, name) values ('{chat}', '{workspace}', 'public_channel', 'beside');
+             insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{user}', '{workspace}', 'owner');
+             set session_replication_role = origin"
+        ))
+        .await;
+    crate::support::Place { chat, ..world.place }
+}
+
+#[tokio::test]
+async fn a_terminated_listener_costs_no_event() {
+    let world = World::new().await;
+    let (mut tail, health) = world.tail().await;
+    until("listening", async || health.is_listening()).await;
+    assert_eq!(world.terminate("parlor doorbell").await, 1);
+    world.say("meanwhile").await;
+    assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["meanwhile"]);
+    until("listening again", async || {
+        let sql = "select from pg_stat_activity where datname = current_database() and application_name = 'parlor doorbell'";
+        world.db.query(sql, &[]).await.unwrap().len() == 1 && health.is_listening()
+    })
+    .await;
+    assert_eq!(health.disconnects(), 0);
+}
+
+#[tokio::test]
+async fn the_bell_is_heard_and_without_it_the_poll_finds() {
+    let world = World::new().await;
+    let (mut tail, health) = world.tail().await;
+    until("a round trip", async || health.doorbell_round_trip().is_some()).await;
+    // A poll may happen to come first; not every time.
+    for n in 1.. {
+        assert!(n < 50, "no ring is ever heard");
+        world.say("ringing").await;
+        take_rows(&mut tail, 1).await;
+        if health.found_by_bell() > 0 {
+            break;
+        }
+    }
+    world.execute("set parlor.doorbell = 'after'").await;
+    let by_poll = health.found_by_poll();
+    // The first may be laid to a ring that came late for the rows before.
+    for n in 1.. {
+        assert!(n < 3, "a bell rings that nobody rang");
+        world.say("silently").await;
+        take_rows(&mut tail, 1).await;
+        if health.found_by_poll() > by_poll {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_goes_on_where_it_stopped() {
+    let world = World::new().await;
+    let (mut tail, health) = world.tail().await;
+    world.say("before").await;
+    let before = take_rows(&mut tail, 1).await;
+    assert_eq!(world.terminate("parlor tail").await, 1);
+    assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
+    assert!(!health.is_fresh(Duration::from_secs(60)));
+    world.say("while away").await;
+    let TailEvent::Ready(heads) = next(&mut tail).await else { panic!("not ready") };
+    assert_eq!(heads.of(world.place.shard()).id, before[0].id);
+    let after = take_rows(&mut tail, 1).await;
+    assert_eq!((bodies(&after), after[0].prev_id), (vec!["while away".into()], before[0].id));
+}
+
+#[tokio::test]
+async fn a_restarted_postgres_loses_nothing() {
+    let cluster = TestCluster::start().await.unwrap();
+    let url = cluster.create_database("restarted").await.unwrap();
+    let world = World::at(&url).await;
+    let (mut tail, _) = world.tail().await;
+    world.say("before").await;
+    let before = take_rows(&mut tail, 1).await;
+    cluster.restart().await.unwrap();
+    assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
+    say(&connect(&world.lifecycle, &url).await, world.place, "after").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+    assert_eq!(take_rows(&mut tail, 1).await[0].prev_id, before[0].id);
+}
+
+#[tokio::test]
+async fn a_connection_that_died_in_silence_is_noticed() {
+    let world = World::new().await;
+    let config: tokio_postgres::Config = world.url.parse().unwrap();
+    let cable = Cable::to(&world.lifecycle, format!("127.0.0.1:{}", config.get_ports()[0])).await;
+    let through = world.url.replacen(
+        &format!(":{}/", config.get_ports()[0]),
+        &format!(":{}/", cable.address.port()),
+        1,
+    );
+    assert_ne!(through, world.url);
+    let (mut tail, health) = world.tail_of(&through).await;
+    world.say("before").await;
+    take_rows(&mut tail, 1).await;
+
+    cable.cut();
+    let cut = Instant::now();
+    world.say("while cut").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
+    assert!(cut.elapsed() < Duration::from_secs(6), "noticed after {:?}", cut.elapsed());
+    until("the silent bell is noticed", async || !health.is_listening()).await;
+    cable.mend();
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+    assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["while cut"]);
+}
+
+#[tokio::test]
+async fn a_missing_row_is_told_as_a_gap() {
+    let world = World::new().await;
+    let elsewhere = make_place(&world.db, 6).await;
+    let (mut tail, health) = world.tail().await;
+    for body in ["lost", "behind the hole"] {
+        world.say(body).await;
+    }
+    say(&world.db, elsewhere, "sound").await;
+    let head = world.head().await;
+    world
+        .execute(&format!(
+            "delete from event_log where payload like '%\"lost\"%' and shard = {}",
+            world.place.shard().number()
+        ))
+        .await;
+    assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["sound"], "the other shard is not concerned");
+    match next(&mut tail).await {
+        TailEvent::Gap { shard, head: reported } => {
+            assert_eq!((shard, reported), (world.place.shard(), head));
+        }
+        other => panic!("{other:?}"),
+    }
+    world.say("after").await;
+    assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["after"]);
+    assert_eq!(health.gaps(), 1);
+}
+
+#[tokio::test]
+async fn retention_that_overtook_the_tail_is_told_as_a_gap() {
+    let world = World::new().await;
+    let (mut tail, _) = world.tail().await;
+    world.say("seen").await;
+    take_rows(&mut tail, 1).await;
+    world.terminate("parlor tail").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
+    // What dropping the partition takes away.
+    world.execute("delete from event_log").await;
+    world.say("kept").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+    let head = world.head().await;
+    match next(&mut tail).await {
+        TailEvent::Gap { shard, head: reported } => {
+            assert_eq!((shard, reported), (world.place.shard(), head));
+        }
+        other => panic!("{other:?}"),
+    }
+    world.say("after").await;
+    assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["after"]);
+}
+
+#[tokio::test]
+async fn a_row_of_another_timeline_in_the_same_place_is_told_as_a_gap() {
+    let world = World::new().await;
+    let (mut tail, _) = world.tail().await;
+    world.say("seen").await;
+    take_rows(&mut tail, 1).await;
+    world.terminate("parlor tail").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
+    // As after a failover that lost the row and gave its id again.
+    world.execute("update event_log set timeline = 2 where payload like '%\"seen\"%'").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+    assert!(matches!(next(&mut tail).await, TailEvent::Gap { shard, .. } if shard == world.place.shard()));
+}
+
+#[tokio::test]
+async fn a_restored_backup_is_told_as_gaps_everywhere() {
+    let world = World::new().await;
+    let (mut tail, _) = world.tail().await;
+    world.terminate("parlor tail").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
+    world.execute("update log_meta set generation = 2").await;
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(heads) if heads.generation == 2));
+    for expected in Shard::all() {
+        assert!(matches!(next(&mut tail).await, TailEvent::Gap { shard, .. } if shard == expected));
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stops_nothing() {
+    let world = World::new().await;
+    let (mut tail, _) = world.tail().await;
+    world.execute("alter table event_log drop constraint event_log_audience_check").await;
+    let (s, workspace) = (world.place.shard().number(), world.place.workspace);
+    world
+        .execute(&format!(
+            "begin; select log_lock({s}::smallint);
+             select log_append({s}::smallint, '{workspace}', 'future.kind', 'friends', null, null, null, null, null, '{{\"a\":1}}');
+             update event_log set at = 'infinity' where kind = 'future.kind';
+             commit"
+        ))
+        .await;
+    world.say("after").await;
+    let rows = take_rows(&mut tail, 2).await;
+    assert_eq!((rows[0].audience, rows[0].payload.as_str()), (Audience::Workspace, ""));
+    assert_eq!(bodies(&rows), ["after"]);
+}
+
+#[tokio::test]
+async fn a_long_backlog_comes_in_pages() {
+    const ROWS: usize = 1_700;
+    let world = World::new().await;
+    let (mut tail, _) = world.tail().await;
+    let (s, head) = (world.place.shard().number(), world.head().await.id);
+    // Every hundredth is so large that bytes cut the page.
+    world
+        .execute(&format!(
+            "insert into event_log (shard, id, prev_id, timeline, at, kind, audience, payload)
+             select {s}, {head} + n, {head} + n - 1, 1, now(), 'tick', 'none',
+                    case when n % 100 = 0 then repeat('x', 700000) else '{{}}' end
+             from generate_series(1, {ROWS}) n"
+        ))
+        .await;
+    let mut pages = 0;
+    let mut rows = Vec::new();
+    while rows.len() < ROWS {
+        match next(&mut tail).await {
+            TailEvent::Rows(page) => {
+                assert!(page.len() <= 500);
+                pages += 1;
+                rows.extend(page);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(pages > 5, "{pages} pages");
+    assert!(rows.iter().zip(1..).all(|(row, n)| row.id == head + n));
+}

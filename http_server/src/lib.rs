@@ -1,0 +1,185 @@
+//! Serves a router over TCP with the limits that `axum::serve` does not have: on the time of a request's head, on
+//! buffers, on connections, on clients that are gone without a word, and on how long stopping may take.
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::{Router, extract::ConnectInfo, http::Request};
+use chat_core::lifecycle::Lifecycle;
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tracing::{debug, warn};
+
+/// A request's head must have arrived by then; between requests a connection may idle as long.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes of a request's head, and of what is written ahead of a slow socket.
+const BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// After a failed accept (no file descriptors left), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A peer that leaves what we send unacknowledged for so long is gone.
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections that wait to be accepted; as many as a storm of reconnects brings at once.
+const BACKLOG: u32 = 4096;
+/// What lies unsent in the kernel counts as sent here: little of it, so that a slow client is seen as slow.
+const UNSENT_BYTES: u32 = 16 * 1024;
+
+/// The connection under a request, in its extensions: cancelled, it is cut without a word.
+#[derive(Clone)]
+pub struct Connection(pub CancellationToken);
+
+/// What a server may use up.
+pub struct Limits {
+    /// Further connections are closed at once.
+    pub max_connections: usize,
+    /// How long the end of open connections is waited for once it is to stop.
+    pub drain: Duration,
+}
+
+/// Takes a port. `what` names the settings, for the error.
+///
+/// # Errors
+/// One line that names the settings.
+pub async fn listen(what: &str, host: &str, port: u16) -> anyhow::Result<TcpListener> {
+    let context = || format!("{what}: {host}:{port} cannot be listened on");
+    let address = lookup_host((host, port)).await.with_context(context)?.next().with_context(context)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = socket.with_context(context)?;
+    socket.set_reuseaddr(true).with_context(context)?;
+    socket.bind(address).with_context(context)?;
+    socket.listen(BACKLOG).with_context(context)
+}
+
+/// Serves until the lifecycle stops; then takes no more connections, waits for `before_end` (which may end long
+/// answers), lets what is under way finish, and returns within the drain time. `opened` hears +1 and -1.
+///
+/// # Errors
+/// None of its own; what made the lifecycle stop is told by the lifecycle.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    opened: impl Fn(i64) + Clone + Send + 'static,
+    lifecycle: &Lifecycle,
+    before_end: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let connections = lifecycle.child();
+    // Connections outlive the stop: how they end is decided below.
+    let ending = CancellationToken::new();
+    let over = CancellationToken::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = lifecycle.stopping() => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(e) => {
+                warn!("accept: {e}");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Full: the newcomer is let go at once rather than left waiting.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            drop(stream);
+            continue;
+        };
+        let (router, ending, cut, opened) =
+            (router.clone(), ending.clone(), over.child_token(), opened.clone());
+        connections.spawn_connection(async move {
+            let _open = Open::new(opened);
+            serve_connection(stream, peer, router, ending, cut).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let deadline = Instant::now() + limits.drain;
+    let _ = timeout_at(deadline, before_end).await; // late or not, the end comes next
+    ending.cancel();
+    let finished = connections.finish(deadline.saturating_duration_since(Instant::now())).await;
+    over.cancel();
+    finished
+}
+
+/// Counts a connection for as long as it is kept, whichever way it ends.
+struct Open<F: Fn(i64)>(F);
+
+impl<F: Fn(i64)> Open<F> {
+    fn new(opened: F) -> Self {
+        opened(1);
+        Self(opened)
+    }
+}
+
+impl<F: Fn(i64)> Drop for Open<F> {
+    fn drop(&mut self) {
+        self.0(-1);
+    }
+}
+
+/// Until the connection ends by itself, or with its last answer once `ending`, or at once when `cut`.
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    ending: CancellationToken,
+    cut: CancellationToken,
+) {
+    if let Err(e) = tune(&stream) {
+        debug!("socket options: {e}");
+    }
+    let handle = Connection(cut.clone());
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(handle.clone());
+        request
+    });
+    // HTTP/1.1 alone: who wants HTTP/2 has a proxy for TLS in front, which speaks HTTP/1.1 to us. What tells the two
+    // apart has no time limit of its own.
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = cut.cancelled() => return, // dropped, and the socket with it
+        () = ending.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                outcome = connection => outcome,
+                () = cut.cancelled() => return,
+            }
+        }
+    };
+    if let Err(e) = outcome {
+        debug!("connection: {e}");
+    }
+}
+
+fn tune(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let keepalive =
+        TcpKeepalive::new().with_time(USER_TIMEOUT).with_interval(Duration::from_secs(10)).with_retries(3);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+-- The event log: the one place where everything that happens is written down, in the transaction that makes it happen.
+-- Readers (notify_server, the caches of chat_server) read rows after a cursor; NOTIFY only tells them when to look.
+
+-- One row: what a cursor must agree with besides its position.
+create table log_meta (
+    only_row boolean primary key default true check (only_row),
+    -- Raised by hand after a restore from backup, so that cursors from before it are answered with `reset`.
+    generation int not null default 1,
+    -- Ids per partition of event_log. Retention drops whole partitions.
+    partition_size bigint not null default 1048576 check (partition_size > 0)
+);
+insert into log_meta default values;
+
+-- One sequence for all shards, so that ids grow with time and a partition is a stretch of time.
+create sequence event_log_id;
+
+-- A row is one event, ready to be sent. (shard, id) is its position; within a shard, id order is commit order.
+create table event_log (
+    shard smallint not null check (shard between 0 and 15),
+    id bigint not null,
+    -- The id before this one in the shard, 0 for the first: a reader proves with it that it skipped nothing.
+    prev_id bigint not null,
+    -- Postgres timeline at writing: after a failover that lost rows, their cursors cannot be mistaken for new rows.
+    timeline int not null,
+    at timestamptz not null,
+    -- Null for ticks, which belong to no workspace.
+    workspace_id uuid,
+    kind text not null,
+    -- Who gets it: `chat` = members of chat_id, `workspace` = everyone in it, `users` = those listed, `none` = nobody.
+    audience text not null check (audience in ('chat', 'workspace', 'users', 'none')),
+    users uuid[],
+    chat_id uuid,
+    -- The user the event is about (member.*, user.*, chat.read), the sender of message.*.
+    user_id uuid,
+    session_id uuid,
+    -- The message whose body the payload carries, so that a deletion can take it out again.
+    message_id uuid,
+    -- The finished JSON, one line.
+    payload text not null,
+    primary key (shard, id)
+) partition by range (id);
+create index event_log_message on event_log (message_id) where message_id is not null;
+-- Who came into a chat or left it: what a user was a member of at a cursor is found without reading all that was said.
+create index event_log_membership on event_log (user_id, id) where kind in ('member.joined', 'member.left');
+create index event_log_chat_created on event_log (workspace_id, id) where kind = 'chat.created';
+
+-- A row is one partition of event_log: which ids it holds and since when it is in use or full.
+create table event_log_partitions (
+    start_id bigint primary key,
+    end_id bigint not null,
+    opened_at timestamptz,
+    closed_at timestamptz
+);
+
+create function workspace_shard(workspace uuid) returns smallint
+    language sql immutable strict parallel safe
+    return (get_byte(uuid_send(workspace), 15) & 15)::smallint;
+
+-- How times look in JSON, in events and in REST alike: UTC, milliseconds.
+create function json_time(t timestamptz) returns text
+    language sql stable strict parallel safe
+    return to_char(t at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+
+-- Takes the lock that orders a shard. Held until the transaction has committed and is visible, so the next holder
+-- sees everything before it: id order is commit order, and what a trigger reads under the lock is the state at exactly
+-- its position. The key's first half is "PRLR" in ASCII.
+create function log_lock(s smallint) returns void language plpgsql as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'writes that raise events need read committed, not %', current_setting('transaction_isolation')
+            using errcode = '25001', hint = 'With an older snapshot prev_id would name the wrong row.';
+    end if;
+    perform pg_advisory_xact_lock(1347570770, s);
+end $$;
+
+-- Writes one event. `body` is a JSON object with at least one key; type, at and chat_id are put before it.
+-- Call log_lock first and build `body` after it.
+create function log_append(
+    s smallint, workspace uuid, kind text, audience text, users uuid[], chat uuid, about_user uuid,
+    session uuid, message uuid, body json
+) returns void language plpgsql as $$
+declare
+    prev bigint;
+    now_at timestamptz := clock_timestamp();
+    tail text := substr(ltrim(body::text), 2);
+begin
+    select e.id into prev from event_log e where e.shard = s order by e.id desc limit 1;
+    insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, users, chat_id, user_id,
+                           session_id, message_id, payload)
+    values (s, nextval('event_log_id'), coalesce(prev, 0),
+            ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int,
+            now_at, workspace, kind, audience, users, chat, about_user, session, message,
+            '{"type":"' || kind || '","at":"' || json_time(now_at) || '"'
+            || coalesce(',"chat_id":"' || chat || '"', '') || ',' || tail);
+    -- A NOTIFY in a writing transaction holds a database-wide lock through the flush of its commit. The hot path says
+    -- 'after' and rings from another connection once it has committed; everybody else is rung for here.
+    if coalesce(current_setting('parlor.doorbell', true), '') <> 'after' then
+        perform pg_notify('parlor_log', s::text);
+    end if;
+end $$;
+
+-- A sign of life in a shard: keeps the cursor of a quiet workspace inside retention and shows readers their lag. One
+-- shard to a transaction, so that nobody's lock is held while another's is waited for.
+create function log_tick(s smallint) returns void language plpgsql as $$
+begin
+    perform log_lock(s);
+    perform log_append(s, null, 'tick', 'none', null, null, null, null, null, '{"tick":true}');
+end $$;
+
+-- Keeps `ahead` whole partitions free before the sequence. ATTACH of a table with the matching CHECK takes no lock that
+-- stops readers or writers, unlike CREATE TABLE ... PARTITION OF.
+create function event_log_extend(ahead int) returns void language plpgsql as $$
+declare
+    size bigint;
+    reached bigint;
+    next_start bigint;
+    name text;
+begin
+    perform pg_advisory_xact_lock(1347570770, 100);
+    select partition_size into size from log_meta;
+    select last_value into reached from event_log_id;
+    loop
+        select coalesce(max(end_id), 1) into next_start from event_log_partitions;
+        exit when next_start > reached + ahead * size;
+        name := 'event_log_p' || next_start;
+        execute format('create table %I (like event_log including all)', name);
+        execute format('alter table %I add constraint bounds check (id >= %s and id < %s)', name, next_start, next_start + size);
+        execute format('alter table event_log attach partition %I for values from (%s) to (%s)', name, next_start, next_start + size);
+        execute format('alter table %I drop constraint bounds', name);
+        insert into event_log_partitions (start_id, end_id) values (next_start, next_start + size);
+    end loop;
+end $$;
+
+-- Notes which partition is in use, and starts the next one when this one is older than `max_age`, so that a small
+-- workspace's log too can be dropped by whole partitions. Moving the sequence needs every shard's lock: nobody else
+-- draws an id meanwhile.
+create function event_log_roll(max_age interval) returns void language plpgsql as $$
+declare
+    reached bigint;
+    current_start bigint;
+    opened timestamptz;
+    current_end bigint;
+begin
+    perform event_log_extend(4);
+    select last_value into reached from event_log_id;
+    update event_log_partitions set closed_at = now() where end_id <= reached and closed_at is null;
+    update event_log_partitions set opened_at = now()
+        where start_id <= reached and end_id > reached and opened_at is null;
+    select start_id, end_id, opened_at into current_start, current_end, opened
+        from event_log_partitions where start_id <= reached and end_id > reached;
+    if opened < now() - max_age then
+        for s in 0..15 loop
+            perform log_lock(s::smallint);
+        end loop;
+        select last_value into reached from event_log_id;
+        if reached < current_end then
+            perform setval('event_log_id', current_end, false);
+            update event_log_partitions set closed_at = now() where start_id = current_start;
+        end if;
+    end if;
+end $$;
+
+select event_log_extend(4);

@@ -1,0 +1,139 @@
+-- A row is a login: one person's e-mail and password. It may have a user in several workspaces.
+create table accounts (
+    id uuid primary key,
+    -- Lower case; compared as written.
+    email text not null constraint accounts_email_key unique,
+    -- Argon2id, PHC string.
+    password_hash text not null,
+    created_at timestamptz not null default now()
+);
+
+-- A row is a tenant. Every row of the tables below carries its id, and composite foreign keys keep rows of two
+-- workspaces apart.
+create table workspaces (
+    id uuid primary key,
+    name text not null,
+    created_at timestamptz not null default now()
+);
+create unique index workspaces_name_key on workspaces (lower(name));
+
+-- A row is a person (later also a bot or guest) inside one workspace.
+create table users (
+    id uuid primary key,
+    workspace_id uuid not null references workspaces (id),
+    -- Null for users whom a host application signs in by external_id.
+    account_id uuid references accounts (id),
+    external_id text,
+    fullname text not null,
+    role text not null check (role in ('owner', 'admin', 'member')),
+    deactivated_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint users_workspace_id_id_key unique (workspace_id, id),
+    constraint users_workspace_id_account_id_key unique (workspace_id, account_id),
+    constraint users_workspace_id_external_id_key unique (workspace_id, external_id)
+);
+create index users_account on users (account_id);
+
+-- A row is one sign-in on one device; its refresh tokens form a family.
+create table sessions (
+    id uuid primary key,
+    account_id uuid not null references accounts (id),
+    -- The user that a refresh without a workspace signs in: the last one switched to.
+    user_id uuid not null references users (id),
+    user_agent text not null,
+    created_at timestamptz not null default now(),
+    last_used_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    revoked_at timestamptz
+);
+create index sessions_account on sessions (account_id);
+create index sessions_revoked on sessions (revoked_at) where revoked_at is not null;
+create index sessions_expires on sessions (expires_at);
+
+-- A row is a refresh token, by its SHA-256. Used ones stay until the session is gone: seeing one again means theft.
+create table refresh_tokens (
+    hash bytea primary key,
+    session_id uuid not null references sessions (id) on delete cascade,
+    issued_at timestamptz not null default now(),
+    used_at timestamptz
+);
+create index refresh_tokens_session on refresh_tokens (session_id);
+
+-- A row is an invitation link into a workspace.
+create table invites (
+    id uuid primary key,
+    workspace_id uuid not null references workspaces (id),
+    code text not null constraint invites_code_key unique,
+    role text not null check (role in ('admin', 'member')),
+    created_by uuid not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    max_uses int not null check (max_uses > 0),
+    uses int not null default 0,
+    revoked_at timestamptz,
+    -- The last use cannot be won twice: whoever comes second breaks this.
+    constraint invites_uses_left check (uses <= max_uses),
+    foreign key (workspace_id, created_by) references users (workspace_id, id)
+);
+create index invites_workspace on invites (workspace_id, created_at desc);
+
+create function workspace_json(w workspaces) returns json language sql stable as $$
+    select row_to_json(x) from (select w.id, w.name, json_time(w.created_at) as created_at) x
+$$;
+
+create function user_json(u users) returns json language sql stable as $$
+    select row_to_json(x) from (
+        select u.id, u.fullname, (select email from accounts a where a.id = u.account_id) as email, u.role,
+               u.deactivated_at is null as active, json_time(u.created_at) as created_at
+    ) x
+$$;
+
+create function workspaces_raise_event() returns trigger language plpgsql as $$
+declare s smallint := workspace_shard(new.id);
+begin
+    perform log_lock(s);
+    perform log_append(s, new.id, 'workspace.updated', 'workspace', null, null, null, null, null,
+        json_build_object('workspace', workspace_json(new)));
+    return null;
+end $$;
+create constraint trigger workspaces_updated after update on workspaces deferrable initially deferred
+    for each row when (old.name is distinct from new.name) execute function workspaces_raise_event();
+
+create function users_raise_event() returns trigger language plpgsql as $$
+declare
+    s smallint := workspace_shard(new.workspace_id);
+    kind text := 'user.updated';
+begin
+    if tg_op = 'INSERT' then
+        kind := 'user.joined';
+    elsif old.deactivated_at is null and new.deactivated_at is not null then
+        kind := 'user.deactivated';
+    end if;
+    perform log_lock(s);
+    perform log_append(s, new.workspace_id, kind, 'workspace', null, null, new.id, null, null,
+        json_build_object('user', user_json(new)));
+    return null;
+end $$;
+create constraint trigger users_joined after insert on users deferrable initially deferred
+    for each row execute function users_raise_event();
+create constraint trigger users_updated after update on users deferrable initially deferred
+    for each row when (
+        (old.fullname, old.role, old.account_id, old.deactivated_at)
+        is distinct from (new.fullname, new.role, new.account_id, new.deactivated_at)
+    ) execute function users_raise_event();
+
+-- A session has streams in any workspace its account belongs to; each of those logs gets the event. Shards are taken
+-- in ascending order, so two revocations cannot wait for one another.
+create function sessions_raise_event() returns trigger language plpgsql as $$
+declare u record;
+begin
+    for u in select id, workspace_id, workspace_shard(workspace_id) as s from users
+             where account_id = new.account_id order by 3, 2 loop
+        perform log_lock(u.s);
+        perform log_append(u.s, u.workspace_id, 'session.revoked', 'users', array[u.id], null, u.id, new.id, null,
+            json_build_object('session', json_build_object('id', new.id)));
+    end loop;
+    return null;
+end $$;
+create constraint trigger sessions_revoked after update on sessions deferrable initially deferred
+    for each row when (old.revoked_at is null and new.revoked_at is not null) execute function sessions_raise_event();

@@ -1,0 +1,9 @@
+-- A row is the public half of a key that some chat_server signs tokens with. Every server verifies against all of them,
+-- so nodes share no secret. A key whose owner has not been seen for a day is no longer accepted.
+create table signing_keys (
+    kid text primary key,
+    -- Raw Ed25519 public key, 32 bytes.
+    public_key bytea not null check (length(public_key) = 32),
+    created_at timestamptz not null default now(),
+    seen_at timestamptz not null default now()
+);

@@ -1,0 +1,234 @@
+//! What the hub asks the database, apart from the tail: workspaces, keys, and the log further back than memory goes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use chat_core::{ChatId, SessionId, Shard, UserId, WorkspaceId};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use event_log::{
+    Database, Heads, LogRow, READ_TIMEOUT,
+    read::{self, MembershipChange, ReplayFor, ReplayRow},
+};
+use tokio::time::timeout;
+use tokio_postgres::{Client, IsolationLevel, NoTls};
+use uuid::Uuid;
+
+use crate::workspace::Workspace;
+
+/// Connections for all of this; who comes when they are busy waits.
+const CONNECTIONS_MAX: usize = 6;
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// A kept connection is asked for a sign of life before it is used again; one that is silent is thrown away.
+const RECYCLE_MAX: Duration = Duration::from_secs(2);
+/// Loading many workspaces at once reads many rows.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Rows and bytes of one page of replay.
+const PAGE_ROWS: usize = 500;
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// Reads from the database.
+#[derive(Clone)]
+pub struct Feed {
+    pool: Pool,
+    /// Tokens of sessions that were revoked longer ago than this have expired.
+    revoked_within_seconds: f64,
+}
+
+impl Feed {
+    /// Connections are made when they are needed.
+    ///
+    /// # Errors
+    /// The URL cannot be used.
+    pub fn new(url: &str, access_token_seconds: u64) -> anyhow::Result<Self> {
+        let config = Database::parse(url)?.config("notify_server");
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Verified };
+        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
+            .max_size(CONNECTIONS_MAX)
+            .timeouts(Timeouts { wait: Some(WAIT_MAX), create: Some(WAIT_MAX), recycle: Some(RECYCLE_MAX) })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .context("connection pool")?;
+        let age = Duration::from_secs(access_token_seconds) + Duration::from_secs(600);
+        Ok(Self { pool, revoked_within_seconds: age.as_secs_f64() })
+    }
+
+    async fn run<T, F>(&self, limit: Duration, work: impl FnOnce(Borrowed) -> F) -> anyhow::Result<T>
+    where
+        F: Future<Output = anyhow::Result<(Borrowed, T)>>,
+    {
+        let connection = self.pool.get().await.context("no connection to the database")?;
+        let (connection, answer) = timeout(limit, work(Borrowed(Some(connection))))
+            .await
+            .context("no answer from the database")??;
+        connection.give_back();
+        Ok(answer)
+    }
+
+    /// Key id and raw public key of each chat_server that was seen within a day.
+    pub async fn signing_keys(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        self.run(READ_TIMEOUT, |db| async move {
+            let sql = "select kid, public_key from signing_keys where seen_at > now() - interval '1 day' limit 1000";
+            let rows = db.query(sql, &[]).await?;
+            let keys = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<anyhow::Result<_>>()?;
+            Ok((db, keys))
+        })
+        .await
+    }
+
+    /// The newest rows of a shard up to `until`, oldest first.
+    pub async fn newest(&self, shard: Shard, until: i64, rows_max: usize) -> anyhow::Result<Vec<LogRow>> {
+        self.run(LOAD_TIMEOUT, |db| async move {
+            let rows = read::newest(&*db, shard, until, rows_max, PAGE_BYTES * 16).await?;
+            Ok((db, rows))
+        })
+        .await
+    }
+
+    pub async fn find_timeline(&self, shard: Shard, id: i64) -> anyhow::Result<Option<i32>> {
+        self.run(READ_TIMEOUT, |db| async move {
+            let found = read::find_timeline(&*db, shard, id).await?;
+            Ok((db, found))
+        })
+        .await
+    }
+
+    pub async fn membership_changes(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        after: i64,
+        until: i64,
+    ) -> anyhow::Result<Vec<MembershipChange>> {
+        self.run(LOAD_TIMEOUT, |db| async move {
+            let shard = Shard::of(workspace);
+            let changes = read::membership_changes(&*db, shard, workspace, user, after, until).await?;
+            Ok((db, changes))
+        })
+        .await
+    }
+
+    /// The next page of a shard after `after`, with payloads for one user.
+    pub async fn replay(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        chats: &[ChatId],
+        after: i64,
+    ) -> anyhow::Result<Vec<ReplayRow>> {
+        self.run(READ_TIMEOUT, |db| async move {
+            let whom = ReplayFor { workspace_id: workspace, user_id: user, chats };
+            let rows = read::replay(&*db, Shard::of(workspace), after, &whom, PAGE_ROWS, PAGE_BYTES).await?;
+            Ok((db, rows))
+        })
+        .await
+    }
+
+    /// Several workspaces as of one moment, and where the log was then.
+    pub async fn load(
+        &self,
+        ids: &[WorkspaceId],
+    ) -> anyhow::Result<(Heads, HashMap<WorkspaceId, Workspace>)> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let revoked_within = self.revoked_within_seconds;
+        self.run(LOAD_TIMEOUT, |mut db| async move {
+            let tx = db
+                .build_transaction()
+                .isolation_level(IsolationLevel::RepeatableRead)
+                .read_only(true)
+                .start()
+                .await?;
+            let heads = read::heads(&tx).await?;
+            let members = tx
+                .query("select workspace_id, user_id, chat_id from chat_members where workspace_id = any($1)", &[&ids])
+                .await?;
+            let deleted = tx
+                .query("select workspace_id, id from chats where workspace_id = any($1) and deleted_at is not null", &[&ids])
+                .await?;
+            let inactive = tx
+                .query("select workspace_id, id from users where workspace_id = any($1) and deactivated_at is not null", &[&ids])
+                .await?;
+            let revoked = tx
+                .query(
+                    "select u.workspace_id, s.id from sessions s join users u on u.account_id = s.account_id
+                     where u.workspace_id = any($1) and s.revoked_at > now() - make_interval(secs => $2)",
+                    &[&ids, &revoked_within],
+                )
+                .await?;
+            tx.commit().await?;
+
+            let mut members_of: HashMap<Uuid, Vec<(UserId, ChatId)>> = HashMap::new();
+            for row in &members {
+                let member = (UserId(row.try_get(1)?), ChatId(row.try_get(2)?));
+                members_of.entry(row.try_get(0)?).or_default().push(member);
+            }
+            let mut deleted = by_workspace(&deleted)?;
+            let mut inactive = by_workspace(&inactive)?;
+            let mut revoked = by_workspace(&revoked)?;
+            let loaded = ids.iter().map(|id| {
+                let workspace = Workspace::new(
+                    members_of.remove(id).unwrap_or_default(),
+                    take(&mut deleted, *id, ChatId),
+                    take(&mut inactive, *id, UserId),
+                    take(&mut revoked, *id, SessionId),
+                );
+                (WorkspaceId(*id), workspace)
+            });
+            let loaded = loaded.collect();
+            Ok((db, (heads, loaded)))
+        })
+        .await
+    }
+}
+
+/// A connection of the pool. Dropped, it is closed: one on which a query hung or failed must not be handed to the next
+/// who asks.
+struct Borrowed(Option<Object>);
+
+impl Borrowed {
+    /// To be called when all answers have come.
+    fn give_back(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+impl Deref for Borrowed {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.0.as_ref().unwrap_or_else(|| unreachable!("only `give_back` takes it"))
+    }
+}
+
+impl DerefMut for Borrowed {
+    fn deref_mut(&mut self) -> &mut Client {
+        self.0.as_mut().unwrap_or_else(|| unreachable!("only `give_back` takes it"))
+    }
+}
+
+fn by_workspace(rows: &[tokio_postgres::Row]) -> anyhow::Result<HashMap<Uuid, Vec<Uuid>>> {
+    let mut found: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    for row in rows {
+        found.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+    }
+    Ok(found)
+}
+
+fn take<T: std::hash::Hash + Eq>(
+    found: &mut HashMap<Uuid, Vec<Uuid>>,
+    id: Uuid,
+    wrap: impl Fn(Uuid) -> T,
+) -> HashSet<T> {
+    found.remove(&id).unwrap_or_default().into_iter().map(wrap).collect()
+}

@@ -1,0 +1,254 @@
+//! The few things that this server answers: streams, health, figures.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use chat_core::{config::Config, token::TokenError};
+use event_log::TailHealth;
+use http_server::Connection;
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::{
+    cors::{AllowOrigin, CorsLayer},
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+};
+
+use crate::{
+    auth::{Auth, AuthError, Credential},
+    body::StreamBody,
+    feed::Feed,
+    frame,
+    hub::{Hub, Refusal},
+    metrics::Metrics,
+};
+
+/// How long the tail may have been silent; it reads several times a second.
+const TAIL_FRESH: Duration = Duration::from_secs(2);
+/// A stream that cannot begin by then is asked to come back.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// What the handlers have at hand.
+#[derive(Clone)]
+pub struct AppState {
+    pub hub: Arc<Hub>,
+    pub auth: Arc<Auth>,
+    pub feed: Feed,
+    pub tail: TailHealth,
+    pub metrics: Metrics,
+    pub max_age: Duration,
+}
+
+/// Everything that notify_server answers.
+pub fn router(state: AppState, config: &Config) -> Router {
+    let around = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(cors(config))
+        .layer(middleware::from_fn(finish_problem));
+    Router::new()
+        .route("/events", get(events))
+        .route("/health/live", get(async || ok_json()))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "not_found", "there is no such path"))
+        .method_not_allowed_fallback(async || {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "the path does not know this method",
+            )
+        })
+        .layer(around)
+        .with_state(state)
+}
+
+/// Follow everything that happens, from `Last-Event-ID` or `?last_event_id=` on.
+async fn events(State(state): State<AppState>, uri: Uri, request: Request) -> Response {
+    let query = Query::parse(&uri);
+    let headers = request.headers();
+    let connection = request.extensions().get::<Connection>().map(|c| c.0.clone()).unwrap_or_default();
+    let response = open(&state, headers, &query, connection).await;
+    state.metrics.requested("/events", response.status().as_u16());
+    response
+}
+
+async fn open(
+    state: &AppState,
+    headers: &HeaderMap,
+    query: &Query,
+    connection: CancellationToken,
+) -> Response {
+    let Some(credential) = Credential::find(headers, query.ticket.as_deref()) else {
+        return unauthenticated(
+            "unauthenticated",
+            "send an access token as Authorization: Bearer, or ?ticket=",
+        );
+    };
+    let claims = match state.auth.verify(&credential).await {
+        Ok(claims) => claims,
+        Err(AuthError::Unavailable) => return come_back(state),
+        Err(AuthError::Refused(TokenError::Expired)) => {
+            return unauthenticated("token_expired", "the token has expired");
+        }
+        Err(AuthError::Refused(TokenError::Invalid | TokenError::UnknownKey)) => {
+            return unauthenticated("unauthenticated", "the token is not good for a stream");
+        }
+    };
+    if !state.hub.is_ready() {
+        return come_back(state);
+    }
+    let mut age = state.max_age.mul_f64(rand::random_range(0.8..1.0));
+    if matches!(credential, Credential::AccessToken(_)) {
+        age = age.min(until(claims.exp));
+    }
+    // Browsers send the header on a reconnect, when the URL still holds the cursor of the first connect.
+    let from_header = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
+    let given = |text: &&str| !text.is_empty();
+    let cursor = from_header.filter(given).or(query.last_event_id.as_deref().filter(given));
+    let joining = state.hub.join(&claims, cursor, Instant::now() + age, connection);
+    match timeout(JOIN_TIMEOUT, joining).await.unwrap_or(Err(Refusal::Unavailable)) {
+        Ok(stream) => event_stream(Body::new(StreamBody::new(Arc::clone(&state.hub), stream))),
+        // For EventSource the one answer after which it does not come back by itself.
+        Err(Refusal::Over) => StatusCode::NO_CONTENT.into_response(),
+        Err(Refusal::Busy | Refusal::Unavailable) => come_back(state),
+    }
+}
+
+/// To a browser every status but 200 is final, so "later" is said in a stream that ends at once.
+fn come_back(state: &AppState) -> Response {
+    state.metrics.refused.inc();
+    event_stream(Body::from(frame::retry(rand::random_range(5000..15_000))))
+}
+
+fn event_stream(body: Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        // nginx would hold the frames back.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, body).into_response()
+}
+
+fn until(exp: u64) -> Duration {
+    let now = u64::try_from(time::OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
+    Duration::from_secs(exp.saturating_sub(now))
+}
+
+/// The parameters of `/events`. Unknown ones are passed over: proxies and polyfills add their own.
+#[derive(Default)]
+struct Query {
+    ticket: Option<String>,
+    last_event_id: Option<String>,
+}
+
+impl Query {
+    fn parse(uri: &Uri) -> Self {
+        let mut query = Self::default();
+        for pair in uri.query().unwrap_or_default().split('&') {
+            // Tickets and cursors are made of characters that need no escaping.
+            match pair.split_once('=') {
+                Some(("ticket", value)) => query.ticket = Some(value.to_owned()),
+                Some(("last_event_id", value)) => query.last_event_id = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        query
+    }
+}
+
+/// Red while anything is away that delivery needs; says which.
+async fn ready(State(state): State<AppState>) -> Response {
+    // The tail asks the database several times a second, on a connection of its own.
+    if !state.tail.is_connected() {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "database: does not answer");
+    }
+    if !state.tail.is_fresh(TAIL_FRESH) {
+        return problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "tail: the event log is not being followed",
+        );
+    }
+    if !state.hub.is_ready() {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "hub: still filling its memory");
+    }
+    ok_json()
+}
+
+async fn metrics(State(state): State<AppState>) -> Response {
+    match state.metrics.render(&state.tail, state.tail.is_fresh(TAIL_FRESH)) {
+        Ok(text) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the figures could not be written"),
+    }
+}
+
+fn ok_json() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
+}
+
+fn unauthenticated(code: &'static str, detail: &'static str) -> Response {
+    let mut response = problem(StatusCode::UNAUTHORIZED, code, detail);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// A refusal on its way to [`finish_problem`].
+#[derive(Clone, Copy)]
+struct Problem {
+    code: &'static str,
+    detail: &'static str,
+}
+
+fn problem(status: StatusCode, code: &'static str, detail: &'static str) -> Response {
+    let mut response = status.into_response();
+    response.extensions_mut().insert(Problem { code, detail });
+    response
+}
+
+/// Writes problems as JSON (RFC 9457) with the request's id.
+async fn finish_problem(request: Request, next: Next) -> Response {
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .and_then(|id| id.header_value().to_str().ok().map(str::to_owned));
+    let mut response = next.run(request).await;
+    if let Some(Problem { code, detail }) = response.extensions_mut().remove() {
+        let status = response.status();
+        let body = json!({
+            "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "code": code,
+            "detail": detail, "request_id": id,
+        });
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        *response.body_mut() = Body::from(body.to_string());
+    }
+    response
+}
+
+/// Which web pages may follow streams: our own and those in the configuration.
+fn cors(config: &Config) -> CorsLayer {
+    let origins = config.web_origins().into_iter().filter_map(|origin| origin.parse().ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET])
+        .allow_headers([header::AUTHORIZATION, header::CACHE_CONTROL, LAST_EVENT_ID])
+        .max_age(Duration::from_secs(3600))
+}

@@ -1,0 +1,430 @@
+//! Who gets what. Each shard has one lock; under it an event enters the ring, changes the memberships and goes to the
+//! queues of the live streams, and under it a stream that has caught up becomes live. So there is no moment in which an
+//! event could fall between replay and live, and none in which it could come twice.
+
+mod catch_up;
+mod upkeep;
+
+pub use catch_up::CaughtUp;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use chat_core::{
+    Cursor, EventKind, Shard, WorkspaceId, config::NotifyConfig, cursor::SHARDS, event::Audience,
+    token::Claims,
+};
+use event_log::{Head, Heads, LogRow};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::{
+    feed::Feed,
+    frame,
+    loader::Loader,
+    metrics::{Metrics, Resume},
+    ring::{Entry, Ring},
+    stream::{Identity, Offered, Stream},
+    workspace::Workspace,
+};
+
+/// How long a cursor from a node that is ahead is waited for.
+const AHEAD_WAIT: Duration = Duration::from_secs(5);
+
+/// All shards and all streams of this server.
+pub struct Hub {
+    pub config: NotifyConfig,
+    pub metrics: Metrics,
+    feed: Feed,
+    loader: Loader,
+    shards: Vec<Mutex<ShardState>>,
+    /// How far each shard has come, for those who wait for it.
+    positions: Vec<watch::Sender<i64>>,
+    generation: AtomicU64,
+    is_ready: AtomicBool,
+    is_draining: AtomicBool,
+    open: AtomicUsize,
+    next_id: AtomicU64,
+}
+
+struct ShardState {
+    shard: Shard,
+    ring: Ring,
+    workspaces: HashMap<WorkspaceId, Workspace>,
+}
+
+/// Why no stream is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Too many, or stopping: come back later.
+    Busy,
+    /// The session is over or the user deactivated: do not come back.
+    Over,
+    /// The database is away.
+    Unavailable,
+}
+
+impl Hub {
+    pub fn new(config: NotifyConfig, feed: Feed, loader: Loader, metrics: Metrics) -> Self {
+        let shards = Shard::all().map(|shard| {
+            let ring = Ring::new(Head::default(), config.ring_events);
+            Mutex::new(ShardState { shard, ring, workspaces: HashMap::new() })
+        });
+        Self {
+            shards: shards.collect(),
+            positions: (0..SHARDS).map(|_| watch::Sender::new(0)).collect(),
+            config,
+            metrics,
+            feed,
+            loader,
+            generation: AtomicU64::new(0),
+            is_ready: AtomicBool::new(false),
+            is_draining: AtomicBool::new(false),
+            open: AtomicUsize::new(0),
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Whether the rings are filled and the tail has begun.
+    pub fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
+    }
+
+    pub fn open_streams(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Fills the rings with what was there before the tail's first row.
+    pub async fn begin(&self, heads: &Heads) -> anyhow::Result<()> {
+        self.generation.store(u64::try_from(heads.generation).unwrap_or(0), Ordering::Release);
+        for shard in Shard::all() {
+            let head = heads.of(shard);
+            let rows = self.feed.newest(shard, head.id, self.config.ring_events).await?;
+            // Empty: everything before the head is only in the database.
+            let base = match rows.first() {
+                Some(first) => Head { id: first.prev_id, timeline: 0 },
+                None => head,
+            };
+            let mut ring = Ring::new(base, self.config.ring_events);
+            for row in &rows {
+                ring.push(Arc::new(Entry::new(row, heads.generation)));
+            }
+            if ring.head().id != head.id {
+                ring = Ring::new(head, self.config.ring_events);
+            }
+            let mut state = self.lock(shard);
+            state.ring = ring;
+            drop(state);
+            self.positions[shard.index()].send_replace(head.id);
+        }
+        self.is_ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes over what the tail has read, in its order.
+    pub fn apply(&self, rows: &[LogRow]) {
+        let generation = self.generation();
+        for rows in rows.chunk_by(|a, b| a.shard == b.shard) {
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
+            // Framed before the lock is taken, which streams that catch up are waiting for.
+            let entries: Vec<_> = rows.iter().map(|row| Arc::new(Entry::new(row, generation))).collect();
+            let mut state = self.lock(first.shard);
+            for entry in &entries {
+                if entry.is_quarantined {
+                    error!(
+                        shard = first.shard.number(),
+                        id = entry.id,
+                        "an event's payload is no JSON; sent as a reset"
+                    );
+                    self.metrics.quarantined.inc();
+                }
+                state.apply(entry, generation, &self.metrics);
+            }
+            drop(state);
+            self.positions[first.shard.index()].send_replace(last.id);
+        }
+    }
+
+    /// Continuity is lost: what was built on it is forgotten, and every stream of the shard is told so and closed.
+    pub fn start_anew(&self, shard: Shard, head: Head) {
+        let cursor = self.cursor(shard, head);
+        let mut state = self.lock(shard);
+        for stream in state.workspaces.values().flat_map(Workspace::streams) {
+            stream.close(Some(frame::reset(cursor, "gap")), true);
+            self.metrics.resumed(Resume::Gap);
+        }
+        state.workspaces.clear();
+        state.ring = Ring::new(head, self.config.ring_events);
+        drop(state);
+        self.positions[shard.index()].send_replace(head.id);
+    }
+
+    /// Opens a stream that goes on after `last_event_id`, or from now on.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn join(
+        self: &Arc<Self>,
+        claims: &Claims,
+        last_event_id: Option<&str>,
+        deadline: Instant,
+        connection: CancellationToken,
+    ) -> Result<Arc<Stream>, Refusal> {
+        let shard = Shard::of(claims.ws);
+        let start = match last_event_id {
+            None => Start::Now,
+            Some(text) => self.check(shard, text).await?,
+        };
+        self.load(claims.ws).await?;
+        self.open(claims, start, deadline, connection)
+    }
+
+    fn open(
+        &self,
+        claims: &Claims,
+        start: Start,
+        deadline: Instant,
+        connection: CancellationToken,
+    ) -> Result<Arc<Stream>, Refusal> {
+        let shard = Shard::of(claims.ws);
+        let retry_ms = rand::random_range(2000..4000);
+        let mut guard = self.lock(shard);
+        let state = &mut *guard;
+        let head = state.ring.head();
+        // Forgotten again between loading and here, by a gap: the client comes back by itself.
+        let Some(workspace) = state.workspaces.get_mut(&claims.ws) else { return Err(Refusal::Busy) };
+        if !workspace.admits(claims.sub, claims.sid) {
+            return Err(Refusal::Over);
+        }
+        if workspace.streams_of_user(claims.sub).count() >= self.config.max_streams_per_user || !self.admit()
+        {
+            return Err(Refusal::Busy);
+        }
+        let here = self.cursor(shard, head);
+        let (first, cursor, is_live) = match start {
+            Start::Now => (vec![frame::connected(here, false, retry_ms)], head.id, true),
+            Start::After(cursor) => {
+                let in_memory = state.ring.reaches_back_to(cursor.id);
+                self.metrics.resumed(if in_memory { Resume::Ring } else { Resume::Database });
+                (vec![frame::connected(cursor, true, retry_ms)], cursor.id, false)
+            }
+            Start::Reset(reason) => {
+                self.metrics.resumed(reason);
+                let reset = frame::reset(here, reason.as_str());
+                (vec![frame::connected(here, false, retry_ms), reset], head.id, true)
+            }
+        };
+        if matches!(start, Start::Now) {
+            self.metrics.resumed(Resume::Fresh);
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let identity = Identity {
+            id,
+            user: claims.sub,
+            workspace: claims.ws,
+            session: claims.sid,
+            deadline,
+            connection,
+        };
+        let stream = Arc::new(Stream::new(identity, first, cursor, is_live));
+        workspace.connect(&stream);
+        self.metrics.streams.inc();
+        Ok(stream)
+    }
+
+    /// Closes the hub's side of a stream.
+    pub fn leave(&self, stream: &Stream) {
+        let mut state = self.lock(Shard::of(stream.workspace));
+        if let Some(workspace) = state.workspaces.get_mut(&stream.workspace) {
+            workspace.disconnect(stream);
+        }
+        drop(state);
+        self.open.fetch_sub(1, Ordering::AcqRel);
+        self.metrics.streams.dec();
+    }
+
+    fn admit(&self) -> bool {
+        if self.is_draining.load(Ordering::Acquire) {
+            return false;
+        }
+        let max = self.config.max_streams;
+        self.open
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < max).then_some(open + 1))
+            .is_ok()
+    }
+
+    /// Whether a stream may go on after a cursor.
+    async fn check(&self, shard: Shard, text: &str) -> Result<Start, Refusal> {
+        let Ok(cursor) = text.parse::<Cursor>() else { return Ok(Start::Reset(Resume::Malformed)) };
+        if cursor.generation != self.generation() {
+            return Ok(Start::Reset(Resume::OtherGeneration));
+        }
+        if cursor.shard != shard {
+            return Ok(Start::Reset(Resume::OtherWorkspace));
+        }
+        // Before the first event of all: whether it is still there shows when its first page is read.
+        if cursor.id == 0 {
+            return Ok(Start::After(cursor));
+        }
+        let known = self.lock(shard).ring.timeline_of(cursor.id).filter(|timeline| *timeline != 0);
+        let timeline = match known {
+            Some(timeline) => Some(timeline),
+            None => self.feed.find_timeline(shard, cursor.id).await.map_err(|e| unavailable(&e))?,
+        };
+        if timeline != Some(cursor.timeline) {
+            return Ok(Start::Reset(Resume::Unknown));
+        }
+        // From a snapshot or another node that is a moment ahead of us.
+        let mut position = self.positions[shard.index()].subscribe();
+        let reached = timeout(AHEAD_WAIT, position.wait_for(|position| *position >= cursor.id)).await;
+        if matches!(reached, Ok(Ok(_))) { Ok(Start::After(cursor)) } else { Err(Refusal::Unavailable) }
+    }
+
+    /// Makes sure that a workspace is in memory.
+    async fn load(&self, id: WorkspaceId) -> Result<(), Refusal> {
+        if self.lock(Shard::of(id)).workspaces.contains_key(&id) {
+            return Ok(());
+        }
+        if self.loader.load(id).await { Ok(()) } else { Err(Refusal::Unavailable) }
+    }
+
+    /// Reads several workspaces from the database and puts them in place, as of each shard's position.
+    pub async fn load_batch(&self, ids: &[WorkspaceId]) -> anyhow::Result<()> {
+        let (heads, loaded) = self.feed.load(ids).await?;
+        for (id, workspace) in loaded {
+            let shard = Shard::of(id);
+            let read_at = heads.of(shard).id;
+            let mut position = self.positions[shard.index()].subscribe();
+            timeout(AHEAD_WAIT, position.wait_for(|position| *position >= read_at)).await??;
+            self.install(shard, id, workspace, read_at)?;
+        }
+        Ok(())
+    }
+
+    fn install(
+        &self,
+        shard: Shard,
+        id: WorkspaceId,
+        mut workspace: Workspace,
+        read_at: i64,
+    ) -> anyhow::Result<()> {
+        let mut state = self.lock(shard);
+        anyhow::ensure!(
+            state.ring.reaches_back_to(read_at),
+            "the log moved on faster than a workspace was read"
+        );
+        for entry in state.ring.after(read_at).filter(|entry| entry.workspace == Some(id)) {
+            workspace.apply(entry);
+        }
+        state.workspaces.entry(id).or_insert(workspace);
+        Ok(())
+    }
+
+    fn cursor(&self, shard: Shard, head: Head) -> Cursor {
+        Cursor { generation: self.generation(), timeline: head.timeline, shard, id: head.id }
+    }
+
+    fn generation(&self) -> i32 {
+        i32::try_from(self.generation.load(Ordering::Acquire)).unwrap_or(0)
+    }
+
+    /// Sets what cursors must agree with, after a restore.
+    pub fn set_generation(&self, generation: i32) {
+        self.generation.store(u64::try_from(generation).unwrap_or(0), Ordering::Release);
+    }
+
+    fn lock(&self, shard: Shard) -> MutexGuard<'_, ShardState> {
+        self.shards[shard.index()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a stream begins.
+#[derive(Clone, Copy)]
+enum Start {
+    Now,
+    After(Cursor),
+    Reset(Resume),
+}
+
+impl ShardState {
+    fn apply(&mut self, entry: &Arc<Entry>, generation: i32, metrics: &Metrics) {
+        if entry.kind == Some(EventKind::MessageDeleted) {
+            self.ring.scrub(self.shard, generation, entry);
+        }
+        let previous = self.ring.head().id;
+        self.ring.push(Arc::clone(entry));
+        let Some(workspace) = entry.workspace.and_then(|id| self.workspaces.get_mut(&id)) else { return };
+        // Who comes in is told with the rest, and who goes out too.
+        let comes_in = matches!(entry.kind, Some(EventKind::MemberJoined | EventKind::ChatCreated));
+        if comes_in {
+            workspace.apply(entry);
+        }
+        deliver(workspace, previous, entry, metrics);
+        if !comes_in {
+            workspace.apply(entry);
+        }
+        match entry.kind {
+            Some(EventKind::SessionRevoked) => {
+                for stream in entry.users.iter().flat_map(|user| workspace.streams_of_user(*user)) {
+                    if Some(stream.session) == entry.session {
+                        stream.close(None, false);
+                    }
+                }
+            }
+            Some(EventKind::UserDeactivated) => {
+                for stream in entry.user.iter().flat_map(|user| workspace.streams_of_user(*user)) {
+                    stream.close(None, false);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Hands an event to the live streams of its audience.
+fn deliver(workspace: &Workspace, previous: i64, entry: &Entry, metrics: &Metrics) {
+    let offer = |stream: &Arc<Stream>| match stream.offer(previous, entry.id, &entry.frame, Some(entry.at)) {
+        Offered::Queued => {
+            metrics.delivered.inc();
+        }
+        Offered::Overflowed => {
+            metrics.overflows.inc();
+        }
+        Offered::Passed => {}
+    };
+    match entry.audience {
+        Audience::Nobody => {}
+        Audience::Workspace => workspace.streams().for_each(offer),
+        Audience::Users => {
+            for user in &entry.users {
+                let may_see = entry.chat.is_none_or(|chat| workspace.is_member(*user, chat));
+                if may_see {
+                    workspace.streams_of_user(*user).for_each(offer);
+                }
+            }
+        }
+        Audience::Chat => {
+            if let Some(chat) = entry.chat {
+                workspace.streams_of_chat(chat).for_each(offer);
+            }
+        }
+    }
+}
+
+fn unavailable(error: &anyhow::Error) -> Refusal {
+    warn!("a cursor could not be checked: {error:#}");
+    Refusal::Unavailable
+}
+
+#[cfg(test)]
+mod tests;

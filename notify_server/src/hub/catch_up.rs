@@ -1,0 +1,201 @@
+//! Streams that lag: page by page after their cursor, from the ring or from the database, until they are live.
+
+use bytes::Bytes;
+use chat_core::Shard;
+use event_log::{Head, read::ReplayRow};
+use tracing::warn;
+
+use super::{Hub, ShardState};
+use crate::{
+    frame,
+    metrics::Resume,
+    replay::Replay,
+    ring::Entry,
+    stream::Stream,
+    workspace::{membership_change, undo},
+};
+
+/// One page of catching up from memory: what it sends, and what it looks at, since it holds the lock meanwhile.
+const PAGE_FRAMES: usize = 64;
+const PAGE_BYTES: usize = 128 * 1024;
+const PAGE_ENTRIES: usize = 2000;
+
+/// What catching up has come to.
+pub enum CaughtUp {
+    /// Something was queued or looked at: poll the stream again.
+    Progress,
+    /// From now on the hub sends by itself.
+    Live,
+    /// The log no longer holds what comes after the cursor, or the workspace is gone: the stream is ending.
+    Closed,
+}
+
+impl Hub {
+    /// Reads on for a stream that lags. Call again while it does; `replay` is kept by the caller meanwhile.
+    pub async fn catch_up(&self, stream: &Stream, replay: &mut Option<Replay>, cursor: i64) -> CaughtUp {
+        loop {
+            match self.catch_up_from_memory(stream, replay, cursor) {
+                Some(done) => return done,
+                None => match self.catch_up_from_database(stream, replay, cursor).await {
+                    Ok(Some(done)) => return done,
+                    Ok(None) => {}
+                    Err(e) => {
+                        // The client comes back with its cursor: nothing is lost.
+                        warn!("a replay could not be read: {e:#}");
+                        stream.close(None, true);
+                        return CaughtUp::Closed;
+                    }
+                },
+            }
+        }
+    }
+
+    /// None: the ring does not reach back that far.
+    pub(super) fn catch_up_from_memory(
+        &self,
+        stream: &Stream,
+        replay: &mut Option<Replay>,
+        cursor: i64,
+    ) -> Option<CaughtUp> {
+        let state = self.lock(Shard::of(stream.workspace));
+        let Some(workspace) = state.workspaces.get(&stream.workspace) else {
+            stream.close(None, true);
+            return Some(CaughtUp::Closed);
+        };
+        let from = replay.as_ref().map_or(cursor, |replay| replay.cursor);
+        if from > state.ring.head().id {
+            // Only after a gap, whose streams are all closed; never to be waited for here.
+            stream.close(None, true);
+            return Some(CaughtUp::Closed);
+        }
+        if !state.ring.reaches_back_to(from) {
+            return None;
+        }
+        let replay = replay.get_or_insert_with(|| {
+            let changes = state.ring.after(from).filter(|entry| entry.workspace == Some(stream.workspace));
+            let changes = changes.filter_map(|entry| membership_change(entry, stream.user));
+            let then = undo(workspace.chats_of(stream.user), changes);
+            Replay::new(stream.user, stream.workspace, from, then)
+        });
+        let mut page = Page::default();
+        for entry in state.ring.after(from).take(PAGE_ENTRIES) {
+            if page.is_full() {
+                break;
+            }
+            if replay.passes(entry, workspace) {
+                page.push(entry.id, entry.frame.clone());
+            }
+        }
+        let is_live = replay.cursor == state.ring.head().id;
+        self.metrics.replayed.inc_by(page.frames.len() as u64);
+        stream.caught_up(page.frames, replay.cursor, is_live);
+        drop(state);
+        Some(if is_live { CaughtUp::Live } else { CaughtUp::Progress })
+    }
+
+    /// One page from the database. None: go on, from memory if it reaches back by now.
+    async fn catch_up_from_database(
+        &self,
+        stream: &Stream,
+        replay: &mut Option<Replay>,
+        cursor: i64,
+    ) -> anyhow::Result<Option<CaughtUp>> {
+        let (user, id, shard) = (stream.user, stream.workspace, Shard::of(stream.workspace));
+        let replay = if let Some(replay) = replay {
+            replay
+        } else {
+            let (now, position) = {
+                let state = self.lock(shard);
+                let now = state.workspaces.get(&id).map(|workspace| workspace.chats_of(user));
+                (now.unwrap_or_default(), state.ring.head().id)
+            };
+            let changes = self.feed.membership_changes(id, user, cursor, position).await?;
+            replay.insert(Replay::new(user, id, cursor, undo(now, changes)))
+        };
+        let from = replay.cursor;
+        let mut chats = replay.chats();
+        let mut rows = self.feed.replay(id, user, &chats, from).await?;
+        if self.lock(shard).ring.reaches_back_to(from) {
+            return Ok(None);
+        }
+        // Those that the user joined on this page have their payloads withheld: known only now, so asked for again.
+        let joined = rows.iter().filter_map(|row| membership_change(&Entry::new(&row.row, 1), user));
+        let joined: Vec<_> =
+            joined.map(|change| change.chat_id).filter(|chat| !chats.contains(chat)).collect();
+        if !joined.is_empty() {
+            chats.extend(joined);
+            rows = self.feed.replay(id, user, &chats, from).await?;
+        }
+        Ok(self.catch_up_from_page(stream, replay, &rows))
+    }
+
+    /// Takes over what the database gave. None: nothing on the page was for the stream.
+    pub(super) fn catch_up_from_page(
+        &self,
+        stream: &Stream,
+        replay: &mut Replay,
+        rows: &[ReplayRow],
+    ) -> Option<CaughtUp> {
+        let shard = Shard::of(stream.workspace);
+        let state = self.lock(shard);
+        let Some(workspace) = state.workspaces.get(&stream.workspace) else {
+            stream.close(None, true);
+            return Some(CaughtUp::Closed);
+        };
+        if rows.is_empty() {
+            return Some(self.give_up(stream, shard, &state));
+        }
+        let head = state.ring.head().id;
+        let mut page = Page::default();
+        // The database may be ahead of the tail. What is known of members is of the tail's position, so what lies
+        // behind that is left to the ring.
+        for row in rows.iter().take_while(|row| row.row.id <= head) {
+            if row.row.prev_id != replay.cursor {
+                return Some(self.give_up(stream, shard, &state));
+            }
+            let entry = Entry::new(&row.row, self.generation());
+            if replay.passes(&entry, workspace) {
+                if row.withheld {
+                    return Some(self.give_up(stream, shard, &state));
+                }
+                page.push(entry.id, entry.frame);
+            }
+        }
+        self.metrics.replayed.inc_by(page.frames.len() as u64);
+        if page.frames.is_empty() {
+            // Nothing for this client, but it moves on: what it would have to read again after a reconnect gets less,
+            // it sees that we live, and we see that it does.
+            let passed = rows.iter().take_while(|row| row.row.id <= replay.cursor).last()?;
+            let cursor = self.cursor(shard, Head { id: replay.cursor, timeline: passed.row.timeline });
+            page.push(replay.cursor, frame::heartbeat(cursor));
+        }
+        stream.caught_up(page.frames, replay.cursor, false);
+        Some(CaughtUp::Progress)
+    }
+
+    /// The log no longer holds what the stream would have to get: it is told so, and closed, to come back from here.
+    fn give_up(&self, stream: &Stream, shard: Shard, state: &ShardState) -> CaughtUp {
+        self.metrics.resumed(Resume::Expired);
+        let here = self.cursor(shard, state.ring.head());
+        stream.close(Some(frame::reset(here, Resume::Expired.as_str())), false);
+        CaughtUp::Progress
+    }
+}
+
+/// Frames for one stream, within limits.
+#[derive(Default)]
+struct Page {
+    frames: Vec<(i64, Bytes)>,
+    bytes: usize,
+}
+
+impl Page {
+    fn push(&mut self, id: i64, frame: Bytes) {
+        self.bytes += frame.len();
+        self.frames.push((id, frame));
+    }
+
+    fn is_full(&self) -> bool {
+        self.frames.len() >= PAGE_FRAMES || self.bytes >= PAGE_BYTES
+    }
+}

@@ -1,0 +1,71 @@
+//! What happens to streams with time: heartbeats, ages, slow clients, and the end.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chat_core::Shard;
+use tokio::time::Instant;
+
+use super::Hub;
+use crate::{frame, stream::Stream, workspace::Workspace};
+
+/// No access token lives longer (the configuration allows an hour), with room for clocks that differ.
+const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
+/// A workspace without streams is forgotten after this time.
+const IDLE_WORKSPACE: Duration = Duration::from_secs(300);
+
+impl Hub {
+    /// Heartbeats, ages, slow clients, idle workspaces: to be called once a second with a number that counts up.
+    pub fn tick(&self, second: u64) {
+        let now = Instant::now();
+        let slow = Duration::from_secs(self.config.slow_client_seconds);
+        for shard in Shard::all() {
+            let mut state = self.lock(shard);
+            let head = state.ring.head();
+            let mut heartbeat: Option<Bytes> = None;
+            for stream in state.workspaces.values().flat_map(Workspace::streams) {
+                if stream.stuck_since().is_some_and(|since| now.duration_since(since) > slow) {
+                    self.metrics.slow_cut.inc();
+                    stream.connection.cancel();
+                } else if stream.deadline <= now {
+                    stream.close(Some(frame::retry(rand::random_range(200..2000))), false);
+                } else if (stream.id + second).is_multiple_of(self.config.heartbeat_seconds) {
+                    let frame = heartbeat.get_or_insert_with(|| frame::heartbeat(self.cursor(shard, head)));
+                    stream.offer_when_idle(head.id, frame);
+                }
+            }
+            state.workspaces.values_mut().for_each(|workspace| workspace.forget_revoked(TOKEN_LIFE));
+            state.workspaces.retain(|_, workspace| {
+                workspace.idle_since.is_none_or(|since| now.duration_since(since) < IDLE_WORKSPACE)
+            });
+        }
+    }
+
+    /// Takes no more streams and closes those there are, spread over the drain time, each told to come back a little
+    /// later than at once.
+    pub async fn drain(&self) {
+        self.is_draining.store(true, Ordering::Release);
+        let mut streams: Vec<Arc<Stream>> = Vec::new();
+        for shard in Shard::all() {
+            let state = self.lock(shard);
+            streams.extend(state.workspaces.values().flat_map(Workspace::streams).cloned());
+        }
+        if streams.is_empty() {
+            return;
+        }
+        let window = Duration::from_secs(self.config.drain_seconds).mul_f64(0.8);
+        let pause = window / u32::try_from(streams.len()).unwrap_or(u32::MAX);
+        let started = Instant::now();
+        for (index, stream) in streams.iter().enumerate() {
+            // Paused in steps that a timer can keep.
+            let due = pause * u32::try_from(index).unwrap_or(u32::MAX);
+            if due > started.elapsed() + Duration::from_millis(10) {
+                tokio::time::sleep_until(started + due).await;
+            }
+            stream.close(Some(frame::retry(rand::random_range(500..5000))), false);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! notify_server: everything that happens, as streams of Server-Sent Events. It reads the database and never writes.
+//!
+//! The tail of the log ([`event_log`]) feeds the `hub`: each event enters a `ring`, changes what a `workspace` knows of
+//! its members, and goes to the `stream`s of those who may see it. A stream that begins at a cursor or fell behind reads
+//! on by `replay`, from the ring or through `feed` from the database, until it is live. `body` is what a socket pulls.
+
+pub mod auth;
+pub mod body;
+pub mod feed;
+pub mod frame;
+pub mod http;
+pub mod hub;
+pub mod loader;
+pub mod metrics;
+pub mod replay;
+pub mod ring;
+pub mod server;
+pub mod stream;
+pub mod workspace;
+
+pub use server::{NotifyServer, run};

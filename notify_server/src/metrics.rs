@@ -1,0 +1,202 @@
+//! What this server counts, in the form of Prometheus. One registry for each server, no globals.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use event_log::TailHealth;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+use time::OffsetDateTime;
+
+/// How a stream began, or began again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Without a cursor.
+    Fresh,
+    /// After a cursor, from memory.
+    Ring,
+    /// After a cursor, from the database.
+    Database,
+    /// Reset: the cursor is no cursor.
+    Malformed,
+    /// Reset: the cursor is from before a restore.
+    OtherGeneration,
+    /// Reset: the cursor is from another workspace.
+    OtherWorkspace,
+    /// Reset: there is no such event, or it was dropped by retention.
+    Unknown,
+    /// Reset: what came after the cursor was dropped by retention.
+    Expired,
+    /// Reset: this server lost track of the log.
+    Gap,
+}
+
+impl Resume {
+    /// The `reason` of a reset.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Ring => "ring",
+            Self::Database => "database",
+            Self::Malformed => "malformed",
+            Self::OtherGeneration => "other_generation",
+            Self::OtherWorkspace => "other_workspace",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Gap => "gap",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResumeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: u16,
+}
+
+/// Handles to all metrics. Clones count into the same ones.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    pub streams: Gauge,
+    pub connections: Gauge,
+    pub delivered: Counter,
+    pub replayed: Counter,
+    pub overflows: Counter,
+    pub slow_cut: Counter,
+    pub quarantined: Counter,
+    pub refused: Counter,
+    resumes: Family<ResumeLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    delivery_lag: Histogram,
+    tail_fresh: Gauge,
+    listening: Gauge,
+    bell_reads: Counter,
+    poll_rescues: Counter,
+    gaps: Counter,
+    disconnects: Counter,
+    round_trip: Gauge<f64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("parlor_notify");
+        let this = Self {
+            registry: Arc::default(),
+            streams: Gauge::default(),
+            connections: Gauge::default(),
+            delivered: Counter::default(),
+            replayed: Counter::default(),
+            overflows: Counter::default(),
+            slow_cut: Counter::default(),
+            quarantined: Counter::default(),
+            refused: Counter::default(),
+            resumes: Family::default(),
+            requests: Family::default(),
+            // 0.25 ms to 8 s, doubling.
+            delivery_lag: Histogram::new(exponential_buckets(0.00025, 2.0, 16)),
+            tail_fresh: Gauge::default(),
+            listening: Gauge::default(),
+            bell_reads: Counter::default(),
+            poll_rescues: Counter::default(),
+            gaps: Counter::default(),
+            disconnects: Counter::default(),
+            round_trip: Gauge::default(),
+        };
+        let mut add =
+            |name: &str, help: &str, metric: &dyn Registered| metric.register(&mut registry, name, help);
+        add("streams", "Open streams", &this.streams);
+        add("connections", "Open client connections", &this.connections);
+        add("events_delivered", "Events put into the queue of a live stream", &this.delivered);
+        add("events_replayed", "Events put into the queue of a stream that catches up", &this.replayed);
+        add("queue_overflows", "Streams that fell behind and went on from the log", &this.overflows);
+        add("slow_clients_cut", "Connections cut because nothing was taken for too long", &this.slow_cut);
+        add("events_quarantined", "Events whose payload was no JSON", &this.quarantined);
+        add("streams_refused", "Streams asked to come back later", &this.refused);
+        add("resumes", "Streams by how they began", &this.resumes);
+        add("requests", "Requests answered", &this.requests);
+        add("tail_fresh", "1 while the event log is being followed", &this.tail_fresh);
+        add("doorbell_heard", "1 while the doorbell is listened for", &this.listening);
+        add(
+            "doorbell_reads",
+            "Reads of the log that the doorbell asked for and that found events",
+            &this.bell_reads,
+        );
+        add("poll_rescues", "Reads of the log that found events no doorbell had told of", &this.poll_rescues);
+        add("gaps", "Times that continuity of the log could not be proven", &this.gaps);
+        add("tail_disconnects", "Times that the log could not be read any more", &this.disconnects);
+        registry.register_with_unit(
+            "doorbell_round_trip",
+            "From a NOTIFY to its arrival, measured last",
+            Unit::Seconds,
+            this.round_trip.clone(),
+        );
+        registry.register_with_unit(
+            "delivery_lag",
+            "From the writing of an event, at commit, to its being handed to a client's socket",
+            Unit::Seconds,
+            this.delivery_lag.clone(),
+        );
+        Self { registry: Arc::new(registry), ..this }
+    }
+}
+
+impl Metrics {
+    pub fn resumed(&self, outcome: Resume) {
+        self.resumes.get_or_create(&ResumeLabels { outcome: outcome.as_str() }).inc();
+    }
+
+    pub fn requested(&self, route: &'static str, status: u16) {
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+    }
+
+    /// A live event is handed to a socket. `written_at` is the database's clock; where it runs ahead of ours the lag shows
+    /// as none.
+    pub fn observe_delivery(&self, written_at: OffsetDateTime) {
+        let lag = OffsetDateTime::now_utc() - written_at;
+        self.delivery_lag.observe(lag.as_seconds_f64().max(0.0));
+    }
+
+    /// The text format of OpenMetrics.
+    ///
+    /// # Errors
+    /// Formatting failed, which it does not into a string.
+    pub fn render(&self, tail: &TailHealth, is_fresh: bool) -> Result<String, std::fmt::Error> {
+        self.tail_fresh.set(i64::from(is_fresh));
+        self.listening.set(i64::from(tail.is_listening()));
+        self.bell_reads.inner().store(tail.found_by_bell(), Relaxed);
+        self.poll_rescues.inner().store(tail.found_by_poll(), Relaxed);
+        self.gaps.inner().store(tail.gaps(), Relaxed);
+        self.disconnects.inner().store(tail.disconnects(), Relaxed);
+        self.round_trip.set(tail.doorbell_round_trip().unwrap_or_default().as_secs_f64());
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// What can be put into the registry by name.
+trait Registered {
+    fn register(&self, registry: &mut Registry, name: &str, help: &str);
+}
+
+impl<M: prometheus_client::registry::Metric + Clone> Registered for M {
+    fn register(&self, registry: &mut Registry, name: &str, help: &str) {
+        registry.register(name, help, self.clone());
+    }
+}

@@ -1,0 +1,214 @@
+//! The newest events of a shard in memory: what streams that come back soon are served from.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use chat_core::{
+    ChatId, Cursor, EventKind, MessageId, SessionId, Shard, UserId, WorkspaceId, event::Audience,
+};
+use event_log::{Head, LogRow};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::frame;
+
+/// Most bytes of frames in one ring.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// An event, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub id: i64,
+    pub timeline: i32,
+    /// When it was written, by the database's clock.
+    pub at: OffsetDateTime,
+    pub workspace: Option<WorkspaceId>,
+    /// None for a kind that this server does not know; it is passed on by its audience.
+    pub kind: Option<EventKind>,
+    pub audience: Audience,
+    pub users: Box<[UserId]>,
+    pub chat: Option<ChatId>,
+    pub user: Option<UserId>,
+    pub session: Option<SessionId>,
+    pub message: Option<MessageId>,
+    pub frame: Bytes,
+    /// The payload was no JSON: whoever it is for gets `reset` instead.
+    pub is_quarantined: bool,
+}
+
+impl Entry {
+    /// Frames a row of the log.
+    pub fn new(row: &LogRow, generation: i32) -> Self {
+        let cursor = Cursor { generation, timeline: row.timeline, shard: row.shard, id: row.id };
+        let is_quarantined = row.audience != Audience::Nobody && !is_json_object(&row.payload);
+        let frame = match row.audience {
+            Audience::Nobody => Bytes::new(),
+            _ if is_quarantined => frame::reset(cursor, "unreadable_event"),
+            _ => frame::event(cursor, &row.kind, &row.payload),
+        };
+        Self {
+            id: row.id,
+            timeline: row.timeline,
+            at: row.at,
+            workspace: row.workspace_id,
+            kind: EventKind::parse(&row.kind),
+            audience: row.audience,
+            users: row.users.clone().into(),
+            chat: row.chat_id,
+            user: row.user_id,
+            session: row.session_id,
+            message: row.message_id,
+            frame,
+            is_quarantined,
+        }
+    }
+}
+
+/// Without building it: a payload is parsed only to be refused.
+fn is_json_object(text: &str) -> bool {
+    text.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// Events in order without a hole, from just after `base` to the shard's position.
+pub struct Ring {
+    entries: VecDeque<Arc<Entry>>,
+    base: Head,
+    bytes: usize,
+    capacity: usize,
+}
+
+impl Ring {
+    /// An empty ring whose next event comes after `base`.
+    pub fn new(base: Head, capacity: usize) -> Self {
+        Self { entries: VecDeque::new(), base, bytes: 0, capacity }
+    }
+
+    pub fn push(&mut self, entry: Arc<Entry>) {
+        self.bytes += entry.frame.len();
+        self.entries.push_back(entry);
+        while self.entries.len() > self.capacity || self.bytes > BYTES_MAX {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= oldest.frame.len();
+            self.base = Head { id: oldest.id, timeline: oldest.timeline };
+        }
+    }
+
+    /// The newest event, or what came before the first.
+    pub fn head(&self) -> Head {
+        self.entries.back().map_or(self.base, |entry| Head { id: entry.id, timeline: entry.timeline })
+    }
+
+    /// Whether everything after `id` is here.
+    pub fn reaches_back_to(&self, id: i64) -> bool {
+        id >= self.base.id
+    }
+
+    /// The timeline of the event `id`, if it is here or just before.
+    pub fn timeline_of(&self, id: i64) -> Option<i32> {
+        if id == self.base.id {
+            return Some(self.base.timeline);
+        }
+        let index = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
+        Some(self.entries[index].timeline)
+    }
+
+    /// Everything after `id`, which must be reached back to.
+    pub fn after(&self, id: i64) -> impl Iterator<Item = &Arc<Entry>> {
+        let start = self.entries.partition_point(|entry| entry.id <= id);
+        self.entries.range(start..)
+    }
+
+    /// Takes a deleted message's body out of the events that carry it, as the database has done with its rows.
+    pub fn scrub(&mut self, shard: Shard, generation: i32, deletion: &Entry) {
+        let Some(message) = deletion.message else { return };
+        let Ok(Value::Object(deleted)) = serde_json::from_str(&frame::data_of(&deletion.frame)) else {
+            return;
+        };
+        let Some(tombstone) = deleted.get("message") else { return };
+        for entry in self.entries.iter_mut().filter(|entry| entry.message == Some(message)) {
+            let Ok(Value::Object(mut payload)) = serde_json::from_str(&frame::data_of(&entry.frame)) else {
+                continue;
+            };
+            let key = if payload.contains_key("message") { "message" } else { "last_message" };
+            payload.insert(key.into(), tombstone.clone());
+            let cursor = Cursor { generation, timeline: entry.timeline, shard, id: entry.id };
+            // As it was written, which may be a kind that this server does not know.
+            let kind = payload.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let scrubbed = frame::event(cursor, &kind, &Value::Object(payload).to_string());
+            self.bytes = self.bytes - entry.frame.len() + scrubbed.len();
+            *entry = Arc::new(Entry { frame: scrubbed, ..Entry::clone(entry) });
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub fn row(id: i64, kind: EventKind) -> LogRow {
+        LogRow {
+            shard: Shard::new(0).unwrap(),
+            id,
+            prev_id: id - 1,
+            timeline: 1,
+            at: OffsetDateTime::UNIX_EPOCH,
+            workspace_id: None,
+            kind: kind.as_str().into(),
+            audience: Audience::Chat,
+            users: Vec::new(),
+            chat_id: None,
+            user_id: None,
+            session_id: None,
+            message_id: None,
+            payload: format!(r#"{{"n":{id}}}"#),
+        }
+    }
+
+    #[test]
+    fn old_events_make_room_and_the_ring_knows_how_far_back_it_reaches() {
+        let mut ring = Ring::new(Head { id: 10, timeline: 1 }, 3);
+        for id in 11..=15 {
+            ring.push(Arc::new(Entry::new(&row(id, EventKind::MessageNew), 1)));
+        }
+        assert!(!ring.reaches_back_to(11) && ring.reaches_back_to(12));
+        assert_eq!(ring.after(13).map(|e| e.id).collect::<Vec<_>>(), [14, 15]);
+        assert_eq!(
+            (ring.timeline_of(12), ring.timeline_of(14), ring.timeline_of(16)),
+            (Some(1), Some(1), None)
+        );
+        assert_eq!(ring.head().id, 15);
+    }
+
+    #[test]
+    fn a_deleted_body_is_gone_from_memory() {
+        let message = Some(MessageId::generate());
+        let mut ring = Ring::new(Head::default(), 10);
+        for (id, kind, payload) in [
+            (1, EventKind::MessageNew, r#"{"type":"message.new","message":{"body":"secret"}}"#),
+            (2, EventKind::MemberJoined, r#"{"type":"member.joined","last_message":{"body":"secret"}}"#),
+        ] {
+            let row = LogRow { message_id: message, payload: payload.into(), ..row(id, kind) };
+            ring.push(Arc::new(Entry::new(&row, 1)));
+        }
+        let deletion = LogRow {
+            message_id: message,
+            payload: r#"{"type":"message.deleted","message":{"body":""}}"#.into(),
+            ..row(3, EventKind::MessageDeleted)
+        };
+        ring.scrub(Shard::new(0).unwrap(), 1, &Entry::new(&deletion, 1));
+        let left: String = ring.after(0).map(|e| String::from_utf8_lossy(&e.frame).into_owned()).collect();
+        assert!(
+            !left.contains("secret")
+                && left.contains("id: 1.1.0.1\nevent: message.new\n")
+                && left.contains("id: 1.1.0.2\n"),
+            "{left}"
+        );
+    }
+
+    #[test]
+    fn a_payload_that_is_no_json_becomes_a_reset() {
+        let poison = LogRow { payload: "{\"a\": \u{1} nonsense".into(), ..row(7, EventKind::MessageNew) };
+        let entry = Entry::new(&poison, 1);
+        assert!(entry.is_quarantined && frame::data_of(&entry.frame).contains("unreadable_event"));
+    }
+}

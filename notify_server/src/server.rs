@@ -1,0 +1,135 @@
+//! The process: binds, follows the log, serves, drains.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::Router;
+use chat_core::{config::Config, lifecycle::Lifecycle};
+use event_log::{Tail, TailEvent};
+use http_server::Limits;
+use tokio::{
+    net::TcpListener,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{info, warn};
+
+use crate::{
+    auth::Auth,
+    feed::Feed,
+    http::{AppState, router},
+    hub::Hub,
+    loader,
+    metrics::Metrics,
+};
+
+/// Connections beside the streams, for health checks and those who are told to come back.
+const SPARE_CONNECTIONS: usize = 256;
+
+/// A notify_server that has its address, ready to serve.
+pub struct NotifyServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    state: AppState,
+    router: Router,
+}
+
+impl NotifyServer {
+    /// Takes the port and starts to follow the log. The database may be away; until it is there, clients are told to
+    /// come back.
+    ///
+    /// # Errors
+    /// One line for each thing that can be wrong: port, database URL.
+    pub async fn start(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
+        let listener =
+            http_server::listen("notify.host, notify.port", &config.notify.host, config.notify.port).await?;
+        let address = listener.local_addr()?;
+        let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
+        let feed = Feed::new(url.expose(), config.auth.access_token_seconds)?;
+        let metrics = Metrics::default();
+        let (load, requests) = loader::channel();
+        let hub = Arc::new(Hub::new(config.notify.clone(), feed.clone(), load, metrics.clone()));
+        let auth = Arc::new(Auth::new(feed.clone()));
+        let (tail, health) = Tail::start(url.expose(), lifecycle)?;
+
+        let token = lifecycle.token();
+        let keys = Arc::clone(&auth);
+        lifecycle.spawn("keys", async move {
+            token.run_until_cancelled(keys.keep_current()).await;
+            Ok(())
+        });
+        let (token, loading) = (lifecycle.token(), Arc::clone(&hub));
+        lifecycle.spawn("loader", async move {
+            token.run_until_cancelled(loader::run(loading, requests)).await.unwrap_or(Ok(()))
+        });
+        let (token, following) = (lifecycle.token(), Arc::clone(&hub));
+        lifecycle.spawn("tail", async move {
+            token.run_until_cancelled(follow(tail, following)).await.unwrap_or(Ok(()))
+        });
+        let (token, ticking) = (lifecycle.token(), Arc::clone(&hub));
+        lifecycle.spawn("clock", async move {
+            token.run_until_cancelled(tick(ticking)).await;
+            Ok(())
+        });
+        let max_age = Duration::from_secs(config.notify.max_stream_age_seconds);
+        let state = AppState { hub, auth, feed, tail: health, metrics, max_age };
+        let router = router(state.clone(), &config);
+        Ok(Self { listener, address, state, router })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the lifecycle stops, then closes the streams within `notify.drain_seconds`.
+    pub async fn serve(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
+        info!("notify_server listening on {}", self.address);
+        let hub = Arc::clone(&self.state.hub);
+        let limits = Limits {
+            max_connections: hub.config.max_streams + SPARE_CONNECTIONS,
+            drain: Duration::from_secs(hub.config.drain_seconds),
+        };
+        let open = self.state.metrics.connections.clone();
+        let opened = move |change| {
+            open.inc_by(change);
+        };
+        http_server::serve(self.listener, self.router, limits, opened, &lifecycle, hub.drain()).await
+    }
+}
+
+/// Starts and serves: what the binary and the launcher's subcommand do.
+pub async fn run(config: Config, lifecycle: Lifecycle) -> anyhow::Result<()> {
+    let drain = Duration::from_secs(config.notify.drain_seconds);
+    NotifyServer::start(config, &lifecycle).await?.serve(lifecycle.clone()).await?;
+    // A background task that died is why it stopped.
+    lifecycle.finish(drain).await
+}
+
+/// Feeds the hub from the log until dropped.
+async fn follow(mut tail: Tail, hub: Arc<Hub>) -> anyhow::Result<()> {
+    loop {
+        match tail.next().await {
+            TailEvent::Ready(heads) => {
+                hub.set_generation(heads.generation);
+                while !hub.is_ready() {
+                    if let Err(e) = hub.begin(&heads).await {
+                        warn!("the newest events could not be read: {e:#}");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+            TailEvent::Rows(rows) => hub.apply(&rows),
+            TailEvent::Gap { shard, head } => hub.start_anew(shard, head),
+            TailEvent::Disconnected => {}
+        }
+    }
+}
+
+async fn tick(hub: Arc<Hub>) {
+    let mut seconds = interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for second in 0.. {
+        seconds.tick().await;
+        hub.tick(second);
+    }
+}

@@ -1,0 +1,199 @@
+//! One workspace in memory: who is in which chat, as of the shard's position, and whose streams are open. Maintained from
+//! the same log that the streams are fed from, so "removed at event N" holds for event N + 1 on every node.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use chat_core::{ChatId, EventKind, SessionId, UserId};
+use event_log::read::MembershipChange;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{frame, ring::Entry, stream::Stream};
+
+/// Open streams by their id.
+type Streams = HashMap<u64, Arc<Stream>>;
+
+/// Members and streams of one workspace.
+#[derive(Default)]
+pub struct Workspace {
+    /// Deleted chats included, as long as the log may speak of them.
+    chats_of: HashMap<UserId, HashSet<ChatId>>,
+    deleted: HashSet<ChatId>,
+    inactive: HashSet<UserId>,
+    /// Sessions whose access tokens may not have expired yet.
+    revoked: HashMap<SessionId, Instant>,
+    streams_of_chat: HashMap<ChatId, Streams>,
+    streams_of_user: HashMap<UserId, Streams>,
+    /// Since when nobody is connected.
+    pub idle_since: Option<Instant>,
+}
+
+impl Workspace {
+    /// As loaded from the database.
+    pub fn new(
+        members: impl IntoIterator<Item = (UserId, ChatId)>,
+        deleted: HashSet<ChatId>,
+        inactive: HashSet<UserId>,
+        revoked: HashSet<SessionId>,
+    ) -> Self {
+        let mut chats_of: HashMap<UserId, HashSet<ChatId>> = HashMap::new();
+        for (user, chat) in members {
+            chats_of.entry(user).or_default().insert(chat);
+        }
+        let now = Instant::now();
+        let revoked = revoked.into_iter().map(|session| (session, now)).collect();
+        Self { chats_of, deleted, inactive, revoked, idle_since: Some(Instant::now()), ..Self::default() }
+    }
+
+    /// Whether the bearer of a token may have a stream.
+    pub fn admits(&self, user: UserId, session: SessionId) -> bool {
+        !self.inactive.contains(&user) && !self.revoked.contains_key(&session)
+    }
+
+    /// Takes over what an event says about members, users and sessions.
+    pub fn apply(&mut self, entry: &Entry) {
+        match (entry.kind, entry.chat, entry.user) {
+            (Some(EventKind::ChatCreated), Some(chat), _) => {
+                for user in &entry.users {
+                    self.join(*user, chat);
+                }
+            }
+            (Some(EventKind::MemberJoined), Some(chat), Some(user)) => self.join(user, chat),
+            (Some(EventKind::MemberLeft), Some(chat), Some(user)) => {
+                if let Some(chats) = self.chats_of.get_mut(&user) {
+                    chats.remove(&chat);
+                }
+                let streams = self.streams_of_user.get(&user);
+                if let (Some(streams), Some(followers)) = (streams, self.streams_of_chat.get_mut(&chat)) {
+                    followers.retain(|id, _| !streams.contains_key(id));
+                }
+                self.drop_empty(chat);
+            }
+            (Some(EventKind::ChatDeleted), Some(chat), _) => {
+                self.deleted.insert(chat);
+                self.streams_of_chat.remove(&chat);
+            }
+            (Some(EventKind::UserDeactivated), _, Some(user)) => {
+                self.inactive.insert(user);
+            }
+            (Some(EventKind::UserUpdated), _, Some(user)) if self.inactive.contains(&user) => {
+                // Reactivation is one of the changes that are told so.
+                let payload =
+                    serde_json::from_str::<Value>(&frame::data_of(&entry.frame)).unwrap_or_default();
+                if payload["user"]["active"] == Value::Bool(true) {
+                    self.inactive.remove(&user);
+                }
+            }
+            (Some(EventKind::SessionRevoked), _, _) => {
+                self.revoked.extend(entry.session.map(|session| (session, Instant::now())));
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets the revoked sessions whose tokens have expired by now.
+    pub fn forget_revoked(&mut self, token_life: Duration) {
+        self.revoked.retain(|_, since| since.elapsed() < token_life);
+    }
+
+    fn join(&mut self, user: UserId, chat: ChatId) {
+        self.chats_of.entry(user).or_default().insert(chat);
+        if let Some(streams) = self.streams_of_user.get(&user) {
+            let followers = self.streams_of_chat.entry(chat).or_default();
+            followers.extend(streams.iter().map(|(id, stream)| (*id, Arc::clone(stream))));
+        }
+    }
+
+    pub fn connect(&mut self, stream: &Arc<Stream>) {
+        for chat in self.chats_of.get(&stream.user).into_iter().flatten() {
+            if !self.deleted.contains(chat) {
+                self.streams_of_chat.entry(*chat).or_default().insert(stream.id, Arc::clone(stream));
+            }
+        }
+        self.streams_of_user.entry(stream.user).or_default().insert(stream.id, Arc::clone(stream));
+        self.idle_since = None;
+    }
+
+    pub fn disconnect(&mut self, stream: &Stream) {
+        let chats: Vec<ChatId> = self.chats_of.get(&stream.user).into_iter().flatten().copied().collect();
+        for chat in chats {
+            if let Some(followers) = self.streams_of_chat.get_mut(&chat) {
+                followers.remove(&stream.id);
+            }
+            self.drop_empty(chat);
+        }
+        if let Some(streams) = self.streams_of_user.get_mut(&stream.user) {
+            streams.remove(&stream.id);
+            if streams.is_empty() {
+                self.streams_of_user.remove(&stream.user);
+            }
+        }
+        if self.streams_of_user.is_empty() {
+            self.streams_of_user.shrink_to_fit();
+            self.idle_since = Some(Instant::now());
+        }
+    }
+
+    fn drop_empty(&mut self, chat: ChatId) {
+        if self.streams_of_chat.get(&chat).is_some_and(HashMap::is_empty) {
+            self.streams_of_chat.remove(&chat);
+        }
+    }
+
+    pub fn streams_of_chat(&self, chat: ChatId) -> impl Iterator<Item = &Arc<Stream>> {
+        self.streams_of_chat.get(&chat).into_iter().flat_map(HashMap::values)
+    }
+
+    pub fn streams_of_user(&self, user: UserId) -> impl Iterator<Item = &Arc<Stream>> {
+        self.streams_of_user.get(&user).into_iter().flat_map(HashMap::values)
+    }
+
+    pub fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {
+        self.streams_of_user.values().flat_map(HashMap::values)
+    }
+
+    /// Whether the user is in the chat now, and it is there.
+    pub fn is_member(&self, user: UserId, chat: ChatId) -> bool {
+        !self.deleted.contains(&chat) && self.chats_of.get(&user).is_some_and(|chats| chats.contains(&chat))
+    }
+
+    /// All of a user's chats now, deleted ones included.
+    pub fn chats_of(&self, user: UserId) -> HashSet<ChatId> {
+        self.chats_of.get(&user).cloned().unwrap_or_default()
+    }
+}
+
+/// What a user was a member of before `changes`, given what they are a member of after them: the first change of a
+/// chat tells what was before it.
+pub(crate) fn undo(
+    mut now: HashSet<ChatId>,
+    changes: impl IntoIterator<Item = MembershipChange>,
+) -> HashSet<ChatId> {
+    let mut seen = HashSet::new();
+    for change in changes {
+        if seen.insert(change.chat_id) {
+            if change.joined {
+                now.remove(&change.chat_id);
+            } else {
+                now.insert(change.chat_id);
+            }
+        }
+    }
+    now
+}
+
+/// How an entry of the log changes what a user is a member of.
+pub fn membership_change(entry: &Entry, user: UserId) -> Option<MembershipChange> {
+    let chat_id = entry.chat?;
+    let joined = match entry.kind? {
+        EventKind::MemberJoined if entry.user == Some(user) => true,
+        EventKind::MemberLeft if entry.user == Some(user) => false,
+        EventKind::ChatCreated if entry.users.contains(&user) => true,
+        _ => return None,
+    };
+    Some(MembershipChange { id: entry.id, chat_id, joined })
+}

@@ -1,0 +1,290 @@
+//! The edges of the process that a well-behaved client never meets: silent and slow sockets, a database that is away or
+//! hangs, keys that cannot be looked up. What people see is in the tests of the whole system.
+#![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use chat_core::{
+    ChatId, SessionId, UserId, WorkspaceId,
+    config::{Config, Secret},
+    lifecycle::Lifecycle,
+    token::{Claims, Purpose, Signer},
+};
+use notify_server::NotifyServer;
+use private_postgres::testing::{TestCluster, TestDatabase};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpSocket, TcpStream},
+    time::{Instant, timeout},
+};
+use tokio_postgres::{Client, NoTls};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A notify_server on a database with one user in one chat.
+struct Scene {
+    address: SocketAddr,
+    lifecycle: Lifecycle,
+    db: Client,
+    signer: Signer,
+    claims: Claims,
+    chat: ChatId,
+}
+
+impl Scene {
+    async fn new(url: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.database.url = Some(Secret::new(url));
+        config.notify.host = "127.0.0.1".into();
+        config.notify.port = 0;
+        config.notify.drain_seconds = 1;
+        change(&mut config);
+        let lifecycle = Lifecycle::new();
+        let db = connect(&lifecycle, url).await;
+        let signer = Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap();
+        let sql = "insert into signing_keys (kid, public_key) values ($1, $2)";
+        db.execute(sql, &[&signer.kid(), &signer.public_key().as_slice()]).await.unwrap();
+        let claims = Claims {
+            sub: UserId::generate(),
+            ws: WorkspaceId::generate(),
+            sid: SessionId::generate(),
+            exp: 4_000_000_000,
+        };
+        let chat = ChatId::generate();
+        let Claims { sub: user, ws: workspace, .. } = claims;
+        db.batch_execute(&format!(
+            "begin;
+             insert into workspaces (id, name) values ('{workspace}', 'acme');
+             insert into users (id, workspace_id, fullname, role) values ('{user}', '{workspace}', 'Ann', 'owner');
+             insert into chats (id, workspace_id, kind, name) values ('{chat}', '{workspace}', 'public_channel', 'all');
+             insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{user}', '{workspace}', 'owner');
+             commit"
+        ))
+        .await
+        .unwrap();
+        let server = NotifyServer::start(config, &lifecycle).await.unwrap();
+        let address = server.address();
+        lifecycle.spawn("notify_server", server.serve(lifecycle.clone()));
+        let scene = Self { address, lifecycle, db, signer, claims, chat };
+        scene.until_answered("/health/ready", "200 OK").await;
+        scene
+    }
+
+    async fn say(&self, first_seq: i64, count: i64, bytes: i32) {
+        let Claims { sub: user, ws: workspace, .. } = self.claims;
+        let sql = "insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
+                   select gen_random_uuid(), $1, $2, n, $3, repeat('x', $4) from generate_series($5::bigint, $6::bigint) n";
+        let last_seq = first_seq + count - 1;
+        self.db
+            .execute(sql, &[&workspace.0, &self.chat.0, &user.0, &bytes, &first_seq, &last_seq])
+            .await
+            .unwrap();
+    }
+
+    fn token(&self) -> String {
+        self.signer.sign(self.claims, Purpose::Access, 0).unwrap()
+    }
+
+    /// A request, and its answer as far as it has come when it contains `until`.
+    async fn ask(&self, request: &str, until: &str) -> String {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        socket.write_all(format!("{request}\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        read_until(&mut socket, until).await
+    }
+
+    async fn events(&self, token: &str, until: &str) -> String {
+        self.ask(&format!("GET /events HTTP/1.1\r\nauthorization: Bearer {token}"), until).await
+    }
+
+    async fn until_answered(&self, path: &str, answer: &str) {
+        let poll = async {
+            while !self.ask(&format!("GET {path} HTTP/1.1\r\nconnection: close"), "").await.contains(answer) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(DEADLINE, poll).await.unwrap_or_else(|_| panic!("{path} does not answer {answer}"));
+    }
+
+    async fn metric(&self, name: &str) -> f64 {
+        let text = self.ask("GET /metrics HTTP/1.1\r\nconnection: close", "").await;
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+        line.trim().parse().unwrap()
+    }
+}
+
+async fn connect(lifecycle: &Lifecycle, url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    lifecycle.spawn_connection(async move {
+        let _ = connection.await;
+    });
+    client
+}
+
+/// All that comes until `mark` is in it, or until the end if `mark` is empty.
+async fn read_until(socket: &mut TcpStream, mark: &str) -> String {
+    let mut got = Vec::new();
+    let read = async {
+        let mut buffer = vec![0; 65_536];
+        let mut found = false;
+        while !found {
+            match socket.read(&mut buffer).await {
+                Ok(0) | Err(_) => break,
+                Ok(read) => {
+                    let seen = got.len().saturating_sub(mark.len());
+                    got.extend_from_slice(&buffer[..read]);
+                    found = !mark.is_empty() && String::from_utf8_lossy(&got[seen..]).contains(mark);
+                }
+            }
+        }
+    };
+    let outcome = timeout(DEADLINE, read).await;
+    let got = String::from_utf8_lossy(&got).into_owned();
+    assert!(outcome.is_ok(), "no {mark:?} in {got}");
+    got
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_let_go() {
+    let database = TestDatabase::new().await.unwrap();
+    let scene = Scene::new(database.url(), |_| {}).await;
+    let connected = Instant::now();
+    let mut silent = TcpStream::connect(scene.address).await.unwrap();
+    let mut slow = TcpStream::connect(scene.address).await.unwrap();
+    slow.write_all(b"GET /events HTTP/1.1\r\nx-").await.unwrap();
+    assert_eq!(read_until(&mut silent, "").await, "");
+    read_until(&mut slow, "").await;
+    assert!(connected.elapsed() < Duration::from_secs(15));
+    // A stream speaks only once and stays.
+    assert!(scene.events(&scene.token(), "connected").await.contains("retry: "));
+    scene.lifecycle.stop();
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_and_disturbs_nobody() {
+    let database = TestDatabase::new().await.unwrap();
+    let scene = Scene::new(database.url(), |config| config.notify.slow_client_seconds = 2).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut stuck = socket.connect(scene.address).await.unwrap();
+    let request =
+        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", scene.token());
+    stuck.write_all(request.as_bytes()).await.unwrap();
+    let mut reading = TcpStream::connect(scene.address).await.unwrap();
+    reading.write_all(request.as_bytes()).await.unwrap();
+    read_until(&mut reading, "connected").await;
+    while scene.metric("parlor_notify_streams ").await < 2.0 {}
+
+    // Far more than the sockets and the queue take.
+    scene.say(1, 400, 20_000).await;
+    let got = read_until(&mut reading, "\"seq\":400,").await;
+    assert_eq!(got.matches("event: message.new").count(), 400);
+    let cut = async {
+        while scene.metric("parlor_notify_streams ").await > 1.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(DEADLINE, cut).await.expect("the stuck client is not cut");
+    assert!((scene.metric("parlor_notify_slow_clients_cut_total ").await - 1.0).abs() < 0.1);
+    assert!(scene.metric("parlor_notify_queue_overflows_total ").await > 0.5);
+    scene.lifecycle.stop();
+}
+
+#[tokio::test]
+async fn readiness_says_that_the_database_is_away_and_nobody_is_sent_off_for_good() {
+    let cluster = TestCluster::start().await.unwrap();
+    let url = cluster.create_database("away").await.unwrap();
+    let scene = Scene::new(&url, |_| {}).await;
+    let held = scene.token();
+    cluster.stop().await.unwrap();
+    scene.until_answered("/health/ready", "503").await;
+    let answer = scene.ask("GET /health/ready HTTP/1.1\r\nconnection: close", "").await;
+    assert!(answer.contains("application/problem+json") && answer.contains("database"), "{answer}");
+    assert!(scene.ask("GET /health/live HTTP/1.1\r\nconnection: close", "").await.contains("200 OK"));
+
+    // A known key, but a workspace that is not in memory; and a key that cannot be looked up.
+    let stranger = Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap();
+    for token in [held, stranger.sign(scene.claims, Purpose::Access, 0).unwrap()] {
+        let answer = scene.events(&token, "retry: ").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("connected"), "{answer}");
+    }
+    cluster.restart().await.unwrap();
+    scene.until_answered("/health/ready", "200 OK").await;
+    let unknown = stranger.sign(scene.claims, Purpose::Access, 0).unwrap();
+    let refused = async {
+        while !scene.events(&unknown, "\r\n\r\n").await.starts_with("HTTP/1.1 401") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(DEADLINE, refused).await.expect("a bad token is refused when the database can be asked");
+    scene.events(&scene.token(), "connected").await;
+    scene.lifecycle.stop();
+}
+
+#[tokio::test]
+async fn a_connection_on_which_a_query_hangs_is_not_used_again() {
+    // One's own server: its processes can be stopped.
+    let cluster = TestCluster::start().await.unwrap();
+    let url = cluster.create_database("hanging").await.unwrap();
+    let scene = Scene::new(&url, |_| {}).await;
+    let pids = "select pid from pg_stat_activity where application_name = 'notify_server'";
+    let mut stopped = Vec::new();
+    for row in scene.db.query(pids, &[]).await.unwrap() {
+        let pid = rustix::process::Pid::from_raw(row.get(0)).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        stopped.push(pid);
+    }
+    assert!(!stopped.is_empty());
+    let recovered = Instant::now();
+    scene.until_answered("/health/ready", "200 OK").await;
+    scene.events(&scene.token(), "connected").await;
+    assert!(recovered.elapsed() < Duration::from_secs(15), "{:?}", recovered.elapsed());
+    for pid in stopped {
+        rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    }
+    scene.lifecycle.stop();
+}
+
+#[tokio::test]
+async fn other_origins_may_follow_only_if_they_are_configured() {
+    let database = TestDatabase::new().await.unwrap();
+    let scene =
+        Scene::new(database.url(), |config| config.cors.origins = vec!["https://app.example".into()]).await;
+    let preflight = async |origin: &str| {
+        let request = format!(
+            "OPTIONS /events HTTP/1.1\r\nconnection: close\r\norigin: {origin}\r\naccess-control-request-method: GET\r\n\
+             access-control-request-headers: authorization,last-event-id"
+        );
+        scene.ask(&request, "").await.to_lowercase()
+    };
+    let ours = preflight("https://app.example").await;
+    assert!(ours.contains("access-control-allow-origin: https://app.example"), "{ours}");
+    assert!(ours.contains("authorization") && ours.contains("last-event-id"), "{ours}");
+    assert!(!preflight("https://evil.example").await.contains("access-control-allow-origin"));
+    let refused =
+        scene.ask("GET /events HTTP/1.1\r\nconnection: close\r\norigin: https://app.example", "").await;
+    assert!(
+        refused.contains("401") && refused.to_lowercase().contains("access-control-allow-origin"),
+        "{refused}"
+    );
+    scene.lifecycle.stop();
+}
+
+#[tokio::test]
+async fn stopping_waits_for_no_client() {
+    let database = TestDatabase::new().await.unwrap();
+    let scene = Scene::new(database.url(), |_| {}).await;
+    let mut reading = TcpStream::connect(scene.address).await.unwrap();
+    let request =
+        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", scene.token());
+    reading.write_all(request.as_bytes()).await.unwrap();
+    read_until(&mut reading, "connected").await;
+    let mut idle = TcpStream::connect(scene.address).await.unwrap();
+    let stopped = Instant::now();
+    scene.lifecycle.stop();
+    let rest = read_until(&mut reading, "").await;
+    assert!(rest.contains("retry: ") && rest.ends_with("0\r\n\r\n"), "{rest}");
+    assert_eq!(read_until(&mut idle, "").await, "");
+    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+    assert!(TcpStream::connect(scene.address).await.is_err());
+}

@@ -1,0 +1,122 @@
+//! What can go wrong, each in words that say what to do.
+
+use std::{io, path::PathBuf};
+
+use crate::programs::{NEWEST, OLDEST};
+
+/// Why there is no running cluster, or no test database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Neither installed nor fetched.
+    #[error(
+        "no Postgres {OLDEST} to {NEWEST} was found and none could be downloaded ({download}): install it \
+         (apt install postgresql, dnf install postgresql-server, brew install postgresql@17), or set database.url to \
+         a server of yours"
+    )]
+    NoPrograms {
+        /// Why the download failed, or was not tried.
+        download: String,
+    },
+
+    /// The configured folder does not hold what was promised.
+    #[error("the Postgres programs folder {}: {problem}", folder.display())]
+    ProgramsFolder {
+        /// As configured.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// The data was made by a version that is not at hand.
+    #[error(
+        "{} was made by Postgres {data}, which was not found (only: {found}) and could not be downloaded ({download}): \
+         install Postgres {data}, or dump the data with it and load it into a new folder", folder.display()
+    )]
+    WrongMajor {
+        /// The cluster's folder.
+        folder: PathBuf,
+        /// The major version in its `PG_VERSION`.
+        data: u32,
+        /// The versions at hand, in words.
+        found: String,
+        /// Why the download failed, or was not tried.
+        download: String,
+    },
+
+    /// Something that is not ours is where the cluster should be.
+    #[error("{} {problem}: move it away, or choose another data folder", folder.display())]
+    ForeignFolder {
+        /// The folder in the way.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// Another process runs this cluster.
+    #[error("{} is in use by another process: only one may run on it", .0.display())]
+    InUse(PathBuf),
+
+    /// A postmaster that a dead owner left cannot be stopped.
+    #[error("a Postgres that was left running in {} (process {pid}) cannot be stopped: {problem}", folder.display())]
+    Leftover {
+        /// The cluster's folder.
+        folder: PathBuf,
+        /// The postmaster.
+        pid: i32,
+        /// Why not.
+        problem: String,
+    },
+
+    /// Root without another user to run Postgres as.
+    #[error("Postgres refuses to run as root, and there is no user postgres or nobody to run it as")]
+    NoUser,
+
+    /// Everything about files that has no better words.
+    #[error("{action}: {source}")]
+    Io {
+        /// What was tried, with its path.
+        action: String,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// initdb said no.
+    #[error("initdb failed: {0}")]
+    Initialize(String),
+
+    /// Postgres ended, or did not get ready in time.
+    #[error("Postgres did not start: {problem}\n{log}")]
+    Start {
+        /// How it ended.
+        problem: String,
+        /// The last lines of its log.
+        log: String,
+    },
+
+    /// A running server answered with an error.
+    #[error("Postgres: {0}")]
+    Database(#[from] sqlx::Error),
+
+    /// The migrations do not run.
+    #[error("migrations: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+
+    /// A task that was to do the blocking work panicked.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// [`std::result::Result`] with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Gives an I/O error the words of what was tried.
+pub(crate) trait Trying<T> {
+    /// `action` is only made when there is an error.
+    fn trying(self, action: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> Trying<T> for io::Result<T> {
+    fn trying(self, action: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| Error::Io { action: action(), source })
+    }
+}

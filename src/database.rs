@@ -1,0 +1,153 @@
+//! The Postgres that the servers use: the configured one, or a private cluster in the data folder.
+
+use std::{
+    str::FromStr as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use chat_core::{
+    config::{Config, Secret},
+    lifecycle::Lifecycle,
+};
+use private_postgres::{Cluster, Options, SUPPORTED_MAJORS, Search};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use tracing::{error, info};
+
+/// The name of our database in a private cluster.
+const NAME: &str = "parlor";
+
+/// A configured server that does not answer by then is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What Postgres takes beyond the two servers' pools: their listeners, upkeep, and a person with psql.
+const SPARE_CONNECTIONS: u32 = 60;
+
+/// A private Postgres that dies so many times in a row, each time this soon, will not get better by itself.
+const DEATHS_MAX: u32 = 5;
+const SOON: Duration = Duration::from_mins(1);
+
+/// A database that takes connections.
+pub struct Database {
+    url: Secret,
+    /// `None` where the configuration names a server.
+    cluster: Option<Arc<Cluster>>,
+}
+
+impl Database {
+    /// Connects to the configured database, or starts the private one (and makes it, on the first run).
+    ///
+    /// # Errors
+    /// One line that says what to do, and the end of Postgres's log where that is what is wrong.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(url) = &config.database.url {
+            let checking = tokio::time::timeout(CONNECT_TIMEOUT, check_given(url));
+            checking.await.context("database.url: the server does not answer")??;
+            return Ok(Self { url: url.clone(), cluster: None });
+        }
+        let folder = config.database.data_dir.join("postgres");
+        let connections = 2 * config.database.max_connections + SPARE_CONNECTIONS;
+        let options = Options {
+            search: Search { folder: config.database.bin_dir.clone(), ..Search::default() },
+            max_connections: u16::try_from(connections).context("database.max_connections: too many")?,
+            ..Options::kept(folder.clone())
+        };
+        let started = Instant::now();
+        let cluster = Cluster::start(options).await.map_err(in_one_line)?;
+        create_database(&cluster).await?;
+        info!(folder = %folder.display(), ms = started.elapsed().as_millis(), "private Postgres is up");
+        Ok(Self { url: Secret::new(cluster.url(NAME)), cluster: Some(Arc::new(cluster)) })
+    }
+
+    pub fn url(&self) -> Secret {
+        self.url.clone()
+    }
+
+    /// Starts a private Postgres again when it dies. The servers bear its absence as they bear any database's.
+    pub fn keep_alive(&self, lifecycle: &Lifecycle) {
+        let Some(cluster) = self.cluster.clone() else { return };
+        let token = lifecycle.token();
+        lifecycle.spawn("private Postgres", async move {
+            token.run_until_cancelled(restart_when_dead(&cluster)).await.unwrap_or(Ok(()))
+        });
+    }
+
+    /// Stops a private Postgres in order. The servers must have ended.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        if let Some(cluster) = &self.cluster {
+            cluster.stop().await?;
+            info!("private Postgres is stopped");
+        }
+        Ok(())
+    }
+}
+
+/// The servers would wait and try again; whoever starts Parlor wants to know what is wrong with the URL.
+async fn check_given(url: &Secret) -> anyhow::Result<()> {
+    // The parser takes any scheme. Its own words may hold the password.
+    let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme));
+    let options = PgConnectOptions::from_str(url.expose())
+        .ok()
+        .filter(|_| is_postgres)
+        .context("database.url cannot be read: expected postgres://user:password@host:port/name")?;
+    let at = format!("database.url: {}:{}", options.get_host(), options.get_port());
+    // An error of sqlx says in its own line what is in its chain.
+    let version = server_version(&options).await.map_err(|error| anyhow::anyhow!("{at}: {error}"))?;
+    let major = u32::try_from(version / 10_000)?;
+    if major < *SUPPORTED_MAJORS.start() {
+        bail!("{at} is Postgres {major}, and Parlor needs {} or newer", SUPPORTED_MAJORS.start());
+    }
+    Ok(())
+}
+
+async fn server_version(options: &PgConnectOptions) -> sqlx::Result<i32> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let version = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(version)
+}
+
+/// Of Postgres's log, the line that says why it did not start.
+fn in_one_line(error: private_postgres::Error) -> anyhow::Error {
+    let private_postgres::Error::Start { problem, log } = error else { return error.into() };
+    let why = log.lines().rfind(|line| line.contains("FATAL:") || line.contains("PANIC:"));
+    let why = why.or(log.lines().last()).unwrap_or_default().trim();
+    anyhow::anyhow!("the private Postgres did not start: {problem} ({why}); more in server.log in its folder")
+}
+
+async fn create_database(cluster: &Cluster) -> anyhow::Result<()> {
+    let mut admin = PgConnection::connect(&cluster.url("postgres")).await?;
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(NAME)
+        .fetch_one(&mut admin)
+        .await?;
+    if !exists {
+        sqlx::query("create database parlor").execute(&mut admin).await?;
+    }
+    admin.close().await?;
+    Ok(())
+}
+
+/// Returns only when it gives up.
+async fn restart_when_dead(cluster: &Cluster) -> anyhow::Result<()> {
+    let mut deaths = 0;
+    loop {
+        let started = Instant::now();
+        let Some(exit) = cluster.exited().await else { bail!("nobody runs it") };
+        deaths = if started.elapsed() < SOON { deaths + 1 } else { 1 };
+        if deaths > DEATHS_MAX {
+            bail!("the private Postgres died {deaths} times in a row ({exit}): see server.log in its folder");
+        }
+        error!("the private Postgres is gone ({exit}): starting it again");
+        let url = cluster.url(NAME);
+        cluster.restart().await.map_err(in_one_line)?;
+        if cluster.url(NAME) != url {
+            bail!(
+                "the private Postgres came back on another port, since its own was taken: start Parlor again"
+            );
+        }
+    }
+}

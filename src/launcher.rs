@@ -1,0 +1,131 @@
+//! The order of things: the data folder is ours, Postgres is up, the servers run; backwards at the end.
+
+use std::{
+    fs::{self, File, TryLockError},
+    net::SocketAddr,
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use chat_core::{config::Config, lifecycle::Lifecycle};
+use chat_server::ChatServer;
+use notify_server::NotifyServer;
+
+use crate::{database::Database, demo};
+
+/// What the servers' own limits on draining do not cover: closing pools, last log lines.
+const DRAIN_SLACK: Duration = Duration::from_secs(3);
+
+/// Runs everything until a signal, or until something that must not fail does.
+pub async fn run(mut config: Config, lifecycle: Lifecycle, with_demo: bool) -> anyhow::Result<()> {
+    let _ours = lock_data_folder(&config.database.data_dir)?;
+    let token = lifecycle.token();
+    let Some(database) = token.run_until_cancelled(Database::open(&config)).await else { return Ok(()) };
+    let database = database?;
+    config.database.url = Some(database.url());
+    database.keep_alive(&lifecycle);
+
+    let started = token.run_until_cancelled(start_servers(&config, &lifecycle, with_demo)).await;
+    let started = started.unwrap_or(Ok(()));
+    if started.is_err() {
+        lifecycle.stop();
+    }
+    let drain = Duration::from_secs(config.server.drain_seconds.max(config.notify.drain_seconds));
+    let ran = lifecycle.finish(drain + DRAIN_SLACK).await;
+    // Also after a failure: what is committed belongs on disk.
+    let stopped = database.stop().await;
+    // What went wrong first explains the rest.
+    ran.and(started).and(stopped)
+}
+
+/// Runs one server alone. A task of it that dies is a failure of the process.
+pub async fn run_alone(
+    server: impl Future<Output = anyhow::Result<()>>,
+    lifecycle: Lifecycle,
+) -> anyhow::Result<()> {
+    let outcome = server.await;
+    lifecycle.stop();
+    lifecycle.finish(DRAIN_SLACK).await.and(outcome)
+}
+
+/// Two launchers on one folder would share its key and fight for its Postgres.
+fn lock_data_folder(folder: &Path) -> anyhow::Result<File> {
+    let shown = folder.display();
+    fs::create_dir_all(folder).with_context(|| format!("database.data_dir: cannot make {shown}"))?;
+    let lock = File::create(folder.join("launcher.lock"))
+        .with_context(|| format!("database.data_dir: cannot write in {shown}"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!("database.data_dir: another Parlor runs on {shown}: stop it, or choose another folder")
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {shown}")),
+    }
+}
+
+async fn start_servers(config: &Config, lifecycle: &Lifecycle, with_demo: bool) -> anyhow::Result<()> {
+    // Migrates the database, so it goes first.
+    let chat = ChatServer::start(config.clone(), lifecycle).await?;
+    let api = base_url(chat.address());
+    lifecycle.spawn("chat_server", chat.serve(lifecycle.clone()));
+    let notify = NotifyServer::start(config.clone(), lifecycle).await?;
+    let events = base_url(notify.address());
+    lifecycle.spawn("notify_server", notify.serve(lifecycle.clone()));
+    if with_demo {
+        say(&demo::seed(&api).await.context("--demo")?);
+    }
+    let default = Config::default();
+    let shown = |public: &str, default: &str, local: String| {
+        if public == default { local } else { public.to_owned() }
+    };
+    say(&welcome(
+        &shown(&config.server.public_url, &default.server.public_url, api),
+        &shown(&config.notify.public_url, &default.notify.public_url, events),
+    ));
+    Ok(())
+}
+
+/// Where a person on this machine reaches a server that listens on `address`.
+fn base_url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
+}
+
+fn welcome(address: &str, events: &str) -> String {
+    format!(
+        r#"
+Parlor runs at {address} (API: {address}/api/docs), with events at {events}/events. Ctrl-C stops it.
+
+Make a workspace:
+  curl -s {address}/api/signup -H 'content-type: application/json' \
+    -d '{{"workspace": "acme", "fullname": "Ada Lovelace", "email": "ada@acme.example", "password": "correct horse"}}'
+Follow what happens in it, with the access_token from the answer:
+  curl -N {events}/events -H "authorization: Bearer $TOKEN"
+Or look at a workspace full of people: start it with --demo.
+"#
+    )
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "this is for the person at the terminal; the log goes to standard error"
+)]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_is_one_that_a_browser_takes() {
+        assert_eq!(base_url(([0, 0, 0, 0], 6688).into()), "http://localhost:6688");
+        assert_eq!(base_url(([127, 0, 0, 1], 1).into()), "http://127.0.0.1:1");
+        assert_eq!(base_url("[::]:6688".parse().unwrap()), "http://localhost:6688");
+    }
+}

@@ -1,0 +1,308 @@
+//! What is promised to other programs: the OpenAPI document, the form of refusals, and that an event shows a thing as
+//! REST does.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use chat_core::EventKind;
+use serde_json::{Value, json};
+
+use crate::support::{Actor, App, with_app};
+
+/// Compares with a file beside the tests; `UPDATE_SNAPSHOTS=1` in the environment accepts what is now.
+fn compare_with_snapshot(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
+    #[expect(clippy::disallowed_methods, reason = "asked of whoever runs the test, not configuration")]
+    let accept = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
+    if accept {
+        fs::write(&file, text).unwrap();
+    }
+    let known = fs::read_to_string(&file).unwrap_or_default();
+    if let Some((number, (ours, theirs))) =
+        text.lines().zip(known.lines()).enumerate().find(|(_, (ours, theirs))| ours != theirs)
+    {
+        panic!("{name}:{}: now {ours}, was {theirs}; UPDATE_SNAPSHOTS=1 accepts it", number + 1);
+    }
+    assert_eq!(text.lines().count(), known.lines().count(), "{name}: UPDATE_SNAPSHOTS=1 accepts it");
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_the_one_we_know() {
+    with_app(async |app| {
+        let document = app.call("GET /api/openapi.json").await.ok();
+        let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+        compare_with_snapshot("openapi.json", &text);
+        // What it refers to is in it, and bodies of another shape than it shows are refused.
+        for reference in text.split("\"$ref\": \"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
+        }
+        let version = document["openapi"].as_str().unwrap();
+        assert!(version.starts_with("3.1") || version.starts_with("3.2"), "{version}");
+        let page = app.call("GET /api/docs/").await;
+        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html")), "{page}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_operation_has_a_name_of_its_own_and_says_what_it_answers() {
+    with_app(async |app| {
+        let document = app.call("GET /api/openapi.json").await.ok();
+        let mut names = BTreeMap::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert_eq!(names.insert(name.to_owned(), (method.clone(), path.clone())), None, "{name}");
+                assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+                let responses = operation["responses"].as_object().unwrap();
+                assert!(responses.keys().any(|status| status.starts_with('2')), "{name}");
+                assert!(responses.contains_key("default"), "{name}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_problem_with_a_code_and_a_request_id() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let refusals = [
+            app.call("GET /api/users/me").await,
+            app.call("GET /api/nowhere").await,
+            app.call("GET /nowhere").await,
+            app.call("PUT /api/chat").await,
+            ann.call("GET /api/chat/00000000-0000-7000-8000-000000000000").await,
+            ann.call_with("POST /api/chat", json!({})).await,
+            ann.call_with("POST /api/chat", json!({ "kind": "group" })).await,
+            ann.call("POST /api/chat").await,
+            ann.request("POST /api/chat", &[("content-type", "application/json")], None).await,
+            ann.call_with("POST /api/chat", json!({ "name": "x".repeat(300_000) })).await,
+            ann.call("GET /api/chat?limit=0").await,
+            ann.call("GET /api/chat?nonsense=0").await,
+            app.try_sign_up(json!({ "workspace": "acme", "fullname": "E", "email": "e@x.example", "password": "12345678" })).await,
+        ];
+        let expected = [401, 404, 404, 405, 404, 422, 422, 415, 400, 413, 422, 422, 409];
+        for (reply, status) in refusals.into_iter().zip(expected) {
+            assert_eq!(reply.status, status, "{reply:?}");
+            assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{reply:?}");
+            assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply:?}");
+            let problem = &reply.body;
+            assert_eq!((&problem["type"], &problem["status"]), (&json!("about:blank"), &json!(status)));
+            for text in ["title", "code", "detail"] {
+                assert!(problem[text].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+            }
+            assert_eq!(problem["request_id"].as_str(), reply.header("x-request-id"), "{reply:?}");
+            assert!(reply.header("x-request-id").is_some_and(|id| !id.is_empty()));
+        }
+        let reply = ann.request("GET /api/nowhere", &[("x-request-id", "mine-1")], None).await;
+        assert_eq!(reply.body["request_id"], "mine-1", "whoever names a request finds it by that name");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_servers_own_pages_are_there() {
+    with_app(async |app| {
+        assert_eq!(app.call("GET /health/live").await.ok(), json!({ "status": "ok" }));
+        crate::support::eventually(async || {
+            let reply = app.call("GET /health/ready").await;
+            if reply.status == 200 { Ok(()) } else { Err(reply.to_string()) }
+        })
+        .await;
+        let ann = app.sign_up("acme", "Ann").await;
+        ann.call("GET /api/chat/00000000-0000-7000-8000-000000000000").await.refused(404, "not_found");
+        let metrics = app.call("GET /metrics").await.ok();
+        let metrics = metrics.as_str().unwrap();
+        assert!(metrics.contains("/api/chat/{id}") && metrics.ends_with("# EOF\n"), "{metrics}");
+        assert!(!metrics.contains("00000000-0000"), "no ids in labels");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn web_pages_of_known_origins_may_call_and_others_may_not() {
+    let known =
+        |config: &mut chat_core::config::Config| config.cors.origins = vec!["https://app.example".into()];
+    crate::support::with_app_configured(known, async |app| {
+        let preflight = async |origin: &str| {
+            let url = format!("{}/api/chat", app.chat.url);
+            let request = app
+                .client
+                .request(reqwest::Method::OPTIONS, url)
+                .header("origin", origin)
+                .header("access-control-request-method", "PATCH")
+                .header("access-control-request-headers", "authorization,content-type");
+            let reply = crate::support::Reply::of("OPTIONS /api/chat", request).await;
+            reply.header("access-control-allow-origin").map(ToOwned::to_owned)
+        };
+        assert_eq!(preflight("https://app.example").await.as_deref(), Some("https://app.example"));
+        assert_eq!(preflight("https://evil.example").await, None);
+    })
+    .await;
+}
+
+/// The payloads of the log, oldest first.
+async fn payloads(app: &App, kind: &str) -> Vec<Value> {
+    let texts: Vec<String> =
+        sqlx::query_scalar("select payload from event_log where kind = $1 order by shard, id")
+            .bind(kind)
+            .fetch_all(&app.db)
+            .await
+            .unwrap();
+    texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+}
+
+async fn last(app: &App, kind: EventKind) -> Value {
+    let payload = payloads(app, kind.as_str()).await.pop().unwrap_or_else(|| panic!("no {kind:?}"));
+    assert_eq!(payload["type"], kind.as_str());
+    let at = payload["at"].as_str().unwrap();
+    assert_eq!((at.len(), &at[23..]), (24, "Z"), "{at}: milliseconds, UTC");
+    payload
+}
+
+/// A message event has exactly what REST answers for that message.
+async fn assert_message(app: &App, actor: &Actor, kind: EventKind) {
+    let event = last(app, kind).await;
+    let message = &event["message"];
+    let path = format!(
+        "GET /api/chat/{}/messages/{}",
+        event["chat_id"].as_str().unwrap(),
+        message["id"].as_str().unwrap()
+    );
+    assert_eq!(*message, actor.call(&path).await.ok(), "{kind:?}");
+}
+
+/// A chat event has exactly the chat that REST answers, and the member as in the list of members.
+async fn assert_chat(app: &App, actor: &Actor, kind: EventKind) {
+    let event = last(app, kind).await;
+    let id = event["chat_id"].as_str().unwrap();
+    let item = actor.call(&format!("GET /api/chat/{id}")).await.ok();
+    assert_eq!(event["chat"], item["chat"], "{kind:?}");
+    let members = actor.call(&format!("GET /api/chat/{id}/members")).await.ok();
+    let members = members["items"].as_array().unwrap();
+    if let Some(member) = event.get("member") {
+        let known = members.iter().find(|m| m["user_id"] == member["user_id"]);
+        assert!(known.is_none_or(|known| known == member), "{kind:?}: {member}");
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(member), keys(&members[0]), "{kind:?}");
+    }
+    if let Some(listed) = event.get("members") {
+        let sorted = |members: &[Value]| {
+            let mut members = members.to_vec();
+            members.sort_by_key(|member| member["user_id"].to_string());
+            members
+        };
+        assert_eq!(sorted(listed.as_array().unwrap()), sorted(members), "{kind:?}");
+    }
+    if let Some(message) = event.get("last_message") {
+        assert_eq!(*message, item["last_message"], "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn events_show_things_in_the_very_shape_that_rest_gives() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let me = |actor: &Actor| format!("GET /api/users/{}", actor.id);
+        assert_eq!(last(app, EventKind::UserJoined).await["user"], ann.call(&me(&bob)).await.ok());
+        bob.call_with("PATCH /api/users/me", json!({ "fullname": "Robert \"Bob\" \\ O'Neil" })).await.ok();
+        assert_eq!(last(app, EventKind::UserUpdated).await["user"], ann.call(&me(&bob)).await.ok());
+        let rename = format!("PATCH /api/workspaces/{}", ann.workspace_id);
+        let renamed = ann.call_with(&rename, json!({ "name": "Acme Ltd" })).await.ok();
+        assert_eq!(last(app, EventKind::WorkspaceUpdated).await["workspace"], renamed);
+
+        // A group, since member_ids shows there.
+        let cid = app.invite(&ann, "Cid").await;
+        let dora = app.invite(&ann, "Dora").await;
+        let chat = ann.group(&[&bob, &cid]).await;
+        assert_chat(app, &ann, EventKind::ChatCreated).await;
+        let question = bob.post(&chat, "lunch? \u{1F600}\n\"quoted\" \\ \u{7f}\u{2028}").await;
+        assert_message(app, &ann, EventKind::MessageNew).await;
+        let send = json!({ "body": "yes", "reply_to": question["id"], "client_id": "k-1" });
+        let answer = ann.try_post(&chat, send).await.created();
+        assert_eq!(last(app, EventKind::MessageNew).await["message"], answer);
+        let path = format!("/api/chat/{chat}/messages/{}", answer["id"].as_str().unwrap());
+        ann.call_with(&format!("PATCH {path}"), json!({ "body": "no" })).await.ok();
+        assert_message(app, &bob, EventKind::MessageEdited).await;
+
+        ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "name": "lunch", "description": "at 12" }))
+            .await
+            .ok();
+        assert_chat(app, &ann, EventKind::ChatUpdated).await;
+        bob.add(&chat, &[&dora]).await;
+        assert_chat(app, &ann, EventKind::MemberJoined).await;
+        ann.call_with(&format!("PATCH /api/chat/{chat}/members/{}", bob.id), json!({ "role": "owner" }))
+            .await
+            .ok();
+        assert_chat(app, &ann, EventKind::MemberUpdated).await;
+        bob.remove(&chat, &dora).await;
+        assert_chat(app, &ann, EventKind::MemberLeft).await;
+
+        let read = bob.mark_read(&chat, 2).await;
+        assert_eq!(last(app, EventKind::ChatRead).await["read"], read);
+        ann.call(&format!("DELETE {path}")).await.no_content();
+        assert_message(app, &bob, EventKind::MessageDeleted).await;
+        // The events before it say the same now: the text is gone.
+        let told = payloads(app, "message.edited").await;
+        let deleted = last(app, EventKind::MessageDeleted).await;
+        assert_eq!(told.last().unwrap()["message"], deleted["message"]);
+
+        bob.call(&format!("DELETE /api/chat/{chat}")).await.no_content();
+        let event = last(app, EventKind::ChatDeleted).await;
+        assert_eq!((&event["chat_id"], &event["chat"]), (&json!(chat.0), &json!({ "id": chat.0 })));
+        ann.call_with(&format!("PATCH /api/users/{}", bob.id), json!({ "active": false })).await.ok();
+        assert_eq!(last(app, EventKind::UserDeactivated).await["user"], ann.call(&me(&bob)).await.ok());
+        let phone = app.sign_in(&ann).await;
+        let session = phone.claims().sid;
+        ann.call(&format!("DELETE /api/sessions/{session}")).await.no_content();
+        assert_eq!(last(app, EventKind::SessionRevoked).await["session"], json!({ "id": session }));
+
+        let seen: Vec<String> =
+            sqlx::query_scalar("select distinct kind from event_log").fetch_all(&app.db).await.unwrap();
+        for kind in EventKind::ALL {
+            assert!(seen.iter().any(|seen| seen == kind.as_str()), "{kind:?} was not tried here");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_event_belongs_to_its_chain() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let eve = app.sign_up("other", "Eve").await;
+        let chat = ann.public_channel("general", &[&bob]).await;
+        let own = eve.public_channel("general", &[]).await;
+        let there = bob.at(&app.start_chat_server().await);
+        let sends = (0..60).map(|n| match n % 3 {
+            0 => ann.try_post(&chat, json!({ "body": "a" })),
+            1 => there.try_post(&chat, json!({ "body": "b" })),
+            _ => eve.try_post(&own, json!({ "body": "e" })),
+        });
+        for reply in futures_util::future::join_all(sends).await {
+            reply.created();
+        }
+        let rows: Vec<(i16, i64, i64)> =
+            sqlx::query_as("select shard, id, prev_id from event_log order by shard, id")
+                .fetch_all(&app.db)
+                .await
+                .unwrap();
+        let mut ends: BTreeMap<i16, i64> = BTreeMap::new();
+        for (shard, id, prev_id) in rows {
+            let end = ends.insert(shard, id).unwrap_or(0);
+            assert_eq!(prev_id, end, "shard {shard} at {id}");
+        }
+        // In a chat, the order of the log is the order of seq.
+        let seqs: Vec<i64> = payloads(app, "message.new")
+            .await
+            .iter()
+            .filter(|event| event["chat_id"] == chat.0.as_str())
+            .map(|event| event["message"]["seq"].as_i64().unwrap())
+            .collect();
+        assert_eq!(seqs, (1..=40).collect::<Vec<_>>());
+    })
+    .await;
+}

@@ -1,0 +1,436 @@
+//! The program itself, as a process: started on nothing, stopped, killed, started where something is in the way.
+
+use std::{
+    fs::{self, File, Permissions},
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use private_postgres::testing::TestDatabase;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A first start runs initdb; a machine that builds something else meanwhile takes its time.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+/// Longer than the servers' drain and a checkpoint of Postgres.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL_EVERY: Duration = Duration::from_millis(20);
+
+#[tokio::test]
+async fn first_start_works_where_only_its_owner_can_enter_and_the_next_has_all_data() {
+    let home = Home::new();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
+    let first = home.start().await;
+    assert_eq!(first.sign_up().await, StatusCode::CREATED);
+    let docs = first.client.get(format!("{}/api/docs/", first.api)).send().await.unwrap();
+    assert_eq!(docs.status(), StatusCode::OK);
+    assert!(first.stop().await.success());
+    assert!(home.postmaster().is_none_or(is_gone), "Postgres outlived its launcher");
+
+    let second = home.start().await;
+    assert_eq!(second.sign_in().await, StatusCode::OK);
+    assert!(second.stop().await.success());
+}
+
+#[tokio::test]
+async fn second_launcher_on_a_data_folder_is_refused() {
+    let home = Home::new();
+    let first = home.start().await;
+    let line = refused(home.command()).await;
+    assert!(line.contains("another Parlor runs on"), "{line}");
+    assert_eq!(first.sign_up().await, StatusCode::CREATED);
+    assert!(first.stop().await.success());
+}
+
+#[tokio::test]
+async fn killed_launcher_starts_again_with_all_data() {
+    let home = Home::new();
+    let mut first = home.start().await;
+    assert_eq!(first.sign_up().await, StatusCode::CREATED);
+    let postmaster = home.postmaster().unwrap();
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+
+    // At once: what it left may still be running.
+    let second = home.start().await;
+    assert!(is_gone(postmaster));
+    assert_eq!(second.sign_in().await, StatusCode::OK);
+    assert!(second.stop().await.success());
+}
+
+#[tokio::test]
+async fn postgres_that_dies_is_started_again() {
+    let home = Home::new();
+    let parlor = home.start().await;
+    assert_eq!(parlor.sign_up().await, StatusCode::CREATED);
+    let postmaster = home.postmaster().unwrap();
+    signal("KILL", postmaster);
+    until("Postgres runs again", START_TIMEOUT, || home.postmaster().is_some_and(|pid| pid != postmaster))
+        .await;
+    let deadline = Instant::now() + START_TIMEOUT;
+    while parlor.sign_in().await != StatusCode::OK {
+        assert!(Instant::now() < deadline, "never: it works with the new Postgres: {}", home.log());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    assert!(parlor.stop().await.success());
+}
+
+#[tokio::test]
+async fn open_stream_does_not_hold_up_the_end() {
+    let home = Home::new();
+    let database = TestDatabase::new().await.unwrap();
+    let mut command = home.command();
+    command.env("DATABASE_URL", database.url());
+    let parlor = home.start_as(command).await;
+    let (status, answer) = parlor.post("/api/signup", ann()).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let request = parlor.client.get(format!("{}/events", parlor.events));
+    let mut stream = request.bearer_auth(answer["access_token"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(stream.status(), StatusCode::OK);
+    assert!(stream.chunk().await.unwrap().is_some());
+    let reading = async {
+        // To its end: whether it is closed in order or cut is notify_server's own tests' business.
+        while let Ok(Some(_)) = stream.chunk().await {}
+    };
+    let (status, ()) = tokio::join!(parlor.stop(), reading);
+    assert!(status.success(), "{status}: {}", home.log());
+}
+
+#[tokio::test]
+async fn interrupt_while_it_starts_ends_it_without_complaint() {
+    let home = Home::new();
+    let mut child = home.command().stdout(Stdio::null()).stderr(home.create("log")).spawn().unwrap();
+    until("it has begun", START_TIMEOUT, || home.data().join("postgres/lock").exists()).await;
+    signal("INT", child.id());
+    let status = wait(&mut child).await;
+    assert!(status.success(), "{status}: {}", home.log());
+    assert!(!home.log().contains("parlor:"), "{}", home.log());
+}
+
+#[tokio::test]
+async fn demo_is_there_after_the_first_run_and_unchanged_after_the_second() {
+    let home = Home::new();
+    let database = TestDatabase::new().await.unwrap();
+    let pool = database.pool(1).await.unwrap();
+    let mut contents = Vec::new();
+    for _ in 0..2 {
+        let mut command = home.command();
+        command.arg("--demo").env("PARLOR_DATABASE__URL", database.url());
+        let parlor = home.start_as(command).await;
+        assert!(parlor.said.contains("The password is"), "{}", parlor.said);
+        let email = parlor.said.split_whitespace().find(|word| word.contains("@parlor.example")).unwrap();
+        let form = json!({ "email": email, "password": "parlor-demo" });
+        let (status, answer) = parlor.post("/api/signin", form).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let token = answer["access_token"].as_str().unwrap();
+        let chats = parlor.get("/api/chat?limit=200", token).await;
+        let chats = chats["items"].as_array().unwrap();
+        assert!(chats.iter().any(|item| item["unread_count"].as_i64() > Some(0)), "nothing to read");
+        if contents.is_empty() {
+            // What people make of it stays.
+            let general = chats.iter().find(|item| item["chat"]["name"] == "general").unwrap();
+            let url = format!("{}/api/chat/{}", parlor.api, general["chat"]["id"].as_str().unwrap());
+            let request = parlor.client.patch(url).bearer_auth(token).json(&json!({ "name": "everybody" }));
+            assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+        }
+        let of_everything: Vec<(String, i64)> = sqlx::query_as(
+            "select 'chats ' || kind, count(*) from chats group by kind
+             union all select 'users', count(*) from users
+             union all select 'messages', count(*) from messages
+             union all select 'edited', count(*) from messages where edited_at is not null
+             union all select 'events', count(*) from event_log where kind <> 'tick'
+             order by 1",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        contents.push(of_everything);
+        assert!(parlor.stop().await.success());
+    }
+    assert_eq!(contents[0], contents[1]);
+    let count = |what: &str| contents[0].iter().find(|(name, _)| name == what).map_or(0, |(_, count)| *count);
+    for kind in ["single", "group", "private_channel", "public_channel"] {
+        assert!(count(&format!("chats {kind}")) > 0, "no {kind}");
+    }
+    assert!(count("messages") >= 30 && count("edited") > 0, "{contents:?}");
+}
+
+#[tokio::test]
+async fn each_server_runs_alone_on_a_database_that_is_given() {
+    let database = TestDatabase::new().await.unwrap();
+    let client = Client::builder().no_proxy().build().unwrap();
+    for (server, section) in [("chat_server", "SERVER"), ("notify_server", "NOTIFY")] {
+        let home = Home::new();
+        fs::create_dir(home.data()).unwrap();
+        let port = free_port();
+        let mut command = home.command();
+        command
+            .arg(server)
+            .env("PARLOR_DATABASE__URL", database.url())
+            .env(format!("PARLOR_{section}__PORT"), port.to_string())
+            .stderr(home.create("log"));
+        let mut child = command.spawn().unwrap();
+        let deadline = Instant::now() + START_TIMEOUT;
+        while client.get(format!("http://127.0.0.1:{port}/health/live")).send().await.is_err() {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < deadline, "{server} does not answer: {}", home.log());
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+        signal("TERM", child.id());
+        assert!(wait(&mut child).await.success(), "{server}: {}", home.log());
+        assert!(!home.data().join("postgres").exists(), "{server} made a Postgres of its own");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_one_line() {
+    let home = Home::new();
+    let database = TestDatabase::new().await.unwrap();
+    let nobody_there = format!("postgres://parlor:hunter2@127.0.0.1:{}/parlor", free_port());
+    let no_such_database = format!("{}_gone", database.url());
+    let held = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let held_port = held.local_addr().unwrap().port().to_string();
+    fs::write(home.path().join("wrong.yml"), "server:\n  prot: 1\n").unwrap();
+    fs::write(home.path().join("broken.yml"), "server: [\n").unwrap();
+    fs::write(home.path().join("file"), "").unwrap();
+    for (arguments, environment, words) in [
+        (vec!["--config", "wrong.yml"], vec![], "prot"),
+        (vec!["--config", "broken.yml"], vec![], "broken.yml: not readable as YAML"),
+        (vec!["--config", "missing.yml"], vec![], "missing.yml: cannot be read"),
+        (vec![], vec![("PARLOR_SERVER__PROT", "1")], "PARLOR_SERVER__PROT"),
+        (vec![], vec![("PARLOR_LOG__LEVEL", "=loud=")], "log.level"),
+        (vec![], vec![("PARLOR_DATABASE__DATA_DIR", "file/data")], "database.data_dir"),
+        (vec![], vec![("PARLOR_DATABASE__BIN_DIR", "/nowhere")], "/nowhere"),
+        (vec![], vec![("DATABASE_URL", "mysql://elsewhere")], "database.url cannot be read"),
+        (vec![], vec![("DATABASE_URL", nobody_there.as_str())], "Connection refused"),
+        (vec![], vec![("DATABASE_URL", no_such_database.as_str())], "does not exist"),
+        (
+            vec![],
+            vec![("DATABASE_URL", database.url()), ("PARLOR_SERVER__PORT", held_port.as_str())],
+            "server.port",
+        ),
+        (
+            vec![],
+            vec![("DATABASE_URL", database.url()), ("PARLOR_NOTIFY__PORT", held_port.as_str())],
+            "notify.port",
+        ),
+        (vec!["chat_server"], vec![], "database.url"),
+    ] {
+        let mut command = home.command();
+        command.args(&arguments).envs(environment.iter().copied());
+        let line = refused(command).await;
+        assert!(line.contains(words), "{arguments:?} {environment:?}: {line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn database_of_a_newer_parlor_is_left_alone() {
+    let home = Home::new();
+    let database = TestDatabase::new().await.unwrap();
+    let pool = database.pool(1).await.unwrap();
+    sqlx::query(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (9999, 'from the future', true, '', 0)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let mut command = home.command();
+    command.env("DATABASE_URL", database.url());
+    let line = refused(command).await;
+    assert!(line.contains("newer"), "{line}");
+}
+
+/// A folder to run in.
+struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    fn create(&self, name: &str) -> File {
+        File::create(self.path().join(name)).unwrap()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+
+    /// The launcher on free ports, whatever the environment of the tests is.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
+        command
+            .current_dir(self.path())
+            .env_remove("DATABASE_URL")
+            .env("RUST_BACKTRACE", "1")
+            .env("PARLOR_SERVER__HOST", "127.0.0.1")
+            .env("PARLOR_SERVER__PORT", "0")
+            .env("PARLOR_NOTIFY__HOST", "127.0.0.1")
+            .env("PARLOR_NOTIFY__PORT", "0")
+            .stdin(Stdio::null());
+        command
+    }
+
+    async fn start(&self) -> Parlor {
+        self.start_as(self.command()).await
+    }
+
+    async fn start_as(&self, mut command: Command) -> Parlor {
+        let said = self.path().join("said");
+        let child = command.stdout(self.create("said")).stderr(self.create("log")).spawn().unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        let postmaster = self.data().join("postgres/cluster/postmaster.pid");
+        let deadline = Instant::now() + START_TIMEOUT;
+        let mut parlor = Parlor {
+            child,
+            client,
+            postmaster,
+            said: String::new(),
+            api: String::new(),
+            events: String::new(),
+        };
+        while !parlor.said.contains("access_token") {
+            let ended = parlor.child.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < deadline, "it did not start: {}", self.log());
+            tokio::time::sleep(POLL_EVERY).await;
+            parlor.said = fs::read_to_string(&said).unwrap();
+        }
+        let url = |before: &str, after: &str| {
+            let rest = parlor.said.split_once(before).unwrap().1;
+            rest.split_once(after).unwrap().0.to_owned()
+        };
+        (parlor.api, parlor.events) = (url("(API: ", "/api/docs"), url("events at ", "/events"));
+        parlor
+    }
+
+    /// The process that is Postgres, as it says itself.
+    fn postmaster(&self) -> Option<u32> {
+        read_pid(&self.data().join("postgres/cluster/postmaster.pid"))
+    }
+}
+
+/// A running launcher.
+struct Parlor {
+    child: Child,
+    client: Client,
+    postmaster: PathBuf,
+    /// What it told the person who started it.
+    said: String,
+    api: String,
+    events: String,
+}
+
+impl Parlor {
+    async fn post(&self, path: &str, form: Value) -> (StatusCode, Value) {
+        let response = self.client.post(format!("{}{path}", self.api)).json(&form).send().await.unwrap();
+        (response.status(), response.json().await.unwrap_or_default())
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Value {
+        let request = self.client.get(format!("{}{path}", self.api)).bearer_auth(token);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn sign_up(&self) -> StatusCode {
+        self.post("/api/signup", ann()).await.0
+    }
+
+    async fn sign_in(&self) -> StatusCode {
+        let form = json!({ "email": "ann@acme.example", "password": "correct horse" });
+        self.post("/api/signin", form).await.0
+    }
+
+    async fn stop(mut self) -> ExitStatus {
+        signal("TERM", self.child.id());
+        wait(&mut self.child).await
+    }
+}
+
+impl Drop for Parlor {
+    /// Leaves nothing behind after a test that failed either: Postgres goes when its launcher does, and its folder
+    /// is not to be removed before.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while read_pid(&self.postmaster).is_some_and(|pid| !is_gone(pid)) && Instant::now() < deadline {
+            std::thread::sleep(POLL_EVERY);
+        }
+    }
+}
+
+fn ann() -> Value {
+    json!({
+        "workspace": "acme", "fullname": "Ann Lee", "email": "ann@acme.example", "password": "correct horse",
+    })
+}
+
+/// Runs what must not start: fails, and says one line.
+async fn refused(mut command: Command) -> String {
+    if !command.get_envs().any(|(name, _)| name == "PARLOR_LOG__LEVEL") {
+        command.env("PARLOR_LOG__LEVEL", "error");
+    }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = wait(&mut child).await;
+    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.starts_with("parlor: ") && said.lines().count() == 1, "not one line: {said}");
+    said
+}
+
+async fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return ExitStatus::from_raw(9);
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+fn signal(name: &str, process: u32) {
+    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
+}
+
+/// Ended; one that nobody has waited for yet counts.
+fn is_gone(process: u32) -> bool {
+    let stat = Command::new("ps").args(["-o", "stat=", "-p", &process.to_string()]).output().unwrap().stdout;
+    matches!(stat.first(), None | Some(b'Z'))
+}
+
+fn read_pid(file: &Path) -> Option<u32> {
+    fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,99 @@
+//! What a client can use up, and what it is told then.
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
+
+use crate::support::{app::PASSWORD, wait::DEADLINE, with_app_configured};
+
+#[tokio::test]
+async fn sign_ins_from_one_address_are_limited_and_told_when_to_come_back() {
+    with_app_configured(
+        |config| config.limits.signin_per_minute = 3,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let guess = json!({ "email": ann.email, "password": "wrong password" });
+            for _ in 0..2 {
+                app.call_with("POST /api/signin", guess.clone()).await.refused(401, "wrong_credentials");
+            }
+            let sign_up =
+                json!({ "workspace": "x", "fullname": "X", "email": "x@x.example", "password": PASSWORD });
+            for (operation, body) in [
+                ("POST /api/signin", guess.clone()),
+                ("POST /api/signup", sign_up),
+                ("GET /api/invites/guess", json!({})),
+            ] {
+                let reply = app.call_with(operation, body).await;
+                let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+                assert!((1..=60).contains(&seconds), "{seconds}");
+                assert!(reply.header("ratelimit").unwrap().contains("r=0"), "{reply:?}");
+                assert!(reply.header("ratelimit-policy").unwrap().contains("q=3;w=60"), "{reply:?}");
+                reply.refused(429, "rate_limited");
+            }
+            // Who is in already is not kept from working, nor from staying in.
+            ann.call("GET /api/users/me").await.ok();
+            app.call_with("POST /api/refresh", json!({ "refresh_token": ann.refresh_token })).await.ok();
+            // That has a limit of its own, 60 a minute: all at once, since it fills up again by one a second.
+            let guesses = join_all((0..100).map(|_| app.call("POST /api/refresh"))).await;
+            let limited = guesses.iter().filter(|reply| reply.status == 429).count();
+            assert!((1..=41).contains(&limited), "{limited} of 100");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn sends_are_limited_by_user() {
+    with_app_configured(
+        |config| config.limits.send_per_minute = 2,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let bob = app.invite(&ann, "Bob").await;
+            let chat = ann.single(&bob).await;
+            ann.post(&chat, "one").await;
+            ann.post(&chat, "two").await;
+            ann.try_post(&chat, json!({ "body": "three" })).await.refused(429, "rate_limited");
+            bob.post(&chat, "mine is my own").await;
+            ann.call("GET /api/chat").await.ok();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_limited_by_user() {
+    with_app_configured(
+        |config| config.limits.requests_per_minute = 5,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            for _ in 0..5 {
+                ann.call("GET /api/users/me").await.ok();
+            }
+            ann.call("GET /api/users/me").await.refused(429, "rate_limited");
+            app.call("GET /health/live").await.ok();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_are_let_go_at_once() {
+    with_app_configured(
+        |config| config.limits.max_connections = 2,
+        async |app| {
+            let address = app.chat.url.strip_prefix("http://").unwrap();
+            let held =
+                [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+            let mut third = TcpStream::connect(address).await.unwrap();
+            let closed = tokio::time::timeout(DEADLINE, third.read(&mut [0; 1])).await;
+            assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
+            drop(held);
+            crate::support::eventually(async || {
+                let request = app.client.get(format!("{}/health/live", app.chat.url)).send().await;
+                request.map(|_| ()).map_err(|e| e.to_string())
+            })
+            .await;
+        },
+    )
+    .await;
+}

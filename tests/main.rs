@@ -1,0 +1,32 @@
+//! What people and programs can do with Parlor, over real HTTP and SSE against a real Postgres. The list of modules is
+//! the table of contents; each test's name is what it promises.
+#![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
+
+mod support;
+
+mod accounts;
+mod sessions;
+mod users;
+mod workspaces;
+
+mod chats;
+mod messages;
+
+mod resume;
+mod stream;
+mod stream_access;
+mod sync;
+mod writers;
+
+mod caches;
+mod limits;
+mod upkeep;
+
+mod contract;
+mod outage;
+mod permissions;
+
+mod config_example;
+mod launcher;
+mod readme;
+mod web;

@@ -1,0 +1,511 @@
+//! Sending (safe to repeat), reading by pages, editing, deleting, replies and read positions.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Actor, App, Chat, Reply,
+    actor::{bodies, seqs},
+    with_app,
+};
+
+async fn three(app: &App) -> (Actor, Actor, Actor, Chat) {
+    let ann = app.sign_up("acme", "Ann").await;
+    let bob = app.invite(&ann, "Bob").await;
+    let cid = app.invite(&ann, "Cid").await;
+    let chat = ann.public_channel("general", &[&bob]).await;
+    (ann, bob, cid, chat)
+}
+
+async fn page(actor: &Actor, chat: &Chat, query: &str) -> Value {
+    actor.call(&format!("GET /api/chat/{chat}/messages?{query}")).await.ok()
+}
+
+fn path(chat: &Chat, message: &Value) -> String {
+    format!("/api/chat/{chat}/messages/{}", message["id"].as_str().unwrap())
+}
+
+async fn edit(actor: &Actor, chat: &Chat, message: &Value, body: &str) -> Reply {
+    actor.call_with(&format!("PATCH {}", path(chat, message)), json!({ "body": body })).await
+}
+
+async fn delete(actor: &Actor, chat: &Chat, message: &Value) -> Reply {
+    actor.call(&format!("DELETE {}", path(chat, message))).await
+}
+
+async fn count(app: &App, chat: &Chat) -> i64 {
+    sqlx::query_scalar("select count(*) from messages where chat_id = $1")
+        .bind(chat.0.parse::<uuid::Uuid>().unwrap())
+        .fetch_one(&app.db)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_sent_is_read_as_written() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let body = " **bold**\r\n<script>alert('x')</script> \u{202e}\t\\u0000 \u{1F600} ";
+        let sent = ann.try_post(&chat, json!({ "body": body, "client_id": "a-1" })).await.created();
+        assert_eq!(sent["body"], body);
+        assert_eq!(
+            (&sent["seq"], &sent["sender_id"], &sent["client_id"]),
+            (&json!(1), &json!(ann.id), &json!("a-1"))
+        );
+        for null in ["reply_to", "edited_at", "deleted_at"] {
+            assert_eq!(sent[null], Value::Null);
+        }
+        assert_eq!(bob.call(&format!("GET {}", path(&chat, &sent))).await.ok(), sent);
+        assert_eq!(page(&bob, &chat, "").await["items"], json!([sent]));
+        assert_eq!(bob.listed(&chat).await["last_message"], sent);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn outsiders_cannot_send_or_read() {
+    with_app(async |app| {
+        let (ann, _, cid, chat) = three(app).await;
+        let private = ann.private_channel("private", &[]).await;
+        let message = ann.post(&private, "secret").await;
+        cid.try_post(&chat, json!({ "body": "hi" })).await.refused(403, "not_a_member");
+        cid.try_post(&private, json!({ "body": "hi" })).await.refused(404, "not_found");
+        for operation in ["GET", "DELETE"] {
+            cid.call(&format!("{operation} {}", path(&private, &message))).await.refused(404, "not_found");
+        }
+        edit(&cid, &private, &message, "mine").await.refused(404, "not_found");
+        // Nor by the way of a chat that one is in.
+        let own = cid.private_channel("own", &[]).await;
+        for operation in ["GET", "DELETE"] {
+            cid.call(&format!("{operation} {}", path(&own, &message))).await.refused(404, "not_found");
+        }
+        edit(&cid, &own, &message, "mine").await.refused(404, "not_found");
+        cid.try_post(&own, json!({ "body": "re", "reply_to": message["id"] })).await.refused_at(
+            422,
+            "invalid",
+            "/reply_to",
+        );
+        cid.call_with(&format!("POST /api/chat/{private}/read"), json!({ "seq": 1 }))
+            .await
+            .refused(404, "not_found");
+        assert_eq!(count(app, &private).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_send_again_is_the_same_message() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let send = json!({ "body": "hi", "client_id": "a-1" });
+        let first = ann.try_post(&chat, send.clone()).await;
+        assert_eq!(first.header("idempotent-replayed"), None);
+        let first = first.created();
+        let again = ann.try_post(&chat, send.clone()).await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+        assert_eq!(again.ok(), first);
+        // By the header, quoted as the draft standard has it, and bare.
+        for key in ["a-1", "\"a-1\""] {
+            let reply = ann
+                .request(
+                    &format!("POST /api/chat/{chat}/messages"),
+                    &[("idempotency-key", key)],
+                    Some(json!({ "body": "hi" })),
+                )
+                .await;
+            assert_eq!(reply.ok(), first);
+        }
+        // Another person's key of the same name is another key.
+        let bobs = bob.try_post(&chat, send).await.created();
+        assert_ne!(bobs["id"], first["id"]);
+        assert_eq!(seqs(&page(&ann, &chat, "").await), [1, 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sixteen_sends_of_one_message_over_two_nodes_are_one_row() {
+    with_app(async |app| {
+        let (ann, _, _, chat) = three(app).await;
+        let there = ann.at(&app.start_chat_server().await);
+        for round in 0..3 {
+            let send = json!({ "body": "once", "client_id": format!("a-{round}") });
+            let sends =
+                (0..16).map(|n| (if n % 2 == 0 { &ann } else { &there }).try_post(&chat, send.clone()));
+            let replies = join_all(sends).await;
+            let created = replies.iter().filter(|reply| reply.status == 201).count();
+            assert_eq!(created, 1, "{replies:?}");
+            assert!(replies.iter().all(|reply| matches!(reply.status, 200 | 201)), "{replies:?}");
+            assert!(replies.iter().all(|reply| reply.body == replies[0].body));
+            assert_eq!(count(app, &chat).await, round + 1);
+        }
+        assert_eq!(seqs(&page(&ann, &chat, "").await), [1, 2, 3], "a repeated send leaves no gap");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_key_for_another_message_is_refused() {
+    with_app(async |app| {
+        let (ann, _, _, chat) = three(app).await;
+        let other = ann.private_channel("other", &[]).await;
+        let first = ann.try_post(&chat, json!({ "body": "one", "client_id": "k" })).await.created();
+        for (chat, send) in [
+            (&chat, json!({ "body": "two", "client_id": "k" })),
+            (&chat, json!({ "body": "one", "client_id": "k", "reply_to": first["id"] })),
+            (&other, json!({ "body": "one", "client_id": "k" })),
+        ] {
+            ann.try_post(chat, send).await.refused(422, "idempotency_key_reused");
+        }
+        let reply = ann
+            .request(
+                &format!("POST /api/chat/{chat}/messages"),
+                &[("idempotency-key", "other")],
+                Some(json!({ "body": "one", "client_id": "k" })),
+            )
+            .await;
+        reply.refused_at(422, "invalid", "Idempotency-Key");
+        assert_eq!(count(app, &chat).await + count(app, &other).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_is_answered_whatever_happened_to_the_message_since() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let answered = bob.post(&chat, "question").await;
+        let send = json!({ "body": "first", "client_id": "k", "reply_to": answered["id"] });
+        let first = ann.try_post(&chat, send.clone()).await.created();
+        edit(&ann, &chat, &first, "second").await.ok();
+        let again = ann.try_post(&chat, send.clone()).await;
+        assert_eq!(
+            (again.status, &again.body["id"], &again.body["body"]),
+            (200, &first["id"], &json!("second"))
+        );
+        delete(&ann, &chat, &first).await.no_content();
+        let again = ann.try_post(&chat, send.clone()).await;
+        assert_eq!((again.status, &again.body["id"], &again.body["body"]), (200, &first["id"], &json!("")));
+        // What it answered is gone: a new reply cannot be sent, this one was.
+        delete(&bob, &chat, &answered).await.no_content();
+        let again = ann.try_post(&chat, send.clone()).await;
+        assert_eq!((again.status, &again.body["id"]), (200, &first["id"]), "{again}");
+        assert_eq!(count(app, &chat).await, 2);
+
+        // Not for somebody who may no longer see the chat.
+        let group = ann.private_channel("plans", &[&bob]).await;
+        let send = json!({ "body": "hi", "client_id": "b" });
+        bob.try_post(&group, send.clone()).await.created();
+        ann.remove(&group, &bob).await;
+        bob.try_post(&group, send).await.refused(404, "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sizes_are_limited_and_over_them_nothing_is_written() {
+    with_app(async |app| {
+        let (ann, _, _, chat) = three(app).await;
+        let longest = "\u{1F600}".repeat(16_000);
+        assert_eq!(ann.post(&chat, &longest).await["body"], longest.as_str());
+        ann.try_post(&chat, json!({ "body": "x".repeat(16_001) })).await.refused_at(422, "invalid", "/body");
+        ann.try_post(&chat, json!({ "body": "x".repeat(300_000) })).await.refused(413, "too_large");
+        for (field, value) in [
+            ("body", json!("")),
+            ("body", json!(" \n\t ")),
+            ("body", json!("a\u{0}b")),
+            ("body", json!(1)),
+            ("client_id", json!("")),
+            ("client_id", json!("x".repeat(65))),
+            ("client_id", json!("a\u{0}")),
+            ("reply_to", json!("x")),
+            ("colour", json!("red")),
+        ] {
+            let mut send = json!({ "body": "hi" });
+            send[field] = value;
+            ann.try_post(&chat, send).await.refused_at(422, "invalid", &format!("/{field}"));
+        }
+        let send = format!("POST /api/chat/{chat}/messages");
+        ann.request(&send, &[("content-type", "text/plain")], None)
+            .await
+            .refused(415, "unsupported_media_type");
+        ann.request(&send, &[("content-type", "application/json")], None).await.refused(400, "malformed");
+        assert_eq!(count(app, &chat).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn messages_of_many_senders_are_numbered_without_gaps() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let there = bob.at(&app.start_chat_server().await);
+        let sends = (0..40).map(|n| {
+            let sender = if n % 2 == 0 { &ann } else { &there };
+            // Some are refused in between; they take no number.
+            let reply_to = if n % 8 == 3 { json!(uuid::Uuid::now_v7()) } else { Value::Null };
+            sender.try_post(&chat, json!({ "body": format!("m{n}"), "reply_to": reply_to }))
+        });
+        let sent = join_all(sends).await.into_iter().filter(|reply| reply.status == 201).count();
+        assert_eq!(sent, 35);
+        assert_eq!(seqs(&page(&ann, &chat, "limit=200").await), (1..=35).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_of_a_chat_at_all_edges() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let empty = page(&ann, &chat, "").await;
+        assert_eq!(
+            empty,
+            json!({ "items": [], "has_more": false, "has_more_before": false, "has_more_after": false })
+        );
+        for query in ["before=5", "after=5", "around=5", "anchor=first_unread"] {
+            assert_eq!(page(&ann, &chat, query).await, empty, "{query} of an empty chat");
+        }
+        for n in 1..=10 {
+            ann.post(&chat, &format!("m{n}")).await;
+        }
+        bob.mark_read(&chat, 4).await;
+
+        let cases: [(&str, Vec<i64>, bool, bool); 21] = [
+            ("", (1..=10).collect(), false, false),
+            ("limit=10", (1..=10).collect(), false, false),
+            ("limit=3", vec![8, 9, 10], true, false),
+            ("before=8&limit=3", vec![5, 6, 7], true, true),
+            ("before=4&limit=3", vec![1, 2, 3], false, true),
+            ("before=1", vec![], false, true),
+            ("before=0", vec![], false, true),
+            ("before=11&limit=3", vec![8, 9, 10], true, false),
+            ("before=1000&limit=3", vec![8, 9, 10], true, false),
+            ("after=0&limit=3", vec![1, 2, 3], false, true),
+            ("after=7&limit=3", vec![8, 9, 10], true, false),
+            ("after=6&limit=3", vec![7, 8, 9], true, true),
+            ("after=10", vec![], true, false),
+            ("after=1000", vec![], true, false),
+            ("around=5&limit=4", vec![3, 4, 5, 6], true, true),
+            ("around=1&limit=4", vec![1, 2], false, true),
+            ("around=10&limit=4", vec![8, 9, 10], true, false),
+            ("around=5&limit=1", vec![5], true, true),
+            ("around=1000&limit=4", vec![9, 10], true, false),
+            ("anchor=first_unread&limit=4", vec![3, 4, 5, 6], true, true),
+            (&format!("after={}", i64::MAX), vec![], true, false),
+        ];
+        for (query, items, before, after) in cases {
+            let list = page(&bob, &chat, query).await;
+            let found = (seqs(&list), list["has_more_before"] == true, list["has_more_after"] == true);
+            assert_eq!(found, (items, before, after), "{query}");
+        }
+        // All read: what is unread next has not been written yet.
+        bob.mark_read(&chat, 10).await;
+        assert_eq!(seqs(&page(&bob, &chat, "anchor=first_unread&limit=4").await), [9, 10]);
+
+        for query in ["before=1&after=1", "around=1&anchor=first_unread"] {
+            ann.call(&format!("GET /api/chat/{chat}/messages?{query}"))
+                .await
+                .refused_at(422, "invalid", "query");
+        }
+        for (query, pointer) in
+            [("limit=0", "limit"), ("limit=201", "limit"), ("before=x", "before"), ("anchor=top", "anchor")]
+        {
+            ann.call(&format!("GET /api/chat/{chat}/messages?{query}"))
+                .await
+                .refused_at(422, "invalid", pointer);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn has_more_speaks_of_the_direction_that_was_asked_for() {
+    with_app(async |app| {
+        let (ann, _, _, chat) = three(app).await;
+        for n in 1..=4 {
+            ann.post(&chat, &format!("m{n}")).await;
+        }
+        for (query, more) in [
+            ("limit=3", true),
+            ("limit=4", false),
+            ("before=3&limit=2", false),
+            ("before=3&limit=1", true),
+            ("after=1&limit=3", false),
+            ("after=1&limit=2", true),
+            ("around=2&limit=2", true),
+        ] {
+            assert_eq!(page(&ann, &chat, query).await["has_more"], more, "{query}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn authors_edit_their_own_messages_and_nobody_else_does() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let sent = bob.post(&chat, "helo").await;
+        let edited = edit(&bob, &chat, &sent, "hello").await.ok();
+        assert_eq!((&edited["body"], &edited["seq"]), (&json!("hello"), &json!(1)));
+        assert_ne!(edited["edited_at"], Value::Null);
+        assert_eq!(edit(&bob, &chat, &sent, "hello").await.ok(), edited, "the same text is no edit");
+        assert_eq!(ann.listed(&chat).await["last_message"], edited);
+        // Not even by the owner of channel and workspace.
+        edit(&ann, &chat, &sent, "mine").await.refused(403, "forbidden");
+        edit(&bob, &chat, &sent, " ").await.refused_at(422, "invalid", "/body");
+        edit(&bob, &chat, &json!({ "id": uuid::Uuid::now_v7().to_string() }), "x")
+            .await
+            .refused(404, "not_found");
+        delete(&bob, &chat, &sent).await.no_content();
+        edit(&bob, &chat, &sent, "back").await.refused(409, "message_deleted");
+        ann.remove(&chat, &bob).await;
+        edit(&bob, &chat, &sent, "hello").await.refused(403, "not_a_member");
+        delete(&bob, &chat, &sent).await.refused(403, "not_a_member");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_message_leaves_a_mark_and_no_text() {
+    with_app(async |app| {
+        let (ann, bob, cid, chat) = three(app).await;
+        ann.add(&chat, &[&cid]).await;
+        let first = bob.post(&chat, "regret this").await;
+        let second = bob.post(&chat, "and this").await;
+        delete(&cid, &chat, &first).await.refused(403, "forbidden");
+        delete(&bob, &chat, &first).await.no_content();
+        delete(&bob, &chat, &first).await.no_content();
+        // Whoever looks after the channel deletes what others wrote.
+        delete(&ann, &chat, &second).await.no_content();
+        let list = page(&cid, &chat, "").await;
+        assert_eq!((bodies(&list), seqs(&list)), (vec![String::new(), String::new()], vec![1, 2]));
+        assert!(list["items"].as_array().unwrap().iter().all(|message| message["deleted_at"].is_string()));
+        let left: i64 = sqlx::query_scalar("select count(*) from event_log where payload like '% this%'")
+            .fetch_one(&app.db)
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "the log keeps no text of deleted messages");
+
+        // In a group nobody deletes for others.
+        let group = ann.group(&[&bob, &cid]).await;
+        let sent = bob.post(&group, "mine").await;
+        delete(&ann, &group, &sent).await.refused(403, "forbidden");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reply_names_a_message_of_its_chat() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let other = ann.private_channel("other", &[]).await;
+        let question = ann.post(&chat, "lunch?").await;
+        let elsewhere = ann.post(&other, "elsewhere").await;
+        let reply = bob.try_post(&chat, json!({ "body": "yes", "reply_to": question["id"] })).await.created();
+        assert_eq!(reply["reply_to"], question["id"]);
+        let deleted = ann.post(&chat, "oops").await;
+        delete(&ann, &chat, &deleted).await.no_content();
+        for target in [&elsewhere["id"], &deleted["id"], &json!(uuid::Uuid::now_v7())] {
+            ann.try_post(&chat, json!({ "body": "re", "reply_to": target })).await.refused_at(
+                422,
+                "invalid",
+                "/reply_to",
+            );
+        }
+        assert_eq!(seqs(&page(&ann, &chat, "").await), [1, 2, 3]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn unread_counts_follow_what_others_write() {
+    with_app(async |app| {
+        let (ann, bob, cid, chat) = three(app).await;
+        let unread = async |actor: &Actor| {
+            let item = actor.listed(&chat).await;
+            (item["read_seq"].as_i64().unwrap(), item["unread_count"].as_i64().unwrap())
+        };
+        ann.post(&chat, "one").await;
+        ann.post(&chat, "two").await;
+        assert_eq!((unread(&ann).await, unread(&bob).await), ((2, 0), (0, 2)));
+        assert_eq!(bob.mark_read(&chat, 1).await, json!({ "seq": 1, "unread_count": 1 }));
+        assert_eq!(unread(&bob).await, (1, 1));
+        bob.post(&chat, "three").await;
+        assert_eq!((unread(&ann).await, unread(&bob).await), ((2, 1), (3, 0)), "who writes has read");
+        // Who comes later has nothing to catch up on.
+        ann.add(&chat, &[&cid]).await;
+        assert_eq!(unread(&cid).await, (3, 0));
+        assert_eq!(ann.call(&format!("GET /api/chat/{chat}")).await.ok(), ann.listed(&chat).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_read_position_moves_forward_alone_and_not_past_the_end() {
+    with_app(async |app| {
+        let (ann, bob, cid, chat) = three(app).await;
+        for n in 0..5 {
+            ann.post(&chat, &format!("m{n}")).await;
+        }
+        for (seq, position) in [(3, 3), (1, 3), (1000, 5), (0, 5), (i64::MAX, 5)] {
+            let read = bob.mark_read(&chat, seq).await;
+            assert_eq!(read, json!({ "seq": position, "unread_count": 5 - position }), "{seq}");
+        }
+        let marks = join_all((0..8).map(|n| bob.mark_read(&chat, n))).await;
+        assert!(marks.iter().all(|mark| mark["seq"] == 5), "{marks:?}");
+        cid.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": 1 }))
+            .await
+            .refused(403, "not_a_member");
+        for seq in [json!("x"), json!(-7), json!(null)] {
+            bob.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": seq }))
+                .await
+                .refused_at(422, "invalid", "/seq");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reading_on_one_device_while_writing_on_another_never_counts_below_zero() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        for round in 0..20 {
+            let (reads, _) = futures_util::join!(
+                join_all((0..4).map(|_| bob.mark_read(&chat, i64::MAX))),
+                join_all([bob.post(&chat, "mine"), ann.post(&chat, "hers"), bob.post(&chat, "mine")])
+            );
+            for read in reads {
+                assert!(read["unread_count"].as_i64().unwrap() >= 0, "round {round}: {read}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_edited_and_deleted_at_once_stays_deleted() {
+    with_app(async |app| {
+        let (ann, bob, _, chat) = three(app).await;
+        let there = bob.at(&app.start_chat_server().await);
+        for round in 0..8 {
+            let sent = bob.post(&chat, "helo").await;
+            let (edited, deleted, again) = futures_util::join!(
+                edit(&bob, &chat, &sent, "regretted"),
+                delete(&ann, &chat, &sent),
+                edit(&there, &chat, &sent, "regretted too"),
+            );
+            for reply in [edited, again] {
+                assert!(matches!(reply.status, 200 | 409), "{reply}");
+            }
+            deleted.no_content();
+            let list = page(&ann, &chat, "").await;
+            assert_eq!(bodies(&list), vec![""; round + 1]);
+        }
+        let left: i64 = sqlx::query_scalar("select count(*) from event_log where payload like '%regretted%'")
+            .fetch_one(&app.db)
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "nor does the log keep what was deleted");
+    })
+    .await;
+}

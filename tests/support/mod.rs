@@ -1,0 +1,15 @@
+//! What the tests stand on: an app of their own, people who use it, and waiting for what must come true.
+
+pub mod actor;
+pub mod app;
+pub mod fold;
+pub mod follower;
+pub mod log;
+pub mod process;
+pub mod sse;
+pub mod wait;
+
+pub use actor::{Actor, Chat, Reply};
+pub use app::{App, Node, with_app, with_app_configured};
+pub use sse::{Device, Frame};
+pub use wait::eventually;

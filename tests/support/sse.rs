@@ -1,0 +1,233 @@
+//! A client of the stream over a real socket, as a browser's EventSource would be: it remembers the last id and goes on
+//! after it.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream::BoxStream};
+use reqwest::{Client, Response};
+use serde_json::Value;
+
+use super::{
+    actor::{Actor, Reply},
+    app::Node,
+    wait::DEADLINE,
+};
+
+/// One frame of the stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    pub id: Option<String>,
+    pub event: String,
+    pub data: Value,
+    pub retry_ms: Option<u64>,
+}
+
+impl Frame {
+    /// Says something about the stream itself; not in the log.
+    pub fn is_control(&self) -> bool {
+        matches!(self.event.as_str(), "" | "connected" | "heartbeat" | "reset")
+    }
+}
+
+/// One device of somebody, following the stream.
+pub struct Device {
+    client: Client,
+    url: String,
+    token: String,
+    body: Option<BoxStream<'static, reqwest::Result<bytes::Bytes>>>,
+    buffer: Vec<u8>,
+    /// Where it goes on after a cut.
+    pub last_id: Option<String>,
+    /// All events of the log that it has got, in order.
+    pub events: Vec<Frame>,
+}
+
+impl Device {
+    /// Follows from now on, and is connected when this returns.
+    pub async fn connect(actor: &Actor, node: &Node) -> Self {
+        // By a snapshot's cursor: a node's own "now" may lie a moment before what the test has just done.
+        let snapshot = actor.call("GET /api/sync?limit=1").await.ok();
+        Self::connect_after(actor, node, snapshot["cursor"].as_str().unwrap()).await
+    }
+
+    /// Follows from whatever the node takes for now.
+    pub async fn connect_without_cursor(actor: &Actor, node: &Node) -> Self {
+        let mut device = Self::away(actor, node);
+        device.reconnect().await;
+        device
+    }
+
+    /// Follows from a snapshot or an earlier event on.
+    pub async fn connect_after(actor: &Actor, node: &Node, cursor: &str) -> Self {
+        let mut device = Self::away(actor, node);
+        device.last_id = Some(cursor.to_owned());
+        device.reconnect().await;
+        device
+    }
+
+    /// Follows as EventSource does, which can send no token: all is in the URL, and the browser adds the last id.
+    pub async fn connect_by_url(node: &Node, query: &str, last_id: Option<&str>) -> Self {
+        let mut device = Self::new(node, String::new());
+        let mut request = device.client.get(format!("{}/events{query}", node.url));
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
+        }
+        device.begin(request.send().await.unwrap());
+        device
+    }
+
+    fn away(actor: &Actor, node: &Node) -> Self {
+        Self::new(node, actor.token.clone())
+    }
+
+    fn new(node: &Node, token: String) -> Self {
+        Self {
+            client: Client::new(),
+            url: node.url.clone(),
+            token,
+            body: None,
+            buffer: Vec::new(),
+            last_id: None,
+            events: Vec::new(),
+        }
+    }
+
+    /// Cuts the socket, in the middle of whatever is under way.
+    pub fn cut(&mut self) {
+        self.body = None;
+        self.buffer.clear();
+    }
+
+    /// From now on at another notify_server.
+    pub fn move_to(&mut self, node: &Node) {
+        self.cut();
+        self.url.clone_from(&node.url);
+    }
+
+    /// Connects again and goes on after the last id. The first frame says whether it could; it is returned. A server
+    /// that asks to come back later is asked again, sooner than it said.
+    pub async fn reconnect(&mut self) -> Frame {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            self.cut();
+            let mut request = self.client.get(format!("{}/events", self.url)).bearer_auth(&self.token);
+            if let Some(id) = &self.last_id {
+                request = request.header("last-event-id", id);
+            }
+            self.begin(request.send().await.unwrap());
+            let first = self.next_frame().await.expect("the stream ended before it began");
+            if first.event == "connected" {
+                return first;
+            }
+            assert!(first.retry_ms.is_some() && Instant::now() < end, "{first:?}");
+            assert_eq!(self.next_frame().await, None, "whoever is to come back is let go");
+        }
+    }
+
+    fn begin(&mut self, response: Response) {
+        assert_eq!(response.status(), 200);
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("content-type"), Some("text/event-stream"));
+        assert_eq!(header("cache-control"), Some("no-cache, no-transform"));
+        assert_eq!(header("x-accel-buffering"), Some("no"));
+        self.body = Some(response.bytes_stream().boxed());
+    }
+
+    /// The next frame of any kind; None when the server has closed the stream.
+    pub async fn next_frame(&mut self) -> Option<Frame> {
+        tokio::time::timeout(DEADLINE, self.read_frame())
+            .await
+            .unwrap_or_else(|_| panic!("nothing came within {DEADLINE:?}; so far: {:#?}", self.kinds()))
+    }
+
+    async fn read_frame(&mut self) -> Option<Frame> {
+        let frame = loop {
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+                let frame: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                break parse(std::str::from_utf8(&frame[..end]).unwrap());
+            }
+            let Some(Ok(bytes)) = self.body.as_mut()?.next().await else {
+                self.cut();
+                return None;
+            };
+            self.buffer.extend_from_slice(&bytes);
+        };
+        if frame.id.is_some() {
+            self.last_id.clone_from(&frame.id);
+        }
+        if !frame.is_control() {
+            self.events.push(frame.clone());
+        }
+        Some(frame)
+    }
+
+    /// The next event of the log.
+    pub async fn next_event(&mut self) -> Frame {
+        loop {
+            let frame = self.next_frame().await.expect("the stream ended");
+            if !frame.is_control() {
+                return frame;
+            }
+        }
+    }
+
+    /// Reads on until an event for which `is` holds; it is returned.
+    pub async fn until(&mut self, is: impl Fn(&Frame) -> bool) -> Frame {
+        loop {
+            let event = self.next_event().await;
+            if is(&event) {
+                return event;
+            }
+        }
+    }
+
+    /// Reads on until what [`Actor::mark`] has done comes.
+    pub async fn until_mark(&mut self, name: &str) {
+        self.until(|frame| frame.event == "user.updated" && frame.data["user"]["fullname"] == name).await;
+    }
+
+    /// Reads on until the server closes the stream.
+    pub async fn until_closed(&mut self) {
+        while self.next_frame().await.is_some() {}
+    }
+
+    /// Whether nothing comes for a while. Only to show that a stream is open and quiet: what must not come is shown by
+    /// what comes after it.
+    pub async fn is_quiet_for(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.read_frame()).await.is_err()
+    }
+
+    /// What it has got, by type.
+    pub fn kinds(&self) -> Vec<&str> {
+        self.events.iter().map(|frame| frame.event.as_str()).collect()
+    }
+}
+
+/// Asks for a stream and looks at the answer alone: for refusals.
+pub async fn try_stream(node: &Node, query: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut request = Client::new().get(format!("{}/events{query}", node.url));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Reply::of("GET /events", request).await
+}
+
+fn parse(text: &str) -> Frame {
+    let mut frame = Frame { id: None, event: String::new(), data: Value::Null, retry_ms: None };
+    let mut data: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        match line.split_once(": ") {
+            Some(("id", value)) => frame.id = Some(value.to_owned()),
+            Some(("event", value)) => value.clone_into(&mut frame.event),
+            Some(("data", value)) => data.push(value),
+            Some(("retry", value)) => frame.retry_ms = Some(value.parse().unwrap()),
+            _ => panic!("no line of a frame: {line:?} in {text:?}"),
+        }
+    }
+    assert!(data.len() <= 1, "data is one line: {text:?}");
+    if let Some(data) = data.first() {
+        frame.data = serde_json::from_str(data).unwrap_or_else(|e| panic!("{data}: {e}"));
+        assert_eq!(frame.data["type"], frame.event.as_str());
+    }
+    frame
+}

@@ -1,0 +1,25 @@
+//! Waiting on conditions instead of the clock.
+
+use std::time::{Duration, Instant};
+
+/// Long enough for a busy machine, short enough to end a hang.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+const POLL_EVERY: Duration = Duration::from_millis(10);
+
+/// Asks again and again until the answer is `Ok`. At the deadline the test fails with the last answer.
+#[track_caller]
+pub fn eventually<T>(mut ask: impl AsyncFnMut() -> Result<T, String>) -> impl Future<Output = T> {
+    let asked_by = std::panic::Location::caller();
+    async move {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(last) if Instant::now() > end => {
+                    panic!("{asked_by}: not true within {DEADLINE:?}: {last}")
+                }
+                Err(_) => tokio::time::sleep(POLL_EVERY).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! A snapshot and the events after it make the next snapshot: whatever people do, on every device, live or caught up.
+
+use std::collections::BTreeSet;
+
+use chat_core::EventKind;
+use futures_util::future::join_all;
+use rand::{Rng, RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use serde_json::{Value, json};
+
+use crate::support::{Actor, App, Chat, Device, Node, Reply, fold::State, with_app};
+
+const ROUNDS: usize = 6;
+/// Groups of actions in a round; those of one group happen at the same time.
+const GROUPS: usize = 12;
+const AT_ONCE: usize = 3;
+
+/// A snapshot somebody has, and the device that keeps it current.
+struct Follower {
+    actor: Actor,
+    first: Value,
+    state: State,
+    device: Device,
+}
+
+impl Follower {
+    async fn new(actor: &Actor, node: &Node) -> Self {
+        let first = actor.call("GET /api/sync").await.ok();
+        let device = Device::connect_after(actor, node, first["cursor"].as_str().unwrap()).await;
+        Self { actor: actor.clone(), state: State::of(&first), first, device }
+    }
+
+    async fn follow_until(&mut self, mark: &str) {
+        let already = self.device.events.len();
+        self.device.until_mark(mark).await;
+        for event in &self.device.events[already..] {
+            self.state = std::mem::replace(&mut self.state, State::of(&self.first)).apply(&event.data);
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_folded_onto_an_old_snapshot_are_the_new_snapshot() {
+    // The seed is in the message of a failure.
+    for seed in [1, 2, rand::rng().random_range(3..u64::MAX)] {
+        with_app(async |app| people_do_anything(app, seed).await).await;
+    }
+}
+
+async fn people_do_anything(app: &App, seed: u64) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let ann = app.sign_up("acme", "Ann").await;
+    let mut people = vec![ann.clone()];
+    for name in ["Bob", "Cid", "Dora", "Emil"] {
+        people.push(app.invite(&ann, name).await);
+    }
+    let second = app.start_chat_server().await;
+    let nodes = [
+        app.start_notify_server().await,
+        app.start_notify_server_configured(|notify| notify.ring_events = 3).await,
+    ];
+    for group in 0..5 {
+        join_all((0..AT_ONCE).map(|n| act(app, &people, &second, seed ^ group << 8 ^ n as u64))).await;
+    }
+    let mut followers = Vec::new();
+    // Emil comes and goes: he has no stream that must stay open.
+    for (n, actor) in people[..4].iter().enumerate() {
+        followers.push(Follower::new(actor, &nodes[n % 2]).await);
+    }
+    let mut kinds = BTreeSet::new();
+    for round in 0..ROUNDS {
+        for _ in 0..GROUPS {
+            let seeds: Vec<u64> = (0..AT_ONCE).map(|_| rng.next_u64()).collect();
+            join_all(seeds.into_iter().map(|action| act(app, &people, &second, action))).await;
+        }
+        if round == 0 {
+            the_rare(app, &people).await;
+        }
+        let mark = format!("round {round}");
+        ann.mark(&mark).await;
+        for follower in &mut followers {
+            follower.follow_until(&mark).await;
+            let name = &follower.actor.name;
+            let now = State::of(&follower.actor.call("GET /api/sync").await.ok());
+            assert_states(&follower.state, &now, &format!("seed {seed}, round {round}, {name} live"));
+            kinds.extend(follower.device.events.iter().map(|event| event.event.clone()));
+        }
+    }
+    // The same for those who were away the whole time, from memory and from the database.
+    ann.mark("end").await;
+    for follower in &mut followers {
+        let now = State::of(&follower.actor.call("GET /api/sync").await.ok());
+        for node in &nodes {
+            let cursor = follower.first["cursor"].as_str().unwrap();
+            let mut device = Device::connect_after(&follower.actor, node, cursor).await;
+            device.until_mark("end").await;
+            let start = State::of(&follower.first);
+            let state = device.events.iter().fold(start, |state, event| state.apply(&event.data));
+            assert_states(&state, &now, &format!("seed {seed}, {} caught up", follower.actor.name));
+        }
+        follower.device.cut();
+    }
+    for kind in EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Tick) {
+        assert!(kinds.contains(kind.as_str()), "seed {seed}: {kind:?} did not occur");
+    }
+}
+
+fn assert_states(folded: &State, fresh: &State, whose: &str) {
+    assert_eq!(folded.user, fresh.user, "{whose}");
+    assert_eq!(folded.workspace, fresh.workspace, "{whose}");
+    let ids = |state: &State| state.chats.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(ids(folded), ids(fresh), "{whose}");
+    for (id, item) in &folded.chats {
+        assert_eq!(item, &fresh.chats[id], "{whose}: chat {id}, folded on the left");
+    }
+}
+
+/// What chance may leave out, so that every kind of event occurs.
+async fn the_rare(app: &App, people: &[Actor]) {
+    let (ann, bob) = (&people[0], &people[1]);
+    let phone = app.sign_in(ann).await;
+    ann.call(&format!("DELETE /api/sessions/{}", phone.claims().sid)).await.no_content();
+    let guest = app.invite(ann, "Guest").await;
+    ann.call_with(&format!("PATCH /api/users/{}", guest.id), json!({ "active": false })).await.ok();
+    ann.call_with(&format!("PATCH /api/workspaces/{}", ann.workspace_id), json!({ "name": "Acme" }))
+        .await
+        .ok();
+    let chat = ann.private_channel("rare", &[bob]).await;
+    let sent = bob.post(&chat, "helo").await;
+    let path = format!("/api/chat/{chat}/messages/{}", sent["id"].as_str().unwrap());
+    bob.call_with(&format!("PATCH {path}"), json!({ "body": "hello" })).await.ok();
+    ann.mark_read(&chat, 1).await;
+    bob.call(&format!("DELETE {path}")).await.no_content();
+    ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "description": "rare" })).await.ok();
+    ann.call_with(&format!("PATCH /api/chat/{chat}/members/{}", bob.id), json!({ "role": "owner" }))
+        .await
+        .ok();
+    bob.remove(&chat, ann).await;
+    bob.add(&chat, &[ann]).await;
+    bob.call(&format!("DELETE /api/chat/{chat}")).await.no_content();
+}
+
+/// Somebody does something, which may be refused: what matters is that the events and the snapshot agree.
+async fn act(app: &App, people: &[Actor], second: &Node, seed: u64) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let actor = people.choose(&mut rng).unwrap();
+    let actor = if rng.random() { actor.clone() } else { actor.at(second) };
+    let other = people.choose(&mut rng).unwrap();
+    let list = actor.call("GET /api/chat").await;
+    let items = list.body["items"].as_array().cloned().unwrap_or_default();
+    let item = items.choose(&mut rng).cloned().unwrap_or_default();
+    let chat = Chat(item["chat"]["id"].as_str().unwrap_or("none").to_owned());
+    let message = item["last_message"]["id"].as_str().unwrap_or("none").to_owned();
+    let name = format!("n{}", rng.random_range(0..1_000_000));
+    let reply: Reply = match rng.random_range(0..100) {
+        0..35 => actor.try_post(&chat, json!({ "body": name })).await,
+        35..42 => {
+            let operation = format!("PATCH /api/chat/{chat}/messages/{message}");
+            actor.call_with(&operation, json!({ "body": format!("edited {name}") })).await
+        }
+        42..49 => actor.call(&format!("DELETE /api/chat/{chat}/messages/{message}")).await,
+        49..57 => {
+            let seq = rng.random_range(0..20);
+            actor.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": seq })).await
+        }
+        57..67 => {
+            let kind = ["single", "group", "private_channel", "public_channel"].choose(&mut rng).unwrap();
+            let members: Vec<&str> =
+                people.iter().filter(|_| rng.random_bool(0.4)).map(|person| person.id.as_str()).collect();
+            let mut request = json!({ "kind": kind, "members": members });
+            match *kind {
+                "single" => request["members"] = json!([other.id]),
+                "group" => {}
+                _ => request["name"] = json!(name),
+            }
+            actor.call_with("POST /api/chat", request).await
+        }
+        67..72 => {
+            let channels = actor.call("GET /api/channels").await;
+            let channels = channels.body["items"].as_array().cloned().unwrap_or_default();
+            let channel = channels.choose(&mut rng).cloned().unwrap_or_default();
+            actor.call(&format!("POST /api/chat/{}/join", channel["id"].as_str().unwrap_or("none"))).await
+        }
+        72..77 => {
+            actor
+                .call_with(&format!("POST /api/chat/{chat}/members"), json!({ "user_ids": [other.id] }))
+                .await
+        }
+        77..82 => actor.call(&format!("DELETE /api/chat/{chat}/members/{}", other.id)).await,
+        82..86 => actor.call(&format!("POST /api/chat/{chat}/leave")).await,
+        86..90 => {
+            let operation = format!("PATCH /api/chat/{chat}/members/{}", other.id);
+            actor.call_with(&operation, json!({ "role": "owner" })).await
+        }
+        90..94 => actor.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "description": name })).await,
+        94..96 => actor.call(&format!("DELETE /api/chat/{chat}")).await,
+        96..98 => actor.call_with("PATCH /api/users/me", json!({ "fullname": name })).await,
+        98 => {
+            // Emil comes and goes.
+            let emil = people.last().unwrap();
+            let change = json!({ "active": rng.random::<bool>() });
+            people[0].call_with(&format!("PATCH /api/users/{}", emil.id), change).await
+        }
+        _ => {
+            let operation = format!("PATCH /api/workspaces/{}", people[0].workspace_id);
+            people[0].call_with(&operation, json!({ "name": name })).await
+        }
+    };
+    assert!(reply.status < 500, "{reply}, seed {seed}, {}", app.chat.url);
+}

@@ -1,0 +1,249 @@
+//! Writers that dawdle, overtake one another, or are not ours: every committed row is delivered, soon, in the order of
+//! commits.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use crate::support::{Actor, App, Chat, Device, eventually, log::events_after, with_app};
+
+async fn connect(app: &App) -> PgConnection {
+    PgConnection::connect(app.config.database.url.as_ref().unwrap().expose()).await.unwrap()
+}
+
+/// A message as psql or another program would write it.
+async fn insert(db: &mut PgConnection, sender: &Actor, chat: &Chat, body: &str) {
+    sqlx::query(
+        "with chat as (update chats set last_seq = last_seq + 1 where id = $1 returning id, workspace_id, last_seq)
+         insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
+         select gen_random_uuid(), workspace_id, id, last_seq, $2, $3 from chat",
+    )
+    .bind(chat.0.parse::<Uuid>().unwrap())
+    .bind(sender.id.parse::<Uuid>().unwrap())
+    .bind(body)
+    .execute(db)
+    .await
+    .unwrap();
+}
+
+fn bodies(device: &Device) -> Vec<&str> {
+    device.events.iter().filter_map(|frame| frame.data["message"]["body"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn rows_that_anyone_writes_are_delivered() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let chat = ann.public_channel("general", &[]).await;
+        let mut device = Device::connect(&ann, &node).await;
+        let mut psql = connect(app).await;
+        insert(&mut psql, &ann, &chat, "by hand").await;
+        let event = device.next_event().await;
+        assert_eq!(
+            (&event.data["message"]["body"], &event.data["message"]["seq"]),
+            (&json!("by hand"), &json!(1))
+        );
+        ann.post(&chat, "by REST").await;
+        device.next_event().await;
+        assert_eq!(bodies(&device), ["by hand", "by REST"]);
+        // A transaction that is rolled back has not happened.
+        let mut tx = psql.begin().await.unwrap();
+        insert(&mut tx, &ann, &chat, "never").await;
+        tx.rollback().await.unwrap();
+        ann.post(&chat, "after").await;
+        device.next_event().await;
+        assert_eq!(bodies(&device), ["by hand", "by REST", "after"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_chat_that_is_deleted_by_hand_is_told_to_its_members() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let chat = ann.public_channel("general", &[]).await;
+        let mut device = Device::connect(&ann, &node).await;
+        let mut psql = connect(app).await;
+        sqlx::query("delete from chats where id = $1::uuid").bind(&chat.0).execute(&mut psql).await.unwrap();
+        let event = device.next_event().await;
+        assert_eq!(event.data["type"], "chat.deleted");
+        assert_eq!(event.data["chat"]["id"], json!(chat.0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_begins_first_and_commits_last_loses_nothing() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let one = ann.public_channel("one", &[]).await;
+        let two = ann.public_channel("two", &[]).await;
+        let mut device = Device::connect(&ann, &node).await;
+        let start = device.last_id.clone().unwrap();
+        let (mut first, mut second) = (connect(app).await, connect(app).await);
+        for round in 0..5 {
+            let mut slow = first.begin().await.unwrap();
+            insert(&mut slow, &ann, &one, &format!("slow {round}")).await;
+            let mut quick = second.begin().await.unwrap();
+            insert(&mut quick, &ann, &two, &format!("quick {round}")).await;
+            quick.commit().await.unwrap();
+            // The reader has gone past it before the other commits.
+            assert_eq!(device.next_event().await.data["message"]["body"], format!("quick {round}"));
+            slow.commit().await.unwrap();
+            assert_eq!(device.next_event().await.data["message"]["body"], format!("slow {round}"));
+        }
+        assert_eq!(device.events, events_after(&app.db, &ann, &start).await);
+        let mut again = Device::connect_after(&ann, &node, &start).await;
+        for _ in 0..10 {
+            again.next_event().await;
+        }
+        assert_eq!(again.events, device.events);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_position_that_is_taken_and_not_yet_committed_is_not_passed_over() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let one = ann.public_channel("one", &[]).await;
+        let two = ann.public_channel("two", &[]).await;
+        let mut device = Device::connect(&ann, &node).await;
+        let start = device.last_id.clone().unwrap();
+        let mut first = connect(app).await;
+        for round in 0..3 {
+            let mut slow = first.begin().await.unwrap();
+            insert(&mut slow, &ann, &one, &format!("slow {round}")).await;
+            // Its row of the log is written now, with its id, and nobody else can see it.
+            sqlx::query("set constraints all immediate").execute(&mut *slow).await.unwrap();
+            let body = format!("quick {round}");
+            let quick = ann.post(&two, &body);
+            let commit = async {
+                // The other writer has come to its commit, and waits there or is through.
+                eventually(async || {
+                    let there: bool = sqlx::query_scalar(
+                        "select exists (select from pg_locks where locktype = 'advisory' and not granted)
+                             or exists (select from messages where body = $1)",
+                    )
+                    .bind(&body)
+                    .fetch_one(&app.db)
+                    .await
+                    .unwrap();
+                    if there { Ok(()) } else { Err("the other writer has not come".into()) }
+                })
+                .await;
+                device.is_quiet_for(Duration::from_millis(50)).await;
+                slow.commit().await.unwrap();
+            };
+            futures_util::join!(quick, commit);
+            while bodies(&device).len() < 2 * (round + 1) {
+                device.next_event().await;
+            }
+        }
+        assert_eq!(device.events, events_after(&app.db, &ann, &start).await);
+        let said = ["slow 0", "quick 0", "slow 1", "quick 1", "slow 2", "quick 2"];
+        assert_eq!(bodies(&device), said);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_idle_open_transaction_delays_nobody() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let node = app.start_notify_server().await;
+        let chat = ann.public_channel("general", &[&bob]).await;
+        let mut device = Device::connect(&bob, &node).await;
+        // One that has written an event of another chat, one that holds an old snapshot with an id of its own.
+        let (mut writer, mut reader) = (connect(app).await, connect(app).await);
+        let other = ann.public_channel("other", &[]).await;
+        let mut writing = writer.begin().await.unwrap();
+        insert(&mut writing, &ann, &other, "dawdling").await;
+        let mut reading = reader.begin_with("begin isolation level repeatable read").await.unwrap();
+        sqlx::query("select pg_current_xact_id(), count(*) from messages")
+            .execute(&mut *reading)
+            .await
+            .unwrap();
+
+        // Heard while both are still open: they hold nobody up.
+        for n in 0..20 {
+            ann.post(&chat, &format!("m{n}")).await;
+            device.until(|frame| frame.data["message"]["body"] == format!("m{n}")).await;
+        }
+        writing.commit().await.unwrap();
+        reading.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_writer_that_does_not_ring_is_heard_all_the_same() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let chat = ann.public_channel("general", &[]).await;
+        let mut device = Device::connect(&ann, &node).await;
+        let mut psql = connect(app).await;
+        // As a chat_server that dies between its commit and its ring.
+        let mut silent = psql.begin_with("begin; set local parlor.doorbell = 'after'").await.unwrap();
+        insert(&mut silent, &ann, &chat, "unannounced").await;
+        silent.commit().await.unwrap();
+        assert_eq!(device.next_event().await.data["message"]["body"], "unannounced");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_transaction_may_do_many_things() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let one = ann.public_channel("one", &[]).await;
+        let two = ann.public_channel("two", &[]).await;
+        let mut device = Device::connect(&ann, &node).await;
+        let mut psql = connect(app).await;
+        let mut tx = psql.begin().await.unwrap();
+        for n in 0..300 {
+            insert(&mut tx, &ann, if n % 2 == 0 { &one } else { &two }, &format!("m{n}")).await;
+        }
+        tx.commit().await.unwrap();
+        for _ in 0..300 {
+            device.next_event().await;
+        }
+        assert_eq!(bodies(&device), (0..300).map(|n| format!("m{n}")).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_json_stops_nobody_and_whoever_it_was_for_is_told() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let chat = ann.public_channel("general", &[]).await;
+        let mut device = Device::connect(&ann, &node).await;
+        sqlx::query(
+            "do $$ begin
+                 perform log_lock(s) from (select workspace_shard(id) as s from workspaces) w;
+                 perform log_append(workspace_shard(id), id, 'message.new', 'workspace', null, null, null, null, null, '{\"a\":1}')
+                 from workspaces;
+                 update event_log set payload = 'no json' where payload like '%\"a\":1}';
+             end $$",
+        )
+        .execute(&app.db)
+        .await
+        .unwrap();
+        ann.post(&chat, "goes on").await;
+        let reset = device.next_frame().await.unwrap();
+        assert_eq!((reset.event.as_str(), &reset.data["reason"]), ("reset", &json!("unreadable_event")));
+        assert_eq!(device.next_event().await.data["message"]["body"], "goes on");
+    })
+    .await;
+}

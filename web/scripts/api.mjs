@@ -1,0 +1,17 @@
+// Generates src/api/schema.ts from the server's OpenAPI document; with --check it only says whether that is up to date.
+import { readFile, writeFile } from 'node:fs/promises'
+import openapiTS, { astToString } from 'openapi-typescript'
+
+const target = new URL('../src/api/schema.ts', import.meta.url)
+const document = JSON.parse(await readFile(new URL('../../tests/snapshots/openapi.json', import.meta.url), 'utf8'))
+
+const head = '// Generated from tests/snapshots/openapi.json by `npm run api`. Do not edit.\n'
+const text = head + astToString(await openapiTS(document))
+if (process.argv.includes('--check')) {
+  if (text !== (await readFile(target, 'utf8').catch(() => ''))) {
+    console.error('src/api/schema.ts is not what the API document says: run `npm run api`.')
+    process.exit(1)
+  }
+} else {
+  await writeFile(target, text)
+}

@@ -1,0 +1,241 @@
+import { describe, expect, it } from 'vitest'
+import type { Chat, ChatItem, Event, Member, Message, Snapshot, User } from '../api/types'
+import { apply, fromSnapshot, Paging, type State } from './fold'
+
+const AT = '2026-11-21T09:30:00.000Z'
+
+function user(id: string): User {
+  return { id, fullname: id, email: null, role: 'member', active: true, created_at: AT }
+}
+
+/** A Parlor in a few lines: does what it is told at random, tells it as events, and can be asked for a snapshot. */
+class Model {
+  readonly events: Event[] = []
+  private chats = new Map<
+    string,
+    { chat: Chat; members: Map<string, Member>; messages: Message[]; read: Map<string, number> }
+  >()
+  private readonly people = ['me', 'ann', 'bob', 'cat'].map(user)
+  private count = 0
+  private readonly random: () => number
+
+  constructor(random: () => number) {
+    this.random = random
+  }
+
+  snapshot(): Snapshot {
+    const items: ChatItem[] = []
+    for (const { chat, members, messages, read } of this.chats.values()) {
+      const member = members.get('me')
+      if (!member) continue
+      const read_seq = read.get('me') ?? 0
+      const last_message = messages.at(-1) ?? null
+      items.push({ chat: { ...chat }, member, last_message, read_seq, unread_count: chat.last_seq - read_seq })
+    }
+    return {
+      cursor: String(this.events.length),
+      user: this.people[0]!,
+      workspace: { id: 'w', name: 'w', created_at: AT },
+      chats: { items, has_more: false },
+    }
+  }
+
+  step(): void {
+    const chat = this.pick([...this.chats.values()])
+    const who = this.pick(this.people)!.id
+    const roll = this.random()
+    if (!chat || roll < 0.08) {
+      this.create(who)
+      return
+    }
+    const { id } = chat.chat
+    const inside = chat.members.has(who)
+    const base = { at: AT, chat_id: id }
+    if (roll < 0.5 && inside) {
+      chat.chat.last_seq += 1
+      const message = this.message(id, chat.chat.last_seq, who)
+      chat.messages.push(message)
+      chat.read.set(who, message.seq)
+      this.tell(chat, { ...base, type: 'message.new', message })
+    } else if (roll < 0.6 && chat.messages.length > 0) {
+      const index = Math.floor(this.random() * chat.messages.length)
+      const gone = this.random() < 0.5
+      const message = {
+        ...chat.messages[index]!,
+        body: gone ? '' : 'edited',
+        ...(gone ? { deleted_at: AT } : { edited_at: AT }),
+      }
+      chat.messages[index] = message
+      this.tell(chat, { ...base, type: gone ? 'message.deleted' : 'message.edited', message })
+    } else if (roll < 0.7 && chat.members.has('me')) {
+      const seq = Math.max(chat.read.get('me') ?? 0, Math.floor(this.random() * (chat.chat.last_seq + 1)))
+      chat.read.set('me', seq)
+      this.tell(chat, { ...base, type: 'chat.read', read: { seq, unread_count: chat.chat.last_seq - seq } })
+    } else if (roll < 0.82 && !inside) {
+      chat.chat.member_count += 1
+      const member: Member = { user_id: who, role: 'member', joined_at: AT }
+      chat.members.set(who, member)
+      chat.read.set(who, chat.chat.last_seq)
+      const last_message = chat.messages.at(-1) ?? null
+      this.tell(chat, { ...base, type: 'member.joined', chat: { ...chat.chat }, member, last_message })
+    } else if (roll < 0.9 && inside) {
+      const member = chat.members.get(who)!
+      chat.chat.member_count -= 1
+      const audience = new Set(chat.members.keys())
+      chat.members.delete(who)
+      this.tell(chat, { ...base, type: 'member.left', chat: { ...chat.chat }, member }, audience)
+    } else if (roll < 0.93 && inside) {
+      const member: Member = { ...chat.members.get(who)!, role: this.random() < 0.5 ? 'owner' : 'member' }
+      chat.members.set(who, member)
+      this.tell(chat, { ...base, type: 'member.updated', chat: { ...chat.chat }, member })
+    } else if (roll < 0.96) {
+      chat.chat.name = `name ${this.count++}`
+      this.tell(chat, { ...base, type: 'chat.updated', chat: { ...chat.chat } })
+    } else if (roll < 0.97) {
+      this.chats.delete(id)
+      this.tell(chat, { ...base, type: 'chat.deleted' })
+    } else {
+      const index = Math.floor(this.random() * this.people.length)
+      this.people[index] = { ...this.people[index]!, fullname: `person ${this.count++}` }
+      this.events.push({ at: AT, type: 'user.updated', user: this.people[index]! })
+    }
+  }
+
+  private create(owner: string): void {
+    const id = `c${this.count++}`
+    const ids = new Set([owner, this.pick(this.people)!.id])
+    const chat: Chat = {
+      id, kind: 'group', name: null, description: '', owner_id: owner, member_count: ids.size, member_ids: [...ids],
+      last_seq: 0, created_at: AT,
+    } // biome-ignore format: a table
+    const members = [...ids].map(
+      user_id => ({ user_id, role: user_id === owner ? 'owner' : 'member', joined_at: AT }) as Member,
+    )
+    const entry = { chat, members: new Map(members.map(m => [m.user_id, m])), messages: [], read: new Map() }
+    this.chats.set(id, entry)
+    this.tell(entry, { at: AT, chat_id: id, type: 'chat.created', chat: { ...chat }, members })
+  }
+
+  private tell(
+    chat: { members: Map<string, Member> },
+    event: Event,
+    audience: { has(id: string): boolean } = chat.members,
+  ): void {
+    if (audience.has('me')) this.events.push(event)
+  }
+
+  private message(chat_id: string, seq: number, sender_id: string): Message {
+    return { id: `${chat_id}-${seq}`, chat_id, seq, sender_id, body: `body ${this.count++}`, created_at: AT }
+  }
+
+  private pick<T>(items: readonly T[]): T | undefined {
+    return items[Math.floor(this.random() * items.length)]
+  }
+}
+
+/** Mulberry32: the same stream for the same seed. */
+function seeded(seed: number): () => number {
+  let a = seed
+  return () => {
+    a = (a + 0x6d2b79f5) | 0
+    let t = Math.imul(a ^ (a >>> 15), 1 | a)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+function comparable(state: State) {
+  return { user: state.user, workspace: state.workspace, chats: Object.fromEntries([...state.chats].sort()) }
+}
+
+describe('folding a stream onto a snapshot', () => {
+  it('gives what a later snapshot says, whatever happens', () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const model = new Model(seeded(seed))
+      for (let i = 0; i < 40; i++) model.step()
+      const snapshot = model.snapshot()
+      const from = model.events.length
+      for (let i = 0; i < 120; i++) model.step()
+      const folded = model.events.slice(from).reduce(apply, fromSnapshot(snapshot))
+      expect(comparable(folded), `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())))
+    }
+  })
+
+  it('arrives at the same state when it begins earlier than the snapshot', () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const model = new Model(seeded(seed))
+      for (let i = 0; i < 80; i++) model.step()
+      const from = Math.floor(model.events.length * 0.7)
+      const snapshot = model.snapshot()
+      for (let i = 0; i < 40; i++) model.step()
+      const folded = model.events.slice(from).reduce(apply, fromSnapshot(snapshot))
+      expect(comparable(folded).chats, `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())).chats)
+    }
+  })
+
+  it('never goes back on the way there', () => {
+    const marks = (item: ChatItem) => [item.chat.last_seq, item.last_message?.seq ?? 0, item.read_seq]
+    for (let seed = 1; seed <= 200; seed++) {
+      const model = new Model(seeded(seed))
+      for (let i = 0; i < 80; i++) model.step()
+      const from = Math.floor(model.events.length * 0.5)
+      let state = fromSnapshot(model.snapshot())
+      for (const event of model.events.slice(from)) {
+        const next = apply(state, event)
+        for (const [id, item] of next.chats) {
+          const before = state.chats.get(id)
+          for (const [i, mark] of marks(item).entries()) {
+            expect(mark, `seed ${seed}, ${event.type}`).toBeGreaterThanOrEqual(before ? (marks(before)[i] ?? 0) : 0)
+          }
+          expect(item.unread_count).toBeGreaterThanOrEqual(0)
+        }
+        state = next
+      }
+    }
+  })
+
+  it('takes in pages of chats that were fetched while events came', () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const model = new Model(seeded(seed))
+      for (let i = 0; i < 60; i++) model.step()
+      const snapshot = model.snapshot()
+      let at = model.events.length
+      let state = fromSnapshot({ ...snapshot, chats: { items: snapshot.chats.items.slice(0, 1), has_more: true } })
+      const paging = new Paging()
+      const follow = (steps: number) => {
+        for (let i = 0; i < steps; i++) model.step()
+        for (; at < model.events.length; at++) {
+          const event = model.events[at]!
+          paging.saw(event)
+          state = apply(state, event)
+        }
+      }
+      follow(10)
+      const page = model.snapshot().chats.items
+      follow(10)
+      state = paging.merge(state, page)
+      follow(30)
+      expect(comparable(state).chats, `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())).chats)
+    }
+  })
+
+  it('passes over what it does not know', () => {
+    const state = fromSnapshot(new Model(seeded(1)).snapshot())
+    expect(apply(state, { type: 'reaction.added', at: AT, chat_id: 'x' } as unknown as Event)).toBe(state)
+  })
+
+  it('shares what an event did not touch', () => {
+    const model = new Model(seeded(7))
+    for (let i = 0; i < 60; i++) model.step()
+    const state = fromSnapshot(model.snapshot())
+    const [first, second] = [...state.chats.values()]
+    const next = apply(state, {
+      type: 'chat.updated',
+      at: AT,
+      chat_id: first!.chat.id,
+      chat: { ...first!.chat, name: 'new' },
+    })
+    expect(next.chats.get(second!.chat.id)).toBe(second)
+    expect(next.chats.get(first!.chat.id)?.chat.name).toBe('new')
+  })
+})

@@ -1,0 +1,134 @@
+// What a client does with events: applies them to the snapshot it has. Pure; tests/support/fold.rs holds the same rules.
+// Stricter than needed for a stream that starts exactly at the snapshot's cursor: an event that the state already contains
+// changes nothing for good, so chats that were fetched later than the cursor, and tabs that share a stream, may be folded too.
+import type { Chat, ChatItem, Event, Member, Message, Snapshot, User, Workspace } from '../api/types'
+
+export interface State {
+  readonly user: User
+  readonly workspace: Workspace
+  readonly chats: ReadonlyMap<string, ChatItem>
+  /** People by id: those that were looked up or heard of, not everybody. */
+  readonly users: ReadonlyMap<string, User>
+}
+
+export function fromSnapshot(snapshot: Snapshot, users: ReadonlyMap<string, User> = new Map()): State {
+  return {
+    user: snapshot.user,
+    workspace: snapshot.workspace,
+    chats: new Map(snapshot.chats.items.map(item => [item.chat.id, item])),
+    users: new Map(users).set(snapshot.user.id, snapshot.user),
+  }
+}
+
+export function apply(state: State, event: Event): State {
+  const me = state.user.id
+  switch (event.type) {
+    case 'message.new':
+      return change(state, event.chat_id, item => withNew(item, event.message, me))
+    case 'message.edited':
+    case 'message.deleted':
+      return change(state, event.chat_id, item =>
+        item.last_message?.id === event.message.id ? { ...item, last_message: event.message } : item,
+      )
+    case 'chat.created': {
+      const member = event.members.find(member => member.user_id === me)
+      return member ? add(state, event.chat, member, null) : state
+    }
+    case 'chat.updated':
+      return change(state, event.chat_id, item => withChat(item, event.chat))
+    case 'chat.read':
+      return change(state, event.chat_id, item =>
+        event.read.seq < item.read_seq
+          ? item
+          : counted({ ...item, read_seq: event.read.seq, unread_count: event.read.unread_count }),
+      )
+    case 'member.joined':
+      if (event.member.user_id === me) return add(state, event.chat, event.member, event.last_message ?? null)
+      return change(state, event.chat_id, item => withChat(item, event.chat))
+    case 'member.updated':
+      return change(state, event.chat_id, item => {
+        const next = withChat(item, event.chat)
+        return event.member.user_id === me ? { ...next, member: event.member } : next
+      })
+    case 'member.left':
+      if (event.member.user_id === me) return without(state, event.chat_id)
+      return change(state, event.chat_id, item => withChat(item, event.chat))
+    case 'chat.deleted':
+      return without(state, event.chat_id)
+    case 'user.joined':
+    case 'user.updated':
+    case 'user.deactivated': {
+      const users = new Map(state.users).set(event.user.id, event.user)
+      return { ...state, users, user: event.user.id === me ? event.user : state.user }
+    }
+    case 'workspace.updated':
+      return { ...state, workspace: event.workspace }
+    default:
+      // `session.revoked` changes no state, and what is not known yet is passed over.
+      return state
+  }
+}
+
+function withNew(item: ChatItem, message: Message, me: string): ChatItem {
+  const next = { ...item }
+  if (message.seq > item.chat.last_seq) {
+    next.chat = { ...item.chat, last_seq: message.seq }
+    next.last_message = message
+  }
+  if (message.sender_id === me && message.seq > item.read_seq) next.read_seq = message.seq
+  return counted(next)
+}
+
+/** The position never goes back, so neither does an older picture of the chat take the newest `seq` away. */
+function withChat(item: ChatItem, chat: Chat): ChatItem {
+  const last_seq = Math.max(chat.last_seq, item.chat.last_seq)
+  return counted({ ...item, chat: last_seq === chat.last_seq ? chat : { ...chat, last_seq } })
+}
+
+function counted(item: ChatItem): ChatItem {
+  return { ...item, unread_count: item.chat.last_seq - item.read_seq }
+}
+
+function add(state: State, chat: Chat, member: Member, last_message: Message | null): State {
+  const known = state.chats.get(chat.id)
+  const item = known
+    ? { ...withChat(known, chat), member }
+    : { chat, member, last_message, read_seq: chat.last_seq, unread_count: 0 }
+  return { ...state, chats: new Map(state.chats).set(chat.id, item) }
+}
+
+function without(state: State, id: string): State {
+  if (!state.chats.has(id)) return state
+  const chats = new Map(state.chats)
+  chats.delete(id)
+  return { ...state, chats }
+}
+
+function change(state: State, id: string, change: (item: ChatItem) => ChatItem): State {
+  const item = state.chats.get(id)
+  if (!item) return state
+  const next = change(item)
+  return next === item ? state : { ...state, chats: new Map(state.chats).set(id, next) }
+}
+
+/** Further pages of chats, merged while the stream goes on: what happened to a chat meanwhile is told to it afterwards. */
+export class Paging {
+  private readonly meanwhile: Event[] = []
+
+  saw(event: Event): void {
+    if ('chat_id' in event) this.meanwhile.push(event)
+  }
+
+  merge(state: State, items: readonly ChatItem[]): State {
+    const fresh = items.filter(item => !state.chats.has(item.chat.id))
+    if (fresh.length === 0) return state
+    const chats = new Map(state.chats)
+    for (const item of fresh) chats.set(item.chat.id, item)
+    const ids = new Set(fresh.map(item => item.chat.id))
+    let next: State = { ...state, chats }
+    for (const event of this.meanwhile) {
+      if ('chat_id' in event && ids.has(event.chat_id)) next = apply(next, event)
+    }
+    return next
+  }
+}

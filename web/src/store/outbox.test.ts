@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import type { Message } from '../api/types'
+import { Outbox, type OutboxOptions, type Outgoing, Rejected, type Shelf } from './outbox'
+
+function memoryShelf(): Shelf {
+  const map = new Map<string, string>()
+  return {
+    keys: () => [...map.keys()],
+    get: key => map.get(key) ?? null,
+    set: (key, value) => void map.set(key, value),
+    remove: key => void map.delete(key),
+  }
+}
+
+/** A server that answers as it is told, and remembers what it took, each `client_id` once. */
+class Server {
+  readonly messages: Message[] = []
+  readonly faults: ('lost before' | 'lost after' | 'rejected')[] = []
+
+  send = async (entry: Outgoing): Promise<Message> => {
+    await Promise.resolve()
+    const fault = this.faults.shift()
+    if (fault === 'lost before') throw new TypeError('network')
+    if (fault === 'rejected') throw new Rejected('too long')
+    let message = this.messages.find(m => m.client_id === entry.client_id)
+    if (!message) {
+      const seq = this.messages.length + 1
+      message = {
+        id: `m${seq}`, chat_id: entry.chat_id, seq, sender_id: 'me', body: entry.body, client_id: entry.client_id, created_at: '',
+      } // biome-ignore format: a table
+      this.messages.push(message)
+    }
+    if (fault === 'lost after') throw new TypeError('network')
+    return message
+  }
+}
+
+function setUp(change: Partial<OutboxOptions> = {}) {
+  const server = new Server()
+  const shelf = memoryShelf()
+  let ids = 0
+  const options: OutboxOptions = {
+    shelf, prefix: 'out.', send: server.send, exclusive: (_, work) => work(), pause: async () => {}, onChange: () => {},
+    id: () => `id-${++ids}`, ...change,
+  } // biome-ignore format: a table
+  return { server, shelf, options, outbox: new Outbox(options) }
+}
+
+const settled = () => new Promise(resolve => setTimeout(resolve, 5))
+
+describe('the outbox', () => {
+  it('sends each message once and in order, whatever gets lost', async () => {
+    const { server, outbox } = setUp()
+    server.faults.push('lost before', 'lost after', 'lost before')
+    for (const body of ['one', 'two', 'three']) outbox.add('c', body, null)
+    await settled()
+    expect(server.messages.map(m => m.body)).toEqual(['one', 'two', 'three'])
+    expect(outbox.list().every(entry => entry.sent)).toBe(true)
+    for (const message of server.messages) outbox.settle(message)
+    expect(outbox.list()).toEqual([])
+  })
+
+  it('holds what a reload finds on the shelf, and sends it then', async () => {
+    const stuck = setUp({ pause: () => new Promise(() => {}), send: () => Promise.reject(new TypeError('offline')) })
+    stuck.outbox.add('c', 'written offline', null)
+    await settled()
+    expect(stuck.outbox.list().length).toBe(1)
+    stuck.outbox.stop()
+    const after = setUp({ shelf: stuck.shelf })
+    await settled()
+    expect(after.server.messages.map(m => m.body)).toEqual(['written offline'])
+    expect(after.shelf.keys()).toEqual([])
+  })
+
+  it('keeps a refused one for its writer and goes on with the next', async () => {
+    const { server, outbox, shelf } = setUp()
+    server.faults.push('rejected')
+    outbox.add('c', 'too long', null)
+    outbox.add('c', 'fine', null)
+    await settled()
+    const [refused] = outbox.list()
+    expect(refused?.refused).toBe('too long')
+    expect(server.messages.map(m => m.body)).toEqual(['fine'])
+    outbox.retry(refused!.client_id, 'shorter')
+    await settled()
+    expect(server.messages.map(m => m.body)).toEqual(['fine', 'shorter'])
+    expect(server.messages[1]?.client_id).not.toBe(refused!.client_id)
+    expect(shelf.keys()).toEqual([])
+  })
+
+  it('does not come back when the stream is faster than the answer', async () => {
+    const { server, options } = setUp()
+    let outbox!: Outbox
+    options.send = async entry => {
+      const message = await server.send(entry)
+      outbox.settle(message)
+      return message
+    }
+    outbox = new Outbox(options)
+    outbox.add('c', 'quick', null)
+    await settled()
+    expect(outbox.list()).toEqual([])
+    expect(options.shelf.keys()).toEqual([])
+  })
+
+  it('leaves to another tab what that tab has sent', async () => {
+    const { server, options, shelf } = setUp()
+    const one = new Outbox({
+      ...options,
+      pause: () => new Promise(() => {}),
+      send: () => Promise.reject(new TypeError('offline')),
+    })
+    one.add('c', 'hello', null)
+    await settled()
+    const two = new Outbox(options)
+    await settled()
+    expect([server.messages.length, two.list().length]).toEqual([1, 1])
+    one.reload()
+    expect([one.list().length, shelf.keys().length]).toEqual([0, 0])
+  })
+})

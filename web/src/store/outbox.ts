@@ -1,0 +1,191 @@
+// Messages on their way. They are shown at once, survive reloads and outages, go out one by one in each chat, and leave
+// when the stream brings them back with their `seq`. Each entry is stored under its own key, so tabs cannot undo one another;
+// `client_id` makes a repeated send harmless.
+import type { Message } from '../api/types'
+
+export interface Outgoing {
+  client_id: string
+  chat_id: string
+  body: string
+  reply_to: string | null
+  /** When it was written; also the order in its chat. */
+  written_at: number
+  /** Why the server will not have it. Waits for the writer to edit, retry or discard. */
+  refused?: string | undefined
+  /** The server has it; the stream has not brought it yet. Only in memory. */
+  sent?: Message | undefined
+}
+
+export interface Shelf {
+  keys(): string[]
+  get(key: string): string | null
+  set(key: string, value: string): void
+  remove(key: string): void
+}
+
+export interface OutboxOptions {
+  shelf: Shelf
+  prefix: string
+  /** Resolves with the message; throws `Rejected` for a no that stays a no, anything else for "try again". */
+  send: (entry: Outgoing) => Promise<Message>
+  /** Only one tab sends to a chat at a time. */
+  exclusive: <T>(chatId: string, work: () => Promise<T>) => Promise<T>
+  pause: (failures: number) => Promise<void>
+  onChange: () => void
+  now?: () => number
+  id?: () => string
+}
+
+export class Rejected extends Error {}
+
+export class Outbox {
+  private entries = new Map<string, Outgoing>()
+  private readonly sending = new Set<string>()
+  private stopped = false
+  private readonly options: OutboxOptions
+
+  constructor(options: OutboxOptions) {
+    this.options = options
+    this.reload()
+  }
+
+  /** In the order in which they were written. */
+  list(): Outgoing[] {
+    return [...this.entries.values()].sort((a, b) => a.written_at - b.written_at)
+  }
+
+  add(chat_id: string, body: string, reply_to: string | null): Outgoing {
+    const now = (this.options.now ?? Date.now)()
+    const newest = Math.max(0, ...[...this.entries.values()].map(entry => entry.written_at))
+    const entry: Outgoing = {
+      client_id: (this.options.id ?? (() => crypto.randomUUID()))(),
+      chat_id,
+      body,
+      reply_to,
+      written_at: Math.max(now, newest + 1),
+    }
+    this.put(entry)
+    this.changed()
+    void this.drain(chat_id)
+    return entry
+  }
+
+  /** A refused one again, perhaps with other words. Under a new name: the old one is taken by the old words. */
+  retry(client_id: string, body?: string): void {
+    const entry = this.entries.get(client_id)
+    if (!entry?.refused) return
+    this.remove(client_id)
+    this.add(entry.chat_id, body ?? entry.body, entry.reply_to)
+  }
+
+  discard(client_id: string): void {
+    if (!this.entries.get(client_id)?.refused) return
+    this.remove(client_id)
+    this.changed()
+  }
+
+  /** The stream, or a page, shows that a message has arrived. */
+  settle(message: Message): void {
+    if (message.client_id && this.entries.has(message.client_id)) {
+      this.remove(message.client_id)
+      this.changed()
+    }
+  }
+
+  /** What the shelf holds now: after a start, and when another tab changed it. */
+  reload(): void {
+    const { shelf, prefix } = this.options
+    const next = new Map<string, Outgoing>()
+    for (const key of shelf.keys()) {
+      if (!key.startsWith(prefix)) continue
+      const entry = parse(shelf.get(key))
+      if (entry) next.set(entry.client_id, entry)
+    }
+    // What is sent is no longer on the shelf, but still to be seen until the stream brings it.
+    for (const [id, entry] of this.entries) if (entry.sent) next.set(id, entry)
+    this.entries = next
+    this.changed()
+    for (const chat of new Set([...next.values()].map(entry => entry.chat_id))) void this.drain(chat)
+  }
+
+  stop(): void {
+    this.stopped = true
+  }
+
+  private async drain(chat_id: string): Promise<void> {
+    if (this.sending.has(chat_id) || this.stopped || !this.next(chat_id)) return
+    this.sending.add(chat_id)
+    try {
+      let failures = 0
+      while (!this.stopped && this.next(chat_id)) {
+        const done = await this.options.exclusive(chat_id, () => this.sendNext(chat_id))
+        failures = done ? 0 : failures + 1
+        if (!done) await this.options.pause(failures)
+      }
+    } finally {
+      this.sending.delete(chat_id)
+    }
+  }
+
+  private next(chat_id: string): Outgoing | undefined {
+    return this.list().find(entry => entry.chat_id === chat_id && !entry.sent && !entry.refused)
+  }
+
+  private async sendNext(chat_id: string): Promise<boolean> {
+    const entry = this.next(chat_id)
+    if (!entry) return true
+    // Another tab was faster.
+    if (this.options.shelf.get(this.key(entry.client_id)) === null) {
+      this.entries.delete(entry.client_id)
+      this.changed()
+      return true
+    }
+    try {
+      const sent = await this.options.send(entry)
+      this.options.shelf.remove(this.key(entry.client_id))
+      // The stream may have been faster than the answer.
+      if (this.entries.has(entry.client_id)) this.entries.set(entry.client_id, { ...entry, sent })
+    } catch (error) {
+      if (!(error instanceof Rejected)) return false
+      this.put({ ...entry, refused: error.message })
+    }
+    this.changed()
+    return true
+  }
+
+  private put(entry: Outgoing): void {
+    this.entries.set(entry.client_id, entry)
+    this.options.shelf.set(this.key(entry.client_id), JSON.stringify(entry))
+  }
+
+  private remove(client_id: string): void {
+    this.entries.delete(client_id)
+    this.options.shelf.remove(this.key(client_id))
+  }
+
+  private key(client_id: string): string {
+    return this.options.prefix + client_id
+  }
+
+  private changed(): void {
+    this.options.onChange()
+  }
+}
+
+export function localShelf(storage: Storage): Shelf {
+  return {
+    keys: () => Object.keys(storage),
+    get: key => storage.getItem(key),
+    set: (key, value) => storage.setItem(key, value),
+    remove: key => storage.removeItem(key),
+  }
+}
+
+function parse(text: string | null): Outgoing | null {
+  try {
+    const entry = JSON.parse(text ?? 'null') as Outgoing | null
+    return entry && typeof entry.client_id === 'string' && typeof entry.body === 'string' ? entry : null
+  } catch {
+    return null
+  }
+}

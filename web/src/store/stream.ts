@@ -1,0 +1,131 @@
+// One stream of events: kept open, resumed where it broke off, and never trusted when it falls silent.
+import type { Event } from '../api/types'
+import { SseParser } from './sse'
+
+/** The server speaks at least every 25 s; two and a half of those in silence, and the connection is dead. */
+export const WATCHDOG_MS = 62_500
+const BACKOFF_MAX_MS = 30_000
+
+export type StreamStatus = 'connecting' | 'open'
+
+export interface StreamOptions {
+  url: () => Promise<string>
+  /** A token for the stream; `stale` is one that was refused. Fails when there is none to be had. */
+  token: (stale?: string) => Promise<string>
+  cursor: () => string
+  onEvent: (event: Event, id: string | null) => void
+  /** The position moved on without anything having happened. */
+  onCursor: (id: string) => void
+  onStatus: (status: StreamStatus) => void
+  signal: AbortSignal
+  fetch?: typeof fetch
+  watchdogMs?: number
+  random?: () => number
+}
+
+/** How it ended: the snapshot is of no use any more, or the server wants us no more, or we did not want it. */
+export type StreamEnd = 'reset' | 'gone' | 'aborted'
+
+export async function follow(options: StreamOptions): Promise<StreamEnd> {
+  const { signal } = options
+  const random = options.random ?? Math.random
+  let failures = 0
+  let retryMs = 1000
+  while (!signal.aborted) {
+    options.onStatus('connecting')
+    const end = await once(options, milliseconds => {
+      retryMs = milliseconds
+    })
+    if (signal.aborted) break
+    if (end === 'reset' || end === 'gone') return end
+    // A stream that had been open ends by itself now and then; that is no failure.
+    failures = end === 'closed' ? 0 : failures + 1
+    const wait = failures === 0 ? Math.min(retryMs, 5000) * (0.5 + 0.5 * random()) : backoff(failures, retryMs, random)
+    await pause(wait, signal)
+  }
+  return 'aborted'
+}
+
+export function backoff(failures: number, baseMs: number, random: () => number): number {
+  return Math.min(BACKOFF_MAX_MS, baseMs * 1.7 ** Math.min(failures - 1, 20)) * (0.5 + 0.5 * random())
+}
+
+async function once(
+  options: StreamOptions,
+  onRetry: (milliseconds: number) => void,
+): Promise<'reset' | 'gone' | 'closed' | 'failed'> {
+  const connection = new AbortController()
+  const stop = () => connection.abort()
+  options.signal.addEventListener('abort', stop, { once: true })
+  let watchdog: ReturnType<typeof setTimeout> | undefined
+  const alive = () => {
+    clearTimeout(watchdog)
+    watchdog = setTimeout(stop, options.watchdogMs ?? WATCHDOG_MS)
+  }
+  let opened = false
+  try {
+    alive()
+    const token = await options.token()
+    const response = await (options.fetch ?? fetch)(await options.url(), {
+      headers: { accept: 'text/event-stream', authorization: `Bearer ${token}`, 'last-event-id': options.cursor() },
+      signal: connection.signal,
+      cache: 'no-store',
+      credentials: 'omit',
+    })
+    if (response.status === 204) return 'gone'
+    if (response.status === 401) {
+      await options.token(token)
+      return 'failed'
+    }
+    if (response.status !== 200 || !response.body) return 'failed'
+    let reset = false
+    const parser = new SseParser(frame => {
+      if (frame.event === 'reset') reset = true
+      if (reset) return
+      if (frame.event === 'connected') {
+        opened = true
+        options.onStatus('open')
+      }
+      if (frame.event === 'connected' || frame.event === 'heartbeat') {
+        if (frame.id) options.onCursor(frame.id)
+      } else {
+        options.onEvent(JSON.parse(frame.data) as Event, frame.id)
+      }
+    }, onRetry)
+    const decoder = new TextDecoder()
+    const reader = response.body.getReader()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      alive()
+      parser.push(decoder.decode(value, { stream: true }))
+      if (reset) {
+        connection.abort()
+        return 'reset'
+      }
+    }
+  } catch {
+    // Refused, cut off or silent: the caller comes back.
+  } finally {
+    clearTimeout(watchdog)
+    options.signal.removeEventListener('abort', stop)
+  }
+  return opened ? 'closed' : 'failed'
+}
+
+/** Waits, but not while something tells that it is worth trying at once: the network came back, the page is looked at. */
+export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const target = typeof window === 'undefined' ? undefined : window
+    const done = () => {
+      clearTimeout(timer)
+      target?.removeEventListener('online', done)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, milliseconds)
+    target?.addEventListener('online', done)
+    signal?.addEventListener('abort', done, { once: true })
+    if (signal?.aborted) done()
+  })
+}

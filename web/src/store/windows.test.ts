@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest'
+import type { Event, Message } from '../api/types'
+import { append, applyToWindow, fromPage, prepend, WINDOW_MAX } from './windows'
+
+const message = (seq: number, body = `${seq}`): Message => ({
+  id: `m${seq}`, chat_id: 'c', seq, sender_id: 'u', body, created_at: '2026-11-21T09:30:00.000Z',
+}) // biome-ignore format: a table
+const page = (from: number, to: number, before = false, after = false) => ({
+  items: Array.from({ length: to - from + 1 }, (_, i) => message(from + i)),
+  has_more: before || after,
+  has_more_before: before,
+  has_more_after: after,
+})
+const event = (type: 'message.new' | 'message.edited', m: Message): Event => ({
+  type,
+  at: '',
+  chat_id: 'c',
+  message: m,
+})
+const seqs = (window: { items: readonly Message[] }) => window.items.map(m => m.seq)
+
+it('grows at the end while it reaches the end', () => {
+  const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(3)))
+  expect(seqs(window)).toEqual([1, 2, 3])
+  expect(applyToWindow(window, event('message.new', message(3)))).toBe(window)
+})
+
+it('never has a hole: what does not follow on is only known of', () => {
+  const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(5)))
+  expect(seqs(window)).toEqual([1, 2])
+  expect(window.after).toBe(true)
+})
+
+it('grows at both sides without repeating anything', () => {
+  let window = fromPage(page(10, 12, true, true))
+  window = prepend(window, page(7, 10, true))
+  window = append(window, page(12, 14, false, false))
+  expect(seqs(window)).toEqual([7, 8, 9, 10, 11, 12, 13, 14])
+  expect([window.before, window.after]).toEqual([true, false])
+})
+
+it('lets go of the far side', () => {
+  let window = fromPage(page(1000, 1000 + WINDOW_MAX - 1, true, false))
+  window = prepend(window, page(950, 999, true))
+  expect(window.items.length).toBe(WINDOW_MAX)
+  expect([window.items[0]?.seq, window.after]).toEqual([950, true])
+  window = append(window, page(950 + WINDOW_MAX, 950 + WINDOW_MAX + 49, true, true))
+  expect([window.items.length, window.items[0]?.seq, window.before]).toEqual([WINDOW_MAX, 1000, true])
+})
+
+it('shows an edit in its place', () => {
+  const window = applyToWindow(fromPage(page(5, 8, true)), event('message.edited', message(6, 'better')))
+  expect(window.items[1]?.body).toBe('better')
+  const outside = fromPage(page(5, 8, true))
+  expect(applyToWindow(outside, event('message.edited', message(2)))).toBe(outside)
+})

@@ -1,0 +1,78 @@
+import { useEffect, useState, useSyncExternalStore } from 'react'
+import type { Session } from '../store/session'
+import { Store } from '../store/store'
+import { backoff, pause } from '../store/stream'
+import { Logo } from './bits'
+import { SessionContext, StoreContext } from './hooks'
+import { go, useRoute } from './route'
+import { SignIn, SignUp } from './SignIn'
+import { Workspace } from './Workspace'
+
+export function App({ session }: { session: Session }) {
+  const info = useSyncExternalStore(session.subscribe, () => session.info)
+  const [state, setState] = useState<'starting' | 'unreachable' | 'known'>('starting')
+  const route = useRoute()
+
+  useEffect(() => {
+    let stopped = false
+    const resume = async () => {
+      for (let failures = 1; !stopped; failures++) {
+        try {
+          await session.resume()
+          setState('known')
+          return
+        } catch {
+          setState('unreachable')
+          await pause(backoff(failures, 1000, Math.random))
+        }
+      }
+    }
+    void resume()
+    return () => {
+      stopped = true
+    }
+  }, [session])
+
+  if (!info && state !== 'known') return <Splash unreachable={state === 'unreachable'} />
+  return (
+    <SessionContext value={session}>
+      {info && !(route.page === 'signup' && route.invite) ? (
+        <SignedIn key={`${info.user.id}`} session={session} />
+      ) : route.page === 'signup' ? (
+        <SignUp invite={route.invite} />
+      ) : (
+        <SignIn />
+      )}
+    </SessionContext>
+  )
+}
+
+function SignedIn({ session }: { session: Session }) {
+  const [store, setStore] = useState<Store | null>(null)
+  const route = useRoute()
+  useEffect(() => {
+    const next = new Store(session)
+    setStore(next)
+    return () => next.close()
+  }, [session])
+  useEffect(() => {
+    if (route.page === 'signin' || route.page === 'signup') go('/', true)
+  }, [route.page])
+  if (!store) return <Splash />
+  return (
+    <StoreContext value={store}>
+      <Workspace />
+    </StoreContext>
+  )
+}
+
+export function Splash({ unreachable = false }: { unreachable?: boolean }) {
+  return (
+    <div className="splash" role="status">
+      <Logo />
+      <p>
+        {unreachable ? 'Parlor cannot be reached. Trying again …' : <span className="visually-hidden">Loading</span>}
+      </p>
+    </div>
+  )
+}

@@ -1,0 +1,185 @@
+import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
+import { DropdownMenu } from 'radix-ui'
+import { useEffect, useState } from 'react'
+import { answer } from '../api/client'
+import type { ChatItem, Message } from '../api/types'
+import { ChatIcon, Dialog, Empty, IconButton } from './bits'
+import { Composer, type Draft } from './Composer'
+import { ConnectionLine } from './ConnectionLine'
+import { EditChat } from './dialogs'
+import { useChat, useMe, useStore, useView } from './hooks'
+import { MembersPanel } from './MembersPanel'
+import { chatTitle } from './names'
+import { go } from './route'
+import { Timeline } from './Timeline'
+
+export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefined }) {
+  const item = useChat(chatId)
+  const store = useStore()
+  const [membersOpen, setMembersOpen] = useState(false)
+  const [draft, setDraft] = useState<Draft>({ kind: 'new' })
+  useEffect(() => () => store.closeChat(chatId), [store, chatId])
+  if (!item) {
+    return (
+      <div className="welcome">
+        <Empty title="This conversation is not here">
+          <p>It may have been deleted, or you are not in it.</p>
+          <button type="button" className="button" onClick={() => go('/')}>
+            Back to your chats
+          </button>
+        </Empty>
+      </div>
+    )
+  }
+  return (
+    <div className="chat" data-members={membersOpen || undefined}>
+      <div className="chat-main">
+        <ChatHead item={item} membersOpen={membersOpen} onMembers={() => setMembersOpen(open => !open)} />
+        <ConnectionLine />
+        <Timeline
+          item={item}
+          seq={seq}
+          onReply={message => setDraft({ kind: 'reply', message })}
+          onEdit={message => setDraft({ kind: 'edit', message })}
+        />
+        <Composer
+          item={item}
+          draft={draft}
+          onDraft={setDraft}
+          lastOwn={() => lastOwn(store.get().windows.get(chatId)?.items ?? [], store.get().data?.user.id)}
+        />
+      </div>
+      {membersOpen && <MembersPanel item={item} onClose={() => setMembersOpen(false)} />}
+    </div>
+  )
+}
+
+function lastOwn(items: readonly Message[], me: string | undefined): Message | undefined {
+  return items.findLast(message => message.sender_id === me && !message.deleted_at)
+}
+
+interface HeadProps {
+  item: ChatItem
+  membersOpen: boolean
+  onMembers: () => void
+}
+
+function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
+  const me = useMe()
+  const store = useStore()
+  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
+  const [asking, setAsking] = useState<'leave' | 'delete' | 'edit' | null>(null)
+  const { chat } = item
+  const single = chat.kind === 'single'
+  const owner = chat.owner_id === me.id
+  return (
+    <header className="chat-head">
+      <IconButton label="Back to the list" className="only-phone" onClick={() => go('/')}>
+        <ArrowLeft />
+      </IconButton>
+      <ChatIcon item={item} size="m" />
+      <div className="chat-head-text">
+        <h1>{title}</h1>
+        {chat.description && <p>{chat.description}</p>}
+      </div>
+      <button type="button" className="members-button" aria-pressed={membersOpen} onClick={onMembers}>
+        <Users aria-hidden="true" />
+        <span>{chat.member_count}</span>
+        <span className="visually-hidden">members</span>
+      </button>
+      {!single && (
+        <DropdownMenu.Root modal={false}>
+          <DropdownMenu.Trigger asChild>
+            <IconButton label="More about this chat">
+              <Ellipsis />
+            </IconButton>
+          </DropdownMenu.Trigger>
+          <DropdownMenu.Portal>
+            <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
+              {owner && (
+                <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('edit')}>
+                  <Pencil /> Rename
+                </DropdownMenu.Item>
+              )}
+              <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
+                <LogOut /> Leave
+              </DropdownMenu.Item>
+              {owner && (
+                <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking('delete')}>
+                  <Trash2 /> Delete for everybody
+                </DropdownMenu.Item>
+              )}
+            </DropdownMenu.Content>
+          </DropdownMenu.Portal>
+        </DropdownMenu.Root>
+      )}
+      {asking === 'edit' && <EditChat item={item} onClose={() => setAsking(null)} />}
+      {asking === 'leave' && (
+        <Confirm
+          title={`Leave ${title}?`}
+          text={
+            chat.kind === 'public_channel'
+              ? 'You can join again whenever you like.'
+              : 'You can come back only if somebody adds you again.'
+          }
+          action="Leave"
+          onClose={() => setAsking(null)}
+          onConfirm={async () => {
+            await answer(store.api.POST('/api/chat/{id}/leave', { params: { path: { id: chat.id } } }))
+            go('/', true)
+          }}
+        />
+      )}
+      {asking === 'delete' && (
+        <Confirm
+          title={`Delete ${title}?`}
+          text="Its messages are gone for everybody. This cannot be undone."
+          action="Delete"
+          onClose={() => setAsking(null)}
+          onConfirm={async () => {
+            await answer(store.api.DELETE('/api/chat/{id}', { params: { path: { id: chat.id } } }))
+            go('/', true)
+          }}
+        />
+      )}
+    </header>
+  )
+}
+
+interface ConfirmProps {
+  title: string
+  text: string
+  action: string
+  onClose: () => void
+  onConfirm: () => Promise<void>
+}
+
+export function Confirm({ title, text, action, onClose, onConfirm }: ConfirmProps) {
+  const [trouble, setTrouble] = useState('')
+  const confirm = async () => {
+    try {
+      await onConfirm()
+      onClose()
+    } catch (error) {
+      setTrouble(error instanceof Error ? error.message : String(error))
+    }
+  }
+  return (
+    <Dialog title={title} onClose={onClose} className="dialog-s">
+      <p className="dialog-text">{text}</p>
+      {trouble && (
+        <p className="form-trouble" role="alert">
+          {trouble}
+        </p>
+      )}
+      <div className="dialog-actions">
+        <button type="button" className="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="button" className="button button-danger" onClick={() => void confirm()}>
+          {action}
+        </button>
+      </div>
+    </Dialog>
+  )
+}

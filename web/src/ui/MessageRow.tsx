@@ -1,0 +1,245 @@
+import { CircleAlert, Clock, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
+import { DropdownMenu } from 'radix-ui'
+import { memo, useEffect, useState } from 'react'
+import type { Message } from '../api/types'
+import type { Outgoing } from '../store/outbox'
+import { Avatar, IconButton, Name } from './bits'
+import { Confirm } from './ChatPane'
+import { clock, fullDate } from './dates'
+import { useMe, useStore, useView } from './hooks'
+import { Markdown } from './Markdown'
+import { plain } from './plain'
+import { go } from './route'
+
+interface MessageRowProps {
+  message: Message
+  head: boolean
+  marked: boolean
+  mayDeleteAny: boolean
+  onReply: (message: Message) => void
+  onEdit: (message: Message) => void
+}
+
+export const MessageRow = memo(function MessageRow({
+  message,
+  head,
+  marked,
+  mayDeleteAny,
+  onReply,
+  onEdit,
+}: MessageRowProps) {
+  const me = useMe()
+  const mine = message.sender_id === me.id
+  const gone = Boolean(message.deleted_at)
+  return (
+    <article className="message" data-head={head || undefined} data-marked={marked || undefined}>
+      <div className="message-side">
+        {head ? (
+          <Avatar userId={message.sender_id} size="l" />
+        ) : (
+          <time className="message-side-time" dateTime={message.created_at} title={fullDate(message.created_at)}>
+            {clock(message.created_at)}
+          </time>
+        )}
+      </div>
+      <div className="message-main">
+        {message.reply_to && <Quote chatId={message.chat_id} id={message.reply_to} />}
+        {head && (
+          <header className="message-head">
+            <span className="message-sender">
+              <Name userId={message.sender_id} />
+            </span>
+            <time dateTime={message.created_at} title={fullDate(message.created_at)}>
+              {clock(message.created_at)}
+            </time>
+          </header>
+        )}
+        {gone ? (
+          <p className="tombstone">This message was deleted</p>
+        ) : (
+          <div className="message-body">
+            <Markdown text={message.body} />
+            {message.edited_at && (
+              <span className="edited" title={fullDate(message.edited_at)}>
+                edited
+              </span>
+            )}
+          </div>
+        )}
+      </div>
+      {!gone && (
+        <MessageActions
+          message={message}
+          mine={mine}
+          mayDelete={mine || mayDeleteAny}
+          onReply={onReply}
+          onEdit={onEdit}
+        />
+      )}
+    </article>
+  )
+})
+
+interface ActionsProps {
+  message: Message
+  mine: boolean
+  mayDelete: boolean
+  onReply: (message: Message) => void
+  onEdit: (message: Message) => void
+}
+
+function MessageActions({ message, mine, mayDelete, onReply, onEdit }: ActionsProps) {
+  const store = useStore()
+  const [asking, setAsking] = useState(false)
+  const link = `/c/${message.chat_id}/${message.seq}`
+  return (
+    <div className="message-actions">
+      <IconButton label="Reply" className="icon-button-s" onClick={() => onReply(message)}>
+        <Reply />
+      </IconButton>
+      {mine && (
+        <IconButton label="Edit" className="icon-button-s" onClick={() => onEdit(message)}>
+          <Pencil />
+        </IconButton>
+      )}
+      <DropdownMenu.Root modal={false}>
+        <DropdownMenu.Trigger asChild>
+          <IconButton label="More" className="icon-button-s">
+            <Ellipsis />
+          </IconButton>
+        </DropdownMenu.Trigger>
+        <DropdownMenu.Portal>
+          <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
+            <DropdownMenu.Item
+              className="menu-item"
+              onSelect={() => void navigator.clipboard?.writeText(location.origin + link)}
+            >
+              <Link2 /> Copy link
+            </DropdownMenu.Item>
+            {mayDelete && (
+              <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking(true)}>
+                <Trash2 /> Delete
+              </DropdownMenu.Item>
+            )}
+          </DropdownMenu.Content>
+        </DropdownMenu.Portal>
+      </DropdownMenu.Root>
+      {asking && (
+        <Confirm
+          title="Delete this message?"
+          text="Its text is gone for everybody; a mark stays in its place."
+          action="Delete"
+          onClose={() => setAsking(false)}
+          onConfirm={() => store.remove(message)}
+        />
+      )}
+    </div>
+  )
+}
+
+function Quote({ chatId, id }: { chatId: string; id: string }) {
+  const store = useStore()
+  const here = useView(view => view.windows.get(chatId)?.items.find(message => message.id === id))
+  const fetched = useView(view => view.quotes.get(id))
+  const message = here ?? fetched
+  useEffect(() => {
+    if (message === undefined) store.wantQuote(chatId, id)
+  }, [store, message, chatId, id])
+  const to = message ? `/c/${chatId}/${message.seq}` : undefined
+  return (
+    <a
+      className="quote"
+      href={to}
+      onClick={event => {
+        event.preventDefault()
+        if (to) go(to)
+      }}
+    >
+      <CornerUpLeft aria-hidden="true" />
+      <span className="visually-hidden">In reply to </span>
+      {message ? (
+        <>
+          <strong>
+            <Name userId={message.sender_id} />
+          </strong>
+          <span className="quote-text">{message.deleted_at ? 'a deleted message' : plain(message.body)}</span>
+        </>
+      ) : (
+        <span className="quote-text">{message === null ? 'a message that is not here' : '…'}</span>
+      )}
+    </a>
+  )
+}
+
+export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean }) {
+  const me = useMe()
+  const store = useStore()
+  const [editing, setEditing] = useState<string | null>(null)
+  return (
+    <article
+      className="message"
+      data-head={head || undefined}
+      data-state={entry.refused ? 'refused' : entry.sent ? 'sent' : 'waiting'}
+    >
+      <div className="message-side">{head && <Avatar userId={me.id} size="l" />}</div>
+      <div className="message-main">
+        {entry.reply_to && <Quote chatId={entry.chat_id} id={entry.reply_to} />}
+        {head && (
+          <header className="message-head">
+            <span className="message-sender">{me.fullname}</span>
+            <Waiting entry={entry} />
+          </header>
+        )}
+        {editing === null ? (
+          <div className="message-body">
+            <Markdown text={entry.body} />
+          </div>
+        ) : (
+          <textarea
+            className="outgoing-edit"
+            aria-label="Your message"
+            rows={3}
+            value={editing}
+            onChange={event => setEditing(event.target.value)}
+          />
+        )}
+        {entry.refused && (
+          <div className="refused" role="alert">
+            <CircleAlert aria-hidden="true" />
+            <span>Not sent: {entry.refused}</span>
+            <button
+              type="button"
+              className="link-button"
+              onClick={() => store.retry(entry.client_id, editing?.trim() || undefined)}
+            >
+              {editing === null ? 'Retry' : 'Send'}
+            </button>
+            {editing === null && (
+              <button type="button" className="link-button" onClick={() => setEditing(entry.body)}>
+                Edit
+              </button>
+            )}
+            <button type="button" className="link-button" onClick={() => store.discard(entry.client_id)}>
+              Discard
+            </button>
+          </div>
+        )}
+      </div>
+    </article>
+  )
+}
+
+/** Nothing for the first moment: mostly the message is there before one could read it. */
+function Waiting({ entry }: { entry: Outgoing }) {
+  const [late, setLate] = useState(Date.now() - entry.written_at > 1500)
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 1500)
+    return () => clearTimeout(timer)
+  }, [])
+  if (entry.refused || entry.sent || !late) return <time>{clock(new Date(entry.written_at).toISOString())}</time>
+  return (
+    <span className="waiting">
+      <Clock aria-hidden="true" /> Waiting to be sent
+    </span>
+  )
+}

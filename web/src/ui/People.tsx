@@ -1,0 +1,130 @@
+// Choosing people by name: what is known at once, then what the server finds.
+import { X } from 'lucide-react'
+import { useEffect, useId, useMemo, useState } from 'react'
+import { answer } from '../api/client'
+import type { User } from '../api/types'
+import { Avatar } from './bits'
+import { useMe, useStore, useView } from './hooks'
+import { match } from './names'
+
+const SHOWN = 30
+
+export function usePeople(query: string): User[] {
+  const store = useStore()
+  const me = useMe()
+  const users = useView(view => view.data?.users)
+  useEffect(() => {
+    const word = query.trim()
+    if (word.length < 2) return
+    const timer = setTimeout(() => {
+      answer(store.api.GET('/api/users', { params: { query: { query: word, limit: SHOWN } } }))
+        .then(page => store.addUsers(page.items))
+        .catch(() => undefined)
+    }, 150)
+    return () => clearTimeout(timer)
+  }, [store, query])
+  return useMemo(() => {
+    const score = (user: User) =>
+      Math.max(match(user.fullname, query), user.email?.startsWith(query.toLowerCase()) ? 1 : 0)
+    return [...(users?.values() ?? [])]
+      .filter(user => user.active && user.id !== me.id)
+      .map(user => ({ user, score: score(user) }))
+      .filter(({ score }) => score > 0)
+      .sort((a, b) => b.score - a.score || a.user.fullname.localeCompare(b.user.fullname))
+      .slice(0, SHOWN)
+      .map(({ user }) => user)
+  }, [users, query, me.id])
+}
+
+interface PeoplePickerProps {
+  label: string
+  chosen: User[]
+  onChange: (users: User[]) => void
+  without?: string[]
+  one?: boolean
+}
+
+export function PeoplePicker({ label, chosen, onChange, without = [], one = false }: PeoplePickerProps) {
+  const id = useId()
+  const [query, setQuery] = useState('')
+  const [active, setActive] = useState(0)
+  const [open, setOpen] = useState(false)
+  const found = usePeople(query).filter(
+    user => !without.includes(user.id) && !chosen.some(other => other.id === user.id),
+  )
+  const pick = (user: User) => {
+    onChange(one ? [user] : [...chosen, user])
+    setQuery('')
+    setActive(0)
+  }
+  const full = one && chosen.length > 0
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <div className="picker">
+        {chosen.map(user => (
+          <span key={user.id} className="chip">
+            {user.fullname}
+            <button
+              type="button"
+              aria-label={`Take ${user.fullname} out`}
+              onClick={() => onChange(chosen.filter(other => other.id !== user.id))}
+            >
+              <X />
+            </button>
+          </span>
+        ))}
+        {!full && (
+          <input
+            id={id}
+            role="combobox"
+            aria-expanded={open && found.length > 0}
+            aria-controls={open ? `${id}-list` : undefined}
+            aria-activedescendant={open && found[active] ? `${id}-${active}` : undefined}
+            autoComplete="off"
+            placeholder={chosen.length === 0 ? 'Name or e-mail' : ''}
+            value={query}
+            onChange={event => {
+              setQuery(event.target.value)
+              setActive(0)
+            }}
+            onFocus={() => setOpen(true)}
+            onBlur={() => setOpen(false)}
+            data-autofocus={one || undefined}
+            onKeyDown={event => {
+              const user = found[active]
+              if (event.key === 'ArrowDown') setActive(Math.min(active + 1, found.length - 1))
+              else if (event.key === 'ArrowUp') setActive(Math.max(active - 1, 0))
+              else if (event.key === 'Enter' && user) pick(user)
+              else if (event.key === 'Backspace' && query === '') onChange(chosen.slice(0, -1))
+              else return
+              event.preventDefault()
+            }}
+          />
+        )}
+      </div>
+      {!full && open && (
+        <div className="picker-list" id={`${id}-list`} role="listbox" aria-label={label}>
+          {found.slice(0, 6).map((user, index) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
+            <div
+              key={user.id}
+              id={`${id}-${index}`}
+              role="option"
+              tabIndex={-1}
+              aria-selected={index === active}
+              className="option"
+              onMouseDown={event => event.preventDefault()}
+              onClick={() => pick(user)}
+            >
+              <Avatar userId={user.id} size="s" />
+              <span className="option-title">{user.fullname}</span>
+              <span className="option-note">{user.email}</span>
+            </div>
+          ))}
+          {found.length === 0 && <p className="picker-none">Nobody else to choose</p>}
+        </div>
+      )}
+    </div>
+  )
+}

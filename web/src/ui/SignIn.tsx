@@ -1,0 +1,240 @@
+import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
+import { answer, connectApi, openApi, Refused } from '../api/client'
+import { Field, Logo } from './bits'
+import { useSession } from './hooks'
+import { go } from './route'
+
+/** What went wrong with a form: one sentence, and what belongs to single fields. */
+interface Trouble {
+  message: string
+  fields: Record<string, string>
+}
+
+const WORDS: Record<string, string> = {
+  wrong_credentials: 'That e-mail and password do not belong together.',
+  email_taken: 'There is an account with this e-mail address already. Sign in instead.',
+  rate_limited: 'Too many tries. Wait a minute, then try again.',
+  invite_not_found: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
+}
+
+export function troubleOf(error: unknown): Trouble {
+  if (!(error instanceof Refused)) return { message: 'Parlor cannot be reached. Check your connection.', fields: {} }
+  const fields = Object.fromEntries((error.fields ?? []).map(field => [field.pointer.replace(/^\//, ''), field.detail]))
+  return { message: WORDS[error.code] ?? (Object.keys(fields).length > 0 ? '' : error.message), fields }
+}
+
+function useForm(submit: (values: Record<string, string>) => Promise<void>) {
+  const [trouble, setTrouble] = useState<Trouble | null>(null)
+  const [busy, setBusy] = useState(false)
+  const onSubmit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    setBusy(true)
+    setTrouble(null)
+    try {
+      await submit(Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>)
+    } catch (error) {
+      setTrouble(troubleOf(error))
+      setBusy(false)
+    }
+  }
+  return { trouble, busy, onSubmit }
+}
+
+function Link({ to, children }: { to: string; children: ReactNode }) {
+  return (
+    <a
+      href={to}
+      onClick={event => {
+        event.preventDefault()
+        go(to)
+      }}
+    >
+      {children}
+    </a>
+  )
+}
+
+function Door({
+  title,
+  lead,
+  children,
+  foot,
+}: {
+  title: string
+  lead?: ReactNode
+  children: ReactNode
+  foot: ReactNode
+}) {
+  return (
+    <main className="door">
+      <div className="door-card">
+        <Logo />
+        <h1>{title}</h1>
+        {lead && <p className="door-lead">{lead}</p>}
+        {children}
+        <p className="door-foot">{foot}</p>
+      </div>
+    </main>
+  )
+}
+
+function FormTrouble({ trouble }: { trouble: Trouble | null }) {
+  return (
+    <div role="alert" className="form-trouble-slot">
+      {trouble?.message && <p className="form-trouble">{trouble.message}</p>}
+    </div>
+  )
+}
+
+export function SignIn() {
+  const session = useSession()
+  const { trouble, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
+    session.signedIn(await answer(openApi.POST('/api/signin', { body: { email, password } })))
+  })
+  return (
+    <Door
+      title="Sign in to Parlor"
+      foot={
+        <>
+          New here? <Link to="/signup">Make a workspace</Link>
+        </>
+      }
+    >
+      <form onSubmit={onSubmit}>
+        <Field
+          label="E-mail"
+          name="email"
+          type="email"
+          autoComplete="username"
+          required
+          autoFocus
+          error={trouble?.fields.email}
+        />
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          required
+          error={trouble?.fields.password}
+        />
+        <FormTrouble trouble={trouble} />
+        <button type="submit" className="button button-primary button-wide" disabled={busy}>
+          {busy ? 'Signing in …' : 'Sign in'}
+        </button>
+      </form>
+    </Door>
+  )
+}
+
+export function SignUp({ invite }: { invite: string | null }) {
+  const session = useSession()
+  const [preview, setPreview] = useState<{ workspace: string } | { error: string } | null>(null)
+  useEffect(() => {
+    if (!invite) return
+    answer(openApi.GET('/api/invites/{code}', { params: { path: { code: invite } } }))
+      .then(({ workspace_name }) => setPreview({ workspace: workspace_name }))
+      .catch(error =>
+        setPreview({
+          error:
+            error instanceof Refused && error.status === 404
+              ? 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.'
+              : troubleOf(error).message,
+        }),
+      )
+  }, [invite])
+
+  const { trouble, busy, onSubmit } = useForm(async ({ fullname = '', email = '', password = '', workspace }) => {
+    const body = invite
+      ? { fullname, email, password, invite }
+      : { fullname, email, password, workspace: workspace ?? '' }
+    session.signedIn(await answer(openApi.POST('/api/signup', { body })))
+    go('/', true)
+  })
+  const accept = useForm(async () => {
+    const info = await answer(
+      connectApi(session).POST('/api/invites/{code}/accept', { params: { path: { code: invite ?? '' } } }),
+    )
+    session.switched(info)
+  })
+
+  if (invite && !preview)
+    return (
+      <Door title="Looking at your invitation …" foot={null}>
+        {null}
+      </Door>
+    )
+  if (preview && 'error' in preview) {
+    return (
+      <Door title="This invitation does not work" lead={preview.error} foot={<Link to="/signin">Sign in</Link>}>
+        {null}
+      </Door>
+    )
+  }
+  if (preview && session.info) {
+    return (
+      <Door
+        title={`Join ${preview.workspace}`}
+        lead={`You are signed in as ${session.info.user.fullname}.`}
+        foot={<Link to="/">Not now</Link>}
+      >
+        <form onSubmit={accept.onSubmit}>
+          <FormTrouble trouble={accept.trouble} />
+          <button type="submit" className="button button-primary button-wide" disabled={accept.busy}>
+            Join
+          </button>
+        </form>
+      </Door>
+    )
+  }
+  return (
+    <Door
+      title={preview ? `Join ${preview.workspace}` : 'Make a workspace'}
+      lead={
+        preview
+          ? 'You have been invited. Who are you?'
+          : 'A place for your team to talk. You can invite people right after.'
+      }
+      foot={
+        <>
+          Have an account? <Link to="/signin">Sign in</Link>
+        </>
+      }
+    >
+      <form onSubmit={onSubmit}>
+        {!invite && (
+          <Field
+            label="Workspace"
+            name="workspace"
+            placeholder="Acme"
+            required
+            autoFocus
+            error={trouble?.fields.workspace}
+          />
+        )}
+        <Field
+          label="Your name"
+          name="fullname"
+          autoComplete="name"
+          required
+          autoFocus={Boolean(invite)}
+          error={trouble?.fields.fullname}
+        />
+        <Field label="E-mail" name="email" type="email" autoComplete="email" required error={trouble?.fields.email} />
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete="new-password"
+          required
+          hint="At least 8 characters."
+          error={trouble?.fields.password}
+        />
+        <FormTrouble trouble={trouble} />
+        <button type="submit" className="button button-primary button-wide" disabled={busy}>
+          {busy ? 'One moment …' : preview ? 'Join' : 'Make the workspace'}
+        </button>
+      </form>
+    </Door>
+  )
+}

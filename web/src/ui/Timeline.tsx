@@ -1,0 +1,319 @@
+// The messages of a chat: any number of them, of which only those near the eye are drawn; it grows at both ends and never jumps.
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { ArrowDown } from 'lucide-react'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import type { ChatItem, Message } from '../api/types'
+import { dayName } from './dates'
+import { useMe, useStore, useView } from './hooks'
+import { MessageRow, OutgoingRow } from './MessageRow'
+import { chatTitle } from './names'
+import { type Row, rowsOf } from './rows'
+
+interface TimelineProps {
+  item: ChatItem
+  seq: number | undefined
+  onReply: (message: Message) => void
+  onEdit: (message: Message) => void
+}
+
+/** So close to the end counts as being there. */
+const END_PX = 60
+/** So many rows from an edge, more are fetched. */
+const EDGE_ROWS = 12
+/** What the first placing takes: a few frames of measuring. */
+const SETTLE_MS = 150
+
+export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
+  const store = useStore()
+  const me = useMe()
+  const chatId = item.chat.id
+  const window = useView(view => view.windows.get(chatId))
+  const outgoing = useView(view => view.outgoing)
+  const [failed, setFailed] = useState(false)
+  // The divider stays where it was when I came, however far I read meanwhile.
+  const [unreadAfter, setUnreadAfter] = useState(item.unread_count > 0 ? item.read_seq : null)
+
+  const load = useCallback(() => {
+    setFailed(false)
+    store.open(chatId, seq).catch(() => setFailed(true))
+  }, [store, chatId, seq])
+  useEffect(load, [load])
+  // A stretch that was let go is fetched again.
+  useEffect(() => {
+    if (!window) load()
+  }, [window, load])
+
+  const rows = useMemo(
+    () =>
+      window
+        ? rowsOf(
+            window,
+            outgoing.filter(entry => entry.chat_id === chatId),
+            me.id,
+            unreadAfter,
+          )
+        : [],
+    [window, outgoing, chatId, me.id, unreadAfter],
+  )
+
+  if (!window) {
+    return (
+      <div className="timeline timeline-empty" aria-busy={!failed}>
+        {failed ? (
+          <div className="empty">
+            <p className="empty-title">The messages could not be loaded</p>
+            <button type="button" className="button" onClick={load}>
+              Try again
+            </button>
+          </div>
+        ) : (
+          <Ghosts />
+        )}
+      </div>
+    )
+  }
+  return (
+    <Scroller
+      item={item}
+      rows={rows}
+      seq={seq}
+      more={{ before: window.before, after: window.after }}
+      newest={window.items.at(-1)}
+      onReply={onReply}
+      onEdit={onEdit}
+      onSent={() => setUnreadAfter(null)}
+    />
+  )
+}
+
+interface ScrollerProps extends TimelineProps {
+  rows: Row[]
+  more: { before: boolean; after: boolean }
+  newest: Message | undefined
+  onSent: () => void
+}
+
+function Scroller({ item, rows, seq, more, newest, onReply, onEdit, onSent }: ScrollerProps) {
+  const store = useStore()
+  const chatId = item.chat.id
+  const scroller = useRef<HTMLDivElement>(null)
+  const [atEnd, setAtEnd] = useState(true)
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: index => estimate(rows[index]),
+    getItemKey: index => rows[index]?.key ?? index,
+    overscan: 8,
+    anchorTo: 'end',
+    followOnAppend: !more.after,
+    scrollEndThreshold: END_PX,
+  })
+
+  // Where one begins: at the message of the link, at the first unread, or at the end.
+  const place = `${chatId} ${seq ?? ''}`
+  const placed = useRef<string | null>(null)
+  // While the scroller finds its place, nothing may be put above it.
+  const [settledAt, setSettledAt] = useState<string | null>(null)
+  const settled = settledAt === place
+  useLayoutEffect(() => {
+    if (placed.current === place) return
+    if (seq !== undefined) {
+      const index = rows.findIndex(row => row.kind === 'message' && row.message.seq === seq)
+      if (index < 0) return
+      virtualizer.scrollToIndex(index, { align: 'center' })
+    } else {
+      const unread = rows.findIndex(row => row.kind === 'unread')
+      if (unread >= 0) virtualizer.scrollToIndex(Math.max(0, unread - 1), { align: 'start' })
+      else virtualizer.scrollToIndex(rows.length - 1, { align: 'end' })
+    }
+    placed.current = place
+  }, [place, seq, rows, virtualizer])
+  useEffect(() => {
+    const timer = setTimeout(() => setSettledAt(place), SETTLE_MS)
+    return () => clearTimeout(timer)
+  }, [place])
+
+  const items = virtualizer.getVirtualItems()
+  const first = items[0]?.index ?? 0
+  const last = items.at(-1)?.index ?? 0
+  const [resting, setResting] = useState(false)
+  useEffect(() => {
+    // A failed load is tried again with the next movement, not in a loop.
+    if (settled && first < EDGE_ROWS && more.before && !resting) {
+      store.older(chatId).catch(() => {
+        setResting(true)
+        setTimeout(() => setResting(false), 3000)
+      })
+    }
+  }, [store, chatId, first, more.before, resting, settled])
+  useEffect(() => {
+    if (last >= rows.length - EDGE_ROWS && more.after && !resting) {
+      store.newer(chatId).catch(() => {
+        setResting(true)
+        setTimeout(() => setResting(false), 3000)
+      })
+    }
+  }, [store, chatId, last, rows.length, more.after, resting])
+
+  const look = useCallback(() => {
+    const element = scroller.current
+    if (element) setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight <= END_PX)
+  }, [])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows change what the end is
+  useEffect(look, [look, rows])
+
+  // What I have seen the end of, with the window before me, is read.
+  const reading = useLooking()
+  useEffect(() => {
+    if (reading && atEnd && !more.after && newest) store.markRead(chatId, newest.seq)
+  }, [reading, atEnd, more.after, newest, chatId, store])
+
+  const toEnd = useCallback(() => {
+    onSent()
+    store
+      .latest(chatId)
+      .then(() =>
+        requestAnimationFrame(() => virtualizer.scrollToIndex(virtualizer.options.count - 1, { align: 'end' })),
+      )
+      .catch(() => undefined)
+  }, [store, chatId, virtualizer, onSent])
+
+  // My own new message brings me to the end.
+  const mine = useView(view => view.outgoing.findLast(entry => entry.chat_id === chatId)?.client_id)
+  const lastMine = useRef(mine)
+  useEffect(() => {
+    if (mine && mine !== lastMine.current) toEnd()
+    lastMine.current = mine
+  }, [mine, toEnd])
+
+  const unread = item.unread_count
+  return (
+    <div className="timeline">
+      <div
+        ref={scroller}
+        className="scroller"
+        onScroll={look}
+        tabIndex={0}
+        role="log"
+        aria-label="Messages"
+        aria-live="off"
+      >
+        <div className="scroller-all" style={{ height: virtualizer.getTotalSize() }}>
+          {items.map(({ index, key, start }) => {
+            const row = rows[index]
+            return row ? (
+              <div
+                key={key}
+                ref={virtualizer.measureElement}
+                data-index={index}
+                className={index === rows.length - 1 ? 'scroller-row scroller-row-last' : 'scroller-row'}
+                style={{ transform: `translateY(${start}px)` }}
+              >
+                <RowView row={row} item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
+              </div>
+            ) : null
+          })}
+        </div>
+      </div>
+      {(!atEnd || more.after) && (
+        <button type="button" className="to-end" onClick={toEnd}>
+          {unread > 0 ? `${unread} new ${unread === 1 ? 'message' : 'messages'}` : 'To the newest'}
+          <ArrowDown aria-hidden="true" />
+        </button>
+      )}
+    </div>
+  )
+}
+
+interface RowViewProps extends TimelineProps {
+  row: Row
+}
+
+function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
+  switch (row.kind) {
+    case 'day':
+      return (
+        <div className="day">
+          <span>{dayName(row.at)}</span>
+        </div>
+      )
+    case 'unread':
+      return (
+        <div className="unread-line">
+          <span>New</span>
+        </div>
+      )
+    case 'more':
+      return <Ghosts />
+    case 'start':
+      return <Beginning item={item} />
+    case 'message':
+      return (
+        <MessageRow
+          message={row.message}
+          head={row.head}
+          marked={row.message.seq === seq}
+          mayDeleteAny={item.member?.role === 'owner'}
+          onReply={onReply}
+          onEdit={onEdit}
+        />
+      )
+    case 'outgoing':
+      return <OutgoingRow entry={row.entry} head={row.head} />
+  }
+}
+
+function Beginning({ item }: { item: ChatItem }) {
+  const me = useMe()
+  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
+  const text = {
+    single: `This is the beginning of your conversation with ${title}. Only the two of you can read it.`,
+    group: 'This is the beginning of this group. Only the people in it can read it.',
+    private_channel: 'This is the beginning of this private channel. People see it once they are added.',
+    public_channel: 'This is the beginning of this channel. Everybody in the workspace may join it.',
+  }[item.chat.kind]
+  return (
+    <div className="beginning">
+      <h2>{title}</h2>
+      <p>{text}</p>
+    </div>
+  )
+}
+
+function Ghosts() {
+  return (
+    <div className="ghosts" aria-hidden="true">
+      {[70, 45, 85].map(width => (
+        <div key={width} className={`ghost ghost-${width}`} />
+      ))}
+    </div>
+  )
+}
+
+function estimate(row: Row | undefined): number {
+  if (!row) return 60
+  if (row.kind === 'message' || row.kind === 'outgoing') {
+    const body = row.kind === 'message' ? row.message.body : row.entry.body
+    const lines = body.split('\n').reduce((sum, line) => sum + 1 + Math.floor(line.length / 95), 0)
+    return Math.min(lines, 60) * 22 + (row.head ? 34 : 6)
+  }
+  return row.kind === 'start' ? 120 : row.kind === 'more' ? 120 : 44
+}
+
+/** Whether somebody is likely to be looking at the page. */
+function useLooking(): boolean {
+  const now = () => document.visibilityState === 'visible' && document.hasFocus()
+  const [looking, setLooking] = useState(now)
+  useEffect(() => {
+    const update = () => setLooking(now())
+    addEventListener('focus', update)
+    addEventListener('blur', update)
+    document.addEventListener('visibilitychange', update)
+    return () => {
+      removeEventListener('focus', update)
+      removeEventListener('blur', update)
+      document.removeEventListener('visibilitychange', update)
+    }
+  })
+  return looking
+}

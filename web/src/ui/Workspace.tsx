@@ -1,0 +1,131 @@
+// The window of somebody who is signed in: the list of chats, the one that is open, and what opens over them.
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { Splash } from './App'
+import { Empty } from './bits'
+import { BrowseChannels, InvitePeople, NewChat, Shortcuts } from './dialogs'
+import { isMod, useStore, useView } from './hooks'
+import { byActivity } from './names'
+import { useNotifications } from './notifications'
+import { QuickSwitcher } from './QuickSwitcher'
+import { go, useRoute } from './route'
+import { Settings } from './Settings'
+import { Sidebar } from './Sidebar'
+
+// Markdown and the scroller are the heavier half; they come while the first snapshot is fetched.
+const chatPane = () => import('./ChatPane').then(module => ({ default: module.ChatPane }))
+const ChatPane = lazy(chatPane)
+
+export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | null
+
+export function Workspace() {
+  useEffect(() => void chatPane(), [])
+  const ready = useView(view => view.data !== null)
+  const trouble = useView(view => view.trouble)
+  if (!ready) return <Splash unreachable={trouble !== null} />
+  return <Rooms />
+}
+
+function Rooms() {
+  const route = useRoute()
+  const [overlay, setOverlay] = useState<Overlay>(null)
+  const chatId = route.page === 'chat' ? route.chatId : null
+  useTitle(chatId)
+  useLastChat(chatId)
+  useNotifications()
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const typing = event.target instanceof HTMLElement && event.target.matches('input, textarea, [contenteditable]')
+      if (isMod(event) && event.key.toLowerCase() === 'k') {
+        event.preventDefault()
+        setOverlay(now => (now === 'switcher' ? null : 'switcher'))
+      } else if ((isMod(event) && event.key === '/') || (!typing && event.key === '?')) {
+        event.preventDefault()
+        setOverlay('shortcuts')
+      }
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [])
+
+  const close = () => setOverlay(null)
+  const visit = (id: string) => {
+    close()
+    go(`/c/${id}`)
+  }
+  return (
+    <div className="rooms" data-open={chatId ? 'chat' : 'list'}>
+      <Sidebar chatId={chatId} onOverlay={setOverlay} />
+      <main className="room" aria-label="Conversation">
+        {chatId ? (
+          <Suspense>
+            <ChatPane key={chatId} chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} />
+          </Suspense>
+        ) : (
+          <Welcome onOverlay={setOverlay} />
+        )}
+      </main>
+      {overlay === 'switcher' && <QuickSwitcher onClose={close} onChat={visit} />}
+      {overlay === 'new' && <NewChat onClose={close} onChat={visit} />}
+      {overlay === 'browse' && <BrowseChannels onClose={close} onChat={visit} onNew={() => setOverlay('new')} />}
+      {overlay === 'invite' && <InvitePeople onClose={close} />}
+      {overlay === 'settings' && <Settings onClose={close} />}
+      {overlay === 'shortcuts' && <Shortcuts onClose={close} />}
+    </div>
+  )
+}
+
+function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
+  const some = useView(view => (view.data?.chats.size ?? 0) > 0)
+  return (
+    <div className="welcome">
+      {some ? (
+        <Empty title="Choose a conversation">Or press Ctrl K and type where you want to go.</Empty>
+      ) : (
+        <Empty title="Nobody here yet">
+          <p>Invite your colleagues, or make the first channel.</p>
+          <div className="empty-actions">
+            <button type="button" className="button button-primary" onClick={() => onOverlay('invite')}>
+              Invite people
+            </button>
+            <button type="button" className="button" onClick={() => onOverlay('new')}>
+              New chat
+            </button>
+          </div>
+        </Empty>
+      )}
+    </div>
+  )
+}
+
+const LAST_KEY = 'parlor.last_chat'
+
+/** Where there is room for both, the list alone is no use: one goes on where one was, or where something happened last. */
+function useLastChat(chatId: string | null): void {
+  const store = useStore()
+  useEffect(() => {
+    if (chatId) {
+      localStorage.setItem(LAST_KEY, chatId)
+      return
+    }
+    const { data } = store.get()
+    if (!data || !matchMedia('(min-width: 721px)').matches) return
+    const last = localStorage.getItem(LAST_KEY) ?? ''
+    const next = data.chats.has(last) ? last : byActivity(data)[0]?.chat.id
+    if (next) go(`/c/${next}`, true)
+  }, [chatId, store])
+}
+
+/** The tab says how much is unread, and where one is. */
+function useTitle(chatId: string | null): void {
+  const unread = useView(view => {
+    let count = 0
+    for (const item of view.data?.chats.values() ?? []) count += item.unread_count
+    return count
+  })
+  const workspace = useView(view => view.data?.workspace.name ?? 'Parlor')
+  const name = useView(view => (chatId ? view.data?.chats.get(chatId)?.chat.name : null))
+  useEffect(() => {
+    document.title = `${unread > 0 ? `(${unread > 99 ? '99+' : unread}) ` : ''}${name ? `${name} · ` : ''}${workspace}`
+  }, [unread, workspace, name])
+}

@@ -1,0 +1,55 @@
+// What chats are called, and in what order they stand.
+import type { ChatItem, User } from '../api/types'
+import type { State } from '../store/fold'
+
+export function chatTitle(item: ChatItem, me: string, users: ReadonlyMap<string, User>): string {
+  const { chat } = item
+  if (chat.name) return chat.name
+  const names = chat.member_ids.filter(id => id !== me).map(id => users.get(id)?.fullname ?? '…')
+  if (chat.kind === 'single') return names[0] ?? 'Just you'
+  const first = names.slice(0, 3).map(name => name.split(' ')[0] ?? name)
+  const more = chat.member_count - 1 - first.length
+  return more > 0 ? `${first.join(', ')} +${more}` : first.join(', ')
+}
+
+/** The other person of a single chat. */
+export function partner(item: ChatItem, me: string): string | undefined {
+  return item.chat.kind === 'single' ? item.chat.member_ids.find(id => id !== me) : undefined
+}
+
+export function lastActive(item: ChatItem): string {
+  return item.last_message?.created_at ?? item.member?.joined_at ?? item.chat.created_at
+}
+
+export function byActivity(state: State): ChatItem[] {
+  return [...state.chats.values()].sort((a, b) => (lastActive(a) < lastActive(b) ? 1 : -1))
+}
+
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/)
+  const first = [...(words[0] ?? '?')][0] ?? '?'
+  const last = words.length > 1 ? ([...(words.at(-1) ?? '')][0] ?? '') : ''
+  return (first + last).toUpperCase()
+}
+
+/** One of twelve hues, always the same for the same id. */
+export function hue(id: string): number {
+  let hash = 0
+  for (const char of id) hash = (hash * 31 + char.charCodeAt(0)) >>> 0
+  return hash % 12
+}
+
+/** How well `text` answers to what was typed: 0 not at all, higher is better. */
+export function match(text: string, query: string): number {
+  const [t, q] = [text.toLocaleLowerCase(), query.toLocaleLowerCase().trim()]
+  if (q === '') return 1
+  if (t.startsWith(q)) return 4
+  if (t.split(/[\s\-_.]+/).some(word => word.startsWith(q))) return 3
+  if (t.includes(q)) return 2
+  let at = 0
+  for (const char of q) {
+    at = t.indexOf(char, at) + 1
+    if (at === 0) return 0
+  }
+  return 1
+}

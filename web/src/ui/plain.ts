@@ -1,0 +1,10 @@
+/** One line without marks, for previews. */
+export function plain(text: string): string {
+  return text
+    .replace(/```[\s\S]*?(```|$)/g, block => block.replace(/```\w*/g, ''))
+    .replace(/[*`~]+|^[#>]+ /gm, '')
+    .replace(/(?<!\w)_+|_+(?!\w)/g, '')
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/\s+/g, ' ')
+    .trim()
+}

@@ -1,0 +1,42 @@
+// Where one is, as the address says it.
+import { useSyncExternalStore } from 'react'
+
+export type Route =
+  | { page: 'home' }
+  | { page: 'signin' }
+  | { page: 'signup'; invite: string | null }
+  | { page: 'chat'; chatId: string; seq: number | undefined }
+
+export function parseRoute(path: string, search: string): Route {
+  const [first, second, third] = path.split('/').filter(Boolean)
+  if (first === 'signin') return { page: 'signin' }
+  if (first === 'signup') return { page: 'signup', invite: new URLSearchParams(search).get('invite') }
+  if (first === 'c' && second) {
+    const seq = Number(third)
+    return { page: 'chat', chatId: second, seq: Number.isInteger(seq) && seq > 0 ? seq : undefined }
+  }
+  return { page: 'home' }
+}
+
+const MOVED = 'parlor-moved'
+
+export function go(path: string, replace = false): void {
+  if (path === location.pathname + location.search) return
+  history[replace ? 'replaceState' : 'pushState'](null, '', path)
+  dispatchEvent(new CustomEvent(MOVED))
+}
+
+function subscribe(listener: () => void): () => void {
+  addEventListener('popstate', listener)
+  addEventListener(MOVED, listener)
+  return () => {
+    removeEventListener('popstate', listener)
+    removeEventListener(MOVED, listener)
+  }
+}
+
+export function useRoute(): Route {
+  const address = useSyncExternalStore(subscribe, () => `${location.pathname}\n${location.search}`)
+  const [path = '/', search = ''] = address.split('\n')
+  return parseRoute(path, search)
+}

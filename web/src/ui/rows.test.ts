@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest'
+import type { Message } from '../api/types'
+import { fromPage } from '../store/windows'
+import { match } from './names'
+import { plain } from './plain'
+import { parseRoute } from './route'
+import { rowsOf } from './rows'
+
+const message = (seq: number, sender_id: string, at: string, rest: Partial<Message> = {}): Message => ({
+  id: `m${seq}`,
+  chat_id: 'c',
+  seq,
+  sender_id,
+  body: `${seq}`,
+  created_at: at,
+  ...rest,
+})
+const rows = (items: Message[], unreadAfter: number | null, before = false) =>
+  rowsOf(fromPage({ items, has_more: before, has_more_before: before, has_more_after: false }), [], 'me', unreadAfter)
+const shape = (all: ReturnType<typeof rows>) =>
+  all.map(row => (row.kind === 'message' ? `${row.message.seq}${row.head ? ' head' : ''}` : row.kind))
+
+it('groups what one person says at a stretch, and parts the days', () => {
+  const all = rows(
+    [
+      message(1, 'ann', '2026-11-20T12:00:00Z'),
+      message(2, 'ann', '2026-11-20T12:01:00Z'),
+      message(3, 'ann', '2026-11-20T12:30:00Z'),
+      message(4, 'bob', '2026-11-20T12:30:10Z'),
+      message(5, 'bob', '2026-11-20T12:30:20Z', { reply_to: 'm1' }),
+      message(6, 'bob', '2026-11-22T12:00:00Z'),
+    ],
+    null,
+  )
+  expect(shape(all)).toEqual(['start', 'day', '1 head', '2', '3 head', '4 head', '5 head', 'day', '6 head'])
+})
+
+it('draws the line before the first unread, unless that is mine', () => {
+  const at = '2026-11-20T12:00:00Z'
+  const items = [message(1, 'ann', at), message(2, 'ann', at), message(3, 'me', at)]
+  expect(shape(rows(items, 1))).toEqual(['start', 'day', '1 head', 'unread', '2 head', '3 head'])
+  expect(shape(rows(items, 2))).toEqual(['start', 'day', '1 head', '2', '3 head'])
+  expect(shape(rows(items, 0))).toEqual(['start', 'day', 'unread', '1 head', '2', '3 head'])
+})
+
+it('has no two rows of one key', () => {
+  const at = '2026-11-20T12:00:00Z'
+  const items = [
+    message(1, 'ann', at, { client_id: 'x' }),
+    message(2, 'bob', at, { client_id: 'x' }),
+    message(3, 'me', at),
+  ]
+  const outgoing = [{ client_id: 'y', chat_id: 'c', body: 'b', reply_to: null, written_at: Date.parse(at) }]
+  const window = fromPage({ items, has_more: false, has_more_before: false, has_more_after: false })
+  const keys = rowsOf(window, outgoing, 'me', 1).map(row => row.key)
+  expect(new Set(keys).size).toBe(keys.length)
+})
+
+it('reads addresses', () => {
+  expect(parseRoute('/c/abc/12', '')).toEqual({ page: 'chat', chatId: 'abc', seq: 12 })
+  expect(parseRoute('/c/abc/x', '')).toEqual({ page: 'chat', chatId: 'abc', seq: undefined })
+  expect(parseRoute('/signup', '?invite=CODE')).toEqual({ page: 'signup', invite: 'CODE' })
+  expect(parseRoute('/', '')).toEqual({ page: 'home' })
+})
+
+it('finds by beginnings first', () => {
+  expect(match('general', 'gen')).toBeGreaterThan(match('engineering', 'gin'))
+  expect(match('Grace Hopper', 'hop')).toBeGreaterThan(match('workshop', 'hop'))
+  expect(match('general', 'xyz')).toBe(0)
+})
+
+it('shows a preview without marks, and keeps names as they are', () => {
+  expect(plain('**Look** at `chat_id`,\n> a _quote_ and a [link](https://x.example)')).toBe(
+    'Look at chat_id, a quote and a link',
+  )
+})
