@@ -27,6 +27,7 @@ mod outage;
 mod permissions;
 
 mod config_example;
+mod database_tls;
 mod launcher;
 mod readme;
 mod web;

@@ -2,12 +2,11 @@
 
 use std::{future::Future, time::Duration};
 
-use anyhow::{Context as _, bail};
-use tokio_postgres::{
-    Client, Connection, NoTls, Socket,
-    config::{SslMode, TargetSessionAttrs},
-    tls::NoTlsStream,
-};
+use anyhow::{Context as _, ensure};
+use tokio_postgres::{Client, Connection, Socket, config::TargetSessionAttrs, tls::MakeTlsConnect};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::tls::Tls;
 
 /// A query that takes longer is given up together with its connection.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(3);
@@ -36,21 +35,28 @@ pub enum Error {
     Closed,
 }
 
+type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
 /// Where the log is.
 #[derive(Clone)]
-pub struct Database(tokio_postgres::Config);
+pub struct Database {
+    config: tokio_postgres::Config,
+    connector: MakeRustlsConnect,
+}
 
 impl Database {
-    /// Reads a `postgres://` URL or a `key=value` text.
+    /// Reads a `postgres://` URL, with `sslmode` `disable`, `prefer` (the default), `require` or `verify-full`, and
+    /// `sslrootcert`, a file of certificates.
     ///
     /// # Errors
-    /// It is neither, or it asks for TLS.
+    /// It is none, or what it says of TLS cannot be done.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        ensure!(is_postgres, "database.url: expected postgres://user:password@host:port/name");
+        let (url, tls) = Tls::split_from(url)?;
         let mut config: tokio_postgres::Config =
             url.parse().context("database.url: cannot be read as a Postgres URL")?;
-        if config.get_ssl_mode() == SslMode::Require {
-            bail!("database.url: sslmode=require: TLS to Postgres is not supported yet");
-        }
+        config.ssl_mode(tls.mode);
         config
             .connect_timeout(CONNECT_TIMEOUT)
             .keepalives(true)
@@ -62,12 +68,12 @@ impl Database {
         if config.get_hosts().len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self(config))
+        Ok(Self { config, connector: tls.connector })
     }
 
     /// For a pool of one's own. `application_name` is what pg_stat_activity shows.
     pub fn config(&self, application_name: &str) -> tokio_postgres::Config {
-        let mut config = self.0.clone();
+        let mut config = self.config.clone();
         config.application_name(application_name);
         // Whoever waited has gone by then; what nobody waits for must not go on.
         let options = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
@@ -75,13 +81,20 @@ impl Database {
         config
     }
 
+    /// For a pool of one's own.
+    pub fn connector(&self) -> MakeRustlsConnect {
+        self.connector.clone()
+    }
+
     /// A new connection, which somebody has to drive.
     pub(crate) async fn connect(
         &self,
         application_name: &str,
-    ) -> Result<(Client, Connection<Socket, NoTlsStream>), Error> {
+    ) -> Result<(Client, Connection<Socket, TlsStream>), Error> {
         // `connect_timeout` covers the socket alone, not a server that accepts and stays silent.
-        within(CONNECT_TIMEOUT, self.config(application_name).connect(NoTls)).await
+        // Boxed, since a TLS handshake is large and every follower of the log would carry it.
+        let config = self.config(application_name);
+        within(CONNECT_TIMEOUT, Box::pin(config.connect(self.connector()))).await
     }
 }
 
@@ -98,10 +111,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tls_is_refused_in_words() {
-        let refusal = |url| Database::parse(url).err().map(|e| format!("{e:#}")).unwrap_or_default();
-        assert!(refusal("postgres://a@b/c?sslmode=require").contains("TLS"));
-        assert!(refusal("postgres://a@b/c?sslmode=verify-full").contains("database.url"));
-        assert_eq!(refusal("postgres://a@b/c?sslmode=prefer"), "");
+    fn what_cannot_be_done_is_refused_in_words() {
+        let refusal = |url: &str| Database::parse(url).err().map(|e| format!("{e:#}")).unwrap_or_default();
+        for fine in [
+            "",
+            "?sslmode=disable",
+            "?sslmode=prefer&options=-c%20a%3Db",
+            "?sslmode=require",
+            "?sslmode=verify-full",
+        ] {
+            assert_eq!(refusal(&format!("postgres://a:b@c/d{fine}")), "", "{fine}");
+        }
+        for (url, reason) in [
+            ("postgres://a@b/c?sslmode=verify-ca", "verify-full"),
+            ("postgres://a@b/c?sslmode=verify-full&sslrootcert=/nowhere", "sslrootcert: /nowhere"),
+            ("postgres://a@b/c?sslcert=x", "client certificates"),
+            ("mysql://a@b/c", "expected postgres://"),
+            ("host=b user=a", "expected postgres://"),
+        ] {
+            let refusal = refusal(url);
+            assert!(refusal.starts_with("database.url: ") && refusal.contains(reason), "{url}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_url_stays_as_it_is_written() {
+        let (rest, _) = Tls::split_from("postgres://a@b,c/d?options=-c%20x&sslmode=require&y=1+2").unwrap();
+        assert_eq!(rest, "postgres://a@b,c/d?options=-c%20x&y=1+2");
     }
 }

@@ -11,6 +11,7 @@ mod health;
 pub mod read;
 mod row;
 mod tail;
+mod tls;
 
 pub use database::{Database, Error, READ_TIMEOUT};
 pub use health::TailHealth;

@@ -14,7 +14,7 @@ use event_log::{
     read::{self, MembershipChange, ReplayFor, ReplayRow},
 };
 use tokio::time::timeout;
-use tokio_postgres::{Client, IsolationLevel, NoTls};
+use tokio_postgres::{Client, IsolationLevel};
 use uuid::Uuid;
 
 use crate::workspace::Workspace;
@@ -44,14 +44,18 @@ impl Feed {
     /// # Errors
     /// The URL cannot be used.
     pub fn new(url: &str, access_token_seconds: u64) -> anyhow::Result<Self> {
-        let config = Database::parse(url)?.config("notify_server");
+        let database = Database::parse(url)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Verified };
-        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
-            .max_size(CONNECTIONS_MAX)
-            .timeouts(Timeouts { wait: Some(WAIT_MAX), create: Some(WAIT_MAX), recycle: Some(RECYCLE_MAX) })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .context("connection pool")?;
+        let pool = Pool::builder(Manager::from_config(
+            database.config("notify_server"),
+            database.connector(),
+            recycling,
+        ))
+        .max_size(CONNECTIONS_MAX)
+        .timeouts(Timeouts { wait: Some(WAIT_MAX), create: Some(WAIT_MAX), recycle: Some(RECYCLE_MAX) })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .context("connection pool")?;
         let age = Duration::from_secs(access_token_seconds) + Duration::from_secs(600);
         Ok(Self { pool, revoked_within_seconds: age.as_secs_f64() })
     }
