@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use chaos::fold::State;
 use chat_core::EventKind;
 use futures_util::future::join_all;
 use rand::{Rng, RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::{Value, json};
 
-use crate::support::{Actor, App, Chat, Device, Node, Reply, fold::State, with_app};
+use crate::support::{Actor, App, Chat, Device, Node, Reply, with_app};
 
 const ROUNDS: usize = 6;
 /// Groups of actions in a round; those of one group happen at the same time.
@@ -26,14 +27,14 @@ impl Follower {
     async fn new(actor: &Actor, node: &Node) -> Self {
         let first = actor.call("GET /api/sync").await.ok();
         let device = Device::connect_after(actor, node, first["cursor"].as_str().unwrap()).await;
-        Self { actor: actor.clone(), state: State::of(&first), first, device }
+        Self { actor: actor.clone(), state: State::of(&first).unwrap(), first, device }
     }
 
     async fn follow_until(&mut self, mark: &str) {
         let already = self.device.events.len();
         self.device.until_mark(mark).await;
         for event in &self.device.events[already..] {
-            self.state = std::mem::replace(&mut self.state, State::of(&self.first)).apply(&event.data);
+            self.state.apply(&event.data).unwrap();
         }
     }
 }
@@ -80,7 +81,7 @@ async fn people_do_anything(app: &App, seed: u64) {
         for follower in &mut followers {
             follower.follow_until(&mark).await;
             let name = &follower.actor.name;
-            let now = State::of(&follower.actor.call("GET /api/sync").await.ok());
+            let now = State::of(&follower.actor.call("GET /api/sync").await.ok()).unwrap();
             assert_states(&follower.state, &now, &format!("seed {seed}, round {round}, {name} live"));
             kinds.extend(follower.device.events.iter().map(|event| event.event.clone()));
         }
@@ -88,13 +89,13 @@ async fn people_do_anything(app: &App, seed: u64) {
     // The same for those who were away the whole time, from memory and from the database.
     ann.mark("end").await;
     for follower in &mut followers {
-        let now = State::of(&follower.actor.call("GET /api/sync").await.ok());
+        let now = State::of(&follower.actor.call("GET /api/sync").await.ok()).unwrap();
         for node in &nodes {
             let cursor = follower.first["cursor"].as_str().unwrap();
             let mut device = Device::connect_after(&follower.actor, node, cursor).await;
             device.until_mark("end").await;
-            let start = State::of(&follower.first);
-            let state = device.events.iter().fold(start, |state, event| state.apply(&event.data));
+            let mut state = State::of(&follower.first).unwrap();
+            device.events.iter().for_each(|event| state.apply(&event.data).unwrap());
             assert_states(&state, &now, &format!("seed {seed}, {} caught up", follower.actor.name));
         }
         follower.device.cut();

@@ -2,7 +2,6 @@
 
 pub mod actor;
 pub mod app;
-pub mod fold;
 pub mod follower;
 pub mod log;
 pub mod process;

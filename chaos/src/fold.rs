@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 /// What `/api/sync` answers, with the chats by id.
@@ -13,22 +14,26 @@ pub struct State {
 }
 
 impl State {
-    pub fn of(snapshot: &Value) -> Self {
-        assert_eq!(snapshot["chats"]["has_more"], false, "the test has few chats");
-        let items = snapshot["chats"]["items"].as_array().unwrap();
-        Self {
+    /// # Errors
+    /// It is no snapshot, or only a part of one.
+    pub fn of(snapshot: &Value) -> anyhow::Result<Self> {
+        ensure!(snapshot["chats"]["has_more"] == false, "more chats than one page: {snapshot}");
+        let items = snapshot["chats"]["items"].as_array().context("no chats")?;
+        Ok(Self {
             user: snapshot["user"].clone(),
             workspace: snapshot["workspace"].clone(),
             chats: items.iter().map(|item| (text(&item["chat"]["id"]), item.clone())).collect(),
-        }
+        })
     }
 
-    /// The state after `event`. Events come in order; of a chat that I am not in, none but those that bring me in.
-    #[must_use]
-    pub fn apply(mut self, event: &Value) -> Self {
+    /// Applies an event. They come in order; of a chat that I am not in, none but those that bring me in.
+    ///
+    /// # Errors
+    /// An event that must not come: of a chat that I am not in, or of an unknown kind.
+    pub fn apply(&mut self, event: &Value) -> anyhow::Result<()> {
         let me = self.user["id"].clone();
         let chat_id = text(&event["chat_id"]);
-        match event["type"].as_str().unwrap() {
+        match event["type"].as_str().unwrap_or_default() {
             "message.new" => self.change(&chat_id, |item| {
                 let message = &event["message"];
                 if message["seq"].as_i64() > item["chat"]["last_seq"].as_i64() {
@@ -39,14 +44,14 @@ impl State {
                     item["read_seq"] = message["seq"].clone();
                 }
                 count_unread(item);
-            }),
+            })?,
             "message.edited" | "message.deleted" => self.change(&chat_id, |item| {
                 if item["last_message"]["id"] == event["message"]["id"] {
                     item["last_message"] = event["message"].clone();
                 }
-            }),
+            })?,
             "chat.created" => {
-                let members = event["members"].as_array().unwrap();
+                let members = event["members"].as_array().context("no members")?;
                 if let Some(member) = members.iter().find(|member| member["user_id"] == me) {
                     self.add(&chat_id, &event["chat"], member, &Value::Null);
                 }
@@ -54,19 +59,19 @@ impl State {
             "chat.read" => self.change(&chat_id, |item| {
                 item["read_seq"] = event["read"]["seq"].clone();
                 item["unread_count"] = event["read"]["unread_count"].clone();
-            }),
+            })?,
             "member.joined" if event["member"]["user_id"] == me => {
                 self.add(&chat_id, &event["chat"], &event["member"], &event["last_message"]);
             }
             "member.updated" if event["member"]["user_id"] == me => {
-                self.replace_chat(&chat_id, event);
-                self.change(&chat_id, |item| item["member"] = event["member"].clone());
+                self.replace_chat(&chat_id, event)?;
+                self.change(&chat_id, |item| item["member"] = event["member"].clone())?;
             }
             "member.left" if event["member"]["user_id"] == me => {
                 self.chats.remove(&chat_id);
             }
             "chat.updated" | "member.joined" | "member.updated" | "member.left" => {
-                self.replace_chat(&chat_id, event);
+                self.replace_chat(&chat_id, event)?;
             }
             "chat.deleted" => {
                 self.chats.remove(&chat_id);
@@ -78,9 +83,9 @@ impl State {
             }
             "workspace.updated" => self.workspace = event["workspace"].clone(),
             "session.revoked" => {}
-            unknown => panic!("no rule for {unknown}"),
+            unknown => bail!("no rule for {unknown:?}"),
         }
-        self
+        Ok(())
     }
 
     fn add(&mut self, id: &str, chat: &Value, member: &Value, last_message: &Value) {
@@ -91,22 +96,23 @@ impl State {
         self.chats.insert(id.to_owned(), item);
     }
 
-    fn replace_chat(&mut self, id: &str, event: &Value) {
+    fn replace_chat(&mut self, id: &str, event: &Value) -> anyhow::Result<()> {
         self.change(id, |item| {
             item["chat"] = event["chat"].clone();
             count_unread(item);
-        });
+        })
     }
 
-    fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> anyhow::Result<()> {
         let item = self.chats.get_mut(id);
-        change(item.unwrap_or_else(|| panic!("an event of a chat that I am not in: {id}")));
+        change(item.with_context(|| format!("an event of a chat that I am not in: {id}"))?);
+        Ok(())
     }
 }
 
 fn count_unread(item: &mut Value) {
-    let (last, read) = (item["chat"]["last_seq"].as_i64().unwrap(), item["read_seq"].as_i64().unwrap());
-    item["unread_count"] = json!(last - read);
+    let number = |value: &Value| value.as_i64().unwrap_or_default();
+    item["unread_count"] = json!(number(&item["chat"]["last_seq"]) - number(&item["read_seq"]));
 }
 
 fn text(value: &Value) -> String {

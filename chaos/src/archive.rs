@@ -1,0 +1,165 @@
+//! The event log as an auditor reads it: straight from Postgres, by a query of its own, and kept after retention has
+//! dropped it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgRow};
+use time::OffsetDateTime;
+use tokio::time::{sleep, timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::device::hash;
+
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
+const SHARDS: usize = 16;
+const COLUMNS: &str = "e.shard, e.id, e.prev_id, e.at, e.workspace_id, e.kind, e.audience, e.users, e.chat_id, \
+                       e.user_id, e.message_id, e.payload";
+
+/// A row of the log.
+#[derive(Clone, Debug)]
+pub struct LogRow {
+    pub shard: i16,
+    pub id: i64,
+    pub prev_id: i64,
+    pub at: OffsetDateTime,
+    pub workspace_id: Option<Uuid>,
+    pub kind: String,
+    pub audience: String,
+    pub users: Vec<Uuid>,
+    pub chat_id: Option<Uuid>,
+    pub user_id: Option<Uuid>,
+    pub message_id: Option<Uuid>,
+    /// Of the payload as it was first read; a deletion takes bodies out of it later.
+    pub hash: u64,
+    /// Of `message.new`.
+    pub client_id: Option<String>,
+    pub seq: Option<i64>,
+    /// Written by hand, and not to be shown to anybody.
+    pub is_poison: bool,
+}
+
+/// All rows so far, by id.
+pub struct Archive {
+    url: Arc<RwLock<String>>,
+    rows: Arc<Mutex<BTreeMap<i64, LogRow>>>,
+    stop: CancellationToken,
+}
+
+impl Archive {
+    /// Reads along until dropped.
+    pub fn start(url: &Arc<RwLock<String>>) -> Self {
+        let rows = Arc::<Mutex<BTreeMap<i64, LogRow>>>::default();
+        let stop = CancellationToken::new();
+        let reading = read_along(Arc::clone(url), Arc::clone(&rows));
+        TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(reading));
+        Self { url: Arc::clone(url), rows, stop }
+    }
+
+    /// Everything that the log has now is in the archive when this returns.
+    pub async fn catch_up(&self) -> anyhow::Result<()> {
+        let mut db = PgConnection::connect(&current(&self.url)).await?;
+        // From the start, so that a row that came late behind others is found too.
+        let sql = format!("select {COLUMNS} from event_log e order by id");
+        let found = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut db).await?;
+        keep(&self.rows, &found)?;
+        db.close().await?;
+        Ok(())
+    }
+
+    pub fn rows(&self) -> MutexGuard<'_, BTreeMap<i64, LogRow>> {
+        lock(&self.rows)
+    }
+}
+
+impl Drop for Archive {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn read_along(url: Arc<RwLock<String>>, rows: Arc<Mutex<BTreeMap<i64, LogRow>>>) {
+    let mut after = [0_i64; SHARDS];
+    let mut connection: Option<PgConnection> = None;
+    loop {
+        // Postgres may be away, or silent: this is a reader like any other.
+        let looked = timeout(LOOK_TIMEOUT, look(&current(&url), &mut connection, &mut after, &rows)).await;
+        if !matches!(looked, Ok(Ok(()))) {
+            connection = None;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn look(
+    url: &str,
+    connection: &mut Option<PgConnection>,
+    after: &mut [i64; SHARDS],
+    rows: &Mutex<BTreeMap<i64, LogRow>>,
+) -> anyhow::Result<()> {
+    let db = match connection {
+        Some(db) => db,
+        None => connection.insert(PgConnection::connect(url).await?),
+    };
+    let sql = format!(
+        "select {COLUMNS} from unnest($1::bigint[]) with ordinality c(id, shard), lateral (
+             select * from event_log e where e.shard = (c.shard - 1)::smallint and e.id > c.id order by e.id limit 5000
+         ) e"
+    );
+    let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after.to_vec()).fetch_all(db).await?;
+    for row in keep(rows, &found)? {
+        let shard = usize::try_from(row.0)?;
+        after[shard] = after[shard].max(row.1);
+    }
+    Ok(())
+}
+
+/// Shard and id of each.
+fn keep(rows: &Mutex<BTreeMap<i64, LogRow>>, found: &[PgRow]) -> anyhow::Result<Vec<(i16, i64)>> {
+    let mut kept = Vec::with_capacity(found.len());
+    let mut rows = lock(rows);
+    for row in found {
+        let row = read(row)?;
+        kept.push((row.shard, row.id));
+        rows.entry(row.id).or_insert(row);
+    }
+    Ok(kept)
+}
+
+fn read(row: &PgRow) -> sqlx::Result<LogRow> {
+    let payload: String = row.try_get("payload")?;
+    let kind: String = row.try_get("kind")?;
+    let data: Option<serde_json::Value> = serde_json::from_str(&payload).ok();
+    let audience: String = row.try_get("audience")?;
+    let message = data.as_ref().filter(|_| kind == "message.new").map(|data| &data["message"]);
+    Ok(LogRow {
+        shard: row.try_get("shard")?,
+        id: row.try_get("id")?,
+        prev_id: row.try_get("prev_id")?,
+        at: row.try_get("at")?,
+        workspace_id: row.try_get("workspace_id")?,
+        users: row.try_get::<Option<Vec<Uuid>>, _>("users")?.unwrap_or_default(),
+        chat_id: row.try_get("chat_id")?,
+        user_id: row.try_get("user_id")?,
+        message_id: row.try_get("message_id")?,
+        hash: hash(&payload),
+        client_id: message.and_then(|message| message["client_id"].as_str()).map(str::to_owned),
+        seq: message.and_then(|message| message["seq"].as_i64()),
+        is_poison: audience != "none" && !data.is_some_and(|data| data.is_object()),
+        kind,
+        audience,
+    })
+}
+
+fn current(url: &RwLock<String>) -> String {
+    url.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

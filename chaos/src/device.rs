@@ -1,0 +1,366 @@
+//! A client of the stream that follows whatever happens: it comes back with the last id it saw, starts anew when it is
+//! told to, folds what it gets, and keeps a record of it all.
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    fold::State,
+    history::{History, Time},
+    person::Person,
+    sse::{Frame, Frames, position},
+};
+
+/// Heartbeats come every two seconds here; a stream that is silent for longer is dead.
+const SILENCE_MAX: Duration = Duration::from_secs(8);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Whatever `retry:` says, so that a run has many reconnects; the server's own pauses are tested elsewhere.
+const RETRY_AFTER: Duration = Duration::from_millis(150);
+
+/// On a server that is not its own, since that did not let it in, a device stays no longer.
+const GUEST_STAY: Duration = Duration::from_secs(2);
+
+/// An event as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    pub at: Time,
+    /// Index into [`Record::connections`].
+    pub connection: usize,
+    pub position: i64,
+    pub hash: u64,
+}
+
+/// From a snapshot on, to the next `reset`.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    pub snapshot_position: i64,
+    pub snapshot_at: Time,
+    pub seen: Vec<Seen>,
+    pub ended_by_reset: bool,
+}
+
+/// One stream that was opened.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Before the request left.
+    pub asked_at: Time,
+    /// Index of the notify_server; None through a way of the device's own.
+    pub node: Option<usize>,
+}
+
+/// What a device has been through.
+#[derive(Default)]
+pub struct Record {
+    pub segments: Vec<Segment>,
+    pub connections: Vec<Connection>,
+    pub state: Option<State>,
+    /// What must not be, seen at once: a frame that is not whole, an event that cannot be applied, an order that is wrong.
+    pub problems: Vec<(Time, i64, String)>,
+    pub duplicates: u64,
+    /// When, and the reason given.
+    pub resets: Vec<(Time, String)>,
+    /// The server said that there is nothing to come back for.
+    pub is_over: bool,
+    /// The newest position of any frame since the last snapshot.
+    reached: i64,
+    /// Of the frames of the current connection, control frames included.
+    newest_of_connection: i64,
+}
+
+impl Record {
+    /// How far it has come.
+    pub fn reached(&self) -> i64 {
+        self.reached
+    }
+
+    pub fn events(&self) -> usize {
+        self.segments.iter().map(|segment| segment.seen.len()).sum()
+    }
+}
+
+/// How a device reaches its stream.
+#[derive(Clone, Copy)]
+pub enum Way {
+    /// Through the door of this notify_server, and of the next one when it fails.
+    Doors(usize),
+    /// Through this address alone.
+    Own(SocketAddr),
+}
+
+/// Follows until dropped.
+pub struct Device {
+    pub person: Person,
+    pub name: String,
+    record: Arc<Mutex<Record>>,
+    stop: CancellationToken,
+}
+
+impl Device {
+    pub fn start(person: &Person, name: String, way: Way, history: &Arc<History>) -> anyhow::Result<Self> {
+        let record = Arc::<Mutex<Record>>::default();
+        let stop = CancellationToken::new();
+        let client = Client::builder()
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(0)
+            .build()?;
+        let follower = Follower {
+            client,
+            person: person.clone(),
+            name: name.clone(),
+            way,
+            history: Arc::clone(history),
+            record: Arc::clone(&record),
+        };
+        TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(follower.follow()));
+        Ok(Self { person: person.clone(), name, record, stop })
+    }
+
+    pub fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+struct Follower {
+    client: Client,
+    person: Person,
+    name: String,
+    way: Way,
+    history: Arc<History>,
+    record: Arc<Mutex<Record>>,
+}
+
+/// Why a stream is no longer read.
+enum End {
+    Lost,
+    Reset,
+    Over,
+}
+
+impl Follower {
+    async fn follow(self) {
+        let mut cursor: Option<String> = None;
+        let mut failures = 0;
+        loop {
+            let from = match cursor.take() {
+                Some(cursor) => cursor,
+                None => match self.start_anew().await {
+                    Ok(cursor) => cursor,
+                    Err(e) => {
+                        self.history.note(json!({ "device": self.name, "no snapshot": format!("{e:#}") }));
+                        sleep(RETRY_AFTER).await;
+                        continue;
+                    }
+                },
+            };
+            let mut reached = from;
+            match self.stream(&mut reached, failures).await {
+                Ok(End::Reset) => {}
+                Ok(End::Lost) => {
+                    cursor = Some(reached);
+                    failures = 0;
+                    sleep(RETRY_AFTER).await;
+                }
+                Ok(End::Over) => {
+                    self.record().is_over = true;
+                    return;
+                }
+                Err(e) => {
+                    self.history.note(json!({ "device": self.name, "not let in": format!("{e:#}") }));
+                    cursor = Some(reached);
+                    failures += 1;
+                    sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    /// Takes a snapshot; the cursor to go on from.
+    async fn start_anew(&self) -> anyhow::Result<String> {
+        let at = self.history.now();
+        let snapshot = self.person.sync().await?;
+        let cursor = snapshot["cursor"].as_str().context("a snapshot without a cursor")?.to_owned();
+        let position = position(&cursor).context("no cursor of ours")?;
+        self.history.note(json!({ "device": self.name, "snapshot": position }));
+        let mut record = self.record();
+        record.state = Some(State::of(&snapshot)?);
+        record.reached = position;
+        record.segments.push(Segment {
+            snapshot_position: position,
+            snapshot_at: at,
+            seen: Vec::new(),
+            ended_by_reset: false,
+        });
+        Ok(cursor)
+    }
+
+    /// Opens one stream and reads it to its end.
+    async fn stream(&self, cursor: &mut String, failures: usize) -> anyhow::Result<End> {
+        let (url, node) = match self.way {
+            Way::Own(address) => (format!("http://{address}/events"), None),
+            Way::Doors(home) => {
+                let node = (home + failures) % self.person.doors().notify.len();
+                (self.person.stream_url(node), Some(node))
+            }
+        };
+        let asked_at = self.history.now();
+        let request = self.client.get(url).bearer_auth(self.person.token()).header("Last-Event-ID", &*cursor);
+        let response = timeout(ANSWER_TIMEOUT, request.send()).await.context("no answer")??;
+        match response.status().as_u16() {
+            200 => {}
+            204 => return Ok(End::Over),
+            status => {
+                // A token that has expired: asking for anything renews it.
+                let _ = self.person.attempt(0, "GET /api/users/me", None).await;
+                anyhow::bail!("{status}");
+            }
+        }
+        self.read(response, Connection { asked_at, node }, failures > 0, cursor).await
+    }
+
+    async fn read(
+        &self,
+        mut response: Response,
+        connection: Connection,
+        is_guest: bool,
+        cursor: &mut String,
+    ) -> anyhow::Result<End> {
+        let mut frames = Frames::default();
+        let mut index = None;
+        let began = Instant::now();
+        loop {
+            let patience = if is_guest { GUEST_STAY.saturating_sub(began.elapsed()) } else { SILENCE_MAX };
+            // Silent or cut alike: come back.
+            let Ok(Ok(Some(bytes))) = timeout(patience, response.chunk()).await else {
+                return match index {
+                    Some(_) => Ok(End::Lost),
+                    None => anyhow::bail!("let go again before it began"),
+                };
+            };
+            frames.push(&bytes);
+            loop {
+                let frame = match frames.next_frame() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(e) => {
+                        self.problem(0, format!("a frame that cannot be read: {e:#}"));
+                        return Ok(End::Lost);
+                    }
+                };
+                if frame.event == "connected" {
+                    let mut record = self.record();
+                    record.connections.push(connection.clone());
+                    record.newest_of_connection = 0;
+                    index = Some(record.connections.len() - 1);
+                    drop(record);
+                    self.history
+                        .note(json!({ "device": self.name, "connected": frame.id, "node": connection.node }));
+                }
+                if frame.event.is_empty() {
+                    continue; // `retry:` alone
+                }
+                let Some(index) = index else {
+                    self.problem(0, format!("{} before `connected`", frame.event));
+                    return Ok(End::Lost);
+                };
+                if let Some(id) = &frame.id {
+                    cursor.clone_from(id);
+                }
+                self.take(&frame, index);
+                if frame.event == "reset" {
+                    return Ok(End::Reset);
+                }
+            }
+        }
+    }
+
+    fn take(&self, frame: &Frame, connection: usize) {
+        let at = self.history.now();
+        let Some(position) = frame.position() else {
+            return self.problem(0, format!("a frame without a position: {}", frame.event));
+        };
+        let mut record = self.record();
+        let record = &mut *record;
+        if frame.event == "reset" {
+            let data: Value = serde_json::from_str(&frame.data).unwrap_or_default();
+            let reason = data["reason"].as_str().unwrap_or_default().to_owned();
+            self.history.note(json!({ "device": self.name, "reset": reason, "position": position }));
+            record.resets.push((at, reason));
+            if let Some(segment) = record.segments.last_mut() {
+                segment.ended_by_reset = true;
+            }
+            return;
+        }
+        let newest = record.newest_of_connection;
+        let in_order = if frame.is_control() { position >= newest } else { position > newest };
+        if !in_order && frame.event != "connected" {
+            let what = format!("{} at {position} after {newest} on one connection", frame.event);
+            record.problems.push((at, position, what));
+        }
+        // `connected` is where the stream goes on from: the next event comes after it.
+        record.newest_of_connection = newest.max(position);
+        if frame.is_control() {
+            record.reached = record.reached.max(position);
+            return;
+        }
+        self.history.note(json!({ "device": self.name, "frame": position, "event": frame.event }));
+        let Some(segment) = record.segments.last_mut() else { return };
+        let last = segment.seen.last().map_or(segment.snapshot_position, |seen| seen.position);
+        if position <= last {
+            let is_known = segment.seen.binary_search_by_key(&position, |seen| seen.position).is_ok();
+            if is_known {
+                record.duplicates += 1;
+            } else {
+                record.problems.push((
+                    at,
+                    position,
+                    format!("{position} came after {last}, for the first time"),
+                ));
+            }
+            return;
+        }
+        segment.seen.push(Seen { at, connection, position, hash: hash(&frame.data) });
+        record.reached = record.reached.max(position);
+        let applied = match (serde_json::from_str::<Value>(&frame.data), &mut record.state) {
+            (Ok(data), Some(state)) if data["type"] == frame.event.as_str() => state.apply(&data),
+            (data, _) => Err(anyhow::anyhow!("data of {}: {data:?}", frame.event)),
+        };
+        if let Err(e) = applied {
+            record.problems.push((at, position, format!("{} cannot be applied: {e:#}", frame.event)));
+        }
+    }
+
+    fn problem(&self, position: i64, what: String) {
+        self.history.note(json!({ "device": self.name, "problem": what }));
+        let at = self.history.now();
+        self.record().problems.push((at, position, what));
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Of the text of a payload.
+pub fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

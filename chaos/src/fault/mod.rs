@@ -1,0 +1,92 @@
+//! What is done to Parlor, each thing by its name. A fault brings something about, makes sure that it came about, heals
+//! it, and waits until the damage is gone; the oracle looks for what it has broken.
+
+mod kill;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::LocalBoxFuture;
+use rand::{RngExt as _, rngs::StdRng};
+
+use crate::{
+    figures::Tally,
+    world::{Node, World},
+};
+
+/// Faults of one lane happen one after another, those of two at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Servers,
+    Database,
+    Clients,
+    /// Not beside others: it needs the whole machine, or must see what it does undisturbed.
+    Alone,
+}
+
+/// How a fault ended.
+pub enum Outcome {
+    Done,
+    /// It cannot be had on this machine.
+    Skipped(String),
+}
+
+/// The result of bringing a fault about. An error is a violation: something did not happen or did not heal.
+pub type Result = anyhow::Result<Outcome>;
+
+/// Something that is done to Parlor.
+pub struct Fault {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub lane: Lane,
+    /// It hits Postgres as a whole.
+    pub own_postgres: bool,
+    pub run: for<'a> fn(&'a Scene) -> LocalBoxFuture<'a, Result>,
+}
+
+/// What a fault works on.
+pub struct Scene {
+    pub world: Arc<World>,
+    pub tally: Arc<Tally>,
+    rng: Mutex<StdRng>,
+    /// Sizes are those of the long run, not of a test.
+    pub full_size: bool,
+}
+
+impl Scene {
+    pub fn new(world: Arc<World>, tally: Arc<Tally>, rng: StdRng, full_size: bool) -> Self {
+        Self { world, tally, rng: Mutex::new(rng), full_size }
+    }
+
+    /// A number below `end`.
+    fn pick(&self, end: usize) -> usize {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..end)
+    }
+
+    /// A pause of up to `longest` milliseconds.
+    async fn pause(&self, longest: usize) {
+        let pause = self.pick(longest + 1);
+        tokio::time::sleep(std::time::Duration::from_millis(pause as u64)).await;
+    }
+
+    fn note(&self, what: impl Into<String>) {
+        self.world.history.fault(what);
+    }
+
+    fn any_chat(&self) -> &Node {
+        self.world.chat(self.pick(2))
+    }
+
+    fn any_notify(&self) -> &Node {
+        self.world.notify(self.pick(2))
+    }
+}
+
+/// All faults, in the order of docs/reliability.md.
+pub fn all() -> Vec<Fault> {
+    [kill::faults()].into_iter().flatten().collect()
+}
+
+/// A fault by its name.
+pub fn find(name: &str) -> Option<Fault> {
+    all().into_iter().find(|fault| fault.name == name)
+}

@@ -1,0 +1,172 @@
+//! What is counted meanwhile, and what is printed in the end.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    history::History,
+    oracle::{Findings, Violation},
+    world::World,
+};
+
+/// Lines of the history in a story.
+const STORY_LINES: usize = 60;
+/// Violations that are printed; the rest is counted.
+const PRINTED: usize = 5;
+
+/// Counted while faults happen.
+#[derive(Default)]
+pub struct Tally(Mutex<Counted>);
+
+#[derive(Clone, Default)]
+struct Counted {
+    faults: BTreeMap<String, u32>,
+    skipped: BTreeMap<String, String>,
+    /// From the start of a process, or of Postgres, to the first event or answer that came through it.
+    recoveries: BTreeMap<String, Vec<Duration>>,
+    /// Of readiness: what was answered, how often.
+    readiness: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    pub fn fault(&self, name: &str) {
+        *self.lock().faults.entry(name.to_owned()).or_default() += 1;
+    }
+
+    pub fn skipped(&self, name: &str, why: &str) {
+        self.lock().skipped.insert(name.to_owned(), why.to_owned());
+    }
+
+    pub fn recovered(&self, what: &str, after: Duration) {
+        self.lock().recoveries.entry(what.to_owned()).or_default().push(after);
+    }
+
+    pub fn readiness(&self, answer: &str) {
+        *self.lock().readiness.entry(answer.to_owned()).or_default() += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The outcome of a run.
+pub struct Verdict {
+    pub seed: u64,
+    pub violations: Vec<Violation>,
+    /// Faults that this machine cannot have, and why.
+    pub skipped: BTreeMap<String, String>,
+    story: Vec<String>,
+    history: PathBuf,
+    figures: String,
+}
+
+impl Verdict {
+    pub(crate) fn new(seed: u64, world: &World, tally: &Tally, findings: Findings) -> Self {
+        let figures = figures(world, tally, &findings);
+        let mut violations = findings.violations;
+        violations.sort_by_key(|violation| (violation.at.unwrap_or(u64::MAX), violation.check));
+        let story = violations.first().map(|first| story(&world.history, first)).unwrap_or_default();
+        let history = world.history.path().to_owned();
+        Self { seed, violations, skipped: tally.lock().skipped.clone(), story, history, figures }
+    }
+
+    pub fn passed(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+fn story(history: &History, first: &Violation) -> Vec<String> {
+    history.story(&first.traces, first.at, STORY_LINES).unwrap_or_else(|e| vec![format!("no story: {e:#}")])
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.figures)?;
+        for (name, why) in &self.skipped {
+            writeln!(f, "skipped            {name}: {why}")?;
+        }
+        if self.passed() {
+            return writeln!(
+                f,
+                "verdict            nothing lost, doubled, reordered or leaked (seed {})",
+                self.seed
+            );
+        }
+        writeln!(f, "verdict            {} VIOLATIONS (seed {})", self.violations.len(), self.seed)?;
+        for violation in self.violations.iter().take(PRINTED) {
+            writeln!(f, "  ({}) {}", violation.check, violation.what)?;
+        }
+        if self.violations.len() > PRINTED {
+            writeln!(f, "  and {} more", self.violations.len() - PRINTED)?;
+        }
+        writeln!(f, "the story of the first; t in microseconds:")?;
+        for line in &self.story {
+            writeln!(f, "  {line}")?;
+        }
+        writeln!(f, "history            {}", self.history.display())
+    }
+}
+
+fn figures(world: &World, tally: &Tally, findings: &Findings) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<19}{value}");
+    };
+    let sends = world.history.sends();
+    let attempts: u32 = sends.values().map(|send| send.attempts).sum();
+    let refused = sends.values().filter(|send| send.answers.is_empty() && send.refused.is_some()).count();
+    line(
+        "sends",
+        format!("{} acknowledged, {refused} refused, {attempts} attempts", world.history.acknowledged()),
+    );
+    let (mut frames, mut connects, mut resets, mut again) = (0, 0, 0, 0);
+    for device in &world.devices {
+        let record = device.record();
+        frames += record.events();
+        connects += record.connections.len();
+        resets += record.resets.len();
+        again += record.duplicates;
+    }
+    line(
+        "events",
+        format!("{} in the log, {frames} delivered to {} devices", findings.events, world.devices.len()),
+    );
+    line(
+        "reconnects",
+        format!("{}, {resets} resets, {again} events again", connects - world.devices.len().min(connects)),
+    );
+    let mut delays = findings.delivery.delays.clone();
+    delays.sort_unstable();
+    let part = |of: usize| delays.get(delays.len() * of / 100).copied().unwrap_or_default();
+    line("delay", format!("p50 {}, p90 {}, p99 {}", seconds(part(50)), seconds(part(90)), seconds(part(99))));
+    if let Some((longest, device, position)) = &findings.delivery.longest {
+        line("longest gap", format!("{} until caught up ({device}, event {position})", seconds(*longest)));
+    }
+    let counted = tally.lock().clone();
+    let total: u32 = counted.faults.values().sum();
+    let each: Vec<String> = counted.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    line("faults", format!("{total}: {}", each.join(", ")));
+    for (what, times) in &counted.recoveries {
+        let longest = times.iter().max().copied().unwrap_or_default();
+        let mut sorted = times.clone();
+        sorted.sort_unstable();
+        let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+        let text =
+            format!("{what}: median {:.1} s, longest {:.1} s", median.as_secs_f64(), longest.as_secs_f64());
+        line("back and delivering", format!(" {text}"));
+    }
+    let readiness: Vec<String> =
+        counted.readiness.iter().map(|(answer, count)| format!("{answer} {count}")).collect();
+    line("readiness samples", readiness.join(", "));
+    text
+}
+
+fn seconds(micros: u64) -> String {
+    format!("{:.3} s", Duration::from_micros(micros).as_secs_f64())
+}

@@ -1,0 +1,178 @@
+//! (b) Every event reached every device that was to see it, (c) in order, (d) none that it was not to see, (f) none that
+//! is not in the log.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::{Findings, Sight, Violation};
+use crate::{
+    archive::LogRow,
+    device::{Device, Record, Segment},
+    history::{History, Time},
+    world::World,
+};
+
+/// How long events were on their way.
+#[derive(Default)]
+pub struct Delivery {
+    /// Microseconds from the write to the device, of each event on each device.
+    pub delays: Vec<u64>,
+    /// The longest of them: device and position.
+    pub longest: Option<(u64, String, i64)>,
+}
+
+/// How far each notify_server was known to be, by what it had delivered: time and position, both growing.
+type Known = HashMap<usize, Vec<(Time, i64)>>;
+
+/// Everything about one workspace, whose rows are given in order.
+pub fn examine(
+    world: &World,
+    workspace: Uuid,
+    rows: &[&LogRow],
+    end: Option<i64>,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let by_id: HashMap<i64, &LogRow> = rows.iter().map(|row| (row.id, *row)).collect();
+    let scrubbed: HashSet<Uuid> =
+        rows.iter().filter(|row| row.kind == "message.deleted").filter_map(|row| row.message_id).collect();
+    let devices: Vec<&Device> =
+        world.devices.iter().filter(|device| device.person.workspace_id == workspace.to_string()).collect();
+    let known = known(&devices);
+    let mut sights: HashMap<Uuid, Sight> = HashMap::new();
+    for device in devices {
+        let me: Uuid = device.person.id.parse()?;
+        let sight = sights.entry(me).or_insert_with(|| Sight::new(me, rows, &world.history));
+        let record = device.record();
+        for (at, position, what) in &record.problems {
+            let violation = Violation::new('c', format!("{}: {what}", device.name)).at(*at);
+            findings.violations.push(about(violation, device, *position));
+        }
+        let check = Check {
+            device,
+            record: &record,
+            sight,
+            rows: &by_id,
+            scrubbed: &scrubbed,
+            known: &known,
+            history: &world.history,
+        };
+        let last = record.segments.len().saturating_sub(1);
+        for (index, segment) in record.segments.iter().enumerate() {
+            let seen_last = segment.seen.last().map_or(segment.snapshot_position, |seen| seen.position);
+            let is_open = index == last && !segment.ended_by_reset && !record.is_over;
+            // What a reset left out is in the snapshot after it.
+            let until = if is_open { end.unwrap_or(seen_last) } else { seen_last };
+            check.missing(segment, until, findings);
+            check.seen(segment, findings);
+        }
+    }
+    Ok(())
+}
+
+fn about(violation: Violation, device: &Device, position: i64) -> Violation {
+    let device = format!("\"device\":\"{}\"", device.name);
+    violation
+        .trace(&[&format!("\"frame\":{position},")])
+        .trace(&[&device, "\"connected\":"])
+        .trace(&[&device, "\"snapshot\":"])
+        .trace(&[&device, "\"reset\":"])
+        .trace(&[&device, "\"problem\":"])
+}
+
+fn known(devices: &[&Device]) -> Known {
+    let mut known = Known::new();
+    for device in devices {
+        let record = device.record();
+        for seen in record.segments.iter().flat_map(|segment| &segment.seen) {
+            if let Some(node) = record.connections.get(seen.connection).and_then(|c| c.node) {
+                known.entry(node).or_default().push((seen.at, seen.position));
+            }
+        }
+    }
+    for positions in known.values_mut() {
+        positions.sort_unstable();
+        let mut newest = 0;
+        for (_, position) in positions {
+            newest = newest.max(*position);
+            *position = newest;
+        }
+    }
+    known
+}
+
+struct Check<'a> {
+    device: &'a Device,
+    record: &'a Record,
+    sight: &'a Sight,
+    rows: &'a HashMap<i64, &'a LogRow>,
+    /// Messages that were deleted: events about them may have been changed since.
+    scrubbed: &'a HashSet<Uuid>,
+    known: &'a Known,
+    history: &'a History,
+}
+
+impl Check<'_> {
+    fn missing(&self, segment: &Segment, until: i64, findings: &mut Findings) {
+        let visible = &self.sight.visible;
+        let from = visible.partition_point(|position| *position <= segment.snapshot_position);
+        let to = visible.partition_point(|position| *position <= until);
+        for position in visible.get(from..to).unwrap_or_default() {
+            let next = segment.seen.partition_point(|seen| seen.position < *position);
+            let next = segment.seen.get(next);
+            if next.is_some_and(|seen| seen.position == *position) {
+                continue;
+            }
+            let Some(row) = self.rows.get(position) else { continue };
+            // It was passed over when the next one came.
+            let passed_at = next.map(|seen| seen.at);
+            if row.is_poison || self.sight.may_be_withheld(row, passed_at.unwrap_or(Time::MAX)) {
+                continue;
+            }
+            let what = format!("{} never got {} at {position}", self.device.name, row.kind);
+            let violation = Violation::new('b', what).at(self.history.time_of(row.at));
+            findings.violations.push(about(violation, self.device, *position));
+        }
+    }
+
+    fn seen(&self, segment: &Segment, findings: &mut Findings) {
+        for seen in &segment.seen {
+            let mut wrong = |check, what: String| {
+                let violation = Violation::new(check, format!("{}: {what}", self.device.name)).at(seen.at);
+                findings.violations.push(about(violation, self.device, seen.position));
+            };
+            let Some(row) = self.rows.get(&seen.position) else {
+                wrong(
+                    'f',
+                    format!("a frame at {}, where the log has no row of its workspace", seen.position),
+                );
+                continue;
+            };
+            if !self.sight.sees(seen.position) {
+                wrong('d', format!("{} at {}, which was not for them", row.kind, seen.position));
+            }
+            let is_changed = row.message_id.is_some_and(|id| self.scrubbed.contains(&id));
+            if row.hash != seen.hash && !is_changed {
+                wrong('f', format!("{} at {} is not what the log has", row.kind, seen.position));
+            }
+            let connection = self.record.connections.get(seen.connection);
+            let known =
+                connection.and_then(|connection| self.known_before(connection.node?, connection.asked_at));
+            if known.is_some_and(|known| self.sight.must_be_withheld(row, known, seen.at)) {
+                wrong('d', format!("{} at {}, after they had been removed", row.kind, seen.position));
+            }
+            let delay = seen.at.saturating_sub(self.history.time_of(row.at));
+            findings.delivery.delays.push(delay);
+            if findings.delivery.longest.as_ref().is_none_or(|(longest, _, _)| delay > *longest) {
+                findings.delivery.longest = Some((delay, self.device.name.clone(), seen.position));
+            }
+        }
+    }
+
+    /// How far a notify_server was known to be before a time.
+    fn known_before(&self, node: usize, time: Time) -> Option<i64> {
+        let positions = self.known.get(&node)?;
+        let before = positions.partition_point(|(at, _)| *at < time);
+        positions.get(before.checked_sub(1)?).map(|(_, position)| *position)
+    }
+}

@@ -1,0 +1,114 @@
+//! (a) Each acknowledged send is there exactly once, (e) the log is one chain.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::Violation;
+use crate::{archive::LogRow, world::World};
+
+/// (e) Each row names the one before it. What retention has dropped before it was read leaves a chain that begins late.
+pub fn chain(rows: &[LogRow]) -> Vec<Violation> {
+    let mut last: BTreeMap<i16, i64> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for row in rows {
+        let expected = last.insert(row.shard, row.id).unwrap_or(0);
+        if row.prev_id != expected {
+            let what = format!(
+                "row {} of shard {} names {} before it, not {expected}",
+                row.id, row.shard, row.prev_id
+            );
+            violations.push(Violation::new('e', what).trace(&[&format!("\"frame\":{},", row.id)]));
+        }
+    }
+    violations
+}
+
+#[derive(FromRow)]
+struct Stored {
+    id: Uuid,
+    chat_id: Uuid,
+    sender_id: Uuid,
+    seq: i64,
+    body: String,
+    client_id: Option<String>,
+    is_changed: bool,
+}
+
+/// (a) By the answers, the table and the log.
+pub async fn sends(world: &World, rows: &[LogRow]) -> anyhow::Result<Vec<Violation>> {
+    let mut db = world.psql().await?;
+    let stored: Vec<Stored> = sqlx::query_as(
+        "select id, chat_id, sender_id, seq, body, client_id, edited_at is not null or deleted_at is not null as is_changed
+         from messages",
+    )
+    .fetch_all(&mut db)
+    .await?;
+    let mut by_client_id: HashMap<&str, Vec<&Stored>> = HashMap::new();
+    for message in &stored {
+        by_client_id.entry(message.client_id.as_deref().unwrap_or_default()).or_default().push(message);
+    }
+    let mut told: HashMap<&str, Vec<&LogRow>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.kind == "message.new") {
+        told.entry(row.client_id.as_deref().unwrap_or_default()).or_default().push(row);
+    }
+    // Their messages are taken away in the background.
+    let gone: HashSet<Uuid> =
+        rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
+
+    let mut violations = Vec::new();
+    for (client_id, send) in world.history.sends() {
+        let mut wrong = |what: String| {
+            let what = format!("send {client_id}: {what}");
+            violations.push(Violation::new('a', what).trace(&[&format!("\"send\":\"{client_id}\"")]));
+        };
+        let found = by_client_id.get(client_id.as_str()).map_or(&[][..], Vec::as_slice);
+        let events = told.get(client_id.as_str()).map_or(0, Vec::len);
+        if found.len() > 1 || events > 1 {
+            wrong(format!("{} rows, {events} events", found.len()));
+        }
+        let Some((id, seq)) = send.answers.first() else { continue };
+        if let Some(other) = send.answers.iter().find(|other| *other != &(id.clone(), *seq)) {
+            wrong(format!("answered as {id} (seq {seq}) and as {} (seq {})", other.0, other.1));
+        }
+        if events == 0 {
+            wrong(format!("acknowledged as {id}, and no event tells of it"));
+        }
+        match found {
+            [message] => {
+                let is_right = message.id.to_string() == *id
+                    && message.seq == *seq
+                    && message.chat_id.to_string() == send.chat_id
+                    && message.sender_id.to_string() == send.sender_id
+                    && (message.is_changed || message.body == send.body);
+                if !is_right {
+                    wrong(format!(
+                        "acknowledged as {id} (seq {seq}), stored as {} (seq {})",
+                        message.id, message.seq
+                    ));
+                }
+            }
+            [] if send.chat_id.parse().is_ok_and(|chat| gone.contains(&chat)) => {}
+            [] => wrong(format!("acknowledged as {id}, and not stored")),
+            _ => {}
+        }
+    }
+    violations.extend(sequence(rows));
+    Ok(violations)
+}
+
+/// In each chat the log tells of 1, 2, 3 ... in this order.
+fn sequence(rows: &[LogRow]) -> Vec<Violation> {
+    let mut last: HashMap<Uuid, i64> = HashMap::new();
+    let mut violations = Vec::new();
+    for row in rows.iter().filter(|row| row.kind == "message.new" && !row.is_poison) {
+        let (Some(chat), Some(seq)) = (row.chat_id, row.seq) else { continue };
+        let expected = last.insert(chat, seq).unwrap_or(0) + 1;
+        if seq != expected {
+            let what = format!("row {}: message {seq} of chat {chat} where {expected} was due", row.id);
+            violations.push(Violation::new('a', what).trace(&[&format!("\"frame\":{},", row.id)]));
+        }
+    }
+    violations
+}

@@ -1,0 +1,86 @@
+//! Which events of the log one person was to see, worked out from the rows by the rules of docs/events.md and
+//! docs/decisions/0004: not by the servers' code.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::{
+    archive::LogRow,
+    history::{History, Time},
+};
+
+/// One person's view of their workspace's log.
+pub struct Sight {
+    /// Positions of what they could see when it happened.
+    pub visible: Vec<i64>,
+    /// When they left each chat or it was deleted: position, and time before the commit.
+    departures: HashMap<Uuid, Vec<(i64, Time)>>,
+    arrivals: HashMap<Uuid, Vec<(i64, Time)>>,
+}
+
+impl Sight {
+    pub fn new(me: Uuid, rows: &[&LogRow], history: &History) -> Self {
+        let mut chats: HashSet<Uuid> = HashSet::new();
+        let mut sight = Self { visible: Vec::new(), departures: HashMap::new(), arrivals: HashMap::new() };
+        for row in rows {
+            let at = history.time_of(row.at);
+            let listed = row.users.contains(&me);
+            let about_me = row.user_id == Some(me);
+            let sees = match (row.kind.as_str(), row.chat_id) {
+                ("chat.created", Some(chat)) if listed => sight.comes(&mut chats, chat, row.id, at),
+                ("member.joined", Some(chat)) if about_me => sight.comes(&mut chats, chat, row.id, at),
+                ("member.left", Some(chat)) if about_me => sight.goes(&mut chats, chat, row.id, at),
+                ("chat.deleted", Some(chat)) => sight.goes(&mut chats, chat, row.id, at),
+                (_, chat) => match row.audience.as_str() {
+                    "chat" => chat.is_some_and(|chat| chats.contains(&chat)),
+                    "workspace" => true,
+                    "users" => listed && chat.is_none_or(|chat| chats.contains(&chat)),
+                    _ => false,
+                },
+            };
+            if sees {
+                sight.visible.push(row.id);
+            }
+        }
+        sight
+    }
+
+    fn comes(&mut self, chats: &mut HashSet<Uuid>, chat: Uuid, id: i64, at: Time) -> bool {
+        self.arrivals.entry(chat).or_default().push((id, at));
+        chats.insert(chat);
+        true
+    }
+
+    fn goes(&mut self, chats: &mut HashSet<Uuid>, chat: Uuid, id: i64, at: Time) -> bool {
+        let was_in = chats.remove(&chat);
+        if was_in {
+            self.departures.entry(chat).or_default().push((id, at));
+        }
+        was_in
+    }
+
+    pub fn sees(&self, position: i64) -> bool {
+        self.visible.binary_search(&position).is_ok()
+    }
+
+    /// Whether `row` may be kept from them by somebody who looks at `time`: they had left the chat meanwhile.
+    pub fn may_be_withheld(&self, row: &LogRow, time: Time) -> bool {
+        let departures = row.chat_id.and_then(|chat| self.departures.get(&chat));
+        departures.is_some_and(|all| all.iter().any(|(id, at)| *id > row.id && *at <= time))
+    }
+
+    /// Whether `row` must be kept from them by a server that has come to `known`, and still is at `time`: they had left
+    /// the chat and had not come back.
+    pub fn must_be_withheld(&self, row: &LogRow, known: i64, time: Time) -> bool {
+        let Some(chat) = row.chat_id else { return false };
+        // What takes them out of the chat is for them.
+        if matches!(row.kind.as_str(), "member.left" | "chat.deleted") {
+            return false;
+        }
+        let departed = self.departures.get(&chat).into_iter().flatten().find(|(id, _)| *id > row.id);
+        let Some((departed, _)) = departed.filter(|(id, _)| *id <= known) else { return false };
+        let back = self.arrivals.get(&chat).into_iter().flatten();
+        !back.into_iter().any(|(id, at)| id > departed && *at <= time)
+    }
+}

@@ -1,0 +1,198 @@
+//! A run: a world, people in it, faults, and the examination.
+
+use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use futures_util::future::join_all;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use tokio::time::{Instant, sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    fault::{Fault, Lane, Outcome, Scene},
+    figures::{Tally, Verdict},
+    history::History,
+    oracle::{self, Findings, Violation},
+    traffic::Traffic,
+    world::{Size, World},
+};
+
+const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+
+/// When faults happen.
+pub enum Schedule {
+    /// Each once, in this order, with nothing else beside it.
+    Each(Vec<Fault>),
+    /// Of these, by chance, one lane beside another, for so long.
+    Mixed(Vec<Fault>, Duration),
+}
+
+/// What is to be done.
+pub struct Plan {
+    pub seed: u64,
+    pub schedule: Schedule,
+    /// The chaos binary.
+    pub program: PathBuf,
+    /// Workspaces, people in each, devices of each.
+    pub people: (usize, usize, usize),
+    /// Between two things that a person does, in milliseconds.
+    pub pause: Range<u64>,
+    /// Sizes are those of the long run, not of a test.
+    pub full_size: bool,
+    /// Where the history goes.
+    pub history: PathBuf,
+    /// Cancelled, the run ends early.
+    pub stop: CancellationToken,
+}
+
+/// Runs, and cleans up whatever happens.
+///
+/// # Errors
+/// The world could not be built or examined, or the run was stopped.
+pub async fn run(plan: Plan) -> anyhow::Result<Verdict> {
+    let stop = plan.stop.clone();
+    let running = run_to_end(plan);
+    // Dropped, everything that it has started ends.
+    stop.run_until_cancelled(running).await.context("stopped")?
+}
+
+async fn run_to_end(plan: Plan) -> anyhow::Result<Verdict> {
+    let history = Arc::new(History::begin(plan.history.clone())?);
+    let (workspaces, people, devices) = plan.people;
+    let faults = match &plan.schedule {
+        Schedule::Each(faults) | Schedule::Mixed(faults, _) => faults,
+    };
+    let size = Size {
+        program: plan.program.clone(),
+        workspaces,
+        people,
+        devices,
+        own_postgres: faults.iter().any(|fault| fault.own_postgres),
+        settings: Vec::new(),
+    };
+    let world = Arc::new(World::start(&size, history).await.context("the world could not be built")?);
+    let tally = Arc::new(Tally::default());
+    let sampling = CancellationToken::new();
+    let _guard = sampling.clone().drop_guard();
+    let samples = sample_readiness(Arc::clone(&world), Arc::clone(&tally));
+    TaskTracker::new().spawn(sampling.clone().run_until_cancelled_owned(samples));
+
+    let traffic = Traffic::start(&world, plan.seed, &plan.pause);
+    let mut violations = happen(&plan, &world, &tally).await;
+    heal(&world).await;
+    if let Err(e) = until_all_ready(&world).await {
+        violations.push(failure("healing", &e));
+    }
+    if let Err(e) = traffic.stop().await {
+        violations.push(failure("the end", &e));
+    }
+    let mut findings = match oracle::examine(&world).await {
+        Ok(findings) => findings,
+        Err(e) => Findings { violations: vec![failure("the examination", &e)], ..Findings::default() },
+    };
+    sampling.cancel();
+    findings.violations.append(&mut violations);
+    Ok(Verdict::new(plan.seed, &world, &tally, findings))
+}
+
+/// (h) What was to happen or to heal did not.
+fn failure(name: &str, error: &anyhow::Error) -> Violation {
+    Violation { check: 'h', what: format!("{name}: {error:#}"), at: None, traces: Vec::new() }
+}
+
+async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Violation> {
+    let scene = |stream: u64| {
+        let rng = StdRng::seed_from_u64(plan.seed ^ (stream << 56));
+        Scene::new(Arc::clone(world), Arc::clone(tally), rng, plan.full_size)
+    };
+    let mut violations = Vec::new();
+    match &plan.schedule {
+        Schedule::Each(faults) => {
+            let scene = scene(1);
+            for fault in faults {
+                violations.extend(world.until_sent(40).await.err().map(|e| failure("before", &e)));
+                violations.extend(bring_about(fault, &scene).await);
+            }
+            violations.extend(world.until_sent(40).await.err().map(|e| failure("after", &e)));
+        }
+        Schedule::Mixed(faults, time) => {
+            let end = Instant::now() + *time;
+            let lanes = [Lane::Servers, Lane::Database, Lane::Clients];
+            let lanes = lanes.into_iter().zip(1..).map(async |(lane, stream)| {
+                let mine: Vec<&Fault> = faults.iter().filter(|fault| fault.lane == lane).collect();
+                let mut rng = StdRng::seed_from_u64(plan.seed ^ (stream << 48));
+                let scene = scene(stream);
+                let mut violations = Vec::new();
+                while !mine.is_empty() && Instant::now() < end {
+                    sleep(Duration::from_millis(rng.random_range(100..1500))).await;
+                    violations.extend(bring_about(mine[rng.random_range(0..mine.len())], &scene).await);
+                }
+                violations
+            });
+            violations.extend(join_all(lanes).await.into_iter().flatten());
+        }
+    }
+    violations
+}
+
+async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
+    scene.world.history.fault(format!("{} begins", fault.name));
+    let outcome = (fault.run)(scene).await;
+    match outcome {
+        Ok(Outcome::Done) => {
+            scene.tally.fault(fault.name);
+            scene.world.history.fault(format!("{} is over", fault.name));
+            None
+        }
+        Ok(Outcome::Skipped(why)) => {
+            scene.tally.skipped(fault.name, &why);
+            None
+        }
+        Err(e) => {
+            scene.world.history.fault(format!("{} went wrong: {e:#}", fault.name));
+            Some(failure(fault.name, &e))
+        }
+    }
+}
+
+/// What a fault that went wrong may have left.
+async fn heal(world: &World) {
+    for node in &world.nodes {
+        node.door.heal();
+        node.database.heal();
+        let mut process = node.process().await;
+        // One that is not stopped takes no notice.
+        let _ = process.resume();
+        if !process.is_running() {
+            let _ = process.start().await;
+        }
+    }
+}
+
+async fn until_all_ready(world: &World) -> anyhow::Result<()> {
+    for node in &world.nodes {
+        world.until_ready(node, true).await?;
+    }
+    Ok(())
+}
+
+async fn sample_readiness(world: Arc<World>, tally: Arc<Tally>) {
+    let mut last = vec![String::new(); world.nodes.len()];
+    loop {
+        for (node, last) in world.nodes.iter().zip(&mut last) {
+            let answer = world.readiness(node).await;
+            let name = match &answer {
+                Some((200, _)) => "ready",
+                Some((503, _)) => "not ready",
+                Some(_) => "something else",
+                None => "no answer",
+            };
+            tally.readiness(name);
+            if *last != name {
+                name.clone_into(last);
+                world.history.note(serde_json::json!({ "node": node.name(), "readiness": name }));
+            }
+        }
+        sleep(SAMPLE_EVERY).await;
+    }
+}

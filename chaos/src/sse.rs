@@ -1,0 +1,79 @@
+//! Server-Sent Events taken apart, as in section 9.2 of the HTML standard.
+
+/// One frame, as far as Parlor uses the format.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    pub id: Option<String>,
+    pub event: String,
+    pub data: String,
+    pub retry_ms: Option<u64>,
+}
+
+impl Frame {
+    /// Says something about the stream itself; not in the log.
+    pub fn is_control(&self) -> bool {
+        matches!(self.event.as_str(), "" | "connected" | "heartbeat" | "reset")
+    }
+
+    /// The position in its `id:`, which to a client is opaque; the oracle looks into it.
+    pub fn position(&self) -> Option<i64> {
+        self.id.as_deref().and_then(position)
+    }
+}
+
+/// The position in a cursor.
+pub fn position(cursor: &str) -> Option<i64> {
+    cursor.rsplit('.').next()?.parse().ok()
+}
+
+/// Bytes as they come, cut into frames. What is cut off in the middle of one was never received.
+#[derive(Default)]
+pub struct Frames(Vec<u8>);
+
+impl Frames {
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame.
+    ///
+    /// # Errors
+    /// Something that no server of ours sends.
+    pub fn next_frame(&mut self) -> anyhow::Result<Option<Frame>> {
+        let Some(end) = self.0.windows(2).position(|pair| pair == b"\n\n") else { return Ok(None) };
+        let bytes: Vec<u8> = self.0.drain(..end + 2).collect();
+        let text = std::str::from_utf8(&bytes[..end])?;
+        let mut frame = Frame::default();
+        let mut data: Vec<&str> = Vec::new();
+        for line in text.lines() {
+            match line.split_once(": ") {
+                Some(("id", value)) => frame.id = Some(value.to_owned()),
+                Some(("event", value)) => value.clone_into(&mut frame.event),
+                Some(("data", value)) => data.push(value),
+                Some(("retry", value)) => frame.retry_ms = Some(value.parse()?),
+                _ => anyhow::bail!("no line of a frame: {line:?}"),
+            }
+        }
+        frame.data = data.join("\n");
+        Ok(Some(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_whole_however_the_bytes_come() {
+        let text =
+            "retry: 5\nid: 1.1.3.42\nevent: message.new\ndata: {\"a\":1}\n\nid: 1.1.3.43\nevent: h\nda";
+        let mut frames = Frames::default();
+        let mut found = Vec::new();
+        for byte in text.bytes() {
+            frames.push(&[byte]);
+            found.extend(frames.next_frame().unwrap());
+        }
+        let [frame] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((frame.retry_ms, frame.position(), frame.data.as_str()), (Some(5), Some(42), "{\"a\":1}"));
+    }
+}

@@ -1,0 +1,251 @@
+//! What people do meanwhile: send, edit, delete, read, come and go. Each thing again and again until it is answered.
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    history::History,
+    person::Person,
+    world::{Tenant, World},
+};
+
+/// Between two attempts at the same thing.
+const RETRY_PAUSE: Range<u64> = 20..80;
+/// What was begun is brought to its end within this time after everything has healed.
+const END_TIMEOUT: Duration = Duration::from_secs(120);
+/// The latest own messages, for edits and deletions.
+const REMEMBERED: usize = 40;
+
+/// Everybody writing, until stopped.
+pub struct Traffic {
+    stop: Arc<AtomicBool>,
+    tasks: TaskTracker,
+}
+
+impl Traffic {
+    /// One writer a person. `pause` is what lies between two things that one does, in milliseconds.
+    pub fn start(world: &World, seed: u64, pause: &Range<u64>) -> Self {
+        let stop = Arc::<AtomicBool>::default();
+        let tasks = TaskTracker::new();
+        for (t, tenant) in world.tenants.iter().enumerate() {
+            for (p, person) in tenant.people.iter().enumerate() {
+                let writer = Writer {
+                    person: person.clone(),
+                    tenant: Arc::clone(tenant),
+                    history: Arc::clone(&world.history),
+                    rng: StdRng::seed_from_u64(seed ^ ((t as u64) << 32) ^ ((p as u64) << 40)),
+                    chats: vec![tenant.general.clone(), tenant.lobby.clone(), tenant.back_room.clone()],
+                    own: Vec::new(),
+                    seen: 0,
+                    is_owner: p == 0,
+                };
+                tasks.spawn(writer.run(Arc::clone(&stop), pause.clone()));
+            }
+        }
+        tasks.close();
+        Self { stop, tasks }
+    }
+
+    /// Waits until everybody has finished what they were at.
+    ///
+    /// # Errors
+    /// Something was never answered.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.store(true, Ordering::SeqCst);
+        let ended = timeout(END_TIMEOUT, self.tasks.wait()).await;
+        anyhow::ensure!(
+            ended.is_ok(),
+            "{} writers had no answer {} s after everything had healed",
+            self.tasks.len(),
+            END_TIMEOUT.as_secs()
+        );
+        Ok(())
+    }
+}
+
+struct Writer {
+    person: Person,
+    tenant: Arc<Tenant>,
+    history: Arc<History>,
+    rng: StdRng,
+    /// Where they may be a member; being refused is an answer like any other.
+    chats: Vec<String>,
+    /// Chat and id of the latest messages.
+    own: Vec<(String, String)>,
+    /// The highest seq that was answered, for marks of reading.
+    seen: i64,
+    is_owner: bool,
+}
+
+impl Writer {
+    async fn run(mut self, stop: Arc<AtomicBool>, pause: Range<u64>) {
+        while !stop.load(Ordering::SeqCst) {
+            self.act().await;
+            sleep(Duration::from_millis(self.rng.random_range(pause.clone()))).await;
+        }
+    }
+
+    async fn act(&mut self) {
+        let chat = self.chats.choose(&mut self.rng).cloned().unwrap_or_default();
+        match self.rng.random_range(0..100) {
+            0..76 => {
+                let copies = if self.rng.random_ratio(1, 30) { 4 } else { 1 };
+                let words = self.rng.random_range(1..30);
+                let body = format!("{} {}", self.person.name, "word ".repeat(words));
+                let node = self.rng.random_range(0..2);
+                let (id, seq) = send(&self.history, &self.person, &chat, body.trim(), node, copies).await;
+                self.seen = self.seen.max(seq);
+                if let Some(id) = id {
+                    self.own.push((chat, id));
+                    if self.own.len() > REMEMBERED {
+                        self.own.remove(0);
+                    }
+                }
+            }
+            76..82 => {
+                let Some((chat, id)) = self.own.choose(&mut self.rng).cloned() else { return };
+                let body = json!({ "body": format!("edited {}", self.rng.random_range(0..1000)) });
+                self.do_it(&format!("PATCH /api/chat/{chat}/messages/{id}"), Some(body)).await;
+            }
+            82..85 => {
+                if self.own.is_empty() {
+                    return;
+                }
+                let (chat, id) = self.own.swap_remove(self.rng.random_range(0..self.own.len()));
+                self.do_it(&format!("DELETE /api/chat/{chat}/messages/{id}"), None).await;
+            }
+            85..91 => {
+                let seq = self.rng.random_range(0..=self.seen.max(1));
+                self.do_it(&format!("POST /api/chat/{chat}/read"), Some(json!({ "seq": seq }))).await;
+            }
+            91..94 => self.do_it(&format!("POST /api/chat/{}/leave", self.tenant.lobby), None).await,
+            94..97 => self.do_it(&format!("POST /api/chat/{}/join", self.tenant.lobby), None).await,
+            97 => {
+                let name = format!("{} {}", self.person.name, self.rng.random_range(0..1000));
+                self.do_it("PATCH /api/users/me", Some(json!({ "fullname": name }))).await;
+            }
+            _ if self.is_owner => self.rule().await,
+            _ => {}
+        }
+    }
+
+    /// What the owner does beside: lets people into the back room and throws them out, makes and deletes chats.
+    async fn rule(&mut self) {
+        let room = self.tenant.back_room.clone();
+        let Some(other) = self.tenant.people[1..].choose(&mut self.rng).map(|other| other.id.clone()) else {
+            return;
+        };
+        match self.rng.random_range(0..10) {
+            0..4 => {
+                let body = json!({ "user_ids": [other] });
+                self.do_it(&format!("POST /api/chat/{room}/members"), Some(body)).await;
+            }
+            4..8 => self.do_it(&format!("DELETE /api/chat/{room}/members/{other}"), None).await,
+            8 => {
+                let body = json!({ "description": format!("{}", self.rng.random_range(0..1000)) });
+                self.do_it(&format!("PATCH /api/chat/{room}"), Some(body)).await;
+            }
+            _ => {
+                let name = format!("passing {}", self.rng.random_range(0..u64::MAX));
+                let body = json!({ "kind": "public_channel", "name": name, "members": [other] });
+                // Not safe to repeat: a second attempt may find the name taken by the first.
+                let Some(answer) = self.answer("POST /api/chat", Some(&body)).await else { return };
+                let Some(id) = answer["chat"]["id"].as_str().map(str::to_owned) else { return };
+                let (_, _) = send(&self.history, &self.person, &id, "soon gone", 0, 1).await;
+                self.do_it(&format!("DELETE /api/chat/{id}"), None).await;
+            }
+        }
+    }
+
+    async fn do_it(&mut self, operation: &str, body: Option<Value>) {
+        self.answer(operation, body.as_ref()).await;
+    }
+
+    /// What was answered in the end; None: it was refused.
+    async fn answer(&mut self, operation: &str, body: Option<&Value>) -> Option<Value> {
+        let mut node = self.rng.random_range(0..2);
+        loop {
+            let answer = self.person.attempt(node, operation, body).await;
+            let status = answer.as_ref().map_or(0, |(status, _)| *status);
+            self.history.note(
+                json!({ "person": self.person.name, "did": operation, "node": node, "status": status }),
+            );
+            match answer {
+                Ok((200..=299, answer)) => return Some(answer),
+                Ok((status, _)) if is_final(status) => return None,
+                _ => {}
+            }
+            node += 1;
+            sleep(Duration::from_millis(self.rng.random_range(RETRY_PAUSE))).await;
+        }
+    }
+}
+
+/// Sends one message under a client id of its own, in `copies` at once, again and again until one of them is answered.
+/// Its id and seq, unless it was refused.
+pub async fn send(
+    history: &Arc<History>,
+    person: &Person,
+    chat: &str,
+    body: &str,
+    first_node: usize,
+    copies: usize,
+) -> (Option<String>, i64) {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let client_id = format!("{}-{}", person.name, NEXT.fetch_add(1, Ordering::Relaxed));
+    send_as(history, person, chat, body, &client_id, first_node, copies).await
+}
+
+/// The same under a given client id.
+pub async fn send_as(
+    history: &Arc<History>,
+    person: &Person,
+    chat: &str,
+    body: &str,
+    client_id: &str,
+    first_node: usize,
+    copies: usize,
+) -> (Option<String>, i64) {
+    let operation = format!("POST /api/chat/{chat}/messages");
+    let message = json!({ "body": body, "client_id": client_id });
+    let mut node = first_node;
+    loop {
+        let attempts = (0..copies).map(async |copy| {
+            let at = format!("chat_server {}", (node + copy) % 2);
+            history.attempt(client_id, &person.id, chat, body, &at);
+            let answer = person.attempt(node + copy, &operation, Some(&message)).await;
+            history.answer(client_id, &answer);
+            answer
+        });
+        let answers = join_all(attempts).await;
+        let message = answers.iter().flatten().find(|(status, _)| matches!(status, 200 | 201));
+        if let Some((_, message)) = message {
+            let seq = message["seq"].as_i64().unwrap_or_default();
+            return (message["id"].as_str().map(str::to_owned), seq);
+        }
+        if answers.iter().flatten().any(|(status, _)| is_final(*status)) {
+            return (None, 0);
+        }
+        node += 1;
+        // Apart from one another, without a generator of one's own.
+        let pause = RETRY_PAUSE.start + u64::from(client_id.bytes().last().unwrap_or(0)) % 60;
+        sleep(Duration::from_millis(pause)).await;
+    }
+}
+
+/// Asking again would be answered the same.
+fn is_final(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 401 | 408 | 429)
+}

@@ -1,0 +1,310 @@
+//! A whole Parlor of processes with a proxy between each pair, and people in it.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use futures_util::future::try_join_all;
+use private_postgres::testing::{TestCluster, TestDatabase};
+use reqwest::Client;
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{Instant, sleep},
+};
+
+use crate::{
+    archive::Archive,
+    device::{Device, Way},
+    history::History,
+    person::{Doors, Person, http_client},
+    process::{Role, ServerProcess},
+    proxy::Proxy,
+};
+
+/// What is waited for must come true within this time, on a machine that does much else.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+const POLL: Duration = Duration::from_millis(20);
+/// Of each kind.
+const NODES: usize = 2;
+
+/// Settings of the servers: limits that do not get in the way of a flood, clocks that are quick.
+const SETTINGS: [(&str, &str); 9] = [
+    ("PARLOR_LIMITS__SEND_PER_MINUTE", "1000000"),
+    ("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "1000000"),
+    ("PARLOR_LIMITS__SIGNIN_PER_MINUTE", "1000000"),
+    ("PARLOR_NOTIFY__HEARTBEAT_SECONDS", "2"),
+    ("PARLOR_NOTIFY__SLOW_CLIENT_SECONDS", "6"),
+    ("PARLOR_NOTIFY__DRAIN_SECONDS", "2"),
+    ("PARLOR_NOTIFY__MAX_STREAM_AGE_SECONDS", "40"),
+    ("PARLOR_NOTIFY__MAX_STREAMS_PER_USER", "20000"),
+    ("PARLOR_LOG__LEVEL", "warn,chat_server::server=info,notify_server::server=info"),
+];
+
+/// How large a world is.
+#[derive(Clone, Debug)]
+pub struct Size {
+    /// The chaos binary, which is also the servers.
+    pub program: PathBuf,
+    pub workspaces: usize,
+    /// In each workspace.
+    pub people: usize,
+    /// Of each person.
+    pub devices: usize,
+    /// A Postgres that may be killed; else a database on the one that the tests of a process share.
+    pub own_postgres: bool,
+    /// Further settings of the servers, or other values of those.
+    pub settings: Vec<(&'static str, &'static str)>,
+}
+
+/// One server with its two proxies.
+pub struct Node {
+    pub role: Role,
+    pub index: usize,
+    /// Where it listens itself.
+    pub address: SocketAddr,
+    /// Between the clients and the server.
+    pub door: Proxy,
+    /// Between the server and Postgres.
+    pub database: Proxy,
+    process: Mutex<ServerProcess>,
+}
+
+impl Node {
+    pub fn name(&self) -> String {
+        format!("{} {}", self.role.name(), self.index)
+    }
+
+    /// The process, for one fault at a time.
+    pub async fn process(&self) -> MutexGuard<'_, ServerProcess> {
+        self.process.lock().await
+    }
+}
+
+/// One workspace: who is in it and where they talk.
+pub struct Tenant {
+    pub people: Vec<Person>,
+    /// Everybody is in it, and stays.
+    pub general: String,
+    /// Public; people come and go as they like.
+    pub lobby: String,
+    /// Private; the first person adds and removes the others.
+    pub back_room: String,
+}
+
+enum Postgres {
+    Own(TestCluster),
+    Shared(TestDatabase),
+}
+
+/// Everything that runs.
+pub struct World {
+    pub history: Arc<History>,
+    pub archive: Archive,
+    pub devices: Vec<Device>,
+    pub tenants: Vec<Arc<Tenant>>,
+    pub nodes: Vec<Node>,
+    /// One device, the last of `devices`, reaches its notify_server by this way alone and reads nothing ahead.
+    pub narrow: Proxy,
+    pub doors: Doors,
+    pub client: Client,
+    /// Postgres itself, past every proxy.
+    database_url: Arc<RwLock<String>>,
+    postgres: Postgres,
+}
+
+impl World {
+    pub async fn start(size: &Size, history: Arc<History>) -> anyhow::Result<Self> {
+        let postgres = if size.own_postgres {
+            Postgres::Own(TestCluster::start().await?)
+        } else {
+            Postgres::Shared(TestDatabase::new().await?)
+        };
+        let database_url = match &postgres {
+            Postgres::Own(cluster) => cluster.create_database("parlor").await?,
+            Postgres::Shared(database) => database.url().to_owned(),
+        };
+        let roles =
+            [Role::Chat, Role::Notify].into_iter().flat_map(|role| (0..NODES).map(move |n| (role, n)));
+        let nodes = try_join_all(roles.map(|(role, n)| start_node(size, role, n, &database_url))).await?;
+        let doors_of = |role| nodes.iter().filter(|n| n.role == role).map(|n| n.door.address()).collect();
+        let doors = Doors { chat: doors_of(Role::Chat), notify: doors_of(Role::Notify) };
+        let client = http_client()?;
+        let tenants =
+            try_join_all((0..size.workspaces).map(|n| tenant(&client, &doors, n, size.people))).await?;
+        let database_url = Arc::new(RwLock::new(database_url));
+        let archive = Archive::start(&database_url);
+        let mut devices = Vec::new();
+        for person in tenants.iter().flat_map(|tenant| &tenant.people) {
+            for n in 0..size.devices {
+                let name = format!("{}/{n}", person.name);
+                devices.push(Device::start(person, name, Way::Doors(n), &history)?);
+            }
+        }
+        let first_notify = nodes.iter().find(|node| node.role == Role::Notify).context("no notify_server")?;
+        let narrow = Proxy::start_narrow(first_notify.address).await?;
+        let odd = tenants.first().and_then(|tenant| tenant.people.get(1)).context("too few people")?;
+        devices.push(Device::start(
+            odd,
+            format!("{}/narrow", odd.name),
+            Way::Own(narrow.address()),
+            &history,
+        )?);
+        let tenants = tenants.into_iter().map(Arc::new).collect();
+        let world =
+            Self { history, archive, devices, tenants, nodes, narrow, doors, client, database_url, postgres };
+        world
+            .until("every device is let in", async || {
+                let waiting = world.devices.iter().find(|device| device.record().connections.is_empty());
+                waiting.map_or(Ok(()), |device| Err(device.name.clone()))
+            })
+            .await?;
+        Ok(world)
+    }
+
+    pub fn chat(&self, index: usize) -> &Node {
+        self.of(Role::Chat, index)
+    }
+
+    pub fn notify(&self, index: usize) -> &Node {
+        self.of(Role::Notify, index)
+    }
+
+    fn of(&self, role: Role, index: usize) -> &Node {
+        let first = self.nodes.iter().position(|node| node.role == role).unwrap_or(0);
+        &self.nodes[first + index % NODES]
+    }
+
+    /// The Postgres, where it is this world's own.
+    ///
+    /// # Errors
+    /// It is shared with others.
+    pub fn cluster(&self) -> anyhow::Result<&TestCluster> {
+        match &self.postgres {
+            Postgres::Own(cluster) => Ok(cluster),
+            Postgres::Shared(_) => bail!("this Postgres is not ours to kill"),
+        }
+    }
+
+    /// A connection to Postgres itself.
+    pub async fn psql(&self) -> anyhow::Result<PgConnection> {
+        let url = self.database_url.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(PgConnection::connect(&url).await?)
+    }
+
+    /// Postgres may have come back on another port.
+    pub fn follow_postgres(&self) -> anyhow::Result<()> {
+        let url = self.cluster()?.url("parlor");
+        let address = address_of(&url)?;
+        self.nodes.iter().for_each(|node| node.database.set_upstream(address));
+        *self.database_url.write().unwrap_or_else(PoisonError::into_inner) = url;
+        Ok(())
+    }
+
+    /// Asks again and again until the answer is `Ok`.
+    ///
+    /// # Errors
+    /// It was not within [`PATIENCE`]; with the last answer.
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        mut ask: impl AsyncFnMut() -> Result<T, String>,
+    ) -> anyhow::Result<T> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(last) if Instant::now() > end => {
+                    bail!("not within {} s: {what}: {last}", PATIENCE.as_secs())
+                }
+                Err(_) => sleep(POLL).await,
+            }
+        }
+    }
+
+    /// Waits until so many more sends are acknowledged.
+    pub async fn until_sent(&self, more: usize) -> anyhow::Result<()> {
+        let enough = self.history.acknowledged() + more;
+        self.until("people go on sending", async || {
+            let now = self.history.acknowledged();
+            if now >= enough { Ok(()) } else { Err(format!("{now} of {enough} sent")) }
+        })
+        .await
+    }
+
+    /// The answer of a server's readiness, asked past its proxy; None: it does not answer.
+    pub async fn readiness(&self, node: &Node) -> Option<(u16, String)> {
+        let request = self.client.get(format!("http://{}/health/ready", node.address));
+        let response = request.timeout(Duration::from_secs(5)).send().await.ok()?;
+        let status = response.status().as_u16();
+        Some((status, response.text().await.unwrap_or_default()))
+    }
+
+    /// Waits until a server says that it is ready, or says (or shows by its silence) that it is not.
+    pub async fn until_ready(&self, node: &Node, wanted: bool) -> anyhow::Result<()> {
+        let what = format!("{} is {}ready", node.name(), if wanted { "" } else { "not " });
+        self.until(&what, async || {
+            let answer = self.readiness(node).await;
+            let is_ready = matches!(answer, Some((200, _)));
+            if is_ready == wanted { Ok(()) } else { Err(format!("{answer:?}")) }
+        })
+        .await
+    }
+}
+
+async fn start_node(size: &Size, role: Role, index: usize, database_url: &str) -> anyhow::Result<Node> {
+    let database = Proxy::start(address_of(database_url)?).await?;
+    let url = through(database_url, database.address())?;
+    let mut process = ServerProcess::new(role, size.program.clone(), &url, &SETTINGS)?;
+    for (name, value) in &size.settings {
+        process.set(name, value);
+    }
+    process.start().await?;
+    let address = process.address();
+    let door = Proxy::start(address).await?;
+    Ok(Node { role, index, address, door, database, process: Mutex::new(process) })
+}
+
+/// `host:port` of a Postgres URL.
+fn address_of(url: &str) -> anyhow::Result<SocketAddr> {
+    let after = url.rsplit_once('@').context("no user in the URL")?.1;
+    let host_port = after.split(['/', '?']).next().unwrap_or_default();
+    let host_port = host_port.replace("localhost", "127.0.0.1");
+    let host_port = if host_port.contains(':') { host_port } else { format!("{host_port}:5432") };
+    host_port.parse().with_context(|| format!("{host_port}: an IP address and a port are needed"))
+}
+
+/// The same URL by way of a proxy.
+fn through(url: &str, proxy: SocketAddr) -> anyhow::Result<String> {
+    let (user, after) = url.rsplit_once('@').context("no user in the URL")?;
+    let rest = after.find('/').map_or("", |slash| &after[slash..]);
+    Ok(format!("{user}@{proxy}{rest}"))
+}
+
+async fn tenant(client: &Client, doors: &Doors, number: usize, people: usize) -> anyhow::Result<Tenant> {
+    let workspace = format!("w{number}");
+    let owner = Person::sign_up(client, doors, &workspace, &format!("{workspace}p0"), None).await?;
+    let invite = owner.certainly("POST /api/invites", Some(&json!({ "max_uses": people }))).await?;
+    let code = invite["code"].as_str().context("no code")?;
+    let others = (1..people).map(async |n| {
+        Person::sign_up(client, doors, &workspace, &format!("{workspace}p{n}"), Some(code)).await
+    });
+    let mut everybody = vec![owner.clone()];
+    everybody.extend(try_join_all(others).await?);
+    let ids: Vec<&str> = everybody.iter().map(|person| person.id.as_str()).collect();
+    let channel = async |kind: &str, name: &str, members: &[&str]| {
+        owner.create_chat(json!({ "kind": kind, "name": name, "members": members })).await
+    };
+    let general = channel("public_channel", "general", &ids).await?;
+    let lobby = channel("public_channel", "lobby", &ids).await?;
+    let back_room = channel("private_channel", "back room", &ids[..ids.len().min(2)]).await?;
+    if let Some(other) = ids.get(1) {
+        owner.create_chat(json!({ "kind": "single", "members": [other] })).await?;
+    }
+    Ok(Tenant { people: everybody, general, lobby, back_room })
+}

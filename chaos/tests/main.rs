@@ -1,0 +1,70 @@
+//! Each fault alone, and some of them mixed for a while by a fixed seed, on a small world: the long run is
+//! `cargo run -p chaos`.
+#![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
+#![expect(clippy::print_stdout, reason = "figures, and where the history of a failure is")]
+
+use std::{path::PathBuf, time::Duration};
+
+use chaos::{Plan, Schedule, Verdict, fault};
+use tokio_util::sync::CancellationToken;
+
+/// Of the mixture.
+const SEED: u64 = 1;
+const MIXED_FOR: Duration = Duration::from_secs(20);
+
+async fn alone(name: &str) {
+    happens(name, Schedule::Each(vec![fault::find(name).unwrap()])).await;
+}
+
+async fn happens(name: &str, schedule: Schedule) {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        seed: SEED,
+        schedule,
+        program: env!("CARGO_BIN_EXE_chaos").into(),
+        people: (2, 3, 2),
+        pause: 30..150,
+        full_size: false,
+        history: folder.path().join("history.jsonl"),
+        stop: CancellationToken::new(),
+    };
+    let verdict = chaos::run(plan).await.unwrap();
+    if !verdict.passed() {
+        keep(name, &verdict, folder);
+    }
+    assert!(verdict.passed(), "{name}:\n{verdict}");
+    println!("{name}:\n{verdict}");
+}
+
+/// The history of a failure outlives the test.
+fn keep(name: &str, verdict: &Verdict, folder: tempfile::TempDir) {
+    let kept: PathBuf = folder.keep();
+    println!("{name}: seed {}, history in {}", verdict.seed, kept.display());
+}
+
+macro_rules! each_alone {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            alone($name).await;
+        })*
+
+        #[test]
+        fn every_fault_has_its_test() {
+            let tested = [$($name),*];
+            let all: Vec<&str> = fault::all().iter().map(|fault| fault.name).collect();
+            assert_eq!(all, tested);
+        }
+    };
+}
+
+each_alone! {
+    notify_kill: "notify-kill",
+    chat_kill: "chat-kill",
+    postgres_kill: "postgres-kill",
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mixture_by_a_fixed_seed() {
+    happens("mixed", Schedule::Mixed(fault::all(), MIXED_FOR)).await;
+}
