@@ -65,13 +65,17 @@ create table messages (
 );
 create unique index messages_sender_id_client_id_key on messages (sender_id, client_id) where client_id is not null;
 
-create function message_json(m messages) returns json language sql stable as $$
-    select row_to_json(x) from (
-        select m.id, m.chat_id, m.seq, m.sender_id, m.body, m.client_id, m.reply_to,
-               json_time(m.created_at) as created_at, json_time(m.edited_at) as edited_at,
-               json_time(m.deleted_at) as deleted_at
-    ) x
-$$;
+-- What JSON shows of a message. A type rather than a subquery, so that message_json is put in line where it is called
+-- and not planned anew by each statement.
+create type message_shape as (
+    id uuid, chat_id uuid, seq bigint, sender_id uuid, body text, client_id text, reply_to uuid,
+    created_at text, edited_at text, deleted_at text
+);
+create function message_json(m messages) returns json language sql stable
+    return row_to_json(row(
+        m.id, m.chat_id, m.seq, m.sender_id, m.body, m.client_id, m.reply_to,
+        json_time(m.created_at), json_time(m.edited_at), json_time(m.deleted_at)
+    )::message_shape);
 
 create function member_json(m chat_members) returns json language sql stable as $$
     select row_to_json(x) from (select m.user_id, m.role, json_time(m.joined_at) as joined_at) x
@@ -214,11 +218,87 @@ begin
         json_build_object('message', message_json(m)));
     return null;
 end $$;
+-- send_messages writes the events of its rows itself, all at once.
 create constraint trigger messages_new after insert on messages deferrable initially deferred
-    for each row execute function messages_raise_event();
+    for each row when (coalesce(current_setting('parlor.events', true), '') <> 'by send_messages')
+    execute function messages_raise_event();
 create constraint trigger messages_changed after update on messages deferrable initially deferred
     for each row when (
         (old.body, old.deleted_at) is distinct from (new.body, new.deleted_at)
     ) execute function messages_raise_event();
 create constraint trigger messages_removed after delete on messages deferrable initially deferred
     for each row execute function messages_raise_event();
+
+-- Sends many messages of one shard of the log: takes each chat's next seqs, inserts and writes the events, in the order
+-- of the ids. Returns those that were sent. Left out are messages whose sender is no active member of the chat, whose
+-- client_id was used before, and whose reply_to is not in the chat; a batch must not have the same client_id of a
+-- sender twice. Does not ring: the caller does, once it has committed.
+--
+-- Users, chats and then the shard are locked, each kind in the order of ids, so that two batches cannot wait for one
+-- another. Each statement sees what was committed before it began: what is checked under a lock is so until the end.
+-- `patience` is how long a row's lock is waited for (as lock_timeout); the shard's is waited for as usual.
+create function send_messages(
+    shard_number smallint, ids uuid[], workspace_ids uuid[], chat_ids uuid[], sender_ids uuid[], bodies text[],
+    client_ids text[], request_hashes bytea[], replies uuid[], patience text
+) returns table (id uuid, seq bigint, created_at timestamptz) language plpgsql as $$
+#variable_conflict use_column
+declare
+    usual_patience text := current_setting('lock_timeout');
+    sent messages[];
+    prev bigint;
+    now_at timestamptz;
+    now_json text;
+    now_timeline int;
+    ignored text;
+begin
+    ignored := set_config('lock_timeout', coalesce(patience, usual_patience), true);
+    perform from users u where u.id = any (sender_ids) order by u.id for share;
+    perform from chats c where c.id = any (chat_ids) order by c.id for no key update;
+    ignored := set_config('parlor.events', 'by send_messages', true);
+    with good as materialized (
+        select i.*, c.last_seq + row_number() over (partition by i.chat_id order by i.id) as seq
+        from unnest(ids, workspace_ids, chat_ids, sender_ids, bodies, client_ids, request_hashes, replies)
+                 as i (id, workspace_id, chat_id, sender_id, body, client_id, request_hash, reply_to)
+        join chats c on c.id = i.chat_id and c.workspace_id = i.workspace_id and c.deleted_at is null
+        join users u on u.id = i.sender_id and u.deactivated_at is null
+        join chat_members m on m.chat_id = i.chat_id and m.user_id = i.sender_id
+        where (i.client_id is null or not exists (
+                  select from messages p where p.sender_id = i.sender_id and p.client_id = i.client_id))
+          and (i.reply_to is null or exists (
+                  select from messages r where r.id = i.reply_to and r.chat_id = i.chat_id and r.deleted_at is null))
+    ), chat as (
+        update chats c set last_seq = g.seq
+        from (select chat_id, max(seq) as seq from good group by chat_id) g where c.id = g.chat_id
+    ), sender as (
+        update chat_members m set sent_seq = g.seq
+        from (select chat_id, sender_id, max(seq) as seq from good group by chat_id, sender_id) g
+        where m.chat_id = g.chat_id and m.user_id = g.sender_id
+    ), message as (
+        insert into messages (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash, reply_to)
+        select g.id, g.workspace_id, g.chat_id, g.seq, g.sender_id, g.body, g.client_id, g.request_hash, g.reply_to
+        from good g order by g.id
+        returning messages
+    )
+    select array_agg(message.messages order by (message.messages).id) into sent from message;
+    ignored := set_config('parlor.events', '', true);
+    ignored := set_config('lock_timeout', usual_patience, true);
+    if sent is null then
+        return;
+    end if;
+    perform log_lock(shard_number);
+    select e.id into prev from event_log e where e.shard = shard_number order by e.id desc limit 1;
+    now_at := clock_timestamp();
+    now_json := json_time(now_at);
+    now_timeline := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+    insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, chat_id, user_id, message_id, payload)
+    select shard_number, e.log_id, coalesce(lag(e.log_id) over (order by e.log_id), prev, 0), now_timeline, now_at,
+           e.workspace_id, 'message.new', 'chat', e.chat_id, e.sender_id, e.id,
+           '{"type":"message.new","at":"' || now_json || '","chat_id":"' || e.chat_id || '","message":' || e.message || '}'
+    from (
+        -- Numbered after sorting.
+        select nextval('event_log_id') as log_id, m.*
+        from (select m.id, m.workspace_id, m.chat_id, m.sender_id, message_json(m) as message
+              from unnest(sent) m order by m.id) m
+    ) e;
+    return query select m.id, m.seq, m.created_at from unnest(sent) m;
+end $$;

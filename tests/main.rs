@@ -11,6 +11,7 @@ mod workspaces;
 
 mod chats;
 mod messages;
+mod sends;
 
 mod resume;
 mod stream;

@@ -156,6 +156,8 @@ pub struct LimitsConfig {
     pub send_per_minute: u32,
     /// All other requests by one user.
     pub requests_per_minute: u32,
+    /// Messages that wait to be stored, in each of the 16 shards of the log; further ones are answered 503.
+    pub waiting_sends: usize,
     /// Connections that chat_server holds open.
     pub max_connections: usize,
 }
@@ -166,6 +168,7 @@ impl Default for LimitsConfig {
             signin_per_minute: 30,
             send_per_minute: 600,
             requests_per_minute: 3000,
+            waiting_sends: 1024,
             max_connections: 10_000,
         }
     }
@@ -321,6 +324,7 @@ impl Config {
             ("limits.signin_per_minute", u64::from(self.limits.signin_per_minute)),
             ("limits.send_per_minute", u64::from(self.limits.send_per_minute)),
             ("limits.requests_per_minute", u64::from(self.limits.requests_per_minute)),
+            ("limits.waiting_sends", self.limits.waiting_sends as u64),
             ("limits.max_connections", self.limits.max_connections as u64),
             ("event_log.retention_days", u64::from(self.event_log.retention_days)),
         ];

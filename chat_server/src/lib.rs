@@ -23,6 +23,7 @@ pub mod maintenance;
 pub mod metrics;
 pub mod password;
 pub mod rate_limit;
+pub mod sends;
 pub mod tail;
 pub mod web;
 

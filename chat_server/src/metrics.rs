@@ -32,6 +32,9 @@ pub struct Metrics {
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     pub messages_sent: Counter,
     pub messages_replayed: Counter,
+    pub send_batches: Counter,
+    pub sends_refused: Counter,
+    pub sends_under_way: Gauge,
     pub connections: Gauge,
     pub pool_connections: Gauge,
     pub pool_idle: Gauge,
@@ -48,6 +51,9 @@ impl Default for Metrics {
             durations,
             messages_sent: Counter::default(),
             messages_replayed: Counter::default(),
+            send_batches: Counter::default(),
+            sends_refused: Counter::default(),
+            sends_under_way: Gauge::default(),
             connections: Gauge::default(),
             pool_connections: Gauge::default(),
             pool_idle: Gauge::default(),
@@ -66,6 +72,9 @@ impl Default for Metrics {
             "Sends that were answered with a message stored before",
             this.messages_replayed.clone(),
         );
+        registry.register("send_batches", "Batches that messages were stored in", this.send_batches.clone());
+        registry.register("sends_refused", "Sends refused since too many waited", this.sends_refused.clone());
+        registry.register("sends_under_way", "Sends that are not answered yet", this.sends_under_way.clone());
         registry.register("connections", "Open client connections", this.connections.clone());
         registry.register("pool_connections", "Open database connections", this.pool_connections.clone());
         registry.register("pool_idle_connections", "Database connections not in use", this.pool_idle.clone());

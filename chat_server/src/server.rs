@@ -12,7 +12,7 @@ use tracing::info;
 
 use crate::{
     cache::Caches, db, doorbell::Doorbell, keys::Keys, maintenance, metrics::Metrics, password::Hasher,
-    rate_limit::RateLimits, router::router, state::AppState, tail,
+    rate_limit::RateLimits, router::router, sends::Sends, state::AppState, tail,
 };
 
 /// A chat_server that has its address and its database, ready to serve.
@@ -39,6 +39,16 @@ impl ChatServer {
         let keys = Keys::open(&config.key_file())?;
         keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;
 
+        let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
+        let send_pool = db::send_pool(options.clone());
+        let sends = Sends::start(
+            &send_pool,
+            pool.clone(),
+            config.limits.waiting_sends,
+            doorbell.clone(),
+            metrics.clone(),
+            lifecycle,
+        );
         let (log_tail, health) = Tail::start(url.expose(), lifecycle)?;
         let state = AppState {
             db: pool,
@@ -46,9 +56,10 @@ impl ChatServer {
             caches: Arc::new(Caches::new(health.clone())),
             hasher: Hasher::new(config.auth.hashing_parallelism)?,
             limits: Arc::new(RateLimits::new(&config.limits)),
-            doorbell: Doorbell::default(),
+            doorbell,
+            sends,
             tail: health,
-            metrics: Metrics::default(),
+            metrics,
             config: Arc::new(config),
         };
         let until_stop = |task: &'static str, work: futures::Work| {
@@ -86,7 +97,11 @@ impl ChatServer {
         let opened = move |change| {
             open.inc_by(change);
         };
-        http_server::serve(self.listener, self.router, limits, opened, &lifecycle, async {}).await
+        let served =
+            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, async {}).await;
+        // No request is under way any more that could send.
+        self.state.sends.close();
+        served
     }
 }
 

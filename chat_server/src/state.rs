@@ -7,7 +7,8 @@ use event_log::TailHealth;
 use sqlx::PgPool;
 
 use crate::{
-    cache::Caches, doorbell::Doorbell, keys::Keys, metrics::Metrics, password::Hasher, rate_limit::RateLimits,
+    cache::Caches, doorbell::Doorbell, keys::Keys, metrics::Metrics, password::Hasher,
+    rate_limit::RateLimits, sends::Sends,
 };
 
 /// Clones are cheap and the same state.
@@ -20,6 +21,7 @@ pub struct AppState {
     pub hasher: Hasher,
     pub limits: Arc<RateLimits>,
     pub doorbell: Doorbell,
+    pub sends: Sends,
     pub tail: TailHealth,
     pub metrics: Metrics,
 }

@@ -1,12 +1,15 @@
 //! What people wrote.
 
+use std::time::Duration;
+
 use chat_core::{
-    ChatId, MessageId, Timestamp, UserId, WorkspaceId,
+    ChatId, MessageId, Shard, Timestamp, UserId, WorkspaceId,
     text::{ClientId, MessageBody},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, PgExecutor, Result};
+use sqlx::{PgExecutor, Result};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// A message as REST and events show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -27,16 +30,45 @@ pub struct Message {
     pub deleted_at: Option<Timestamp>,
 }
 
+impl Message {
+    /// A message that was just stored.
+    pub fn new(new: &NewMessage, stored: &Stored) -> Self {
+        Self {
+            id: stored.id,
+            chat_id: new.chat_id,
+            seq: stored.seq,
+            sender_id: new.sender_id,
+            body: new.body.as_str().to_owned(),
+            client_id: new.client_id.as_ref().map(|id| id.as_str().to_owned()),
+            reply_to: new.reply_to,
+            created_at: stored.created_at,
+            edited_at: None,
+            deleted_at: None,
+        }
+    }
+}
+
 /// What is to be sent.
-pub struct NewMessage<'a> {
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Decides the order among those that are sent at once.
     pub id: MessageId,
     pub workspace_id: WorkspaceId,
     pub chat_id: ChatId,
     pub sender_id: UserId,
-    pub body: &'a MessageBody,
-    pub client_id: Option<&'a ClientId>,
-    pub request_hash: Option<&'a [u8]>,
+    pub body: MessageBody,
+    pub client_id: Option<ClientId>,
+    /// SHA-256 of what makes this send the same as another; there if `client_id` is.
+    pub request_hash: Option<[u8; 32]>,
     pub reply_to: Option<MessageId>,
+}
+
+/// What a new message has become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub id: MessageId,
+    pub seq: i64,
+    pub created_at: Timestamp,
 }
 
 /// A message that was sent under a client id before, with the hash of what was sent.
@@ -45,46 +77,39 @@ pub struct Sent {
     pub request_hash: Option<Vec<u8>>,
 }
 
-/// What begins the transaction of a send: readers are told after its commit, by the doorbell.
-pub const BEGIN_SEND: &str = "begin; set local parlor.doorbell = 'after'";
-
-/// Takes the chat's next seq and inserts, if the sender is an active member of a chat that is there and `reply_to` is in
-/// it. None: one of these is not so, and the caller must roll back, since the seq may be taken already.
+/// Sends messages of workspaces of one shard, in the order of their ids, and writes their events. Those that may not be
+/// sent are left out of the answer: the sender is no active member of a chat that is there, `reply_to` is not in it, or
+/// the client id was used before. No sender may have the same client id twice in `new`. The doorbell is the caller's.
 ///
-/// The chat's row is locked first, then the member's, as everybody does who changes members: a sender removed meanwhile
-/// is gone when the second lock is got. None also when the client id was used before.
-pub async fn insert(db: &mut PgConnection, new: &NewMessage<'_>) -> Result<Option<Message>> {
+/// One statement, one transaction: an error that the database reports means that none was sent. `patience` bounds the
+/// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); None: as long as the connection waits.
+pub async fn insert_all(
+    db: impl PgExecutor<'_>,
+    shard: Shard,
+    new: &[&NewMessage],
+    patience: Option<Duration>,
+) -> Result<Vec<Stored>> {
+    let uuids = |of: fn(&NewMessage) -> Uuid| new.iter().map(|new| of(new)).collect::<Vec<_>>();
+    let bodies: Vec<&str> = new.iter().map(|new| new.body.as_str()).collect();
+    let client_ids: Vec<_> = new.iter().map(|new| new.client_id.as_ref().map(ClientId::as_str)).collect();
+    let hashes: Vec<_> = new.iter().map(|new| new.request_hash.as_ref().map(<[u8; 32]>::as_slice)).collect();
+    let replies: Vec<_> = new.iter().map(|new| new.reply_to.map(|id| id.0)).collect();
     sqlx::query_as!(
-        Message,
-        r#"with chat as (
-               update chats c set last_seq = c.last_seq + 1
-               where c.id = $2 and c.workspace_id = $3 and c.deleted_at is null
-                 and exists (select from chat_members m join users u on u.id = m.user_id
-                             where m.chat_id = c.id and m.user_id = $4 and u.deactivated_at is null)
-                 and ($8::uuid is null or exists (select from messages r
-                                                  where r.id = $8 and r.chat_id = c.id and r.deleted_at is null))
-               returning c.id, c.last_seq
-           ), sender as (
-               update chat_members m set sent_seq = chat.last_seq from chat
-               where m.chat_id = chat.id and m.user_id = $4
-               returning chat.last_seq
-           )
-           insert into messages (id, chat_id, workspace_id, seq, sender_id, body, client_id, request_hash, reply_to)
-           select $1, $2, $3, last_seq, $4, $5, $6, $7, $8 from sender
-           on conflict (sender_id, client_id) where client_id is not null do nothing
-           returning id as "id: MessageId", chat_id as "chat_id: ChatId", seq, sender_id as "sender_id: UserId", body,
-                     client_id, reply_to as "reply_to: MessageId", created_at as "created_at: Timestamp",
-                     edited_at as "edited_at: Timestamp", deleted_at as "deleted_at: Timestamp""#,
-        new.id.0,
-        new.chat_id.0,
-        new.workspace_id.0,
-        new.sender_id.0,
-        new.body.as_str(),
-        new.client_id.map(ClientId::as_str),
-        new.request_hash,
-        new.reply_to.map(|id| id.0)
+        Stored,
+        r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
+           from send_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
+        i16::from(shard.number()),
+        &uuids(|new| new.id.0),
+        &uuids(|new| new.workspace_id.0),
+        &uuids(|new| new.chat_id.0),
+        &uuids(|new| new.sender_id.0),
+        &bodies as &[&str],
+        &client_ids as &[Option<&str>],
+        &hashes as &[Option<&[u8]>],
+        &replies as &[Option<Uuid>],
+        patience.map(|patience| format!("{}ms", patience.as_millis()))
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
 }
 

@@ -17,17 +17,22 @@ use anyhow::Context as _;
 use chat_core::config::{DatabaseConfig, Secret};
 use serde::Serialize;
 use sqlx::{
-    ConnectOptions as _, PgPool,
+    ConnectOptions as _, Connection as _, PgPool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use utoipa::ToSchema;
+
+use crate::sends;
 
 /// The schema, as this program knows it.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// How long a request waits for a connection before it answers 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A connection that was used more lately is not asked again whether it still is one.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Items of a list when the caller names no limit, and the most it may name.
 pub const PAGE_DEFAULT: i64 = 50;
@@ -65,6 +70,8 @@ pub fn connect_options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
             ("lock_timeout", "2s"),
             ("statement_timeout", "10s"),
             ("idle_in_transaction_session_timeout", "10s"),
+            // Compiling a query pays for reports over millions of rows, not here.
+            ("jit", "off"),
         ])
         .disable_statement_logging())
 }
@@ -75,6 +82,25 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
         .max_connections(config.max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy_with(options)
+}
+
+/// The pool of the batches of messages. Its one query is planned once for each connection, not for each batch: its arrays
+/// vary in length, which Postgres takes for a reason to plan again, for longer than the query runs.
+pub fn send_pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(sends::CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, state| {
+            // One that was just used is good; one that has idled may be of a database that has been restarted since.
+            Box::pin(async move {
+                if state.idle_for < TRUSTED_IDLE {
+                    return Ok(true);
+                }
+                connection.ping().await.map(|()| true)
+            })
+        })
+        .connect_lazy_with(options.options([("plan_cache_mode", "force_generic_plan")]))
 }
 
 /// Brings the schema up to this program's.

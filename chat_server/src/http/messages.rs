@@ -1,12 +1,14 @@
 //! Messages: sending (safe to repeat for ever), reading, editing, deleting, and how far one has read.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use chat_core::{
-    ChatId, MessageId, Shard,
+    ChatId, MessageId,
     permission::ChatAction,
     text::{ClientId, MessageBody},
 };
@@ -20,7 +22,7 @@ use crate::{
     auth::{ChatMember, CurrentUser, VisibleChat, forbidden, lock_chat},
     db::{
         self,
-        messages::{BEGIN_SEND, Message, NewMessage},
+        messages::{Message, NewMessage},
     },
     error::{ApiError, Problem, Result},
     extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok},
@@ -128,27 +130,22 @@ pub async fn send_message(
     state.limits.send.check(&user.id)?;
     let client_id = client_id(&headers, input.client_id)?;
     let request_hash = client_id.as_ref().map(|_| request_hash(chat, &input.body, input.reply_to));
-    let new = NewMessage {
+    let new = Arc::new(NewMessage {
         id: MessageId::generate(),
         workspace_id: user.workspace_id,
         chat_id: chat,
         sender_id: user.id,
-        body: &input.body,
-        client_id: client_id.as_ref(),
-        request_hash: request_hash.as_ref().map(<[u8; 32]>::as_slice),
+        body: input.body,
+        client_id,
+        request_hash,
         reply_to: input.reply_to,
-    };
-
-    let mut tx = state.db.begin_with(BEGIN_SEND).await?;
-    let Some(message) = db::messages::insert(&mut tx, &new).await? else {
-        tx.rollback().await?;
+    });
+    let Some(stored) = state.sends.send(&new).await? else {
         return not_sent(&state, &user, chat, &new).await;
     };
-    tx.commit().await?;
-    state.doorbell.ring(Shard::of(user.workspace_id));
     state.caches.forget_chat(chat, &[user.id]).await;
     state.metrics.messages_sent.inc();
-    Ok(created(message).into_response())
+    Ok(created(Message::new(&new, &stored)).into_response())
 }
 
 #[derive(Deserialize)]
@@ -179,12 +176,12 @@ fn request_hash(chat: ChatId, body: &MessageBody, reply_to: Option<MessageId>) -
 }
 
 /// The client id was used before: the first message again, if it is the same send and its chat still for the sender.
-async fn replay(state: &AppState, new: &NewMessage<'_>) -> Result<Response> {
-    let client_id = new.client_id.ok_or(ApiError::NotFound("message"))?;
+async fn replay(state: &AppState, new: &NewMessage) -> Result<Response> {
+    let client_id = new.client_id.as_ref().ok_or(ApiError::NotFound("message"))?;
     let sent = db::messages::find_sent(&state.db, new.sender_id, client_id)
         .await?
         .ok_or(ApiError::NotFound("message"))?;
-    if sent.request_hash.as_deref() != new.request_hash {
+    if sent.request_hash.as_deref() != new.request_hash.as_ref().map(<[u8; 32]>::as_slice) {
         return Err(ApiError::Invalid {
             code: "idempotency_key_reused",
             detail: "another message was sent under this client_id".into(),
@@ -199,15 +196,10 @@ async fn replay(state: &AppState, new: &NewMessage<'_>) -> Result<Response> {
 
 /// Nothing was inserted. Why is looked up afterwards, so that a good send costs no query more. A send that came through
 /// before is answered again though the message it replied to has been deleted since.
-async fn not_sent(
-    state: &AppState,
-    user: &CurrentUser,
-    chat: ChatId,
-    new: &NewMessage<'_>,
-) -> Result<Response> {
+async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewMessage) -> Result<Response> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, user, chat, ChatAction::Post).await?;
-    if let Some(client_id) = new.client_id
+    if let Some(client_id) = &new.client_id
         && db::messages::find_sent(&mut *tx, new.sender_id, client_id).await?.is_some()
     {
         tx.rollback().await?;
