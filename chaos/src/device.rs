@@ -358,9 +358,9 @@ impl Follower {
     }
 }
 
-/// Of the text of a payload.
+/// Of the text of a payload. The stream's format knows one kind of line break only.
 pub fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    text.replace("\r\n", "\n").replace('\r', "\n").hash(&mut hasher);
     hasher.finish()
 }

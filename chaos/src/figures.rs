@@ -29,6 +29,8 @@ struct Counted {
     skipped: BTreeMap<String, String>,
     /// From the start of a process, or of Postgres, to the first event or answer that came through it.
     recoveries: BTreeMap<String, Vec<Duration>>,
+    /// Other figures.
+    measured: BTreeMap<String, String>,
     /// Of readiness: what was answered, how often.
     readiness: BTreeMap<String, u64>,
 }
@@ -44,6 +46,10 @@ impl Tally {
 
     pub fn recovered(&self, what: &str, after: Duration) {
         self.lock().recoveries.entry(what.to_owned()).or_default().push(after);
+    }
+
+    pub fn measured(&self, what: &str, value: String) {
+        self.lock().measured.insert(what.to_owned(), value);
     }
 
     pub fn readiness(&self, answer: &str) {
@@ -160,6 +166,9 @@ fn figures(world: &World, tally: &Tally, findings: &Findings) -> String {
         let text =
             format!("{what}: median {:.1} s, longest {:.1} s", median.as_secs_f64(), longest.as_secs_f64());
         line("back and delivering", format!(" {text}"));
+    }
+    for (what, value) in &counted.measured {
+        line("measured", format!("{what}: {value}"));
     }
     let readiness: Vec<String> =
         counted.readiness.iter().map(|(answer, count)| format!("{answer} {count}")).collect();

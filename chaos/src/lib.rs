@@ -12,6 +12,7 @@ mod person;
 mod process;
 mod proxy;
 mod run;
+mod small_disk;
 mod sse;
 mod traffic;
 mod world;

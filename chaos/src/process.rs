@@ -76,6 +76,11 @@ impl ServerProcess {
         self.settings.insert(name.into(), value.into());
     }
 
+    /// From the next start on.
+    pub fn unset(&mut self, name: &str) {
+        self.settings.remove(name);
+    }
+
     /// From the next start on. None: as many as this process may have.
     pub fn limit_descriptors(&mut self, max: Option<u32>) {
         self.descriptors_max = max;

@@ -23,7 +23,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 pub enum Schedule {
     /// Each once, in this order, with nothing else beside it.
     Each(Vec<Fault>),
-    /// Of these, by chance, one lane beside another, for so long.
+    /// Of these, by chance, one lane beside another, for so long; at full size, then those that need the machine alone.
     Mixed(Vec<Fault>, Duration),
 }
 
@@ -68,7 +68,11 @@ async fn run_to_end(plan: Plan) -> anyhow::Result<Verdict> {
         people,
         devices,
         own_postgres: faults.iter().any(|fault| fault.own_postgres),
-        settings: Vec::new(),
+        small_disk_mb: faults.iter().any(|fault| fault.name == "disk-full").then_some(if plan.full_size {
+            1024
+        } else {
+            192
+        }),
     };
     let world = Arc::new(World::start(&size, history).await.context("the world could not be built")?);
     let tally = Arc::new(Tally::default());
@@ -130,6 +134,10 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
                 violations
             });
             violations.extend(join_all(lanes).await.into_iter().flatten());
+            let scene = scene(9);
+            for fault in faults.iter().filter(|fault| fault.lane == Lane::Alone && plan.full_size) {
+                violations.extend(bring_about(fault, &scene).await);
+            }
         }
     }
     violations

@@ -25,6 +25,7 @@ use crate::{
     person::{Doors, Person, http_client},
     process::{Role, ServerProcess},
     proxy::Proxy,
+    small_disk::SmallDisk,
 };
 
 /// What is waited for must come true within this time, on a machine that does much else.
@@ -58,8 +59,8 @@ pub struct Size {
     pub devices: usize,
     /// A Postgres that may be killed; else a database on the one that the tests of a process share.
     pub own_postgres: bool,
-    /// Further settings of the servers, or other values of those.
-    pub settings: Vec<(&'static str, &'static str)>,
+    /// Postgres's own files are on a file system of so many megabytes that can be filled, where that may be had.
+    pub small_disk_mb: Option<u32>,
 }
 
 /// One server with its two proxies.
@@ -99,7 +100,31 @@ pub struct Tenant {
 
 enum Postgres {
     Own(TestCluster),
+    /// The disk goes after the cluster that is on it.
+    OnSmallDisk(TestCluster, SmallDisk),
     Shared(TestDatabase),
+}
+
+impl Postgres {
+    async fn start(size: &Size) -> anyhow::Result<Self> {
+        let disk = size.small_disk_mb.map(SmallDisk::mount).transpose()?.flatten();
+        if let Some(disk) = disk {
+            return Ok(Self::OnSmallDisk(TestCluster::start_in(disk.path()).await?, disk));
+        }
+        if size.own_postgres {
+            return Ok(Self::Own(TestCluster::start().await?));
+        }
+        Ok(Self::Shared(TestDatabase::new().await?))
+    }
+
+    async fn database_url(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Own(cluster) | Self::OnSmallDisk(cluster, _) => {
+                Ok(cluster.create_database("parlor").await?)
+            }
+            Self::Shared(database) => Ok(database.url().to_owned()),
+        }
+    }
 }
 
 /// Everything that runs.
@@ -120,15 +145,8 @@ pub struct World {
 
 impl World {
     pub async fn start(size: &Size, history: Arc<History>) -> anyhow::Result<Self> {
-        let postgres = if size.own_postgres {
-            Postgres::Own(TestCluster::start().await?)
-        } else {
-            Postgres::Shared(TestDatabase::new().await?)
-        };
-        let database_url = match &postgres {
-            Postgres::Own(cluster) => cluster.create_database("parlor").await?,
-            Postgres::Shared(database) => database.url().to_owned(),
-        };
+        let postgres = Postgres::start(size).await?;
+        let database_url = postgres.database_url().await?;
         let roles =
             [Role::Chat, Role::Notify].into_iter().flat_map(|role| (0..NODES).map(move |n| (role, n)));
         let nodes = try_join_all(roles.map(|(role, n)| start_node(size, role, n, &database_url))).await?;
@@ -186,8 +204,16 @@ impl World {
     /// It is shared with others.
     pub fn cluster(&self) -> anyhow::Result<&TestCluster> {
         match &self.postgres {
-            Postgres::Own(cluster) => Ok(cluster),
+            Postgres::Own(cluster) | Postgres::OnSmallDisk(cluster, _) => Ok(cluster),
             Postgres::Shared(_) => bail!("this Postgres is not ours to kill"),
+        }
+    }
+
+    /// What Postgres's files are on, where it can be filled.
+    pub fn small_disk(&self) -> Option<&SmallDisk> {
+        match &self.postgres {
+            Postgres::OnSmallDisk(_, disk) => Some(disk),
+            Postgres::Own(_) | Postgres::Shared(_) => None,
         }
     }
 
@@ -239,7 +265,9 @@ impl World {
 
     /// The answer of a server's readiness, asked past its proxy; None: it does not answer.
     pub async fn readiness(&self, node: &Node) -> Option<(u16, String)> {
-        let request = self.client.get(format!("http://{}/health/ready", node.address));
+        // On a connection of its own: one that is open already says nothing of those to come.
+        let request =
+            self.client.get(format!("http://{}/health/ready", node.address)).header("Connection", "close");
         let response = request.timeout(Duration::from_secs(5)).send().await.ok()?;
         let status = response.status().as_u16();
         Some((status, response.text().await.unwrap_or_default()))
@@ -261,9 +289,6 @@ async fn start_node(size: &Size, role: Role, index: usize, database_url: &str) -
     let database = Proxy::start(address_of(database_url)?).await?;
     let url = through(database_url, database.address())?;
     let mut process = ServerProcess::new(role, size.program.clone(), &url, &SETTINGS)?;
-    for (name, value) in &size.settings {
-        process.set(name, value);
-    }
     process.start().await?;
     let address = process.address();
     let door = Proxy::start(address).await?;

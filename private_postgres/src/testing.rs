@@ -9,6 +9,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     ops::Deref,
     os::unix::fs::PermissionsExt as _,
+    path::Path,
     sync::{OnceLock, mpsc},
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -182,11 +183,16 @@ pub struct TestCluster {
 impl TestCluster {
     /// A new, empty cluster.
     pub async fn start() -> Result<Self> {
+        Self::start_in(&std::env::temp_dir()).await
+    }
+
+    /// The same in a folder within `parent`, such as a file system of its own.
+    pub async fn start_in(parent: &Path) -> Result<Self> {
         sweep_folders();
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir()
+            .tempdir_in(parent)
             .trying(|| "cannot make a temporary folder".to_owned())?;
         let cluster = Cluster::start(Options::temporary(folder.path())).await?;
         Ok(Self { cluster, _folder: folder })

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use anyhow::ensure;
 
-use super::{Fault, Lane, Outcome, Result, Scene};
+use super::{Fault, Lane, Outcome, Result, Scene, sends};
 use crate::{
-    process::Role,
+    process::{Role, ServerProcess},
     world::{Node, World},
 };
 
@@ -14,37 +14,93 @@ pub fn faults() -> Vec<Fault> {
     vec![
         Fault {
             name: "notify-kill",
-            about: "SIGKILL of a notify_server under its streams; started again",
+            about: "SIGKILL of a notify_server under its streams",
             lane: Lane::Servers,
             own_postgres: false,
-            run: |scene| Box::pin(notify_kill(scene)),
+            run: |scene| Box::pin(kill_any(scene, Role::Notify)),
         },
         Fault {
             name: "chat-kill",
-            about: "SIGKILL of a chat_server at any moment of its sends; started again",
+            about: "SIGKILL of a chat_server at any moment of its sends",
             lane: Lane::Servers,
             own_postgres: false,
-            run: |scene| Box::pin(chat_kill(scene)),
+            run: |scene| Box::pin(kill_any(scene, Role::Chat)),
         },
         Fault {
-            name: "postgres-kill",
-            about: "SIGKILL of the postmaster; started again, which recovers from the write-ahead log",
-            lane: Lane::Database,
-            own_postgres: true,
-            run: |scene| Box::pin(postgres_kill(scene)),
+            name: "chat-kill-before-commit",
+            about: "SIGKILL of a chat_server whose send waits in an open transaction",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(sends::before_commit(scene)),
+        },
+        Fault {
+            name: "chat-kill-before-answer",
+            about: "SIGKILL of a chat_server whose send is committed and not answered",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(sends::before_answer(scene)),
+        },
+        Fault {
+            name: "chat-kill-before-doorbell",
+            about: "SIGKILL of a chat_server whose send is answered and for which it has not rung",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(sends::before_doorbell(scene)),
+        },
+        Fault {
+            name: "notify-pause",
+            about: "SIGSTOP of a notify_server, SIGCONT seconds later",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(pause(scene, Role::Notify)),
+        },
+        Fault {
+            name: "chat-pause",
+            about: "SIGSTOP of a chat_server, SIGCONT seconds later",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(pause(scene, Role::Chat)),
+        },
+        Fault {
+            name: "rolling-restart",
+            about: "SIGTERM and start of each server in turn",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(rolling_restart(scene)),
         },
     ]
 }
 
-async fn notify_kill(scene: &Scene) -> Result {
-    let node = scene.any_notify();
-    kill_and_restart(scene, node).await?;
+async fn kill_any(scene: &Scene, role: Role) -> Result {
+    kill_and_restart(scene, scene.any(role)).await?;
     Ok(Outcome::Done)
 }
 
-async fn chat_kill(scene: &Scene) -> Result {
-    let node = scene.any_chat();
-    kill_and_restart(scene, node).await?;
+async fn pause(scene: &Scene, role: Role) -> Result {
+    let node = scene.any(role);
+    let process = node.process().await;
+    process.pause()?;
+    scene.note(format!("SIGSTOP {}", node.name()));
+    scene.world.until_ready(node, false).await?;
+    scene.pause(3000).await;
+    process.resume()?;
+    scene.note(format!("SIGCONT {}", node.name()));
+    until_working(&scene.world, node).await?;
+    Ok(Outcome::Done)
+}
+
+async fn rolling_restart(scene: &Scene) -> Result {
+    for node in &scene.world.nodes {
+        let mut process = node.process().await;
+        let since = scene.world.history.now();
+        scene.note(format!("SIGTERM {}", node.name()));
+        process.terminate().await?;
+        let began = Instant::now();
+        process.start().await?;
+        until_delivering(&scene.world, node, since).await?;
+        scene.note(format!("{} is back", node.name()));
+        scene.tally.recovered(&format!("{} after SIGTERM", node.role.name()), began.elapsed());
+    }
     Ok(Outcome::Done)
 }
 
@@ -55,6 +111,11 @@ pub async fn kill_and_restart(scene: &Scene, node: &Node) -> anyhow::Result<()> 
     process.kill();
     ensure!(scene.world.readiness(node).await.is_none(), "{} answers though it was killed", node.name());
     scene.pause(1500).await;
+    bring_back(scene, node, &mut process).await
+}
+
+/// Starts a killed process again and waits until it delivers.
+pub async fn bring_back(scene: &Scene, node: &Node, process: &mut ServerProcess) -> anyhow::Result<()> {
     let began = Instant::now();
     let began_at = scene.world.history.now();
     process.start().await?;
@@ -68,20 +129,7 @@ pub async fn kill_and_restart(scene: &Scene, node: &Node) -> anyhow::Result<()> 
 pub async fn until_delivering(world: &World, node: &Node, since: u64) -> anyhow::Result<()> {
     world.until_ready(node, true).await?;
     match node.role {
-        Role::Notify => {
-            let what = format!("an event comes through {}", node.name());
-            world
-                .until(&what, async || {
-                    let delivers = world.devices.iter().any(|device| {
-                        let record = device.record();
-                        let seen = record.segments.last().and_then(|segment| segment.seen.last());
-                        let connection = seen.and_then(|seen| record.connections.get(seen.connection));
-                        connection.is_some_and(|c| c.node == Some(node.index) && c.asked_at > since)
-                    });
-                    if delivers { Ok(()) } else { Err("none yet".to_owned()) }
-                })
-                .await
-        }
+        Role::Notify => until_event(world, node, |seen, asked_at| seen > since && asked_at > since).await,
         Role::Chat => {
             let owner = &world.tenants[0].people[0];
             let what = format!("{} writes", node.name());
@@ -99,27 +147,33 @@ pub async fn until_delivering(world: &World, node: &Node, since: u64) -> anyhow:
     }
 }
 
-async fn postgres_kill(scene: &Scene) -> Result {
-    scene.note("SIGKILL postmaster");
-    scene.world.cluster()?.kill().await?;
-    postgres_back(scene, "postmaster after SIGKILL").await
+/// Waits until something comes through a server again, on connections that it kept or on new ones.
+pub async fn until_working(world: &World, node: &Node) -> anyhow::Result<()> {
+    let since = world.history.now();
+    match node.role {
+        Role::Notify => {
+            world.until_ready(node, true).await?;
+            until_event(world, node, |seen, _| seen > since).await
+        }
+        Role::Chat => until_delivering(world, node, since).await,
+    }
 }
 
-/// Every server must say that the database is away; then it comes back.
-async fn postgres_back(scene: &Scene, what: &str) -> Result {
-    let world = &scene.world;
-    for node in &world.nodes {
-        world.until_ready(node, false).await?;
-    }
-    scene.note("every server has said that it is not ready");
-    let began = Instant::now();
-    world.cluster()?.restart().await?;
-    world.follow_postgres()?;
-    scene.note("Postgres is started again");
-    for node in &world.nodes {
-        world.until_ready(node, true).await?;
-    }
-    world.until_sent(1).await?;
-    scene.tally.recovered(what, began.elapsed());
-    Ok(Outcome::Done)
+/// Waits until some device has got its newest event through a notify_server, at a time and by a connection asked for at a
+/// time for which `is` holds.
+pub async fn until_event(world: &World, node: &Node, is: impl Fn(u64, u64) -> bool) -> anyhow::Result<()> {
+    let what = format!("an event comes through {}", node.name());
+    world
+        .until(&what, async || {
+            let comes = world.devices.iter().any(|device| {
+                let record = device.record();
+                let seen = record.segments.last().and_then(|segment| segment.seen.last());
+                seen.is_some_and(|seen| {
+                    let connection = record.connections.get(seen.connection);
+                    connection.is_some_and(|c| c.node == Some(node.index) && is(seen.at, c.asked_at))
+                })
+            });
+            if comes { Ok(()) } else { Err("none yet".to_owned()) }
+        })
+        .await
 }

@@ -1,7 +1,14 @@
 //! What is done to Parlor, each thing by its name. A fault brings something about, makes sure that it came about, heals
 //! it, and waits until the damage is gone; the oracle looks for what it has broken.
 
+mod client;
+mod database;
 mod kill;
+mod link;
+mod log;
+mod machine;
+mod sends;
+mod storm;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +17,7 @@ use rand::{RngExt as _, rngs::StdRng};
 
 use crate::{
     figures::Tally,
+    process::Role,
     world::{Node, World},
 };
 
@@ -72,18 +80,32 @@ impl Scene {
         self.world.history.fault(what);
     }
 
-    fn any_chat(&self) -> &Node {
-        self.world.chat(self.pick(2))
+    /// One of the two servers of a kind.
+    fn any(&self, role: Role) -> &Node {
+        match role {
+            Role::Chat => self.world.chat(self.pick(2)),
+            Role::Notify => self.world.notify(self.pick(2)),
+        }
     }
 
-    fn any_notify(&self) -> &Node {
-        self.world.notify(self.pick(2))
+    /// The size of something: in the long run, and in a test.
+    fn size(&self, full: usize, small: usize) -> usize {
+        if self.full_size { full } else { small }
     }
 }
 
 /// All faults, in the order of docs/reliability.md.
 pub fn all() -> Vec<Fault> {
-    [kill::faults()].into_iter().flatten().collect()
+    let faults = [
+        kill::faults(),
+        database::faults(),
+        link::faults(),
+        client::faults(),
+        log::faults(),
+        storm::faults(),
+        machine::faults(),
+    ];
+    faults.into_iter().flatten().collect()
 }
 
 /// A fault by its name.

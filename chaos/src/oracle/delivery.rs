@@ -38,6 +38,9 @@ pub fn examine(
         rows.iter().filter(|row| row.kind == "message.deleted").filter_map(|row| row.message_id).collect();
     let devices: Vec<&Device> =
         world.devices.iter().filter(|device| device.person.workspace_id == workspace.to_string()).collect();
+    // So may those of a chat that is gone, whose messages are taken away in silence.
+    let gone: HashSet<Uuid> =
+        rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
     let known = known(&devices);
     let mut sights: HashMap<Uuid, Sight> = HashMap::new();
     for device in devices {
@@ -54,6 +57,7 @@ pub fn examine(
             sight,
             rows: &by_id,
             scrubbed: &scrubbed,
+            gone: &gone,
             known: &known,
             history: &world.history,
         };
@@ -108,6 +112,7 @@ struct Check<'a> {
     rows: &'a HashMap<i64, &'a LogRow>,
     /// Messages that were deleted: events about them may have been changed since.
     scrubbed: &'a HashSet<Uuid>,
+    gone: &'a HashSet<Uuid>,
     known: &'a Known,
     history: &'a History,
 }
@@ -151,7 +156,8 @@ impl Check<'_> {
             if !self.sight.sees(seen.position) {
                 wrong('d', format!("{} at {}, which was not for them", row.kind, seen.position));
             }
-            let is_changed = row.message_id.is_some_and(|id| self.scrubbed.contains(&id));
+            let is_changed = row.message_id.is_some_and(|id| self.scrubbed.contains(&id))
+                || row.message_id.and(row.chat_id).is_some_and(|chat| self.gone.contains(&chat));
             if row.hash != seen.hash && !is_changed {
                 wrong('f', format!("{} at {} is not what the log has", row.kind, seen.position));
             }

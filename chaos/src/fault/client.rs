@@ -1,0 +1,254 @@
+//! Clients that are slow, stop, ask for what they may not have, or say everything sixteen times.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use futures_util::future::{join_all, try_join_all};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{Fault, Lane, Outcome, Result, Scene};
+use crate::{
+    person::Person,
+    proxy::Mode,
+    sse::{Frame, Frames},
+    traffic::send,
+    world::World,
+};
+
+/// Bytes a second of a client that is slow.
+const SLOW_CLIENT: u64 = 100;
+/// Bytes a second at which a replay takes a while.
+const SLOW_REPLAY: u64 = 20_000;
+const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+
+pub fn faults() -> Vec<Fault> {
+    vec![
+        Fault {
+            name: "slow-client",
+            about: "one client takes 100 bytes a second and no more",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(slow(scene, Mode::Slow(SLOW_CLIENT))),
+        },
+        Fault {
+            name: "stopped-client",
+            about: "one client reads nothing any more: its window is zero, as after SIGSTOP",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(slow(scene, Mode::FreezeAnswers)),
+        },
+        Fault {
+            name: "same-send-16-times",
+            about: "one send is made 16 times at once, at both nodes",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(same_send(scene)),
+        },
+        Fault {
+            name: "removed-while-away",
+            about: "a member is removed while their device is away, and it comes back with an old cursor",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(removed(scene, false)),
+        },
+        Fault {
+            name: "removed-during-replay",
+            about: "a member is removed while their device is catching up",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(removed(scene, true)),
+        },
+        Fault {
+            name: "bad-cursors",
+            about: "cursors that are garbage, forged, of another workspace, generation or timeline",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(bad_cursors(scene)),
+        },
+    ]
+}
+
+/// A figure of a notify_server.
+async fn metric(world: &World, name: &str) -> anyhow::Result<f64> {
+    let text =
+        world.client.get(format!("http://{}/metrics", world.notify(0).address)).send().await?.text().await?;
+    let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
+    let value = line.and_then(|line| line.rsplit(' ').next()).with_context(|| format!("no metric {name}"))?;
+    Ok(value.parse()?)
+}
+
+/// What a client at the end of a narrow line does not take must neither fill the server nor be lost.
+async fn slow(scene: &Scene, mode: Mode) -> Result {
+    const CUT: &str = "parlor_notify_slow_clients_cut_total";
+    const OVERFLOWED: &str = "parlor_notify_queue_overflows_total";
+    let world = &scene.world;
+    let room = &world.tenants[0].general;
+    let talker = &world.tenants[0].people[0];
+    let total = async || anyhow::Ok(metric(world, CUT).await? + metric(world, OVERFLOWED).await?);
+    let before = total().await?;
+    world.narrow.set_mode(mode);
+    scene.note(format!("one client: {mode:?}"));
+    // Enough to fill what lies between: until the server has decided.
+    let words = "much ".repeat(400);
+    let decided = world
+        .until("the server sees that one client is slow", async || {
+            let sends = (0..8).map(|_| send(&world.history, talker, room, words.trim(), 0, 1));
+            join_all(sends).await;
+            match total().await {
+                Ok(now) if now > before => Ok(()),
+                // Restarted by another fault, it counts from zero.
+                Ok(now) if now < before => Ok(()),
+                other => Err(format!("{other:?}, {before} before")),
+            }
+        })
+        .await;
+    world.narrow.heal();
+    scene.note("it reads again");
+    decided?;
+    Ok(Outcome::Done)
+}
+
+async fn same_send(scene: &Scene) -> Result {
+    let world = &scene.world;
+    for round in 0..5 {
+        let tenant = &world.tenants[scene.pick(world.tenants.len())];
+        let person = &tenant.people[scene.pick(tenant.people.len())];
+        let (id, _) =
+            send(&world.history, person, &tenant.general, &format!("16 times, {round}"), round, 16).await;
+        ensure!(id.is_some(), "a send to a chat that everybody is in was refused");
+    }
+    Ok(Outcome::Done)
+}
+
+async fn removed(scene: &Scene, during_replay: bool) -> Result {
+    let world = &scene.world;
+    let tenant = &world.tenants[0];
+    let (owner, member) = (&tenant.people[0], &tenant.people[1]);
+    let device = world.devices.last().context("no devices")?;
+    let channel = json!({
+        "kind": "private_channel", "name": format!("secret {}", world.history.now()), "members": [member.id],
+    });
+    let room = owner.create_chat(channel).await?;
+    let say = async |count: usize, what: &str| {
+        let words = "confidential ".repeat(30);
+        for _ in 0..count {
+            send(&world.history, owner, &room, &format!("{what} {words}"), 0, 1).await;
+        }
+    };
+    say(3, "all together").await;
+    world.narrow.refuse(true);
+    scene.note("one device is away");
+    say(40, "while they are away").await;
+    let connects = device.record().connections.len();
+    if during_replay {
+        world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
+        world.narrow.refuse(false);
+        world
+            .until("the device is let in", async || {
+                let now = device.record().connections.len();
+                if now > connects { Ok(()) } else { Err(format!("{now} connects")) }
+            })
+            .await?;
+    }
+    owner.certainly(&format!("DELETE /api/chat/{room}/members/{}", member.id), None).await.or_else(|e| {
+        // A repeated attempt finds that the first was enough.
+        if format!("{e:#}").contains("404") { Ok(Value::Null) } else { Err(e) }
+    })?;
+    scene.note("they are removed");
+    say(10, "after their removal").await;
+    world.narrow.heal();
+    scene.note("the device is back");
+    let cursor =
+        owner.sync().await?["cursor"].as_str().and_then(crate::sse::position).context("no cursor")?;
+    world
+        .until("the device has caught up", async || {
+            let reached = device.record().reached();
+            if reached >= cursor { Ok(()) } else { Err(format!("{reached} of {cursor}")) }
+        })
+        .await?;
+    Ok(Outcome::Done)
+}
+
+async fn bad_cursors(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let tenant = &world.tenants[0];
+    let good = cursor_of(&tenant.people[0]).await?;
+    let [generation, timeline, shard, id] = parts(&good)?;
+    let mut cases = vec![
+        ("nonsense".to_owned(), "malformed"),
+        ("1.1.99.1".to_owned(), "malformed"),
+        (format!("{generation}.{timeline}.{shard}.-{id}"), "malformed"),
+        (format!("{generation}.{timeline}.{shard}.{}", u64::MAX), "malformed"),
+        (format!("{}.{timeline}.{shard}.{id}", generation + 1), "other_generation"),
+        (format!("{generation}.{}.{shard}.{id}", timeline + 1), "unknown"),
+        (format!("{generation}.{timeline}.{shard}.{}", id + 1_000_000_000), "unknown"),
+        (format!("{generation}.{timeline}.{}.{id}", (shard + 1) % 16), "other_workspace"),
+    ];
+    for tenant in &world.tenants[1..] {
+        let theirs = cursor_of(&tenant.people[0]).await?;
+        // Two workspaces may share a shard; then its positions are good for both, and it is no secret of theirs.
+        if parts(&theirs)?[2] != shard {
+            cases.push((theirs, "other_workspace"));
+        }
+    }
+    let asked = cases.iter().map(async |(cursor, reason)| {
+        world
+            .until(&format!("the cursor {cursor} is answered with {reason}"), async || {
+                match first_frames(world, &tenant.people[0], cursor, 2).await {
+                    Ok(frames) if frames.iter().any(|f| f.event == "reset" && f.data.contains(reason)) => {
+                        Ok(())
+                    }
+                    other => Err(format!("{other:?}")),
+                }
+            })
+            .await
+    });
+    try_join_all(asked).await?;
+    // And one that is good is gone on from.
+    world
+        .until("a good cursor is gone on from", async || {
+            match first_frames(world, &tenant.people[0], &good, 1).await {
+                Ok(frames) if frames.iter().any(|f| f.data.contains("\"resumed\":true")) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await?;
+    Ok(Outcome::Done)
+}
+
+async fn cursor_of(person: &Person) -> anyhow::Result<String> {
+    let snapshot = person.sync().await?;
+    Ok(snapshot["cursor"].as_str().context("no cursor")?.to_owned())
+}
+
+fn parts(cursor: &str) -> anyhow::Result<[i64; 4]> {
+    let parts: Vec<i64> = cursor.split('.').map(str::parse).collect::<std::result::Result<_, _>>()?;
+    parts.try_into().map_err(|parts| anyhow::anyhow!("{parts:?}"))
+}
+
+/// The first frames of a stream after a cursor.
+pub async fn first_frames(
+    world: &World,
+    person: &Person,
+    cursor: &str,
+    count: usize,
+) -> anyhow::Result<Vec<Frame>> {
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let url = format!("http://{}/events", world.notify(0).address);
+    let request = client.get(url).bearer_auth(person.token()).header("Last-Event-ID", cursor);
+    let reading = async {
+        let mut response = request.send().await?;
+        let mut frames = Frames::default();
+        let mut found = Vec::new();
+        while found.len() < count {
+            let Some(bytes) = response.chunk().await? else { bail!("ended after {found:?}") };
+            frames.push(&bytes);
+            while let Some(frame) = frames.next_frame()? {
+                found.push(frame);
+            }
+        }
+        Ok(found)
+    };
+    timeout(FRAME_TIMEOUT, reading).await.context("no frame")?
+}

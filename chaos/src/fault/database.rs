@@ -1,0 +1,142 @@
+//! Postgres dies, its connections are ended, and other sessions get in the way.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::Connection as _;
+use uuid::Uuid;
+
+use super::{Fault, Lane, Outcome, Result, Scene};
+
+pub fn faults() -> Vec<Fault> {
+    vec![
+        Fault {
+            name: "postgres-kill",
+            about: "SIGKILL of the postmaster",
+            lane: Lane::Database,
+            own_postgres: true,
+            run: |scene| Box::pin(postmaster_ends(scene, Signal::KILL)),
+        },
+        Fault {
+            name: "postgres-immediate",
+            about: "an immediate shutdown of Postgres, without a checkpoint",
+            lane: Lane::Database,
+            own_postgres: true,
+            run: |scene| Box::pin(postmaster_ends(scene, Signal::QUIT)),
+        },
+        Fault {
+            name: "backend-kill",
+            about: "SIGKILL of one backend, upon which Postgres restarts all of them",
+            lane: Lane::Database,
+            own_postgres: true,
+            run: |scene| Box::pin(backend_kill(scene)),
+        },
+        Fault {
+            name: "terminate-all",
+            about: "pg_terminate_backend of every connection",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(terminate(scene, "%")),
+        },
+        Fault {
+            name: "terminate-listener",
+            about: "pg_terminate_backend of the connections that listen for the doorbell",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(terminate(scene, "parlor doorbell")),
+        },
+        Fault {
+            name: "open-transactions",
+            about: "a transaction that has written and idles, and one that keeps an old snapshot",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(open_transactions(scene)),
+        },
+    ]
+}
+
+async fn postmaster_ends(scene: &Scene, signal: Signal) -> Result {
+    let world = &scene.world;
+    let cluster = world.cluster()?;
+    scene.note(format!("{signal:?} to the postmaster"));
+    let pid = cluster.postmaster_pid().context("Postgres does not run")?;
+    kill_process(Pid::from_raw(pid.cast_signed()).context("no pid")?, signal)?;
+    cluster.exited().await;
+    for node in &world.nodes {
+        world.until_ready(node, false).await?;
+    }
+    scene.note("every server has said that it is not ready");
+    let began = Instant::now();
+    cluster.restart().await?;
+    world.follow_postgres()?;
+    scene.note("Postgres is started again");
+    until_writing(scene, began, &format!("Postgres after {signal:?}")).await
+}
+
+async fn backend_kill(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let mut db = world.psql().await?;
+    let pid: i32 = sqlx::query_scalar(
+        "select pid from pg_stat_activity where application_name = 'chat_server' and pid <> pg_backend_pid() limit 1",
+    )
+    .fetch_one(&mut db)
+    .await?;
+    scene.note(format!("SIGKILL backend {pid}"));
+    let began = Instant::now();
+    kill_process(Pid::from_raw(pid).context("no pid")?, Signal::KILL)?;
+    world
+        .until("Postgres has ended the other backends", async || match db.ping().await {
+            Ok(()) => Err("this one still answers".to_owned()),
+            Err(_) => Ok(()),
+        })
+        .await?;
+    until_writing(scene, began, "Postgres after SIGKILL of a backend").await
+}
+
+/// Every server is ready, and says the truth: people write.
+async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result {
+    let world = &scene.world;
+    for node in &world.nodes {
+        world.until_ready(node, true).await?;
+    }
+    world.until_sent(1).await?;
+    scene.tally.recovered(what, began.elapsed());
+    Ok(Outcome::Done)
+}
+
+async fn terminate(scene: &Scene, application: &str) -> Result {
+    let world = &scene.world;
+    let mut db = world.psql().await?;
+    let ended: i64 = sqlx::query_scalar(
+        "select count(*) from (
+             select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid() and application_name like $1) ended",
+    )
+    .bind(application)
+    .fetch_one(&mut db)
+    .await?;
+    scene.note(format!("terminated {ended} backends like {application}"));
+    // All four servers follow the log.
+    ensure!(ended >= 1, "nobody was connected as {application}");
+    until_writing(scene, Instant::now(), "everybody after pg_terminate_backend").await
+}
+
+async fn open_transactions(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let tenant = &world.tenants[0];
+    let idler: Uuid = tenant.people.last().context("nobody")?.id.parse()?;
+    let (mut writing, mut reading) = (world.psql().await?, world.psql().await?);
+    let mut old = reading.begin_with("begin isolation level repeatable read").await?;
+    sqlx::query("select count(*) from event_log").execute(&mut *old).await?;
+    let mut idle = writing.begin().await?;
+    let sql = "update users set fullname = fullname || ' (idle)' where id = $1";
+    sqlx::query(sql).bind(idler).execute(&mut *idle).await?;
+    scene.note("a transaction has written and idles, another keeps its snapshot");
+    // Nobody is held up: the one has no lock of a shard before its commit, the other none at all.
+    world.until_sent(40).await?;
+    idle.commit().await?;
+    old.commit().await?;
+    scene.note("both are over");
+    Ok(Outcome::Done)
+}

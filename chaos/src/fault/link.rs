@@ -1,0 +1,209 @@
+//! What lies between two parts is cut, frozen or slow.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use tokio::time::sleep;
+
+use super::{
+    Fault, Lane, Outcome, Result, Scene,
+    kill::{until_delivering, until_working},
+};
+use crate::{
+    process::Role,
+    proxy::Mode,
+    world::{Node, World},
+};
+
+/// Bytes a second of a slow connection to Postgres.
+const SLOW_DATABASE: u64 = 40_000;
+/// Bytes a second of a slow connection of everybody's.
+const SLOW_DOOR: u64 = 4_000;
+
+pub fn faults() -> Vec<Fault> {
+    vec![
+        Fault {
+            name: "cut-clients",
+            about: "every connection between people and one server is reset, several times",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(cut_clients(scene)),
+        },
+        Fault {
+            name: "freeze-clients",
+            about: "bytes between people and one server stop, without a reset",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(freeze_clients(scene)),
+        },
+        Fault {
+            name: "half-open-clients",
+            about: "the clients of a notify_server are gone and it is not told",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(half_open(scene)),
+        },
+        Fault {
+            name: "slow-clients",
+            about: "everybody reaches one server over a slow line",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(slow_clients(scene)),
+        },
+        Fault {
+            name: "cut-postgres",
+            about: "a server's connections to Postgres are reset, and new ones too for a while",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(away(scene, |node| node.database.refuse(true), "cut off from Postgres")),
+        },
+        Fault {
+            name: "freeze-postgres",
+            about: "bytes between a server and Postgres stop, without a reset",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| {
+                Box::pin(away(
+                    scene,
+                    |node| node.database.set_mode(Mode::Freeze),
+                    "without a byte from Postgres",
+                ))
+            },
+        },
+        Fault {
+            name: "slow-postgres",
+            about: "a server reaches Postgres over a slow line",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(slow_postgres(scene)),
+        },
+        Fault {
+            name: "silent-listener",
+            about: "the connection that listens for the doorbell is dead without a word",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(silent_listener(scene)),
+        },
+    ]
+}
+
+fn any_node(scene: &Scene) -> &Node {
+    &scene.world.nodes[scene.pick(scene.world.nodes.len())]
+}
+
+async fn cut_clients(scene: &Scene) -> Result {
+    for _ in 0..4 {
+        let node = any_node(scene);
+        scene.note(format!("clients of {} are cut off", node.name()));
+        node.door.cut();
+        scene.pause(600).await;
+    }
+    Ok(Outcome::Done)
+}
+
+async fn freeze_clients(scene: &Scene) -> Result {
+    let node = any_node(scene);
+    scene.note(format!("no byte passes between clients and {}", node.name()));
+    node.door.set_mode(Mode::Freeze);
+    scene.world.until_sent(5).await?;
+    // Past the patience of requests, and sometimes of streams.
+    sleep(Duration::from_secs(4)).await;
+    scene.pause(scene.size(6000, 1000)).await;
+    ensure!(scene.world.readiness(node).await.is_some(), "{} does not answer", node.name());
+    node.door.heal();
+    scene.note("they pass again");
+    scene.world.until_sent(5).await?;
+    Ok(Outcome::Done)
+}
+
+async fn half_open(scene: &Scene) -> Result {
+    let node = scene.any(Role::Notify);
+    let before = node.door.ports().len();
+    let since = scene.world.history.now();
+    node.door.forget_clients();
+    scene.note(format!("{before} clients of {} are gone without a word", node.name()));
+    scene.world.until_sent(20).await?;
+    until_delivering(&scene.world, node, since).await?;
+    node.door.heal();
+    Ok(Outcome::Done)
+}
+
+async fn slow_clients(scene: &Scene) -> Result {
+    let node = any_node(scene);
+    scene.note(format!("{} is reached at {SLOW_DOOR} bytes a second", node.name()));
+    node.door.set_mode(Mode::Slow(SLOW_DOOR));
+    sleep(Duration::from_secs(3)).await;
+    scene.pause(scene.size(5000, 500)).await;
+    node.door.heal();
+    scene.note("the line is fast again");
+    scene.world.until_sent(5).await?;
+    Ok(Outcome::Done)
+}
+
+/// One server loses Postgres: it says so, the others go on, and it comes back.
+async fn away(scene: &Scene, how: fn(&Node), what: &str) -> Result {
+    let node = any_node(scene);
+    how(node);
+    scene.note(format!("{} is {what}", node.name()));
+    let seen = async {
+        scene.world.until_ready(node, false).await?;
+        scene.note(format!("{} has said that it is not ready", node.name()));
+        scene.world.until_sent(10).await
+    };
+    let seen = seen.await;
+    node.database.heal();
+    seen?;
+    until_working(&scene.world, node).await?;
+    Ok(Outcome::Done)
+}
+
+async fn slow_postgres(scene: &Scene) -> Result {
+    let node = any_node(scene);
+    scene.note(format!("{} reaches Postgres at {SLOW_DATABASE} bytes a second", node.name()));
+    node.database.set_mode(Mode::Slow(SLOW_DATABASE));
+    sleep(Duration::from_secs(3)).await;
+    scene.pause(scene.size(5000, 500)).await;
+    node.database.heal();
+    scene.note("the line is fast again");
+    scene.world.until_ready(node, true).await?;
+    scene.world.until_sent(5).await?;
+    Ok(Outcome::Done)
+}
+
+/// Ports of the connections of a node that listen.
+async fn listeners(world: &World, node: &Node) -> anyhow::Result<Vec<u16>> {
+    let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
+    let mut db = world.psql().await?;
+    let found: Vec<i32> = sqlx::query_scalar(
+        "select client_port from pg_stat_activity
+         where datname = current_database() and client_port = any($1) and application_name = 'parlor doorbell'",
+    )
+    .bind(&ports)
+    .fetch_all(&mut db)
+    .await?;
+    Ok(found.into_iter().filter_map(|port| u16::try_from(port).ok()).collect())
+}
+
+/// Events go on coming by the poll, and the server finds out by itself and listens anew.
+async fn silent_listener(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let node = scene.any(Role::Notify);
+    let ports = listeners(world, node).await?;
+    let frozen = ports.iter().filter(|port| node.database.set_mode_of(**port, Mode::Freeze)).count();
+    if frozen == 0 {
+        // Another fault has ended it just now.
+        return Ok(Outcome::Done);
+    }
+    scene.note(format!("the listener of {} is silently dead", node.name()));
+    until_working(world, node).await?;
+    world
+        .until(&format!("{} listens anew", node.name()), async || {
+            let now = listeners(world, node).await.map_err(|e| format!("{e:#}"))?;
+            if now.iter().any(|port| !ports.contains(port)) { Ok(()) } else { Err(format!("{now:?}")) }
+        })
+        .await?;
+    node.database.heal();
+    scene.note("it listens anew");
+    world.until_ready(node, true).await?;
+    Ok(Outcome::Done)
+}

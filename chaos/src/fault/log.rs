@@ -1,0 +1,200 @@
+//! The event log itself: partitions that come and go, rows that nobody should have written, a doorbell that cannot be
+//! rung.
+
+use anyhow::{Context as _, ensure};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use uuid::Uuid;
+
+use super::{Fault, Lane, Outcome, Result, Scene, client::first_frames};
+use crate::{traffic::send, world::World};
+
+pub fn faults() -> Vec<Fault> {
+    vec![
+        Fault {
+            name: "partition-drop",
+            about: "the log's partition is closed and dropped while it is followed; cursors on both sides of the edge",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(partition_drop(scene)),
+        },
+        Fault {
+            name: "poison-rows",
+            about: "rows written by hand: 64 KB, line breaks, NUL, and no JSON at all",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(poison(scene)),
+        },
+        Fault {
+            name: "doorbell-queue-full",
+            about: "every NOTIFY of a writer fails as it does when Postgres's queue of them is full",
+            lane: Lane::Database,
+            own_postgres: false,
+            run: |scene| Box::pin(queue_full(scene)),
+        },
+    ]
+}
+
+async fn partition_drop(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let person = &world.tenants[0].people[0];
+    let old = person.sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
+    let mut db = world.psql().await?;
+    // Once to note that the partition is in use, once to close it.
+    roll(&mut db).await?;
+    world.until_sent(5).await?;
+    roll(&mut db).await?;
+    let closed: Option<i64> = sqlx::query_scalar(
+        "select start_id from event_log_partitions where closed_at is not null order by start_id limit 1",
+    )
+    .fetch_optional(&mut db)
+    .await?;
+    let closed = closed.context("no partition was closed")?;
+    world.until_sent(5).await?;
+    let edge = person.sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
+    // Nothing is written into it any more: the auditor keeps what it holds.
+    world.archive.catch_up().await?;
+    scene.note(format!("partition {closed} is dropped"));
+    for statement in [
+        format!("alter table event_log detach partition event_log_p{closed} concurrently"),
+        format!("drop table event_log_p{closed}"),
+        format!("delete from event_log_partitions where start_id = {closed}"),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut db).await?;
+    }
+    world.until_sent(20).await?;
+    let first = first_frames(world, person, &edge, 1).await?;
+    ensure!(first.iter().any(|frame| frame.data.contains("\"resumed\":true")), "after the edge: {first:?}");
+    // What is still in memory may be gone on from, until a restart; where it is not, it must be said.
+    let first = first_frames(world, person, &old, 2).await?;
+    let is_told = first.iter().any(|frame| frame.event == "reset" || frame.data.contains("\"resumed\":true"));
+    ensure!(is_told, "before the edge: {first:?}");
+    Ok(Outcome::Done)
+}
+
+async fn roll(db: &mut PgConnection) -> anyhow::Result<()> {
+    sqlx::query("select event_log_roll(interval '0')").execute(db).await?;
+    Ok(())
+}
+
+/// Rows as psql would insert them, which are whole JSON and say what is so; and one that is no JSON, upon which whoever it
+/// was for must be told to start anew.
+async fn poison(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let tenant = &world.tenants[scene.pick(world.tenants.len())];
+    let workspace: Uuid = tenant.people[0].workspace_id.parse()?;
+    let mut db = world.psql().await?;
+    let truth = "workspace_json((select w from workspaces w where w.id = $1))::text";
+    let whole =
+        |extra: &str| format!("'{{\"type\":\"workspace.updated\",\"workspace\":' || {truth} || ',{extra}}}'");
+    let long = whole("\"long\":\"' || repeat('x', 65536) || '\"");
+    let lines = whole("' || E'\\n\\n\\r\\n' || '\"lines\":1");
+    let nul = whole("\"nul\":\"\\u0000\"");
+    for payload in [long, lines, nul, "'{\"type\": \"workspace.updated\", nonsense'".to_owned()] {
+        insert_row(&mut db, workspace, &payload).await?;
+    }
+    scene.note("four rows are written by hand");
+    big_message(&mut db, &tenant.general, &tenant.people[0].id).await?;
+    let devices = world.devices.iter().filter(|device| device.person.workspace_id == workspace.to_string());
+    for device in devices {
+        let what = format!("{} is told that something cannot be shown", device.name);
+        world
+            .until(&what, async || {
+                let record = device.record();
+                let told = record.resets.iter().any(|(_, reason)| reason == "unreadable_event");
+                // Taken by a snapshot instead, if it was away.
+                let position = record.segments.last().map_or(0, |segment| segment.snapshot_position);
+                if told || position > 0 && record.segments.len() > 1 {
+                    Ok(())
+                } else {
+                    Err("not yet".to_owned())
+                }
+            })
+            .await?;
+    }
+    world.until_sent(10).await?;
+    Ok(Outcome::Done)
+}
+
+/// `payload` is an expression in which `$1` is the workspace.
+async fn insert_row(db: &mut PgConnection, workspace: Uuid, payload: &str) -> anyhow::Result<()> {
+    let mut tx = db.begin().await?;
+    sqlx::query("select log_lock(workspace_shard($1))").bind(workspace).execute(&mut *tx).await?;
+    let sql = format!(
+        "insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, payload)
+         select workspace_shard($1), nextval('event_log_id'),
+                coalesce((select max(id) from event_log where shard = workspace_shard($1)), 0),
+                ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, clock_timestamp(), $1,
+                'workspace.updated', 'workspace', {payload}"
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(workspace).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A message of 64 KB with line breaks, past every limit of the API, which is delivered like any other.
+async fn big_message(db: &mut PgConnection, chat: &str, sender: &str) -> anyhow::Result<()> {
+    sqlx::query(
+        "with chat as (update chats set last_seq = last_seq + 1 where id = $1 returning id, workspace_id, last_seq),
+              sender as (update chat_members m set sent_seq = chat.last_seq from chat
+                         where m.chat_id = chat.id and m.user_id = $2)
+         insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
+         select gen_random_uuid(), workspace_id, id, last_seq, $2, E'\\n\\r\\n' || repeat('y', 65536) from chat",
+    )
+    .bind(chat.parse::<Uuid>()?)
+    .bind(sender.parse::<Uuid>()?)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Postgres's queue holds 8 GB; here its function fails with the same error instead. Sends do not ring in their
+/// transaction and go on, and are found by the poll.
+async fn queue_full(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let mut db = world.psql().await?;
+    replace_notify(
+        &mut db,
+        "language plpgsql as $f$ begin
+             raise exception 'too many notifications in the NOTIFY queue' using errcode = '54000'; end $f$",
+    )
+    .await?;
+    scene.note("no NOTIFY can be queued");
+    let outcome = without_doorbell(scene, world).await;
+    replace_notify(&mut db, "language internal strict as 'pg_notify'").await?;
+    scene.note("they can again");
+    outcome?;
+    // What rings in its own transaction works again.
+    let person = &world.tenants[0].people[0];
+    person.certainly("PATCH /api/users/me", Some(&json!({ "fullname": "after the queue was full" }))).await?;
+    Ok(Outcome::Done)
+}
+
+async fn without_doorbell(scene: &Scene, world: &World) -> anyhow::Result<()> {
+    let tenant = &world.tenants[scene.pick(world.tenants.len())];
+    let (id, _) =
+        send(&world.history, &tenant.people[0], &tenant.general, "while nobody can ring", 0, 1).await;
+    let id: Uuid = id.context("a send was refused while nobody could ring")?.parse()?;
+    let mut db = world.psql().await?;
+    let sql = "select id from event_log where message_id = $1 and kind = 'message.new'";
+    let position: i64 = sqlx::query_scalar(sql).bind(id).fetch_one(&mut db).await?;
+    let theirs = world.devices.iter().filter(|d| d.person.workspace_id == tenant.people[0].workspace_id);
+    for device in theirs {
+        let what = format!("{} gets what nobody has rung for", device.name);
+        world
+            .until(&what, async || {
+                let reached = device.record().reached();
+                if reached >= position { Ok(()) } else { Err(format!("{reached} of {position}")) }
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+async fn replace_notify(db: &mut PgConnection, body: &str) -> anyhow::Result<()> {
+    // In this database alone: each has its own catalog of functions.
+    sqlx::raw_sql("set allow_system_table_mods = on").execute(&mut *db).await?;
+    let sql = format!("create or replace function pg_catalog.pg_notify(text, text) returns void {body}");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await?;
+    Ok(())
+}
