@@ -20,12 +20,15 @@ mod sync;
 mod writers;
 
 mod caches;
+mod floods;
 mod limits;
 mod upkeep;
 
 mod contract;
+mod forged_tokens;
 mod outage;
 mod permissions;
+mod raw_http;
 
 mod config_example;
 mod database_tls;

@@ -20,18 +20,21 @@ pub enum TextError {
     NotAnEmail,
 }
 
+/// Each is as the OpenAPI document says: the pattern and the function must agree.
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $min:tt..=$max:tt, $parse:expr) => {
+    ($(#[$doc:meta])* $name:ident, $min:tt..=$max:tt, $parse:expr, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = $min, max_length = $max))]
+        #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = $min, max_length = $max, pattern = $pattern))]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
             /// Most characters (Unicode scalar values).
             pub const MAX: usize = $max;
+            /// What it looks like, as a regular expression (ECMA 262).
+            pub const PATTERN: &'static str = $pattern;
 
             /// # Errors
             /// The text is outside the limits.
@@ -62,31 +65,32 @@ macro_rules! text {
 
 text!(
     /// An e-mail address, in lower case. That mail reaches it is not checked here.
-    Email, 3..=254, email
+    Email, 3..=254, email,
+    r"^[^\S\x00-\x1f\x7f-\x9f]*[^\s@,<>\x00-\x1f\x7f-\x9f]{1,64}@[^\s@,<>.\x00-\x1f\x7f-\x9f]([^\s@,<>\x00-\x1f\x7f-\x9f]*[^\s@,<>.\x00-\x1f\x7f-\x9f])?[^\S\x00-\x1f\x7f-\x9f]*$"
 );
 text!(
     /// A person's name as others see it: one line.
-    FullName, 1..=100, line
+    FullName, 1..=100, line, r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 );
 text!(
     /// A workspace's name: one line, unique regardless of case.
-    WorkspaceName, 1..=64, line
+    WorkspaceName, 1..=64, line, r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 );
 text!(
     /// A channel's or group's name: one line.
-    ChatName, 1..=80, line
+    ChatName, 1..=80, line, r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 );
 text!(
     /// What a chat is about; may be empty.
-    ChatDescription, 0..=500, paragraph
+    ChatDescription, 0..=500, paragraph, r"^[^\x00]*$"
 );
 text!(
     /// A message as written, Markdown. Kept byte for byte; not only white space.
-    MessageBody, 1..=16_000, body
+    MessageBody, 1..=16_000, body, r"^[^\x00]*[^\s\x00][^\x00]*$"
 );
 text!(
     /// The sender's own name for a send, so that it can be repeated safely.
-    ClientId, 1..=64, line_as_is
+    ClientId, 1..=64, line_as_is, r"^[^\x00-\x1f\x7f-\x9f]*$"
 );
 
 /// A password on its way to be hashed; never shown.
@@ -127,6 +131,10 @@ fn limit(text: &str, min: usize, max: usize) -> Result<(), TextError> {
 }
 
 fn line(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    // Before it is trimmed, which would take a line break away as well.
+    if text.chars().any(char::is_control) {
+        return Err(TextError::ControlCharacters);
+    }
     line_as_is(text.trim(), min, max)
 }
 
@@ -148,13 +156,14 @@ fn body(text: &str, min: usize, max: usize) -> Result<String, TextError> {
 }
 
 fn email(text: &str, min: usize, max: usize) -> Result<String, TextError> {
-    let text = line(text, min, max)?.to_lowercase();
+    // A few letters become longer in lower case, and that is what is kept.
+    let text = line(&text.to_lowercase(), min, max)?;
     let (local, domain) = text.rsplit_once('@').ok_or(TextError::NotAnEmail)?;
     let plain = |c: char| !c.is_whitespace() && c != '@' && c != ',' && c != '<' && c != '>';
     if local.is_empty() || domain.is_empty() || domain.starts_with('.') || domain.ends_with('.') {
         return Err(TextError::NotAnEmail);
     }
-    if local.len() > 64 || !local.chars().all(plain) || !domain.chars().all(plain) {
+    if local.chars().count() > 64 || !local.chars().all(plain) || !domain.chars().all(plain) {
         return Err(TextError::NotAnEmail);
     }
     Ok(text)
@@ -163,6 +172,7 @@ fn email(text: &str, min: usize, max: usize) -> Result<String, TextError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn limits_are_in_characters() {
@@ -189,6 +199,87 @@ mod tests {
         assert_eq!(Email::parse("Ann@Acme.Example").unwrap().as_str(), "ann@acme.example");
         for bad in ["ann", "@acme", "ann@", "a b@c", "ann@.c", "a@b@c", "<ann@acme>"] {
             assert!(Email::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// Like what people and attackers write: short pieces from all corners of Unicode, some of them long.
+    fn any_text() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            8 => "[a-z@.,<> ]{1,8}".prop_map(String::from),
+            2 => any::<String>(),
+            2 => prop::char::any().prop_map(String::from),
+            1 => "[\\x00-\\x20\\x7f-\\xa0\u{2028}\u{feff}\u{200b}\u{3000}\u{130}\u{1e9e}]{1,3}",
+            1 => (1..400_usize, "[a-z \u{e4}]").prop_map(|(count, unit)| unit.repeat(count)),
+        ];
+        prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    /// What holds for a type of text and any input.
+    macro_rules! holds {
+        ($name:ident, $min:expr, $text:expr) => {{
+            let (text, min): (&str, usize) = ($text, $min);
+            let pattern = regex::Regex::new($name::PATTERN).unwrap();
+            match $name::parse(text) {
+                Ok(parsed) => {
+                    let length = parsed.as_str().chars().count();
+                    prop_assert!((min..=$name::MAX).contains(&length), "{} characters", length);
+                    prop_assert!(!parsed.as_str().contains('\0'), "Postgres cannot store it");
+                    prop_assert!(pattern.is_match(text), "accepted against its own pattern");
+                    prop_assert_eq!(
+                        $name::parse(parsed.as_str()),
+                        Ok(parsed.clone()),
+                        "parsed again, the same"
+                    );
+                    let json = serde_json::to_string(&parsed).unwrap();
+                    prop_assert_eq!(serde_json::from_str::<$name>(&json).unwrap(), parsed);
+                }
+                Err(e) => {
+                    let length = text.trim().chars().count();
+                    let is_too_long =
+                        text.chars().count().max(text.to_lowercase().chars().count()) > $name::MAX;
+                    prop_assert!(
+                        length < min || is_too_long || !pattern.is_match(text),
+                        "refused though it is as it should be: {}",
+                        e
+                    );
+                    prop_assert!(e.to_string().len() < 60 && !e.to_string().contains('\n'), "{}", e);
+                }
+            }
+        }};
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_within_its_limits_and_as_its_pattern_says(text in any_text()) {
+            holds!(Email, 3, &text);
+            holds!(FullName, 1, &text);
+            holds!(WorkspaceName, 1, &text);
+            holds!(ChatName, 1, &text);
+            holds!(ChatDescription, 0, &text);
+            holds!(MessageBody, 1, &text);
+            holds!(ClientId, 1, &text);
+            let address = format!("{}@example.org", text.trim());
+            holds!(Email, 3, &address);
+        }
+
+        #[test]
+        fn bodies_and_client_ids_are_kept_byte_for_byte(text in any_text()) {
+            if let Ok(body) = MessageBody::parse(&text) {
+                prop_assert_eq!(body.as_str(), &text);
+            }
+            if let Ok(id) = ClientId::parse(&text) {
+                prop_assert_eq!(id.as_str(), &text);
+            }
+        }
+
+        #[test]
+        fn passwords_are_long_enough_and_not_endless(text in any_text()) {
+            let length = text.chars().count();
+            let password = Password::try_from(text.clone());
+            prop_assert_eq!(password.is_ok(), (8..=256).contains(&length));
+            if let Ok(password) = password {
+                prop_assert_eq!(password.expose(), &text);
+            }
         }
     }
 

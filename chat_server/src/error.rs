@@ -39,7 +39,7 @@ pub enum ApiError {
     #[error("the body must have at most {max_bytes} bytes")]
     TooLarge { max_bytes: usize },
     /// 415.
-    #[error("send the body as application/json")]
+    #[error("send the body as application/json, in UTF-8")]
     UnsupportedMediaType,
     /// 422: readable, but not a value that makes sense here.
     #[error("{detail}")]

@@ -1,12 +1,15 @@
 //! Extractors and answers whose refusals are our problem+json.
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody as _},
     extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize as _, Deserializer, Serialize,
+    de::{self, DeserializeOwned},
+};
 
 use crate::error::{ApiError, InvalidField};
 
@@ -46,15 +49,25 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> 
     }
 }
 
+/// JSON is UTF-8 (RFC 8259, section 8.1): a body that says it is in another charset would be read as something else than
+/// was meant.
 fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or_default().trim())
-        .is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"))
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"));
+    let mut charsets = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    is_json && charsets.all(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
 async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    // Announced as too large: nobody waits for it.
+    if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(ApiError::TooLarge { max_bytes: BODY_BYTES_MAX });
+    }
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             ApiError::TooLarge { max_bytes: BODY_BYTES_MAX }
@@ -84,6 +97,30 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     deserializer.end().map_err(|e| ApiError::Malformed(format!("the body is not JSON: {e}")))?;
     Ok(value)
+}
+
+/// For `deserialize_with`: a number without a fraction, however it is written. To JSON Schema 5.0 is an integer, and some
+/// languages write it so.
+pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(deserializer: D) -> Result<T, D::Error> {
+    whole_of(&serde_json::Number::deserialize(deserializer)?)
+}
+
+/// The same for what may be left out; needs `default` as well.
+pub fn whole_or_none<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Option::<serde_json::Number>::deserialize(deserializer)?.as_ref().map(whole_of).transpose()
+}
+
+fn whole_of<T: TryFrom<i64>, E: de::Error>(number: &serde_json::Number) -> Result<T, E> {
+    /// Beyond it a float does not tell whole numbers apart.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and is within the exact ones")]
+    let from_float = |float: f64| (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then_some(float as i64);
+    let whole = number.as_i64().or_else(|| number.as_f64().and_then(from_float));
+    whole
+        .and_then(|whole| T::try_from(whole).ok())
+        .ok_or_else(|| E::custom("must be a whole number, not too large"))
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -150,8 +187,9 @@ pub fn created<T>(value: T) -> Answer<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde::Deserialize;
+
+    use super::*;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -167,6 +205,52 @@ mod tests {
             (errors[0].pointer.as_str(), errors[0].detail.as_str()),
             ("/names/1", "must not be empty")
         );
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_point() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        struct Numbers {
+            #[serde(deserialize_with = "whole")]
+            seq: i64,
+            #[serde(default, deserialize_with = "whole_or_none")]
+            uses: Option<i32>,
+        }
+        let read = |json: &str| parse::<Numbers>(json.as_bytes());
+        assert_eq!(read(r#"{"seq":5.0,"uses":3e2}"#).unwrap(), Numbers { seq: 5, uses: Some(300) });
+        let largest = Numbers { seq: i64::MAX, uses: None };
+        assert_eq!(read(r#"{"seq":9223372036854775807,"uses":null}"#).unwrap(), largest);
+        for bad in ["5.5", "1e300", "9223372036854775808", "\"5\"", "true", "null"] {
+            let Err(ApiError::Invalid { errors, .. }) = read(&format!(r#"{{"seq":{bad}}}"#)) else {
+                panic!("{bad}")
+            };
+            assert_eq!(errors[0].pointer, "/seq", "{bad}");
+        }
+        assert!(read(r#"{"seq":1,"uses":2147483648}"#).is_err());
+    }
+
+    #[test]
+    fn json_is_utf_8() {
+        let accepts = |value: &'static str| {
+            is_json(&HeaderMap::from_iter([(header::CONTENT_TYPE, value.parse().unwrap())]))
+        };
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "application/json; x=1",
+        ] {
+            assert!(accepts(good), "{good}");
+        }
+        for bad in [
+            "",
+            "text/json",
+            "application/json-patch+json",
+            "application/json; charset=utf-16",
+            "application/json; charset=utf-8; charset=latin1",
+        ] {
+            assert!(!accepts(bad), "{bad}");
+        }
     }
 
     #[test]

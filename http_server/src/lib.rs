@@ -1,7 +1,15 @@
 //! Serves a router over TCP with the limits that `axum::serve` does not have: on the time of a request's head, on
 //! buffers, on connections, on clients that are gone without a word, and on how long stopping may take.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+mod refusal;
+mod request_id;
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use axum::{Router, extract::ConnectInfo, http::Request};
@@ -20,6 +28,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
+
+use refusal::{Polite, Watched};
 
 /// A request's head must have arrived by then; between requests a connection may idle as long.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -141,10 +151,13 @@ async fn serve_connection(
         debug!("socket options: {e}");
     }
     let handle = Connection(cut.clone());
+    let is_unread = Arc::new(AtomicBool::new(false));
+    let stream = Polite::new(stream, Arc::clone(&is_unread));
     let service = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(handle.clone());
-        request
+        request_id::drop_unless_plain(request.headers_mut());
+        request.map(|body| Watched::new(body, Arc::clone(&is_unread)))
     });
     // HTTP/1.1 alone: who wants HTTP/2 has a proxy for TLS in front, which speaks HTTP/1.1 to us. What tells the two
     // apart has no time limit of its own.

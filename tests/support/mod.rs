@@ -5,6 +5,7 @@ pub mod app;
 pub mod follower;
 pub mod log;
 pub mod process;
+pub mod raw;
 pub mod sse;
 pub mod wait;
 

@@ -64,25 +64,46 @@ pub async fn insert_refresh_token(db: impl PgExecutor<'_>, hash: &[u8], session:
     Ok(())
 }
 
-/// Uses up a refresh token: one conditional update, so of two that try at once one wins. None: it was used before, its
-/// session is over, or there is none such.
+/// How long a refresh token still counts after its first use, as long as none that came after it was used: the answer may
+/// have been lost on its way, and takes up to the request timeout.
+pub const REFRESH_GRACE_SECONDS: i64 = 30;
+
+/// Uses up a refresh token, and with it the others of its session that were not used yet: at most one of those who hold
+/// one goes on. None: it was used before, its session is over, or there is none such.
 pub async fn use_refresh_token(
     db: &mut PgConnection,
     hash: &[u8],
     ttl_seconds: i64,
 ) -> Result<Option<SessionUser>> {
+    // One after another, so that the statement below sees what the other has done.
+    sqlx::query!(
+        "select from sessions where id = (select session_id from refresh_tokens where hash = $1) for update",
+        hash
+    )
+    .execute(&mut *db)
+    .await?;
     sqlx::query_as!(
         SessionUser,
-        r#"with used as (
-               update refresh_tokens set used_at = now() where hash = $1 and used_at is null returning session_id
-           )
+        r#"with moment as materialized (select clock_timestamp() as now),
+               shown as (
+                   select t.hash, t.session_id, t.used_at from refresh_tokens t, moment
+                   where t.hash = $1 and (t.used_at is null or (
+                       t.used_at > moment.now - make_interval(secs => $3) and not exists (
+                           select from refresh_tokens later
+                           where later.session_id = t.session_id and later.used_at > t.used_at)))
+               ),
+               used as (
+                   update refresh_tokens t set used_at = moment.now from shown, moment
+                   where t.session_id = shown.session_id and t.used_at is null and shown.used_at is null
+               )
            update sessions s
            set last_used_at = now(), expires_at = now() + make_interval(secs => $2)
-           from used where s.id = used.session_id and s.revoked_at is null and s.expires_at > now()
+           from shown where s.id = shown.session_id and s.revoked_at is null and s.expires_at > now()
            returning s.id as "session_id: SessionId", s.account_id as "account_id: AccountId",
                      s.user_id as "user_id: UserId""#,
         hash,
-        seconds(ttl_seconds)
+        seconds(ttl_seconds),
+        seconds(REFRESH_GRACE_SECONDS)
     )
     .fetch_optional(db)
     .await

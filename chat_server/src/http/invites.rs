@@ -20,7 +20,7 @@ use crate::{
         invites::{Invite, NewInvite, OPEN_MAX},
     },
     error::{ApiError, ConstraintExt as _, Problem, Result},
-    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok},
+    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok, whole_or_none},
     state::AppState,
 };
 
@@ -40,12 +40,32 @@ pub fn router() -> OpenApiRouter<AppState> {
 pub struct InviteRequest {
     /// Seconds until it ends; a week if left out, 90 days at most.
     #[schema(minimum = 60, maximum = 7_776_000)]
+    #[serde(default, deserialize_with = "whole_or_none")]
     pub expires_in: Option<i32>,
     /// How many people may use it; one if left out.
     #[schema(minimum = 1, maximum = 10_000)]
+    #[serde(default, deserialize_with = "whole_or_none")]
     pub max_uses: Option<i32>,
     /// What they will be: `member` if left out, `admin` if one is admin oneself.
-    pub role: Option<WorkspaceRole>,
+    pub role: Option<InvitedRole>,
+}
+
+/// Owners are made by owners, not by invitation.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InvitedRole {
+    #[default]
+    Member,
+    Admin,
+}
+
+impl From<InvitedRole> for WorkspaceRole {
+    fn from(role: InvitedRole) -> Self {
+        match role {
+            InvitedRole::Member => Self::Member,
+            InvitedRole::Admin => Self::Admin,
+        }
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -86,10 +106,7 @@ pub async fn create_invite(
     if !(1..=USES_MAX).contains(&max_uses) {
         return Err(ApiError::invalid("/max_uses", format!("must be from 1 to {USES_MAX}")));
     }
-    let role = input.role.unwrap_or(WorkspaceRole::Member);
-    if role == WorkspaceRole::Owner {
-        return Err(ApiError::invalid("/role", "owners are made by owners, not by invitation"));
-    }
+    let role = WorkspaceRole::from(input.role.unwrap_or_default());
     let mut tx = state.db.begin().await?;
     if !lock_user(&mut tx, &user).await?.may(WorkspaceAction::Invite) {
         return Err(forbidden());

@@ -25,7 +25,7 @@ use crate::{
         messages::{Message, NewMessage},
     },
     error::{ApiError, Problem, Result},
-    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok},
+    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok, whole},
     state::AppState,
 };
 
@@ -61,6 +61,7 @@ pub struct EditMessage {
 pub struct MarkRead {
     /// The newest message that was read. The position moves forward alone.
     #[schema(minimum = 0)]
+    #[serde(deserialize_with = "whole")]
     pub seq: i64,
 }
 

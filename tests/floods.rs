@@ -1,0 +1,107 @@
+//! Clients that try to use the servers up: they get refusals, and everybody else goes on.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, future::join_all, stream};
+use serde_json::json;
+use tokio::time::{Instant, sleep_until};
+
+use crate::support::{Device, app::PASSWORD, raw::Raw, with_app};
+
+/// Connections of one attacker.
+const SLOW: usize = 200;
+/// Well over the 10 seconds for a head and the 30 for a request.
+const CUT_BY: Duration = Duration::from_secs(90);
+
+/// Sends `bytes` one at a time, too slowly ever to come to an end; what was answered when the server had enough.
+async fn dribble(mut raw: Raw, head: String) -> String {
+    let began = Instant::now();
+    raw.send(head.as_bytes()).await;
+    for second in 1.. {
+        if second > CUT_BY.as_secs() || !raw.send(b"a").await {
+            break;
+        }
+        sleep_until(began + Duration::from_secs(second)).await;
+    }
+    raw.read_to_end(CUT_BY).await.expect("a connection that dribbles is kept open")
+}
+
+#[tokio::test]
+async fn clients_that_dribble_are_cut_and_nobody_waits_for_them() {
+    with_app(async |app| {
+        let notify = app.start_notify_server().await;
+        let ann = app.sign_up("acme", "Ann").await;
+        let mut device = Device::connect(&ann, &notify).await;
+        let head = "GET /events HTTP/1.1\r\nhost: x\r\nx-slow: ".to_owned();
+        let body = "POST /api/signin HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n";
+        let mut slow = Vec::new();
+        for number in 0..SLOW {
+            let (node, head) = match number % 3 {
+                0 => (&notify, head.clone()),
+                1 => (&app.chat, head.clone()),
+                _ => (&app.chat, body.to_owned()),
+            };
+            slow.push(dribble(Raw::connect(node).await, head));
+        }
+        let others = async {
+            for round in 0..20 {
+                let name = format!("round {round}");
+                ann.mark(&name).await;
+                device.until_mark(&name).await;
+                app.sign_in(&ann).await;
+            }
+        };
+        let (answers, ()) = tokio::join!(join_all(slow), others);
+        for (number, answer) in answers.iter().enumerate() {
+            // Whose head never ends gets no answer; a body is told why if there is still somebody to tell.
+            let told = answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"code\":\"timeout\"");
+            assert!(answer.is_empty() || (number % 3 == 2 && told), "{number}: {answer}");
+        }
+        ann.mark("after").await;
+        device.until_mark("after").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn thousands_of_sign_ins_at_once_leave_room_for_everybody_else() {
+    with_app(async |app| {
+        let notify = app.start_notify_server().await;
+        let ann = app.sign_up("acme", "Ann").await;
+        let mut device = Device::connect(&ann, &notify).await;
+        let guesses = stream::iter(0..3000).map(|number| async move {
+            let email = if number % 2 == 0 { "ann@acme.example" } else { "nobody@acme.example" };
+            let guess = json!({ "email": email, "password": format!("my guess {number}") });
+            app.call_with("POST /api/signin", guess).await
+        });
+        let guesses = guesses.buffer_unordered(500).collect::<Vec<_>>();
+        let others = async {
+            for round in 0..50 {
+                let name = format!("round {round}");
+                ann.mark(&name).await;
+                device.until_mark(&name).await;
+                ann.call("GET /api/sync").await.ok();
+            }
+        };
+        let (answers, ()) = tokio::join!(guesses, others);
+        let mut busy = 0;
+        for answer in answers {
+            if answer.status == 503 {
+                assert!(answer.header("retry-after").is_some(), "{answer:?}");
+                answer.refused(503, "unavailable");
+                busy += 1;
+            } else {
+                answer.refused(401, "wrong_credentials");
+            }
+        }
+        assert!(busy > 0, "what waits for a hash is bounded");
+        // The door is open again.
+        crate::support::eventually(async || {
+            let body = json!({ "email": ann.email, "password": PASSWORD });
+            let reply = app.call_with("POST /api/signin", body).await;
+            if reply.status == 200 { Ok(()) } else { Err(reply.to_string()) }
+        })
+        .await;
+    })
+    .await;
+}

@@ -1,0 +1,97 @@
+//! HTTP as bytes, for what no well-behaved client sends.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{app::Node, wait::DEADLINE};
+
+/// A connection of its own.
+pub struct Raw {
+    stream: TcpStream,
+}
+
+/// One answer as it came.
+#[derive(Debug)]
+pub struct RawReply {
+    pub status: u16,
+    /// In lower case.
+    pub head: String,
+    pub body: String,
+}
+
+impl RawReply {
+    pub fn problem(&self) -> Value {
+        assert!(self.head.contains("content-type: application/problem+json"), "{self:?}");
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    /// A problem with this status and code.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) {
+        let problem = self.problem();
+        assert_eq!((self.status, problem["code"].as_str()), (status, Some(code)), "{self:?}");
+        assert_eq!(problem["status"], status, "{self:?}");
+    }
+}
+
+impl Raw {
+    pub async fn connect(node: &Node) -> Self {
+        let address = node.url.strip_prefix("http://").unwrap();
+        Self { stream: TcpStream::connect(address).await.unwrap() }
+    }
+
+    /// False when the other side has closed.
+    pub async fn send(&mut self, bytes: &[u8]) -> bool {
+        timeout(DEADLINE, self.stream.write_all(bytes)).await.is_ok_and(|sent| sent.is_ok())
+    }
+
+    /// All that comes until the other side closes, within `limit`. None: it did not close.
+    pub async fn read_to_end(&mut self, limit: Duration) -> Option<String> {
+        let mut bytes = Vec::new();
+        let outcome = timeout(limit, self.stream.read_to_end(&mut bytes)).await.ok()?;
+        // A reset is an end, too; what came before it counts.
+        drop(outcome);
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The answers to `bytes` until the other side closes, which it must.
+    pub async fn exchange(node: &Node, bytes: impl AsRef<[u8]>) -> Vec<RawReply> {
+        let mut raw = Self::connect(node).await;
+        raw.send(bytes.as_ref()).await;
+        let text = raw.read_to_end(DEADLINE).await.expect("the connection stays open");
+        parse(&text)
+    }
+
+    /// The one answer to `bytes`, after which the other side must close.
+    pub async fn ask(node: &Node, bytes: impl AsRef<[u8]>) -> RawReply {
+        let mut replies = Self::exchange(node, bytes).await;
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        replies.remove(0)
+    }
+}
+
+/// `GET path` with nothing tidied up on the way.
+pub async fn get(node: &Node, path: &str) -> RawReply {
+    Raw::ask(node, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
+}
+
+fn parse(mut text: &str) -> Vec<RawReply> {
+    let mut replies = Vec::new();
+    while let Some((head, rest)) = text.split_once("\r\n\r\n") {
+        let head = head.to_lowercase();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no answer: {text}"));
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let length = length.unwrap_or(rest.len()).min(rest.len());
+        let (body, next) = rest.split_at(length);
+        replies.push(RawReply { status, head, body: body.to_owned() });
+        text = next;
+    }
+    replies
+}
