@@ -35,8 +35,8 @@ fn hs256(secret: &[u8], kid: &str, claims: &Value) -> String {
 fn forged(good: &str, ours: &str, victim: &Actor) -> Vec<(&'static str, String)> {
     let (header, claims, signature) = parts(good);
     let kid = header["kid"].as_str().unwrap();
-    let theirs = Signer::generate_pem().unwrap();
-    let their_kid = Signer::from_pem(&theirs).unwrap().kid().to_owned();
+    let other_pem = Signer::generate_pem().unwrap();
+    let other_kid = Signer::from_pem(&other_pem).unwrap().kid().to_owned();
     let public = Signer::from_pem(ours).unwrap().public_key();
     let with = |of: &Value, key: &str, value: Value| {
         let mut changed = of.clone();
@@ -53,9 +53,9 @@ fn forged(good: &str, ours: &str, victim: &Actor) -> Vec<(&'static str, String)>
         let header = with(&header, "alg", json!(alg));
         format!("{}.{}.", base64url(&header), base64url(&claims))
     };
-    let headed = |key: &str, value: Value| sign(&theirs, &with(&header, key, value), &claims);
+    let headed = |key: &str, value: Value| sign(&other_pem, &with(&header, key, value), &claims);
     let claimed = |key: &str, value: Value| sign(ours, &header, &with(&claims, key, value));
-    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(Signer::from_pem(&theirs).unwrap().public_key()) });
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(Signer::from_pem(&other_pem).unwrap().public_key()) });
     vec![
         ("no algorithm", unsigned("none")),
         ("no algorithm, spelled otherwise", unsigned("NoNe")),
@@ -66,8 +66,8 @@ fn forged(good: &str, ours: &str, victim: &Actor) -> Vec<(&'static str, String)>
             "the public key's text as a shared secret",
             hs256(URL_SAFE_NO_PAD.encode(public).as_bytes(), kid, &claims),
         ),
-        ("another key under our name", sign(&theirs, &header, &claims)),
-        ("another key under its own name", headed("kid", json!(their_kid))),
+        ("another key under our name", sign(&other_pem, &header, &claims)),
+        ("another key under its own name", headed("kid", json!(other_kid))),
         ("no key's name", sign(ours, &without(&header, "kid"), &claims)),
         ("a key's name that is a path", headed("kid", json!("../../../../dev/null"))),
         ("a key's name that is SQL", headed("kid", json!("' union select 'x', decode('00', 'hex') --"))),
