@@ -15,6 +15,8 @@ use serde_json::{Map, Value};
 pub const DEFAULT_FILE: &str = "app.yml";
 /// `PARLOR_SERVER__PORT=7000` sets `server.port`.
 const ENV_PREFIX: &str = "PARLOR_";
+/// Most characters of an error: a mistake may stand anywhere in a long value.
+const LINE_MAX: usize = 500;
 
 /// Everything that can be configured. app.yml.example explains each key.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -238,8 +240,16 @@ impl fmt::Debug for Secret {
 
 /// The configuration cannot be used. One line that says what to change.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", one_line(_0))]
 pub struct ConfigError(String);
+
+/// What the YAML reader says has several lines, with a picture of the place; and it repeats what was written.
+fn one_line(text: &str) -> String {
+    let line =
+        text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let line = line.join(" ");
+    if line.chars().count() <= LINE_MAX { line } else { line.chars().take(LINE_MAX).chain(['…']).collect() }
+}
 
 impl Config {
     /// Reads `file`, or app.yml in the current folder if there is one, then the environment: `PARLOR_SECTION__KEY`,
@@ -386,10 +396,102 @@ fn check(root: &Value, name: &str) -> Result<Config, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn parse(text: &str, env: &[(&str, &str)]) -> Result<Config, String> {
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Config::parse("app.yml", text, env).map_err(|e| e.to_string())
+    }
+
+    /// Files that are nearly right: keys that exist and keys that do not, with all sorts of values.
+    fn any_file() -> impl Strategy<Value = String> {
+        let value = || {
+            prop_oneof![
+                4 => any::<i64>().prop_map(|n| n.to_string()),
+                4 => (0..5000_i64).prop_map(|n| n.to_string()),
+                2 => "[a-z0-9:/'\"\\[\\]{},&*!|>%@`.-]{0,12}",
+                1 => Just("http://a.example".to_owned()),
+                1 => any::<String>(),
+            ]
+        };
+        let key = prop::sample::select(vec![
+            "port",
+            "host",
+            "public_url",
+            "drain_seconds",
+            "max_streams",
+            "heartbeat_seconds",
+            "ring_events",
+            "url",
+            "max_connections",
+            "access_token_seconds",
+            "refresh_token_seconds",
+            "signin_per_minute",
+            "retention_days",
+            "origins",
+            "level",
+            "format",
+            "nonsense",
+        ]);
+        let section = prop::sample::select(vec![
+            "server",
+            "notify",
+            "database",
+            "auth",
+            "limits",
+            "event_log",
+            "cors",
+            "log",
+            "nonsense",
+        ]);
+        let line = (section, key, value())
+            .prop_map(|(section, key, value)| format!("{section}: {{{key}: {value}}}\n"));
+        prop_oneof![
+            4 => line.clone(),
+            2 => prop::collection::vec(line, 0..4).prop_map(|lines| lines.concat()),
+            1 => any::<String>(),
+            1 => "[ a-z:\n\t#'\"&*!|>%@\\[\\]{},-]{0,60}",
+        ]
+    }
+
+    fn assert_usable(config: &Config) {
+        let numbers = [
+            (u64::from(config.database.max_connections), u64::MAX),
+            (config.notify.heartbeat_seconds, 3600),
+            (config.notify.max_stream_age_seconds, 24 * 3600),
+            (config.notify.slow_client_seconds, 3600),
+            (config.notify.ring_events as u64, u64::MAX),
+            (config.auth.access_token_seconds, 3600),
+            (config.auth.refresh_token_seconds, 10 * 365 * 24 * 3600),
+            (u64::from(config.limits.signin_per_minute), u64::MAX),
+            (config.limits.max_connections as u64, u64::MAX),
+            (u64::from(config.event_log.retention_days), 3650),
+        ];
+        for (number, most) in numbers {
+            assert!((1..=most).contains(&number), "{config:?}");
+        }
+        for url in [&config.server.public_url, &config.notify.public_url] {
+            assert!(url.starts_with("http") && !url.ends_with('/'), "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_can_be_used_and_what_is_not_is_told_in_one_line(
+            file in any_file(),
+            name in prop_oneof!["PARLOR_[A-Z_]{0,20}", Just("PARLOR_SERVER__PORT".to_owned()), Just("PARLOR_AUTH__ACCESS_TOKEN_SECONDS".to_owned()), Just("DATABASE_URL".to_owned())],
+            value in prop_oneof![any::<String>(), "[0-9]{0,6}"],
+        ) {
+            for environment in [vec![], vec![(name.as_str(), value.as_str())]] {
+                match parse(&file, &environment) {
+                    Ok(config) => assert_usable(&config),
+                    Err(told) => {
+                        prop_assert!(!told.is_empty() && told.lines().count() == 1, "{:?}", told);
+                        prop_assert!(told.chars().count() <= 600, "{} characters", told.len());
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -178,6 +178,7 @@ pub fn secret_hash(secret: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const NOW: u64 = 4_000_000_000;
 
@@ -198,6 +199,37 @@ mod tests {
         let token = signer.sign(claims(NOW), Purpose::Stream, 0).unwrap();
         assert!(ring.verify(&token, Purpose::Stream).is_ok());
         assert_eq!(ring.verify(&token, Purpose::Access), Err(TokenError::Invalid));
+    }
+
+    proptest! {
+        #[test]
+        fn what_nobody_has_signed_is_refused(text in prop_oneof![
+            any::<String>(),
+            "[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,90}",
+            any::<[String; 2]>().prop_map(|parts| parts.map(|part| base64url(part.as_bytes())).join(".") + ".AAAA"),
+            any::<String>().prop_map(|alg| format!("{}.e30.AAAA", base64url(format!("{{\"alg\":{alg:?}}}").as_bytes()))),
+        ]) {
+            let (_, ring) = signer();
+            for purpose in [Purpose::Access, Purpose::Stream] {
+                let refusal = ring.verify(&text, purpose);
+                prop_assert!(matches!(refusal, Err(TokenError::Invalid | TokenError::UnknownKey)), "{:?}", refusal);
+            }
+        }
+
+        #[test]
+        fn a_changed_token_says_what_it_said_or_nothing(place in any::<prop::sample::Index>(), with in any::<char>()) {
+            let (signer, ring) = signer();
+            let claims = claims(NOW);
+            let token = signer.sign(claims, Purpose::Access, 0).unwrap();
+            prop_assert_eq!(ring.verify(&token, Purpose::Access), Ok(claims));
+            let mut changed: Vec<char> = token.chars().collect();
+            *place.get_mut(&mut changed) = with;
+            let changed: String = changed.into_iter().collect();
+            match ring.verify(&changed, Purpose::Access) {
+                Ok(still) => prop_assert!(still == claims && changed.rsplit_once('.').map(|(content, _)| content) == token.rsplit_once('.').map(|(content, _)| content)),
+                Err(e) => prop_assert!(e != TokenError::Expired, "what is not signed has no time either"),
+            }
+        }
     }
 
     #[test]

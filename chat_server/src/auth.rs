@@ -242,6 +242,8 @@ fn require(standing: Standing, action: ChatAction) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn headers(values: &[&'static str]) -> HeaderMap {
@@ -258,6 +260,26 @@ mod tests {
         assert_eq!(forwarded_for(&spoofed, 1), Some([10, 0, 0, 1].into()));
         assert_eq!(forwarded_for(&spoofed, 2), Some([1, 2, 3, 4].into()));
         assert_eq!(forwarded_for(&spoofed, 9), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_chooses_the_address_that_they_are_counted_by(
+            sent in prop::collection::vec("[0-9a-f:., \\[\\]%x-]{0,40}", 0..4),
+            skip in 1..4_usize,
+        ) {
+            let mut headers: HeaderMap = sent
+                .iter()
+                .map(|value| (header::HeaderName::from_static("x-forwarded-for"), value.parse().unwrap()))
+                .collect();
+            prop_assert_eq!(forwarded_for(&headers, 0), None);
+            // What our own proxies add at the end counts, whatever stands before it.
+            for proxy in 1..=skip {
+                let address = format!("10.0.0.{proxy}");
+                headers.append("x-forwarded-for", address.parse().unwrap());
+            }
+            prop_assert_eq!(forwarded_for(&headers, skip), Some([10, 0, 0, 1].into()));
+        }
     }
 
     #[test]

@@ -187,6 +187,7 @@ pub fn created<T>(value: T) -> Answer<T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -227,6 +228,62 @@ mod tests {
             assert_eq!(errors[0].pointer, "/seq", "{bad}");
         }
         assert!(read(r#"{"seq":1,"uses":2147483648}"#).is_err());
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nested {
+        #[serde(default)]
+        #[expect(dead_code)]
+        send: Option<crate::http::messages::SendMessage>,
+        #[serde(default)]
+        #[expect(dead_code)]
+        read: Vec<crate::http::messages::MarkRead>,
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_read_or_refused_with_a_code(body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..80),
+            "[\\[\\]{}\",:a-z0-9.e+-]{0,40}".prop_map(String::into_bytes),
+            any::<String>().prop_map(|text| format!(r#"{{"send":{{"body":{text:?}}}}}"#).into_bytes()),
+            any::<f64>().prop_map(|seq| format!(r#"{{"read":[{{"seq":{seq:e}}}]}}"#).into_bytes()),
+            (0..300_usize).prop_map(|depth| "[".repeat(depth).into_bytes()),
+            (0..300_usize).prop_map(|depth| r#"{"send":"#.repeat(depth).into_bytes()),
+        ]) {
+            match parse::<Nested>(&body) {
+                Ok(_) => prop_assert!(serde_json::from_slice::<serde_json::Value>(&body).unwrap().is_object()),
+                Err(ApiError::Malformed(_)) => {
+                    prop_assert!(serde_json::from_slice::<serde_json::Value>(&body).is_err(), "it is JSON");
+                }
+                Err(ApiError::Invalid { code, errors, .. }) => {
+                    prop_assert_eq!((code, errors.len()), ("invalid", 1));
+                    prop_assert!(errors[0].pointer.is_empty() || errors[0].pointer.starts_with('/'));
+                }
+                Err(other) => prop_assert!(false, "{:?}", other),
+            }
+        }
+
+        #[test]
+        fn any_query_is_read_within_its_limits_or_refused_by_name(query in prop_oneof![
+            "[ -~&&[^ #\"<>`{}|\\\\^]]{0,40}",
+            (
+                prop::sample::select(vec!["limit", "before", "after", "around", "anchor", "nonsense"]),
+                prop_oneof![any::<i64>().prop_map(|n| n.to_string()), "[0-9a-z_%.+-]{0,24}", Just("first_unread".to_owned())],
+            ).prop_map(|(key, value)| format!("{key}={value}")),
+        ]) {
+            let Ok(uri) = format!("/?{query}").parse::<axum::http::Uri>() else { return Ok(()) };
+            let (mut parts, ()) = axum::http::Request::builder().uri(uri).body(()).unwrap().into_parts();
+            let read = ApiQuery::<crate::http::messages::MessagePage>::from_request_parts(&mut parts, &());
+            let read = futures_util::FutureExt::now_or_never(read).unwrap();
+            match read.and_then(|ApiQuery(page)| page.limit.get()) {
+                Ok(limit) => prop_assert!((1..=crate::db::PAGE_MAX).contains(&limit)),
+                Err(ApiError::Invalid { code, errors, .. }) => {
+                    prop_assert!(code == "invalid" && !errors[0].pointer.is_empty());
+                }
+                Err(other) => prop_assert!(false, "{:?}", other),
+            }
+        }
     }
 
     #[test]

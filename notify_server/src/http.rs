@@ -252,3 +252,51 @@ fn cors(config: &Config) -> CorsLayer {
         .allow_headers([header::AUTHORIZATION, header::CACHE_CONTROL, LAST_EVENT_ID])
         .max_age(Duration::from_secs(3600))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_address_is_read_and_its_parameters_are_taken_as_they_stand(
+            ticket in prop::option::of("[A-Za-z0-9._-]{0,40}"),
+            cursor in prop::option::of("[0-9.]{0,40}"),
+            noise in "[ -~&&[^ #\"<>`{}|\\\\^&]]{0,20}",
+        ) {
+            let mut query = vec![noise.clone()];
+            query.extend(ticket.iter().map(|ticket| format!("ticket={ticket}")));
+            query.extend(cursor.iter().map(|cursor| format!("last_event_id={cursor}")));
+            let Ok(uri) = format!("/events?{}", query.join("&")).parse::<Uri>() else { return Ok(()) };
+            let query = Query::parse(&uri);
+            if ticket.is_some() {
+                prop_assert_eq!(&query.ticket, &ticket);
+            }
+            if cursor.is_some() {
+                prop_assert_eq!(&query.last_event_id, &cursor);
+            }
+        }
+
+        #[test]
+        fn an_access_token_comes_by_header_alone(
+            value in prop::collection::vec(any::<u8>(), 0..40),
+            scheme in prop::sample::select(vec!["", "Bearer ", "bearer ", "BEARER  ", "Basic ", "Bearer"]),
+            ticket in prop::option::of("[a-z]{1,8}"),
+        ) {
+            let bytes: Vec<u8> = scheme.bytes().chain(value).collect();
+            let Ok(value) = HeaderValue::from_bytes(&bytes) else { return Ok(()) };
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+            match Credential::find(&headers, ticket.as_deref()) {
+                Some(Credential::AccessToken(token)) => {
+                    let sent = std::str::from_utf8(&bytes).unwrap();
+                    prop_assert!(sent.to_lowercase().starts_with("bearer ") && sent.ends_with(token.trim_end()) | sent.trim_end().ends_with(token));
+                }
+                Some(Credential::Ticket(found)) => prop_assert_eq!(Some(found), ticket.as_deref()),
+                None => prop_assert_eq!(ticket, None),
+            }
+        }
+    }
+}

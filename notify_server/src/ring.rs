@@ -143,6 +143,8 @@ impl Ring {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     pub fn row(id: i64, kind: EventKind) -> LogRow {
@@ -203,6 +205,54 @@ pub(crate) mod tests {
                 && left.contains("id: 1.1.0.2\n"),
             "{left}"
         );
+    }
+
+    /// As a writer with psql may leave them in the log: Postgres keeps any text but NUL.
+    fn any_payload() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("\n\n".to_owned()),
+            Just("\r".to_owned()),
+            Just("\r\nid: 9.9.9.9\n".to_owned()),
+            Just("event: forged\ndata: x\n\n".to_owned()),
+            Just("{\"a\":".to_owned()),
+            Just("}".to_owned()),
+            any::<String>().prop_map(|text| text.replace('\0', "")),
+            (0..3_usize).prop_map(|n| "x".repeat(n * 70_000)),
+            prop::collection::hash_map("[a-z]{1,4}", any::<Option<i64>>(), 0..4)
+                .prop_map(|object| serde_json::to_string(&object).unwrap()),
+        ];
+        prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_row_becomes_one_frame_with_its_own_id(
+            payload in any_payload(),
+            kind in prop_oneof![any::<String>(), Just("message.new".to_owned()), Just("x\nid: 1.1.1.1".to_owned())],
+            id in 1..i64::MAX,
+            audience in prop::sample::select(vec![Audience::Chat, Audience::Workspace, Audience::Users]),
+        ) {
+            let row = LogRow { id, kind, audience, payload: payload.clone(), ..row(7, EventKind::MessageNew) };
+            let entry = Entry::new(&row, 1);
+            prop_assert_eq!(entry.is_quarantined, serde_json::from_str::<serde_json::Map<String, Value>>(&payload).is_err());
+            let text = std::str::from_utf8(&entry.frame).unwrap();
+            // As a browser reads it: CR, LF and CRLF end a line, an empty line ends the frame.
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            prop_assert!(text.ends_with("\n\n"));
+            let lines: Vec<&str> = text[..text.len() - 2].split('\n').collect();
+            prop_assert_eq!(lines[0], format!("id: 1.1.0.{}", id));
+            prop_assert!(lines[1].starts_with("event: "));
+            prop_assert!(lines[2..].iter().all(|line| line.starts_with("data: ")), "{:?}", lines);
+            let data: Vec<&str> = lines[2..].iter().map(|line| &line[6..]).collect();
+            if entry.is_quarantined {
+                let reset: Value = serde_json::from_str(&data.join("\n")).unwrap();
+                prop_assert_eq!(&reset["reason"], "unreadable_event");
+            } else {
+                prop_assert_eq!(data.join("\n"), payload.replace("\r\n", "\n").replace('\r', "\n"));
+            }
+        }
     }
 
     #[test]
