@@ -48,8 +48,8 @@ impl FromRequestParts<AppState> for CurrentUser {
             KeyError::Refused(TokenError::Invalid | TokenError::UnknownKey) => unauthenticated(),
             KeyError::Unavailable => ApiError::Unavailable("the database is not available now"),
         })?;
-        let standing = state.caches.standing(&state.db, claims.sid, claims.sub, claims.ws).await?;
-        let standing = standing.ok_or(ApiError::Unauthenticated {
+        let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
+        let bearer = bearer.ok_or(ApiError::Unauthenticated {
             code: "session_over",
             detail: "the session was ended or the user deactivated",
         })?;
@@ -57,9 +57,9 @@ impl FromRequestParts<AppState> for CurrentUser {
         Ok(Self {
             id: claims.sub,
             workspace_id: claims.ws,
-            account_id: standing.account_id,
+            account_id: bearer.account_id,
             session_id: claims.sid,
-            role: standing.role,
+            role: bearer.role,
         })
     }
 }

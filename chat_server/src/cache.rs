@@ -23,7 +23,7 @@ use crate::{
         self,
         chats::ChatWithLast,
         members::Membership,
-        sessions::{self, Standing},
+        sessions::{self, Bearer},
     },
     error::Result,
 };
@@ -108,7 +108,7 @@ where
 pub struct Caches {
     chats: Remembered<ChatId, Arc<ChatWithLast>>,
     memberships: Remembered<UserId, Arc<Vec<Membership>>>,
-    sessions: Remembered<(SessionId, UserId), Option<Standing>>,
+    sessions: Remembered<(SessionId, UserId), Option<Bearer>>,
     /// Whether the tail of the log is being followed.
     current: AtomicBool,
     /// How well it is: a read that hangs is noticed here first.
@@ -196,14 +196,14 @@ impl Caches {
     }
 
     /// What the bearer of a token may do, None if nothing any more.
-    pub async fn standing(
+    pub async fn bearer(
         &self,
         db: &PgPool,
         session: SessionId,
         user: UserId,
         workspace: WorkspaceId,
-    ) -> Result<Option<Standing>> {
-        let load = async { Ok(sessions::standing(db, session, user, workspace).await?) };
+    ) -> Result<Option<Bearer>> {
+        let load = async { Ok(sessions::find_bearer(db, session, user, workspace).await?) };
         self.sessions.get_or_load(self.is_usable(), (session, user), load).await
     }
 

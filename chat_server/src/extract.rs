@@ -160,7 +160,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
             // The inner error names the parameter.
             let text = e.body_text();
             let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-            let (pointer, detail) = detail.split_once(": ").unwrap_or(("query", detail));
+            let named = detail.split_once(": ").filter(|(name, _)| !name.is_empty());
+            let (pointer, detail) = named.unwrap_or(("query", detail));
             ApiError::invalid(pointer, detail)
         })
     }
@@ -230,7 +231,7 @@ mod tests {
         assert!(read(r#"{"seq":1,"uses":2147483648}"#).is_err());
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nested {
         #[serde(default)]

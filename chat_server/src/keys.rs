@@ -108,3 +108,34 @@ fn create_private(file: &Path, text: &str) -> io::Result<()> {
     fs::remove_file(&temporary)?;
     linked
 }
+
+#[cfg(test)]
+mod tests {
+    use chat_core::{SessionId, UserId, WorkspaceId};
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn while_the_database_is_away_an_unknown_key_is_not_refused() {
+        let away = PgPoolOptions::new()
+            .acquire_timeout(Duration::from_secs(1))
+            .connect_lazy("postgres://nobody@127.0.0.1:1/nothing")
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::open(&folder.path().join("ours.pem")).unwrap();
+        keys.ring.replace([(keys.signer.kid().to_owned(), keys.signer.public_key().to_vec())]);
+        let theirs = Keys::open(&folder.path().join("theirs.pem")).unwrap();
+        let claims = Claims {
+            sub: UserId::generate(),
+            ws: WorkspaceId::generate(),
+            sid: SessionId::generate(),
+            exp: 4_000_000_000,
+        };
+        let foreign = theirs.signer.sign(claims, Purpose::Access, 0).unwrap();
+        assert_eq!(keys.verify(&away, &foreign).await, Err(KeyError::Unavailable));
+        let own = keys.signer.sign(claims, Purpose::Access, 0).unwrap();
+        assert_eq!(keys.verify(&away, &own).await, Ok(claims));
+        assert_eq!(keys.verify(&away, "a.b.c").await, Err(KeyError::Refused(TokenError::Invalid)));
+    }
+}

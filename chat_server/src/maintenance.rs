@@ -127,3 +127,44 @@ impl Keeper {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chat_core::config::Secret;
+    use private_postgres::testing::TestDatabase;
+
+    use super::*;
+
+    /// A workspace with a person, chats deleted so many days ago, and sessions that ended so many hours ago.
+    const LEFT_BEHIND: &str = "
+        insert into accounts (id, email, password_hash) values (gen_random_uuid(), 'ann@acme.example', '');
+        insert into workspaces (id, name) values (gen_random_uuid(), 'acme');
+        insert into users (id, workspace_id, account_id, fullname, role)
+            select gen_random_uuid(), w.id, a.id, 'Ann', 'owner' from workspaces w, accounts a;
+        insert into chats (id, workspace_id, kind, name, deleted_at)
+            select gen_random_uuid(), w.id, 'public_channel', days::text, now() - make_interval(days => days)
+            from workspaces w, unnest(array[1, 13, 15, 99]) days;
+        insert into sessions (id, account_id, user_id, user_agent, expires_at, revoked_at)
+            select gen_random_uuid(), a.id, u.id, name, now() + make_interval(hours => expires), now() + make_interval(hours => revoked)
+            from accounts a, users u, (values ('live', 99, null), ('expired', -1, null), ('revoked', 99, -23),
+                ('long expired', -25, null), ('long revoked', 99, -25)) s(name, expires, revoked);";
+
+    #[tokio::test]
+    async fn what_nobody_can_use_any_more_goes_and_nothing_else() {
+        let database = TestDatabase::new().await.unwrap();
+        let options = db::connect_options(&Secret::new(database.url())).unwrap();
+        let config = EventLogConfig { retention_days: 7 };
+        let mut keeper = Keeper::elect(&options, &config).await.unwrap().unwrap();
+        sqlx::raw_sql(LEFT_BEHIND).execute(&mut keeper.connection).await.unwrap();
+        assert!(Keeper::elect(&options, &config).await.unwrap().is_none(), "one node does it");
+        keeper.trim().await.unwrap();
+        let names = async |keeper: &mut Keeper, sql: &'static str| -> Vec<String> {
+            sqlx::query_scalar(sql).fetch_all(&mut keeper.connection).await.unwrap()
+        };
+        // The log may speak of a chat for up to twice retention.
+        assert_eq!(names(&mut keeper, "select name from chats order by deleted_at desc").await, ["1", "13"]);
+        // A token of a session that has just ended may still be shown, and is to be told apart from garbage.
+        let sessions = names(&mut keeper, "select user_agent from sessions order by user_agent").await;
+        assert_eq!(sessions, ["expired", "live", "revoked"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! The process: binds, connects, serves, drains.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -62,7 +62,7 @@ impl ChatServer {
             metrics,
             config: Arc::new(config),
         };
-        let until_stop = |task: &'static str, work: futures::Work| {
+        let until_stop = |task: &'static str, work: Work| {
             let token = lifecycle.token();
             lifecycle.spawn(task, async move { token.run_until_cancelled(work).await.unwrap_or(Ok(())) });
         };
@@ -106,11 +106,7 @@ impl ChatServer {
 }
 
 /// What a background task is made of.
-mod futures {
-    use std::{future::Future, pin::Pin};
-
-    pub type Work = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
-}
+type Work = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 /// Starts and serves: what the binary and the launcher's subcommand do.
 pub async fn run(config: Config, lifecycle: Lifecycle) -> anyhow::Result<()> {

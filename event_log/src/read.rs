@@ -120,14 +120,6 @@ pub async fn find_timeline(db: &impl GenericClient, shard: Shard, id: i64) -> Re
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// The oldest row that retention has left: its id and the id before it (0: nothing was ever dropped). None when the
-/// shard is empty.
-pub async fn oldest(db: &impl GenericClient, shard: Shard) -> Result<Option<(i64, i64)>, Error> {
-    let sql = "select e.id, e.prev_id from event_log e where e.shard = $1 order by e.id limit 1";
-    let row = db.query_opt(sql, &[&i16::from(shard.number())]).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
-}
-
 /// The last rows of a shard up to `until`, in order: at most `rows_max` and, but for one row, `bytes_max` of payload.
 pub async fn newest(
     db: &impl GenericClient,

@@ -109,3 +109,31 @@ impl Auth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chat_core::{SessionId, UserId, WorkspaceId, token::Signer};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn while_the_database_is_away_an_unknown_key_is_not_refused() {
+        let auth = Auth::new(Feed::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap());
+        let (known, unknown) =
+            [(); 2].map(|()| Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap()).into();
+        auth.ring.replace([(known.kid().to_owned(), known.public_key().to_vec())]);
+        let ids = (UserId::generate(), WorkspaceId::generate(), SessionId::generate());
+        let sign = |signer: &Signer, exp| {
+            let claims = Claims { sub: ids.0, ws: ids.1, sid: ids.2, exp };
+            signer.sign(claims, Purpose::Access, 0).unwrap()
+        };
+        let (good, foreign) = (sign(&known, 4_000_000_000), sign(&unknown, 4_000_000_000));
+        assert_eq!(auth.verify(&Credential::AccessToken(&foreign)).await, Err(AuthError::Unavailable));
+        // What can be told without it is told.
+        assert!(auth.verify(&Credential::AccessToken(&good)).await.is_ok());
+        let expired = auth.verify(&Credential::AccessToken(&sign(&known, 1000))).await;
+        assert_eq!(expired, Err(AuthError::Refused(TokenError::Expired)));
+        let garbage = auth.verify(&Credential::AccessToken("a.b.c")).await;
+        assert_eq!(garbage, Err(AuthError::Refused(TokenError::Invalid)));
+    }
+}

@@ -45,6 +45,8 @@ const AHEAD_WAIT: Duration = Duration::from_secs(5);
 pub struct Hub {
     pub config: NotifyConfig,
     pub metrics: Metrics,
+    /// How long the log may speak of what has been.
+    log_life: Duration,
     feed: Feed,
     loader: Loader,
     shards: Vec<Mutex<ShardState>>,
@@ -75,7 +77,14 @@ pub enum Refusal {
 }
 
 impl Hub {
-    pub fn new(config: NotifyConfig, feed: Feed, loader: Loader, metrics: Metrics) -> Self {
+    /// `retention` is that of the log.
+    pub fn new(
+        config: NotifyConfig,
+        retention: Duration,
+        feed: Feed,
+        loader: Loader,
+        metrics: Metrics,
+    ) -> Self {
         let shards = Shard::all().map(|shard| {
             let ring = Ring::new(Head::default(), config.ring_events);
             Mutex::new(ShardState { shard, ring, workspaces: HashMap::new() })
@@ -85,6 +94,8 @@ impl Hub {
             positions: (0..SHARDS).map(|_| watch::Sender::new(0)).collect(),
             config,
             metrics,
+            // Partitions are dropped whole, so some of it is older than retention.
+            log_life: retention * 2,
             feed,
             loader,
             generation: AtomicU64::new(0),

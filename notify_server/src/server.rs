@@ -47,7 +47,8 @@ impl NotifyServer {
         let feed = Feed::new(url.expose(), config.auth.access_token_seconds)?;
         let metrics = Metrics::default();
         let (load, requests) = loader::channel();
-        let hub = Arc::new(Hub::new(config.notify.clone(), feed.clone(), load, metrics.clone()));
+        let retention = Duration::from_secs(u64::from(config.event_log.retention_days) * 24 * 3600);
+        let hub = Arc::new(Hub::new(config.notify.clone(), retention, feed.clone(), load, metrics.clone()));
         let auth = Arc::new(Auth::new(feed.clone()));
         let (tail, health) = Tail::start(url.expose(), lifecycle)?;
 

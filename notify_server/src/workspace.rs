@@ -22,7 +22,8 @@ type Streams = HashMap<u64, Arc<Stream>>;
 pub struct Workspace {
     /// Deleted chats included, as long as the log may speak of them.
     chats_of: HashMap<UserId, HashSet<ChatId>>,
-    deleted: HashSet<ChatId>,
+    /// Since when that is known.
+    deleted: HashMap<ChatId, Instant>,
     inactive: HashSet<UserId>,
     /// Sessions whose access tokens may not have expired yet.
     revoked: HashMap<SessionId, Instant>,
@@ -46,7 +47,8 @@ impl Workspace {
         }
         let now = Instant::now();
         let revoked = revoked.into_iter().map(|session| (session, now)).collect();
-        Self { chats_of, deleted, inactive, revoked, idle_since: Some(Instant::now()), ..Self::default() }
+        let deleted = deleted.into_iter().map(|chat| (chat, now)).collect();
+        Self { chats_of, deleted, inactive, revoked, idle_since: Some(now), ..Self::default() }
     }
 
     /// Whether the bearer of a token may have a stream.
@@ -74,7 +76,7 @@ impl Workspace {
                 self.drop_empty(chat);
             }
             (Some(EventKind::ChatDeleted), Some(chat), _) => {
-                self.deleted.insert(chat);
+                self.deleted.insert(chat, Instant::now());
                 self.streams_of_chat.remove(&chat);
             }
             (Some(EventKind::UserDeactivated), _, Some(user)) => {
@@ -100,6 +102,21 @@ impl Workspace {
         self.revoked.retain(|_, since| since.elapsed() < token_life);
     }
 
+    /// Forgets the deleted chats, members and all, of which the log does not speak any more.
+    pub fn forget_deleted(&mut self, log_life: Duration) {
+        let is_over = |since: &Instant| since.elapsed() >= log_life;
+        let over: HashSet<ChatId> =
+            self.deleted.iter().filter(|(_, since)| is_over(since)).map(|(chat, _)| *chat).collect();
+        if over.is_empty() {
+            return;
+        }
+        self.deleted.retain(|chat, _| !over.contains(chat));
+        for chats in self.chats_of.values_mut() {
+            chats.retain(|chat| !over.contains(chat));
+        }
+        self.chats_of.retain(|_, chats| !chats.is_empty());
+    }
+
     fn join(&mut self, user: UserId, chat: ChatId) {
         self.chats_of.entry(user).or_default().insert(chat);
         if let Some(streams) = self.streams_of_user.get(&user) {
@@ -110,7 +127,7 @@ impl Workspace {
 
     pub fn connect(&mut self, stream: &Arc<Stream>) {
         for chat in self.chats_of.get(&stream.user).into_iter().flatten() {
-            if !self.deleted.contains(chat) {
+            if !self.deleted.contains_key(chat) {
                 self.streams_of_chat.entry(*chat).or_default().insert(stream.id, Arc::clone(stream));
             }
         }
@@ -158,7 +175,8 @@ impl Workspace {
 
     /// Whether the user is in the chat now, and it is there.
     pub fn is_member(&self, user: UserId, chat: ChatId) -> bool {
-        !self.deleted.contains(&chat) && self.chats_of.get(&user).is_some_and(|chats| chats.contains(&chat))
+        !self.deleted.contains_key(&chat)
+            && self.chats_of.get(&user).is_some_and(|chats| chats.contains(&chat))
     }
 
     /// All of a user's chats now, deleted ones included.
@@ -196,4 +214,32 @@ pub fn membership_change(entry: &Entry, user: UserId) -> Option<MembershipChange
         _ => return None,
     };
     Some(MembershipChange { id: entry.id, chat_id, joined })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_can_ask_for_any_more_is_forgotten() {
+        let (ann, bob) = (UserId::generate(), UserId::generate());
+        let (kept, gone) = (ChatId::generate(), ChatId::generate());
+        let session = SessionId::generate();
+        let members = [(ann, kept), (ann, gone), (bob, gone)];
+        let mut workspace =
+            Workspace::new(members, HashSet::from([gone]), HashSet::new(), HashSet::from([session]));
+        let life = Duration::from_secs(100);
+        tokio::time::advance(life - Duration::from_secs(1)).await;
+        workspace.forget_deleted(life);
+        workspace.forget_revoked(life);
+        assert!(workspace.chats_of(bob).contains(&gone), "a replay may still come to its messages");
+        assert!(!workspace.admits(ann, session));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        workspace.forget_deleted(life);
+        workspace.forget_revoked(life);
+        assert!(workspace.deleted.is_empty() && !workspace.chats_of.contains_key(&bob));
+        assert_eq!(workspace.chats_of(ann), HashSet::from([kept]));
+        assert!(workspace.is_member(ann, kept) && !workspace.is_member(bob, gone));
+        assert!(workspace.revoked.is_empty());
+    }
 }

@@ -27,7 +27,7 @@ pub struct SessionUser {
 
 /// Whether the bearer of an access token may still act, and as what.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct Bearer {
     pub role: WorkspaceRole,
     pub account_id: AccountId,
 }
@@ -184,14 +184,14 @@ pub async fn list(db: impl PgExecutor<'_>, account: AccountId, current: SessionI
 }
 
 /// None: the session is over, or the user is deactivated or not the session's.
-pub async fn standing(
+pub async fn find_bearer(
     db: impl PgExecutor<'_>,
     session: SessionId,
     user: UserId,
     workspace: WorkspaceId,
-) -> Result<Option<Standing>> {
+) -> Result<Option<Bearer>> {
     sqlx::query_as!(
-        Standing,
+        Bearer,
         r#"select u.role as "role: WorkspaceRole", s.account_id as "account_id: AccountId"
            from sessions s join users u on u.account_id = s.account_id
            where s.id = $1 and s.revoked_at is null and s.expires_at > now()

@@ -124,7 +124,7 @@ impl Hub {
             joined.map(|change| change.chat_id).filter(|chat| !chats.contains(chat)).collect();
         if !joined.is_empty() {
             chats.extend(joined);
-            rows = self.feed.replay(id, user, &chats, from).await?;
+            rows = without_newer(self.feed.replay(id, user, &chats, from).await?, &rows);
         }
         Ok(self.catch_up_from_page(stream, replay, &rows))
     }
@@ -180,6 +180,13 @@ impl Hub {
         stream.close(Some(frame::reset(here, Resume::Expired.as_str())), false);
         CaughtUp::Progress
     }
+}
+
+/// A page that was read again, without what was written meanwhile: of chats joined there nothing is known yet.
+pub(super) fn without_newer(mut again: Vec<ReplayRow>, first: &[ReplayRow]) -> Vec<ReplayRow> {
+    let last = first.last().map_or(0, |row| row.row.id);
+    again.retain(|row| row.row.id <= last);
+    again
 }
 
 /// Frames for one stream, within limits.

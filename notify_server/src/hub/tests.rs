@@ -23,6 +23,7 @@ use crate::{
 /// Users 0 and 1 have clients, 2 has none.
 const USERS: usize = 3;
 const CLIENTS: [usize; 3] = [0, 0, 1];
+const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What may happen. Impossible things (who is in does not join) become ticks.
 #[derive(Clone, Copy, Debug)]
@@ -275,7 +276,7 @@ impl Game {
         let config = NotifyConfig { ring_events, ..NotifyConfig::default() };
         let feed = Feed::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
         let (load, requests) = loader::channel();
-        let hub = Hub::new(config, feed, load, Metrics::default());
+        let hub = Hub::new(config, RETENTION, feed, load, Metrics::default());
         let mut game = Self { history, hub, _requests: requests, applied: 0, clients: Vec::new() };
         game.apply(known.max(1));
         // The database was read a little before the tail came here.
@@ -483,7 +484,7 @@ impl Scene {
     fn new(config: NotifyConfig) -> Self {
         let feed = Feed::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
         let (load, requests) = loader::channel();
-        let hub = Hub::new(config, feed, load, Metrics::default());
+        let hub = Hub::new(config, RETENTION, feed, load, Metrics::default());
         let (workspace, user, chat) = (WorkspaceId::generate(), UserId::generate(), ChatId::generate());
         let loaded = Workspace::new([(user, chat)], HashSet::new(), HashSet::new(), HashSet::new());
         hub.install(Shard::of(workspace), workspace, loaded, 0).unwrap();
@@ -574,6 +575,48 @@ fn a_replay_with_a_hole_is_told_as_a_reset() {
         scene.hub.catch_up_from_page(&stream, &mut replay, &rows[..rows_left]);
         assert_eq!(frames(&stream), ["reset", "end"]);
     }
+}
+
+#[test]
+fn what_was_written_while_a_page_was_read_again_is_left_for_the_next() {
+    let mut scene = Scene::new(NotifyConfig { ring_events: 1, ..NotifyConfig::default() });
+    let joins = |scene: &mut Scene, chat| LogRow {
+        chat_id: Some(chat),
+        ..scene.row(EventKind::MemberJoined, Audience::Chat)
+    };
+    // The user joins a chat, for which the page is read again, and meanwhile another.
+    let (first_chat, second_chat) = (ChatId::generate(), ChatId::generate());
+    let rows = [joins(&mut scene, first_chat), joins(&mut scene, second_chat)];
+    scene.hub.apply(&rows);
+    scene.say();
+    scene.say();
+    let stream = scene.open_at(SessionId::generate(), scene.after(0)).unwrap();
+    assert_eq!(frames(&stream), ["connected", "catch up after 0"]);
+    let read = |withheld: [bool; 2]| -> Vec<ReplayRow> {
+        rows.iter().zip(withheld).map(|(row, withheld)| ReplayRow { row: row.clone(), withheld }).collect()
+    };
+    let page = catch_up::without_newer(read([false, true]), &read([true, true])[..1]);
+    let mut replay = Replay::new(scene.user, scene.workspace, 0, HashSet::new());
+    scene.hub.catch_up_from_page(&stream, &mut replay, &page);
+    assert_eq!(frames(&stream), ["member.joined", "catch up after 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workspace_in_use_forgets_the_chats_that_the_log_has_forgotten() {
+    let mut scene = Scene::new(NotifyConfig::default());
+    let _stream = scene.open(SessionId::generate()).unwrap();
+    let row = scene.row(EventKind::ChatDeleted, Audience::Chat);
+    scene.hub.apply(&[row]);
+    let remembered = |scene: &Scene| {
+        let state = scene.hub.lock(scene.shard());
+        state.workspaces[&scene.workspace].chats_of(scene.user).len()
+    };
+    tokio::time::advance(RETENTION).await;
+    scene.hub.tick(60);
+    assert_eq!(remembered(&scene), 1, "its partition may still be there");
+    tokio::time::advance(RETENTION).await;
+    scene.hub.tick(120);
+    assert_eq!(remembered(&scene), 0);
 }
 
 #[test]

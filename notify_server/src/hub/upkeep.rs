@@ -16,6 +16,8 @@ use crate::{frame, stream::Stream, workspace::Workspace};
 const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
 /// A workspace without streams is forgotten after this time.
 const IDLE_WORKSPACE: Duration = Duration::from_secs(300);
+/// How often what is remembered of deleted chats is looked through.
+const TRIM_EVERY_SECONDS: u64 = 60;
 
 impl Hub {
     /// Heartbeats, ages, slow clients, idle workspaces: to be called once a second with a number that counts up.
@@ -37,7 +39,12 @@ impl Hub {
                     stream.offer_when_idle(head.id, frame);
                 }
             }
-            state.workspaces.values_mut().for_each(|workspace| workspace.forget_revoked(TOKEN_LIFE));
+            for workspace in state.workspaces.values_mut() {
+                workspace.forget_revoked(TOKEN_LIFE);
+                if second.is_multiple_of(TRIM_EVERY_SECONDS) {
+                    workspace.forget_deleted(self.log_life);
+                }
+            }
             state.workspaces.retain(|_, workspace| {
                 workspace.idle_since.is_none_or(|since| now.duration_since(since) < IDLE_WORKSPACE)
             });
