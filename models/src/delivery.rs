@@ -108,6 +108,7 @@ pub struct Client {
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub struct World {
     /// Committed, by id.
     log: Vec<Row>,
