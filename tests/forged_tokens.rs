@@ -53,8 +53,8 @@ fn forged(good: &str, ours: &str, victim: &Actor) -> Vec<(&'static str, String)>
         let header = with(&header, "alg", json!(alg));
         format!("{}.{}.", base64url(&header), base64url(&claims))
     };
-    let headed = |key: &str, value: Value| sign(&other_pem, &with(&header, key, value), &claims);
-    let claimed = |key: &str, value: Value| sign(ours, &header, &with(&claims, key, value));
+    let stranger_with = |key: &str, value: Value| sign(&other_pem, &with(&header, key, value), &claims);
+    let we_say = |key: &str, value: Value| sign(ours, &header, &with(&claims, key, value));
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(Signer::from_pem(&other_pem).unwrap().public_key()) });
     vec![
         ("no algorithm", unsigned("none")),
@@ -67,28 +67,31 @@ fn forged(good: &str, ours: &str, victim: &Actor) -> Vec<(&'static str, String)>
             hs256(URL_SAFE_NO_PAD.encode(public).as_bytes(), kid, &claims),
         ),
         ("another key under our name", sign(&other_pem, &header, &claims)),
-        ("another key under its own name", headed("kid", json!(other_kid))),
+        ("another key under its own name", stranger_with("kid", json!(other_kid))),
         ("no key's name", sign(ours, &without(&header, "kid"), &claims)),
-        ("a key's name that is a path", headed("kid", json!("../../../../dev/null"))),
-        ("a key's name that is SQL", headed("kid", json!("' union select 'x', decode('00', 'hex') --"))),
-        ("a key's name that is no text", headed("kid", json!(7))),
-        ("a key that it brings along", headed("jwk", jwk)),
-        ("a key from elsewhere", headed("jku", json!("http://127.0.0.1:1/jwks.json"))),
+        ("a key's name that is a path", stranger_with("kid", json!("../../../../dev/null"))),
+        (
+            "a key's name that is SQL",
+            stranger_with("kid", json!("' union select 'x', decode('00', 'hex') --")),
+        ),
+        ("a key's name that is no text", stranger_with("kid", json!(7))),
+        ("a key that it brings along", stranger_with("jwk", jwk)),
+        ("a key from elsewhere", stranger_with("jku", json!("http://127.0.0.1:1/jwks.json"))),
         ("another algorithm's name", sign(ours, &with(&header, "alg", json!("ES256")), &claims)),
         (
             "somebody else's name under our signature",
             format!("{}.{}.{signature}", base64url(&header), base64url(&as_victim)),
         ),
-        ("another issuer", claimed("iss", json!("parlour"))),
+        ("another issuer", we_say("iss", json!("parlour"))),
         ("no issuer", sign(ours, &header, &without(&claims, "iss"))),
-        ("another audience", claimed("aud", json!("parlor"))),
-        ("several audiences", claimed("aud", json!(["parlor-api", "parlor-stream"]))),
+        ("another audience", we_say("aud", json!("parlor"))),
+        ("several audiences", we_say("aud", json!(["parlor-api", "parlor-stream"]))),
         ("no audience", sign(ours, &header, &without(&claims, "aud"))),
         ("no end", sign(ours, &header, &without(&claims, "exp"))),
-        ("an end that is no number", claimed("exp", json!("9999999999"))),
-        ("an end before all time", claimed("exp", json!(-1))),
+        ("an end that is no number", we_say("exp", json!("9999999999"))),
+        ("an end before all time", we_say("exp", json!(-1))),
         ("no user", sign(ours, &header, &without(&claims, "sub"))),
-        ("a user that is no id", claimed("sub", json!("*"))),
+        ("a user that is no id", we_say("sub", json!("*"))),
         ("no workspace", sign(ours, &header, &without(&claims, "ws"))),
         ("a cut signature", good[..good.len() - 4].to_owned()),
         ("a padded signature", format!("{good}==")),
