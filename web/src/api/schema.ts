@@ -672,8 +672,13 @@ export interface components {
              * @description How many people may use it; one if left out.
              */
             max_uses?: number | null;
-            role?: components["schemas"]["WorkspaceRole"] | null;
+            role?: components["schemas"]["InvitedRole"] | null;
         };
+        /**
+         * @description Owners are made by owners, not by invitation.
+         * @enum {string}
+         */
+        InvitedRole: "member" | "admin";
         /** @description A set of JSON Web Keys (RFC 7517) */
         KeySet: {
             keys: Record<string, never>[];
