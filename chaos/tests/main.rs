@@ -88,6 +88,7 @@ each_alone! {
     removed_during_replay: "removed-during-replay",
     bad_cursors: "bad-cursors",
     partition_drop: "partition-drop",
+    partition_drop_unseen: "partition-drop-unseen",
     poison_rows: "poison-rows",
     doorbell_queue_full: "doorbell-queue-full",
     reconnect_storm: "reconnect-storm",

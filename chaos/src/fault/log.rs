@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::{Fault, Lane, Outcome, Result, Scene, client::first_frames};
+use super::{Fault, Lane, Outcome, Result, Scene, client::first_frames, kill::until_working};
 use crate::{traffic::send, world::World};
 
 pub fn faults() -> Vec<Fault> {
@@ -17,6 +17,13 @@ pub fn faults() -> Vec<Fault> {
             lane: Lane::Database,
             own_postgres: false,
             run: |scene| Box::pin(partition_drop(scene)),
+        },
+        Fault {
+            name: "partition-drop-unseen",
+            about: "the same while a notify_server is stopped (SIGSTOP), which has not read what is dropped",
+            lane: Lane::Alone,
+            own_postgres: false,
+            run: |scene| Box::pin(partition_drop_unseen(scene)),
         },
         Fault {
             name: "poison-rows",
@@ -39,6 +46,40 @@ async fn partition_drop(scene: &Scene) -> Result {
     let world = &scene.world;
     let person = &world.tenants[0].people[0];
     let old = person.sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
+    let edge = drop_partition(scene).await?;
+    world.until_sent(20).await?;
+    let first = first_frames(world, person, &edge, 1).await?;
+    ensure!(first.iter().any(|frame| frame.data.contains("\"resumed\":true")), "after the edge: {first:?}");
+    // What is still in memory may be gone on from, until a restart; where it is not, it must be said.
+    let first = first_frames(world, person, &old, 2).await?;
+    let is_told = first.iter().any(|frame| frame.event == "reset" || frame.data.contains("\"resumed\":true"));
+    ensure!(is_told, "before the edge: {first:?}");
+    Ok(Outcome::Done)
+}
+
+/// The server goes on behind the edge, with a hole before it that only the chain of rows shows: its clients must be told
+/// to start anew.
+async fn partition_drop_unseen(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let node = world.notify(1);
+    let process = node.process().await;
+    process.pause()?;
+    scene.note(format!("SIGSTOP {}", node.name()));
+    let dropped = async {
+        world.until_sent(20).await?;
+        drop_partition(scene).await
+    };
+    let dropped = dropped.await;
+    process.resume()?;
+    scene.note(format!("SIGCONT {}", node.name()));
+    dropped?;
+    until_working(world, node).await?;
+    Ok(Outcome::Done)
+}
+
+/// Closes the partition in use and drops it; a cursor from just behind its end.
+async fn drop_partition(scene: &Scene) -> anyhow::Result<String> {
+    let world = &scene.world;
     let mut db = world.psql().await?;
     // Once to note that the partition is in use, once to close it.
     roll(&mut db).await?;
@@ -51,7 +92,7 @@ async fn partition_drop(scene: &Scene) -> Result {
     .await?;
     let closed = closed.context("no partition was closed")?;
     world.until_sent(5).await?;
-    let edge = person.sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
+    let edge = world.tenants[0].people[0].sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
     // Nothing is written into it any more: the auditor keeps what it holds.
     world.archive.catch_up().await?;
     scene.note(format!("partition {closed} is dropped"));
@@ -62,14 +103,7 @@ async fn partition_drop(scene: &Scene) -> Result {
     ] {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut db).await?;
     }
-    world.until_sent(20).await?;
-    let first = first_frames(world, person, &edge, 1).await?;
-    ensure!(first.iter().any(|frame| frame.data.contains("\"resumed\":true")), "after the edge: {first:?}");
-    // What is still in memory may be gone on from, until a restart; where it is not, it must be said.
-    let first = first_frames(world, person, &old, 2).await?;
-    let is_told = first.iter().any(|frame| frame.event == "reset" || frame.data.contains("\"resumed\":true"));
-    ensure!(is_told, "before the edge: {first:?}");
-    Ok(Outcome::Done)
+    Ok(edge)
 }
 
 async fn roll(db: &mut PgConnection) -> anyhow::Result<()> {
