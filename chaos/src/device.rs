@@ -55,8 +55,8 @@ pub struct Segment {
 pub struct Connection {
     /// Before the request left.
     pub asked_at: Time,
-    /// Index of the notify_server; None through a way of the device's own.
-    pub node: Option<usize>,
+    /// Index of the notify_server.
+    pub node: usize,
 }
 
 /// What a device has been through.
@@ -94,8 +94,8 @@ impl Record {
 pub enum Way {
     /// Through the door of this notify_server, and of the next one when it fails.
     Doors(usize),
-    /// Through this address alone.
-    Own(SocketAddr),
+    /// Through this address alone, which leads to that notify_server.
+    Own(SocketAddr, usize),
 }
 
 /// Follows until dropped.
@@ -214,10 +214,10 @@ impl Follower {
     /// Opens one stream and reads it to its end.
     async fn stream(&self, cursor: &mut String, failures: usize) -> anyhow::Result<End> {
         let (url, node) = match self.way {
-            Way::Own(address) => (format!("http://{address}/events"), None),
+            Way::Own(address, node) => (format!("http://{address}/events"), node),
             Way::Doors(home) => {
                 let node = (home + failures) % self.person.doors().notify.len();
-                (self.person.stream_url(node), Some(node))
+                (self.person.stream_url(node), node)
             }
         };
         let asked_at = self.history.now();

@@ -40,6 +40,10 @@ impl Tally {
         *self.lock().faults.entry(name.to_owned()).or_default() += 1;
     }
 
+    pub fn missed(&self, name: &str) {
+        *self.lock().faults.entry(format!("{name} (missed)")).or_default() += 1;
+    }
+
     pub fn skipped(&self, name: &str, why: &str) {
         self.lock().skipped.insert(name.to_owned(), why.to_owned());
     }

@@ -115,7 +115,7 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
             let scene = scene(1);
             for fault in faults {
                 violations.extend(world.until_sent(40).await.err().map(|e| failure("before", &e)));
-                violations.extend(bring_about(fault, &scene).await);
+                violations.extend(bring_about(fault, &scene, false).await);
             }
             violations.extend(world.until_sent(40).await.err().map(|e| failure("after", &e)));
         }
@@ -129,21 +129,21 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
                 let mut violations = Vec::new();
                 while !mine.is_empty() && Instant::now() < end {
                     sleep(Duration::from_millis(rng.random_range(100..1500))).await;
-                    violations.extend(bring_about(mine[rng.random_range(0..mine.len())], &scene).await);
+                    violations.extend(bring_about(mine[rng.random_range(0..mine.len())], &scene, true).await);
                 }
                 violations
             });
             violations.extend(join_all(lanes).await.into_iter().flatten());
             let scene = scene(9);
             for fault in faults.iter().filter(|fault| fault.lane == Lane::Alone && plan.full_size) {
-                violations.extend(bring_about(fault, &scene).await);
+                violations.extend(bring_about(fault, &scene, false).await);
             }
         }
     }
     violations
 }
 
-async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
+async fn bring_about(fault: &Fault, scene: &Scene, is_mixed: bool) -> Option<Violation> {
     scene.world.history.fault(format!("{} begins", fault.name));
     let outcome = (fault.run)(scene).await;
     match outcome {
@@ -151,6 +151,12 @@ async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
             scene.tally.fault(fault.name);
             scene.world.history.fault(format!("{} is over", fault.name));
             None
+        }
+        Ok(Outcome::Missed(why)) => {
+            scene.world.history.fault(format!("{} was missed: {why}", fault.name));
+            scene.tally.missed(fault.name);
+            // By itself there is nothing that could have come between.
+            (!is_mixed).then(|| failure(fault.name, &anyhow::anyhow!("it was not brought about: {why}")))
         }
         Ok(Outcome::Skipped(why)) => {
             scene.tally.skipped(fault.name, &why);

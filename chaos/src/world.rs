@@ -170,7 +170,7 @@ impl World {
         devices.push(Device::start(
             odd,
             format!("{}/narrow", odd.name),
-            Way::Own(narrow.address()),
+            Way::Own(narrow.address(), first_notify.index),
             &history,
         )?);
         let tenants = tenants.into_iter().map(Arc::new).collect();

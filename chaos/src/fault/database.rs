@@ -5,9 +5,11 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::Connection as _;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Fault, Lane, Outcome, Result, Scene};
+use crate::{traffic::send, world::PATIENCE};
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -133,8 +135,17 @@ async fn open_transactions(scene: &Scene) -> Result {
     let sql = "update users set fullname = fullname || ' (idle)' where id = $1";
     sqlx::query(sql).bind(idler).execute(&mut *idle).await?;
     scene.note("a transaction has written and idles, another keeps its snapshot");
-    // Nobody is held up: the one has no lock of a shard before its commit, the other none at all.
-    world.until_sent(40).await?;
+    // Nobody is held up: the one has no lock of the shard before its commit, the other none at all.
+    let others = async {
+        for round in 0..10 {
+            send(&world.history, &tenant.people[0], &tenant.general, "beside an open transaction", round, 1)
+                .await;
+        }
+    };
+    timeout(PATIENCE, others)
+        .await
+        .context("others of the workspace could not send beside an open transaction")?;
+    world.until_sent(20).await?;
     idle.commit().await?;
     old.commit().await?;
     scene.note("both are over");

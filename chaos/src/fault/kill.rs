@@ -170,7 +170,7 @@ pub async fn until_event(world: &World, node: &Node, is: impl Fn(u64, u64) -> bo
                 let seen = record.segments.last().and_then(|segment| segment.seen.last());
                 seen.is_some_and(|seen| {
                     let connection = record.connections.get(seen.connection);
-                    connection.is_some_and(|c| c.node == Some(node.index) && is(seen.at, c.asked_at))
+                    connection.is_some_and(|c| c.node == node.index && is(seen.at, c.asked_at))
                 })
             });
             if comes { Ok(()) } else { Err("none yet".to_owned()) }

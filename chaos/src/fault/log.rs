@@ -1,13 +1,13 @@
 //! The event log itself: partitions that come and go, rows that nobody should have written, a doorbell that cannot be
 //! rung.
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::{Fault, Lane, Outcome, Result, Scene, client::first_frames, kill::until_working};
-use crate::{traffic::send, world::World};
+use crate::{sse::Frame, traffic::send, world::World};
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -48,12 +48,26 @@ async fn partition_drop(scene: &Scene) -> Result {
     let old = person.sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
     let edge = drop_partition(scene).await?;
     world.until_sent(20).await?;
-    let first = first_frames(world, person, &edge, 1).await?;
-    ensure!(first.iter().any(|frame| frame.data.contains("\"resumed\":true")), "after the edge: {first:?}");
+    let is_resumed = |frame: &Frame| frame.data.contains("\"resumed\":true");
+    world
+        .until("a cursor from behind the edge is gone on from", async || {
+            match first_frames(world, person, &edge, 1).await {
+                Ok(frames) if frames.iter().any(is_resumed) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await?;
     // What is still in memory may be gone on from, until a restart; where it is not, it must be said.
-    let first = first_frames(world, person, &old, 2).await?;
-    let is_told = first.iter().any(|frame| frame.event == "reset" || frame.data.contains("\"resumed\":true"));
-    ensure!(is_told, "before the edge: {first:?}");
+    world
+        .until("a cursor from before the edge is gone on from or refused", async || {
+            match first_frames(world, person, &old, 2).await {
+                Ok(frames) if frames.iter().any(|frame| frame.event == "reset" || is_resumed(frame)) => {
+                    Ok(())
+                }
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await?;
     Ok(Outcome::Done)
 }
 
@@ -189,13 +203,19 @@ async fn queue_full(scene: &Scene) -> Result {
     let mut db = world.psql().await?;
     replace_notify(
         &mut db,
-        "language plpgsql as $f$ begin
+        "alter function pg_catalog.pg_notify(text, text) rename to pg_notify_of_old;
+         create function public.pg_notify(text, text) returns void language plpgsql as $f$ begin
              raise exception 'too many notifications in the NOTIFY queue' using errcode = '54000'; end $f$",
     )
     .await?;
     scene.note("no NOTIFY can be queued");
     let outcome = without_doorbell(scene, world).await;
-    replace_notify(&mut db, "language internal strict as 'pg_notify'").await?;
+    replace_notify(
+        &mut db,
+        "drop function public.pg_notify(text, text);
+         alter function pg_catalog.pg_notify_of_old(text, text) rename to pg_notify",
+    )
+    .await?;
     scene.note("they can again");
     outcome?;
     // What rings in its own transaction works again.
@@ -225,10 +245,16 @@ async fn without_doorbell(scene: &Scene, world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn replace_notify(db: &mut PgConnection, body: &str) -> anyhow::Result<()> {
-    // In this database alone: each has its own catalog of functions.
+/// In this database alone: each has its own catalog of functions.
+async fn replace_notify(db: &mut PgConnection, statements: &'static str) -> anyhow::Result<()> {
     sqlx::raw_sql("set allow_system_table_mods = on").execute(&mut *db).await?;
-    let sql = format!("create or replace function pg_catalog.pg_notify(text, text) returns void {body}");
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await?;
+    sqlx::raw_sql(statements).execute(&mut *db).await?;
+    // Plans are kept with the function that they were made for.
+    sqlx::query(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid() and application_name like 'chat_server%'",
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }

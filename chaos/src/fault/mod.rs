@@ -34,6 +34,8 @@ pub enum Lane {
 /// How a fault ended.
 pub enum Outcome {
     Done,
+    /// Another fault came between, so that something else happened than was meant.
+    Missed(String),
     /// It cannot be had on this machine.
     Skipped(String),
 }

@@ -1,21 +1,21 @@
 //! A chat_server that dies at a chosen moment of a send, and what its sender is told when they ask again. The moments are
 //! reached without a hook in it: by locks that another session holds, and by connections that are frozen.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{Outcome, Result, Scene, kill::bring_back};
 use crate::{
     person::Person,
-    process::Role,
+    process::{Role, ServerProcess},
     proxy::Mode,
     traffic::send_as,
-    world::{Node, World},
+    world::{Node, PATIENCE, World},
 };
 
 /// A send by somebody, to one node.
@@ -53,128 +53,164 @@ impl Attempt {
         id.context("a send to a chat that everybody is in was refused")?;
         Ok(())
     }
-
-    async fn is_stored(&self, db: &mut PgConnection) -> std::result::Result<(), String> {
-        let count: i64 = sqlx::query_scalar("select count(*) from messages where client_id = $1")
-            .bind(&self.client_id)
-            .fetch_one(db)
-            .await
-            .map_err(|e| e.to_string())?;
-        if count == 1 { Ok(()) } else { Err(format!("{count} rows")) }
-    }
 }
 
 /// Waits until a connection of this node waits for a lock that somebody holds.
-async fn until_blocked(world: &World, node: &Node, db: &mut PgConnection) -> anyhow::Result<()> {
-    world
-        .until("the send waits for a lock", async || {
-            let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
-            let waiting: i64 = sqlx::query_scalar(
-                "select count(*) from pg_stat_activity
-                 where datname = current_database() and client_port = any($1) and wait_event_type = 'Lock'",
-            )
-            .bind(&ports)
-            .fetch_one(&mut *db)
-            .await
-            .map_err(|e| e.to_string())?;
-            if waiting > 0 { Ok(()) } else { Err("it does not wait".to_owned()) }
-        })
-        .await
+async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
+        let waiting: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and client_port = any($1) and wait_event_type = 'Lock'",
+        )
+        .bind(&ports)
+        .fetch_one(&mut *db)
+        .await?;
+        if waiting > 0 {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    bail!("no send of {} waits for a lock", node.name())
 }
 
 /// Its transaction has not come to its end: the row of the chat is locked by another session.
 pub async fn before_commit(scene: &Scene) -> Result {
-    let world = &scene.world;
-    let node = scene.any(Role::Chat);
+    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
     let mut process = node.process().await;
-    let attempt = Attempt::new(scene);
-    let (mut db, mut watcher) = (world.psql().await?, world.psql().await?);
-    let mut held = db.begin().await?;
-    let chat: Uuid = attempt.chat.parse()?;
-    sqlx::query("select from chats where id = $1 for update").bind(chat).execute(&mut *held).await?;
-    let (sent, killed) = tokio::join!(attempt.once(world, node), async {
-        until_blocked(world, node, &mut watcher).await?;
-        process.kill();
-        scene.note(format!("SIGKILL {} before the commit of {}", node.name(), attempt.client_id));
+    let hit = async {
+        let world = &scene.world;
+        let (mut db, mut watcher) = (world.psql().await?, world.psql().await?);
+        let mut held = db.begin().await?;
+        let chat: Uuid = attempt.chat.parse()?;
+        sqlx::query("select from chats where id = $1 for update").bind(chat).execute(&mut *held).await?;
+        let (sent, killed) = tokio::join!(attempt.once(world, node), async {
+            let blocked = until_blocked(node, &mut watcher).await;
+            process.kill();
+            scene.note(format!("SIGKILL {} before the commit of {}", node.name(), attempt.client_id));
+            blocked
+        });
+        held.rollback().await?;
+        killed?;
+        ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
         anyhow::Ok(())
-    });
-    held.rollback().await?;
-    killed?;
-    ensure!(
-        !matches!(sent, Ok(200 | 201)),
-        "{} was acknowledged by a server that was killed before",
-        attempt.client_id
-    );
-    attempt.until_answered(world, node).await?;
-    bring_back(scene, node, &mut process).await?;
-    Ok(Outcome::Done)
+    }
+    .await;
+    end(scene, node, &mut process, &attempt, hit).await
 }
 
-/// Its COMMIT is under way: Postgres waits for the lock of the shard in a deferred trigger. The server dies, then the
-/// transaction commits, and nobody hears of it.
+/// Its COMMIT is under way: Postgres waits for the lock of the shard. The server dies, then the transaction commits, and
+/// nobody hears of it.
 pub async fn before_answer(scene: &Scene) -> Result {
-    let world = &scene.world;
-    let node = scene.any(Role::Chat);
+    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
     let mut process = node.process().await;
-    let attempt = Attempt::new(scene);
-    let (mut db, mut watcher) = (world.psql().await?, world.psql().await?);
-    let workspace: Uuid = attempt.person.workspace_id.parse()?;
-    // The key is that of `log_lock`, held by a session instead of a transaction.
-    let sql = "select pg_advisory_lock(1347570770, workspace_shard($1)::int)";
-    sqlx::query(sql).bind(workspace).execute(&mut db).await?;
-    let (sent, killed) = tokio::join!(attempt.once(world, node), async {
-        until_blocked(world, node, &mut watcher).await?;
-        // Others of this node may be the ones that wait: ours has had the time to come as far.
-        sleep(Duration::from_millis(100)).await;
-        process.kill();
-        scene.note(format!("SIGKILL {} before the answer to {}", node.name(), attempt.client_id));
+    let hit = async {
+        let world = &scene.world;
+        let (mut db, mut watcher) = (world.psql().await?, world.psql().await?);
+        let workspace: Uuid = attempt.person.workspace_id.parse()?;
+        // The key is that of `log_lock`, held by a session instead of a transaction.
+        let sql = "select pg_advisory_lock(1347570770, workspace_shard($1)::int)";
+        sqlx::query(sql).bind(workspace).execute(&mut db).await?;
+        let (sent, killed) = tokio::join!(attempt.once(world, node), async {
+            let blocked = until_blocked(node, &mut watcher).await;
+            // Others of this node may be the ones that wait: ours has had the time to come as far.
+            sleep(Duration::from_millis(100)).await;
+            process.kill();
+            scene.note(format!("SIGKILL {} before the answer to {}", node.name(), attempt.client_id));
+            blocked
+        });
+        db.close().await?;
+        killed?;
+        ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
         anyhow::Ok(())
-    });
-    db.close().await?;
-    killed?;
-    ensure!(
-        !matches!(sent, Ok(200 | 201)),
-        "{} was acknowledged by a server that was killed before",
-        attempt.client_id
-    );
-    // Where it was committed, asking again must find it; where it was not, must send it.
-    attempt.until_answered(world, node).await?;
-    world.until("the send is stored", async || attempt.is_stored(&mut watcher).await).await?;
-    bring_back(scene, node, &mut process).await?;
-    Ok(Outcome::Done)
+    }
+    .await;
+    end(scene, node, &mut process, &attempt, hit).await
 }
 
 /// It is committed and answered, and the connection of the doorbell is frozen: nobody is told to look.
 pub async fn before_doorbell(scene: &Scene) -> Result {
-    let world = &scene.world;
-    let node = scene.any(Role::Chat);
+    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
     let mut process = node.process().await;
-    let attempt = Attempt::new(scene);
-    let mut db = world.psql().await?;
-    let bell = world
-        .until("the node has rung before", async || {
-            let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
-            let found: Option<i32> = sqlx::query_scalar(
-                "select client_port from pg_stat_activity
-                 where datname = current_database() and client_port = any($1) and query ilike '%pg_notify(%' limit 1",
-            )
-            .bind(&ports)
-            .fetch_optional(&mut db)
-            .await
-            .map_err(|e| e.to_string())?;
-            let port = found.and_then(|port| u16::try_from(port).ok());
-            port.filter(|port| node.database.set_mode_of(*port, Mode::FreezeRequests)).ok_or_else(|| "no".to_owned())
-        })
-        .await?;
-    let sent = world
-        .until("it is acknowledged", async || match attempt.once(world, node).await {
-            Ok(200 | 201) => Ok(()),
-            other => Err(format!("{other:?}")),
-        })
-        .await;
+    let hit = async {
+        let world = &scene.world;
+        let mut db = world.psql().await?;
+        let bell = freeze_doorbell(node, &mut db).await?;
+        let sent = attempt.once(world, node).await;
+        process.kill();
+        scene.note(format!("SIGKILL {} before it rang for {} (port {bell})", node.name(), attempt.client_id));
+        anyhow::Ok(sent)
+    }
+    .await;
+    // Not answered well where another fault has met it: then it was some other moment.
+    let hit = match hit {
+        Ok(Ok(200 | 201)) => Ok(()),
+        Ok(other) => return missed(scene, node, &mut process, &attempt, format!("{other:?}")).await,
+        Err(e) => Err(e),
+    };
+    end(scene, node, &mut process, &attempt, hit).await
+}
+
+/// The port of the connection by which this node rings.
+async fn freeze_doorbell(node: &Node, db: &mut PgConnection) -> anyhow::Result<u16> {
+    let ports = async |db: &mut PgConnection| -> sqlx::Result<Option<i32>> {
+        let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
+        sqlx::query_scalar(
+            "select client_port from pg_stat_activity
+             where datname = current_database() and client_port = any($1) and query ilike '%pg_notify(%' limit 1",
+        )
+        .bind(&ports)
+        .fetch_optional(db)
+        .await
+    };
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let port = ports(db).await?.and_then(|port| u16::try_from(port).ok());
+        if let Some(port) = port.filter(|port| node.database.set_mode_of(*port, Mode::FreezeRequests)) {
+            return Ok(port);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    bail!("{} does not ring", node.name())
+}
+
+/// The send is brought to its end at the other node, and the server is started again, whether or not the moment was hit.
+async fn end(
+    scene: &Scene,
+    node: &Node,
+    process: &mut ServerProcess,
+    attempt: &Attempt,
+    hit: anyhow::Result<()>,
+) -> Result {
+    match hit {
+        Ok(()) => {}
+        // Postgres was taken away from under the session that was to hold the lock.
+        Err(e) if e.downcast_ref::<sqlx::Error>().is_some() => {
+            return missed(scene, node, process, attempt, format!("{e:#}")).await;
+        }
+        Err(e) => {
+            missed(scene, node, process, attempt, format!("{e:#}")).await?;
+            return Err(e);
+        }
+    }
+    // Where it was committed, asking again must find it; where it was not, must send it.
+    let answered = timeout(PATIENCE, attempt.until_answered(&scene.world, node)).await;
     process.kill();
-    scene.note(format!("SIGKILL {} before it rang for {} (port {bell})", node.name(), attempt.client_id));
-    sent?;
-    bring_back(scene, node, &mut process).await?;
+    bring_back(scene, node, process).await?;
+    answered.context("the other node did not answer")??;
     Ok(Outcome::Done)
+}
+
+async fn missed(
+    scene: &Scene,
+    node: &Node,
+    process: &mut ServerProcess,
+    attempt: &Attempt,
+    why: String,
+) -> Result {
+    process.kill();
+    bring_back(scene, node, process).await?;
+    timeout(PATIENCE, attempt.until_answered(&scene.world, node)).await.context("no answer")??;
+    Ok(Outcome::Missed(why))
 }

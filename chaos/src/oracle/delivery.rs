@@ -89,7 +89,7 @@ fn known(devices: &[&Device]) -> Known {
     for device in devices {
         let record = device.record();
         for seen in record.segments.iter().flat_map(|segment| &segment.seen) {
-            if let Some(node) = record.connections.get(seen.connection).and_then(|c| c.node) {
+            if let Some(node) = record.connections.get(seen.connection).map(|connection| connection.node) {
                 known.entry(node).or_default().push((seen.at, seen.position));
             }
         }
@@ -163,7 +163,7 @@ impl Check<'_> {
             }
             let connection = self.record.connections.get(seen.connection);
             let known =
-                connection.and_then(|connection| self.known_before(connection.node?, connection.asked_at));
+                connection.and_then(|connection| self.known_before(connection.node, connection.asked_at));
             if known.is_some_and(|known| self.sight.must_be_withheld(row, known, seen.at)) {
                 wrong('d', format!("{} at {}, after they had been removed", row.kind, seen.position));
             }
