@@ -81,6 +81,11 @@ impl Verdict {
         let figures = figures(world, tally, &findings);
         let mut violations = findings.violations;
         violations.sort_by_key(|violation| (violation.at.unwrap_or(u64::MAX), violation.check));
+        for violation in &violations {
+            let what =
+                serde_json::json!({ "violation": violation.check.to_string(), "what": violation.what });
+            world.history.note(what);
+        }
         let story = violations.first().map(|first| story(&world.history, first)).unwrap_or_default();
         let history = world.history.path().to_owned();
         Self { seed, violations, skipped: tally.lock().skipped.clone(), story, history, figures }

@@ -61,7 +61,8 @@ pub fn faults() -> Vec<Fault> {
 async fn postmaster_ends(scene: &Scene, signal: Signal) -> Result {
     let world = &scene.world;
     let cluster = world.cluster()?;
-    scene.note(format!("{signal:?} to the postmaster"));
+    let name = if signal == Signal::KILL { "SIGKILL" } else { "an immediate shutdown" };
+    scene.note(format!("{name} of the postmaster"));
     let pid = cluster.postmaster_pid().context("Postgres does not run")?;
     kill_process(Pid::from_raw(pid.cast_signed()).context("no pid")?, signal)?;
     cluster.exited().await;
@@ -73,7 +74,7 @@ async fn postmaster_ends(scene: &Scene, signal: Signal) -> Result {
     cluster.restart().await?;
     world.follow_postgres()?;
     scene.note("Postgres is started again");
-    until_writing(scene, began, &format!("Postgres after {signal:?}")).await
+    until_writing(scene, began, &format!("Postgres after {name}")).await
 }
 
 async fn backend_kill(scene: &Scene) -> Result {

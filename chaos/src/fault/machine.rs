@@ -6,13 +6,17 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use tokio::{net::TcpStream, time::sleep};
 
 use super::{
     Fault, Lane, Outcome, Result, Scene,
     kill::{until_delivering, until_event},
 };
-use crate::process::Role;
+use crate::{
+    process::Role,
+    world::{Node, World},
+};
 
 /// What one server may open, and how many connections then want one: since it lets go of those that say nothing for ten
 /// seconds, many times as many.
@@ -141,6 +145,9 @@ async fn clock_jump(scene: &Scene) -> Result {
         for jump in ["+3600s", "-3600s", "+0"] {
             std::fs::write(&path, jump)?;
             scene.note(format!("the clock of {} is {jump} off", node.name()));
+            if jump.starts_with("+3600") {
+                until_an_hour_ahead(world, node).await?;
+            }
             world.until_sent(30).await?;
             let answer = world.readiness(node).await;
             ensure!(
@@ -156,6 +163,20 @@ async fn clock_jump(scene: &Scene) -> Result {
         until_delivering(world, node, since).await?;
     }
     Ok(Outcome::Done)
+}
+
+/// By the `Date:` of an answer, which after a jump back is kept by the HTTP library for as long as the jump.
+async fn until_an_hour_ahead(world: &World, node: &Node) -> anyhow::Result<()> {
+    world
+        .until("the clock has jumped", async || {
+            let url = format!("http://{}/health/live", node.address);
+            let answer = world.client.get(url).send().await.map_err(|e| e.to_string())?;
+            let date = answer.headers().get("date").and_then(|date| date.to_str().ok()).unwrap_or_default();
+            let date = OffsetDateTime::parse(date, &Rfc2822).map_err(|e| format!("{date}: {e}"))?;
+            let ahead = (date - OffsetDateTime::now_utc()).whole_minutes();
+            if ahead >= 55 { Ok(()) } else { Err(format!("{ahead} minutes ahead")) }
+        })
+        .await
 }
 
 /// Where distributions put it.

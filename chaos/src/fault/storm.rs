@@ -71,8 +71,8 @@ impl BareStream {
                 if text.contains("event: connected") {
                     break;
                 }
-                // Asked to come back later: the answer ends and the connection stays.
-                if count == 0 || text.ends_with("\r\n0\r\n\r\n") {
+                // Asked to come back later: the answer has an end, and the connection stays.
+                if count == 0 || text.contains("content-length:") {
                     bail!("not let in: {text}");
                 }
             }
