@@ -26,7 +26,6 @@ mod upkeep;
 
 mod contract;
 mod forged_tokens;
-mod outage;
 mod permissions;
 mod raw_http;
 

@@ -2,7 +2,6 @@
 
 pub mod actor;
 pub mod app;
-pub mod follower;
 pub mod log;
 pub mod process;
 pub mod raw;
