@@ -115,7 +115,7 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
             let scene = scene(1);
             for fault in faults {
                 violations.extend(world.until_sent(40).await.err().map(|e| failure("before", &e)));
-                violations.extend(bring_about(fault, &scene, false).await);
+                violations.extend(bring_about(fault, &scene).await);
             }
             violations.extend(world.until_sent(40).await.err().map(|e| failure("after", &e)));
         }
@@ -125,25 +125,26 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
             let lanes = lanes.into_iter().zip(1..).map(async |(lane, stream)| {
                 let mine: Vec<&Fault> = faults.iter().filter(|fault| fault.lane == lane).collect();
                 let mut rng = StdRng::seed_from_u64(plan.seed ^ (stream << 48));
-                let scene = scene(stream);
+                let mut scene = scene(stream);
+                scene.is_mixed = true;
                 let mut violations = Vec::new();
                 while !mine.is_empty() && Instant::now() < end {
                     sleep(Duration::from_millis(rng.random_range(100..1500))).await;
-                    violations.extend(bring_about(mine[rng.random_range(0..mine.len())], &scene, true).await);
+                    violations.extend(bring_about(mine[rng.random_range(0..mine.len())], &scene).await);
                 }
                 violations
             });
             violations.extend(join_all(lanes).await.into_iter().flatten());
             let scene = scene(9);
             for fault in faults.iter().filter(|fault| fault.lane == Lane::Alone && plan.full_size) {
-                violations.extend(bring_about(fault, &scene, false).await);
+                violations.extend(bring_about(fault, &scene).await);
             }
         }
     }
     violations
 }
 
-async fn bring_about(fault: &Fault, scene: &Scene, is_mixed: bool) -> Option<Violation> {
+async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
     scene.world.history.fault(format!("{} begins", fault.name));
     let outcome = (fault.run)(scene).await;
     match outcome {
@@ -156,7 +157,8 @@ async fn bring_about(fault: &Fault, scene: &Scene, is_mixed: bool) -> Option<Vio
             scene.world.history.fault(format!("{} was missed: {why}", fault.name));
             scene.tally.missed(fault.name);
             // By itself there is nothing that could have come between.
-            (!is_mixed).then(|| failure(fault.name, &anyhow::anyhow!("it was not brought about: {why}")))
+            (!scene.is_mixed)
+                .then(|| failure(fault.name, &anyhow::anyhow!("it was not brought about: {why}")))
         }
         Ok(Outcome::Skipped(why)) => {
             scene.tally.skipped(fault.name, &why);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
 use tokio::time::sleep;
 
 use super::{
@@ -105,13 +104,17 @@ async fn freeze_clients(scene: &Scene) -> Result {
     let node = any_node(scene);
     scene.note(format!("no byte passes between clients and {}", node.name()));
     node.door.set_mode(Mode::Freeze);
-    scene.world.until_sent(5).await?;
-    // Past the patience of requests, and sometimes of streams.
-    sleep(Duration::from_secs(4)).await;
-    scene.pause(scene.size(6000, 1000)).await;
-    ensure!(scene.world.readiness(node).await.is_some(), "{} does not answer", node.name());
+    let seen = async {
+        scene.until_sent_meanwhile(5).await?;
+        // Past the patience of requests, and sometimes of streams.
+        sleep(Duration::from_secs(4)).await;
+        scene.pause(scene.size(6000, 1000)).await;
+        anyhow::Ok(())
+    };
+    let seen = seen.await;
     node.door.heal();
     scene.note("they pass again");
+    seen?;
     scene.world.until_sent(5).await?;
     Ok(Outcome::Done)
 }
@@ -148,7 +151,7 @@ async fn away(scene: &Scene, how: fn(&Node), what: &str) -> Result {
     let seen = async {
         scene.world.until_ready(node, false).await?;
         scene.note(format!("{} has said that it is not ready", node.name()));
-        scene.world.until_sent(10).await
+        scene.until_sent_meanwhile(10).await
     };
     let seen = seen.await;
     node.database.heal();

@@ -236,7 +236,9 @@ async fn without_doorbell(scene: &Scene, world: &World) -> anyhow::Result<()> {
     let mut db = world.psql().await?;
     let sql = "select id from event_log where message_id = $1 and kind = 'message.new'";
     let position: i64 = sqlx::query_scalar(sql).bind(id).fetch_one(&mut db).await?;
-    let theirs = world.devices.iter().filter(|d| d.person.workspace_id == tenant.people[0].workspace_id);
+    // But for the one on the narrow line, which other faults keep away.
+    let devices = world.devices.split_last().map_or(&[][..], |(_, devices)| devices);
+    let theirs = devices.iter().filter(|device| device.person.workspace_id == tenant.people[0].workspace_id);
     for device in theirs {
         let what = format!("{} gets what nobody has rung for", device.name);
         world

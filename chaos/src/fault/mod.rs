@@ -60,11 +60,13 @@ pub struct Scene {
     rng: Mutex<StdRng>,
     /// Sizes are those of the long run, not of a test.
     pub full_size: bool,
+    /// Other faults happen at the same time.
+    pub is_mixed: bool,
 }
 
 impl Scene {
     pub fn new(world: Arc<World>, tally: Arc<Tally>, rng: StdRng, full_size: bool) -> Self {
-        Self { world, tally, rng: Mutex::new(rng), full_size }
+        Self { world, tally, rng: Mutex::new(rng), full_size, is_mixed: false }
     }
 
     /// A number below `end`.
@@ -76,6 +78,17 @@ impl Scene {
     async fn pause(&self, longest: usize) {
         let pause = self.pick(longest + 1);
         tokio::time::sleep(std::time::Duration::from_millis(pause as u64)).await;
+    }
+
+    /// People go on sending though this fault lasts. In a mixture another may have taken the other way from them: then it
+    /// is enough to have waited for a while.
+    async fn until_sent_meanwhile(&self, more: usize) -> anyhow::Result<()> {
+        let sending = self.world.until_sent(more);
+        if !self.is_mixed {
+            return sending.await;
+        }
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(6), sending).await;
+        Ok(())
     }
 
     fn note(&self, what: impl Into<String>) {
