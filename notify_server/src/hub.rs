@@ -9,10 +9,7 @@ pub use catch_up::CaughtUp;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -35,6 +32,10 @@ use crate::{
     metrics::{Metrics, Resume},
     ring::{Entry, Ring},
     stream::{Identity, Offered, Stream},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
     workspace::Workspace,
 };
 
@@ -438,4 +439,8 @@ fn unavailable(error: &anyhow::Error) -> Refusal {
 }
 
 #[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod interleavings;
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;

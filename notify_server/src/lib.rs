@@ -16,6 +16,7 @@ pub mod replay;
 pub mod ring;
 pub mod server;
 pub mod stream;
+mod sync;
 pub mod workspace;
 
 pub use server::{NotifyServer, run};

@@ -1,16 +1,14 @@
 //! One client's stream: a bounded queue between the hub and a socket.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-    task::Waker,
-};
+use std::{collections::VecDeque, sync::PoisonError, task::Waker};
 
 use bytes::Bytes;
 use chat_core::{SessionId, UserId, WorkspaceId};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Frames that wait for a slow socket; beyond either limit they are forgotten and read again from the log.
 const QUEUE_FRAMES_MAX: usize = 64;
@@ -258,6 +256,7 @@ impl Queue {
 }
 
 #[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests {
     use std::time::Duration;
 

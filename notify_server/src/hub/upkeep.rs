@@ -1,16 +1,13 @@
 //! What happens to streams with time: heartbeats, ages, slow clients, and the end.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chat_core::Shard;
 use tokio::time::Instant;
 
 use super::Hub;
-use crate::{frame, stream::Stream, workspace::Workspace};
+use crate::{frame, stream::Stream, sync::atomic::Ordering, workspace::Workspace};
 
 /// No access token lives longer (the configuration allows an hour), with room for clocks that differ.
 const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
