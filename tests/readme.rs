@@ -4,7 +4,7 @@ use std::process::Command;
 
 use private_postgres::testing::TestDatabase;
 
-use crate::support::process::ServerProcess;
+use crate::support::{eventually, process::ServerProcess};
 
 /// The shell session under "A first conversation".
 fn session() -> String {
@@ -20,6 +20,14 @@ async fn first_conversation_goes_as_the_readme_shows_it() {
     let database = TestDatabase::new().await.unwrap();
     let chat = ServerProcess::start("chat_server", database.url());
     let notify = ServerProcess::start("notify_server", database.url());
+    // curl does not come back when a server that has just started asks for it.
+    eventually(async || {
+        let ready = reqwest::get(format!("{}/health/ready", notify.url()))
+            .await
+            .is_ok_and(|r| r.status().is_success());
+        if ready { Ok(()) } else { Err("notify_server is not ready".into()) }
+    })
+    .await;
     let session = session();
     let (addresses, rest) = session.split_once('\n').unwrap();
     assert_eq!(addresses, "PARLOR=http://localhost:6688 NOTIFY=http://localhost:6687");

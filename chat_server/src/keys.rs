@@ -6,11 +6,13 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    time::{Duration, Instant},
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context as _;
-use chat_core::token::{Claims, KeyRing, Purpose, Signer, TokenError};
+use chat_core::token::{Claims, KeyRing, Purpose, Signer, TokenError, secret_hash};
+use moka::sync::Cache;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tracing::info;
@@ -20,12 +22,21 @@ use crate::db::signing_keys;
 /// An unknown key id makes the keys be loaded again, but not more often than this.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 
+/// Tokens that are remembered as good; some 200 bytes each.
+const VERIFIED_MAX: u64 = 50_000;
+/// A bound on how long; not what makes it right.
+const VERIFIED_TTL: Duration = Duration::from_secs(900);
+
 /// Signs with our key, verifies with everybody's.
 pub struct Keys {
     pub signer: Signer,
     ring: KeyRing,
     /// On account of an unknown key: when, and whether it succeeded.
     last_load: Mutex<Option<(Instant, bool)>>,
+    /// Good access tokens, by their hash, with the loading of the keys that they were verified under: a signature takes
+    /// longer to verify than most requests to answer.
+    verified: Cache<[u8; 32], (u64, Claims)>,
+    loads: AtomicU64,
 }
 
 /// Why somebody is not known.
@@ -56,7 +67,13 @@ impl Keys {
             Err(e) => return Err(e).with_context(|| format!("{shown}: the signing key cannot be read")),
         };
         let signer = Signer::from_pem(&pem).with_context(|| format!("{shown}"))?;
-        Ok(Self { signer, ring: KeyRing::default(), last_load: Mutex::default() })
+        Ok(Self {
+            signer,
+            ring: KeyRing::default(),
+            last_load: Mutex::default(),
+            verified: Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(VERIFIED_TTL).build(),
+            loads: AtomicU64::new(0),
+        })
     }
 
     /// Shows our key to the others and loads theirs.
@@ -67,11 +84,27 @@ impl Keys {
 
     async fn load(&self, db: &PgPool) -> sqlx::Result<()> {
         self.ring.replace(signing_keys::list(db).await?);
+        // After the replacement: what is verified under the keys before it does not count any more.
+        self.loads.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
     /// Who the bearer is. A key that is not known yet is looked for in the database.
     pub async fn verify(&self, db: &PgPool, token: &str) -> Result<Claims, KeyError> {
+        let hash = secret_hash(token);
+        let loads = self.loads.load(Ordering::SeqCst);
+        if let Some((under, claims)) = self.verified.get(&hash)
+            && under == loads
+            && is_before(claims.exp)
+        {
+            return Ok(claims);
+        }
+        let claims = self.verify_signature(db, token).await?;
+        self.verified.insert(hash, (loads, claims));
+        Ok(claims)
+    }
+
+    async fn verify_signature(&self, db: &PgPool, token: &str) -> Result<Claims, KeyError> {
         let verify = || self.ring.verify(token, Purpose::Access);
         let Err(TokenError::UnknownKey) = verify() else { return verify().map_err(KeyError::Refused) };
         let mut last_load = self.last_load.lock().await;
@@ -89,6 +122,11 @@ impl Keys {
             known => known.map_err(KeyError::Refused),
         }
     }
+}
+
+/// Whether a moment (seconds since 1970) is still to come.
+fn is_before(moment: u64) -> bool {
+    SystemTime::now().duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() < moment)
 }
 
 /// Whole or not at all, never over an existing one, readable by its owner alone.

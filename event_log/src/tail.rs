@@ -148,6 +148,9 @@ impl Tail {
         });
         let seen = self.reached.as_ref();
         let checked = async {
+            // Its one query is planned once, perhaps while a partition is empty: by the index, then, whatever the
+            // statistics say. They may be a minute old, in which a partition fills.
+            client.batch_execute("set enable_seqscan = off; set enable_bitmapscan = off").await?;
             let timeline = read::primary_timeline(&client).await?.ok_or(Error::Standby)?;
             let heads = read::heads(&client).await?;
             let lost = match seen {

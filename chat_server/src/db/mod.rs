@@ -85,7 +85,8 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
 }
 
 /// The pool of the batches of messages. Its one query is planned once for each connection, not for each batch: its arrays
-/// vary in length, which Postgres takes for a reason to plan again, for longer than the query runs.
+/// vary in length, which Postgres takes for a reason to plan again, for longer than the query runs. That plan must be good
+/// for tables of any size, though it may be made while they are empty: every row is looked up by an index.
 pub fn send_pool(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(sends::CONNECTIONS)
@@ -100,7 +101,13 @@ pub fn send_pool(options: PgConnectOptions) -> PgPool {
                 connection.ping().await.map(|()| true)
             })
         })
-        .connect_lazy_with(options.options([("plan_cache_mode", "force_generic_plan")]))
+        .connect_lazy_with(options.options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+        ]))
 }
 
 /// Brings the schema up to this program's.

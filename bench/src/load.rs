@@ -1,0 +1,101 @@
+//! Loads: so many connections, each as fast as it is answered.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use chat_core::ChatId;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::{
+    http::{self, Client},
+    world::Person,
+};
+
+/// What people write, on average.
+pub const BODY: &str =
+    "A message of some hundred characters, as people write them: neither very long nor very short. So.";
+
+/// Runs `work` on each of `connections` again and again for `seconds`; how often a second it was done. `work` gets the
+/// connection's state and a number that no other call of this load gets.
+pub async fn closed_loop<S, F>(
+    connections: Vec<S>,
+    seconds: f64,
+    work: impl Fn(S, u64) -> F + Clone + Send + 'static,
+) -> anyhow::Result<f64>
+where
+    S: Send + 'static,
+    F: Future<Output = anyhow::Result<S>> + Send + 'static,
+{
+    let (stop, numbers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut tasks = JoinSet::new();
+    let began = Instant::now();
+    for mut state in connections {
+        let (stop, numbers, work) = (Arc::clone(&stop), Arc::clone(&numbers), work.clone());
+        tasks.spawn(async move {
+            let mut done = 0_u32;
+            while !stop.load(Ordering::Relaxed) {
+                state = work(state, numbers.fetch_add(1, Ordering::Relaxed)).await?;
+                done += 1;
+            }
+            anyhow::Ok(done)
+        });
+    }
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut done = 0.0;
+    while let Some(task) = tasks.join_next().await {
+        done += f64::from(task??);
+    }
+    Ok(done / began.elapsed().as_secs_f64())
+}
+
+/// A chat, and somebody who writes there.
+#[derive(Clone)]
+pub struct Place {
+    pub chat: ChatId,
+    pub sender: Person,
+}
+
+/// Sends through chat_server over so many connections, each to the next of `places` in turn: messages a second.
+pub async fn send(
+    address: SocketAddr,
+    connections: usize,
+    places: Arc<Vec<Place>>,
+    seconds: f64,
+) -> anyhow::Result<f64> {
+    let mut clients = Vec::new();
+    for _ in 0..connections {
+        clients.push(Client::connect(address).await?);
+    }
+    closed_loop(clients, seconds, move |mut client: Client, number| {
+        let places = Arc::clone(&places);
+        async move {
+            let place = &places[usize::try_from(number)? % places.len()];
+            let answer = client.call(&send_request(place, BODY)).await?;
+            ensure!(
+                answer.status == 201,
+                "a send: {} {}",
+                answer.status,
+                String::from_utf8_lossy(&answer.body)
+            );
+            Ok(client)
+        }
+    })
+    .await
+}
+
+/// A send under a client id of its own.
+pub fn send_request(place: &Place, body: &str) -> Vec<u8> {
+    let path = format!("/api/chat/{}/messages", place.chat);
+    let body = format!(r#"{{"body":"{body}","client_id":"{}"}}"#, Uuid::now_v7().simple());
+    http::request("POST", &path, &place.sender.token, &body)
+}

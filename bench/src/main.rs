@@ -1,0 +1,72 @@
+//! Measures Parlor beside its limits and its peers, in the same run: `cargo run --release -p bench -- <scenario>`.
+//! docs/performance.md has the figures and says what bounds them.
+
+mod http;
+mod load;
+mod nchan;
+mod report;
+mod scenarios;
+mod streams;
+mod world;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use chat_core::{config::Config, lifecycle::Lifecycle, telemetry};
+use clap::Parser;
+
+/// Measures Parlor. Starts a Postgres, the servers and the load by itself, on this machine alone.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, or all.
+    scenario: String,
+    /// How often each measurement is made; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of each measurement under load.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Streams in idle, fanout and storm.
+    #[arg(long, default_value_t = 10_000)]
+    streams: usize,
+    /// Messages in the large database of page.
+    #[arg(long, default_value_t = 10_000_000)]
+    messages: i64,
+    /// The program whose subcommands chat_server and notify_server are measured, such as another build's `parlor`.
+    /// This program's own if left out.
+    #[arg(long, value_name = "FILE")]
+    servers: Option<PathBuf>,
+    /// Also writes the results here as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match std::env::args().nth(1).as_deref() {
+        // So that one build is all that is needed; `parlor` has the same subcommands.
+        Some("chat_server") => run(serve(chat_server::run)),
+        Some("notify_server") => run(serve(notify_server::run)),
+        Some("from_memory") => run(scenarios::reads::serve_from_memory()),
+        _ => run(scenarios::run(Arguments::parse())),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            report::say(&format!("bench: {e:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+async fn serve<F: Future<Output = anyhow::Result<()>>>(
+    server: impl FnOnce(Config, Lifecycle) -> F,
+) -> anyhow::Result<()> {
+    let config = Config::load(None)?;
+    telemetry::init(&config.log)?;
+    let lifecycle = Lifecycle::new();
+    lifecycle.stop_on_signals()?;
+    server(config, lifecycle).await
+}

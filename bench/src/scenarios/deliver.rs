@@ -1,0 +1,192 @@
+//! From a send to the screens of a chat of five, at a steady rate; beside the same rate of inserts with `pg_notify`, from
+//! the insert to the notification.
+
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_postgres::{AsyncMessage, NoTls};
+use uuid::Uuid;
+
+use super::send;
+use crate::{
+    Arguments,
+    http::Client,
+    load::{BODY, Place, send_request},
+    report::{Report, percentile},
+    streams::{self, Watch, stamped},
+    world::{Person, World},
+};
+
+const CHATS: usize = 200;
+const MEMBERS: usize = 5;
+const RATES: [u32; 2] = [200, 1000];
+const CONNECTIONS: usize = 16;
+
+pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    let mut report = Report::new("deliver");
+    let world = World::start(arguments.servers.as_deref()).await?;
+    let chat_server = world.start_chat_server()?;
+    let people = world.people(CHATS * MEMBERS).await?;
+    let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
+    let chats = world.chats(&members).await?;
+    let places: Vec<Place> = chats
+        .iter()
+        .zip(&members)
+        .map(|(chat, members)| Place { chat: *chat, sender: members[0].clone() })
+        .collect();
+    let places = Arc::new(places);
+    send::make_tables(&world).await?;
+    let notify_server = world.start_notify_server()?;
+    let epoch = Instant::now();
+    let requests = super::streams::requests(&people);
+    let all = streams::open(notify_server.address, requests, true, Watch::Time, epoch).await?;
+    for round in 0..=arguments.rounds {
+        for rate in RATES {
+            let notified = notifications(&world, &places, rate, arguments.seconds).await?;
+            let mut clients = Vec::new();
+            for _ in 0..CONNECTIONS {
+                clients.push(Client::connect(chat_server.address).await?);
+            }
+            let before = all.inbox.events();
+            let work = {
+                let places = Arc::clone(&places);
+                move |mut client: Client, number: usize| {
+                    let place = places[number % CHATS].clone();
+                    async move {
+                        let answer = client.call(&send_request(&place, &stamped(epoch))).await?;
+                        ensure!(answer.status == 201, "a send: {}", answer.status);
+                        anyhow::Ok(client)
+                    }
+                }
+            };
+            let sent = at_rate(clients, rate, arguments.seconds, work).await?;
+            all.inbox.until(before + (sent * MEMBERS) as u64).await?;
+            let delivered = all.inbox.take_latencies();
+            if round == 0 {
+                continue; // warm
+            }
+            for (name, times) in [("send to screen", &delivered), ("insert to notification", &notified)] {
+                for (percent, share) in [("p50", 0.5), ("p99", 0.99)] {
+                    report.add(&format!("{name}, {rate}/s, {percent}"), "ms", percentile(times, share) * 1e3);
+                }
+            }
+        }
+    }
+    for rate in RATES {
+        for (percent, must) in [("p50", 2.2), ("p99", 2.5)] {
+            let of = |name: &str| format!("{name}, {rate}/s, {percent}");
+            report.ratio(&of("send to screen"), &of("insert to notification"), Some(must), true);
+        }
+    }
+    drop((all, chat_server, notify_server));
+    world.stop().await?;
+    Ok(report)
+}
+
+/// Starts `work` so often a second, each time on a connection that is free; waits for one if none is. How often.
+async fn at_rate<S, F>(
+    connections: Vec<S>,
+    rate: u32,
+    seconds: f64,
+    work: impl Fn(S, usize) -> F,
+) -> anyhow::Result<usize>
+where
+    S: Send + 'static,
+    F: Future<Output = anyhow::Result<S>> + Send + 'static,
+{
+    let mut ticks = interval(Duration::from_secs(1) / rate);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let (give_back, mut free) = mpsc::channel(connections.len());
+    for connection in connections {
+        let _ = give_back.send(connection).await; // there is room for all
+    }
+    let mut tasks = JoinSet::new();
+    let began = Instant::now();
+    let mut count = 0;
+    while began.elapsed().as_secs_f64() < seconds {
+        ticks.tick().await;
+        let Some(connection) = free.recv().await else { break };
+        let (work, give_back) = (work(connection, count), give_back.clone());
+        tasks.spawn(async move {
+            let _ = give_back.send(work.await?).await;
+            anyhow::Ok(())
+        });
+        count += 1;
+        while let Some(done) = tasks.try_join_next() {
+            done??;
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(count)
+}
+
+/// Seconds from each insert with `pg_notify` to its notification.
+async fn notifications(
+    world: &World,
+    places: &Arc<Vec<Place>>,
+    rate: u32,
+    seconds: f64,
+) -> anyhow::Result<Vec<f64>> {
+    let epoch = Instant::now();
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let (listener, mut connection) = tokio_postgres::connect(&world.url, NoTls).await?;
+    let heard = Arc::clone(&times);
+    let mut driver = JoinSet::new();
+    driver.spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notification(notification) = message
+                && let Ok(nanoseconds) = notification.payload().parse::<u64>()
+            {
+                let sent = Duration::from_nanos(nanoseconds);
+                let latency = (epoch.elapsed().saturating_sub(sent)).as_secs_f64();
+                heard.lock().unwrap_or_else(PoisonError::into_inner).push(latency);
+            }
+        }
+    });
+    listener.batch_execute("listen bench_time").await?;
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let client = send::connect(world).await?;
+        let statement = client
+            .prepare(
+                "with row as (insert into plain (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
+                              values ($1, $2, $3, nextval('plain_seq'), $4, $5, $6, $7) returning 1)
+                 select pg_notify('bench_time', $8) from row",
+            )
+            .await?;
+        clients.push((client, statement));
+    }
+    let workspace = world.workspace.0;
+    let work = move |(client, statement): (tokio_postgres::Client, tokio_postgres::Statement),
+                     number: usize| {
+        let place = places[number % CHATS].clone();
+        async move {
+            let (client_id, hash) = (Uuid::now_v7().simple().to_string(), [7_u8; 32]);
+            let stamp = epoch.elapsed().as_nanos().to_string();
+            let sender = place.sender.id.0;
+            let (id, hash) = (Uuid::now_v7(), hash.as_slice());
+            client
+                .execute(
+                    &statement,
+                    &[&id, &workspace, &place.chat.0, &sender, &BODY, &client_id, &hash, &stamp],
+                )
+                .await?;
+            anyhow::Ok((client, statement))
+        }
+    };
+    at_rate(clients, rate, seconds, work).await?;
+    // The last ones are on their way.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    Ok(std::mem::take(&mut *times.lock().unwrap_or_else(PoisonError::into_inner)))
+}

@@ -1,0 +1,144 @@
+//! Sends through the whole path, beside one-row inserts into the same table straight in Postgres, without and with
+//! `pg_notify`.
+
+use std::sync::Arc;
+
+use tokio_postgres::{Client, NoTls, Statement};
+use uuid::Uuid;
+
+use crate::{
+    Arguments,
+    load::{self, BODY, Place, closed_loop},
+    report::Report,
+    world::World,
+};
+
+const CHATS: usize = 200;
+const MEMBERS: usize = 5;
+const CONNECTIONS: usize = 32;
+
+pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    let world = World::start(arguments.servers.as_deref()).await?;
+    let server = world.start_chat_server()?;
+    let people = world.people(CHATS).await?;
+    let members: Vec<Vec<_>> =
+        (0..CHATS).map(|chat| (0..MEMBERS).map(|n| &people[(chat + n) % CHATS]).collect()).collect();
+    let chats = world.chats(&members).await?;
+    let places: Vec<Place> = chats
+        .iter()
+        .zip(&people)
+        .map(|(chat, person)| Place { chat: *chat, sender: person.clone() })
+        .collect();
+    let hot: Vec<Place> =
+        people[..MEMBERS].iter().map(|person| Place { chat: chats[0], sender: person.clone() }).collect();
+    make_tables(&world).await?;
+    let (places, hot) = (Arc::new(places), Arc::new(hot));
+
+    let mut report = Report::new("send");
+    let seconds = arguments.seconds;
+    load::send(server.address, CONNECTIONS, Arc::clone(&places), 1.0).await?; // warm
+    for _ in 0..arguments.rounds {
+        for (name, table, clients) in [
+            ("insert, 32 clients", "plain", 32),
+            ("insert + pg_notify, 32 clients", "notifying", 32),
+            ("insert, 1 client", "plain", 1),
+        ] {
+            report.add(name, "1/s", insert(&world, table, clients, Arc::clone(&places), seconds).await?);
+        }
+        for (name, connections, places) in [
+            ("send", CONNECTIONS, &places),
+            ("send, one chat", CONNECTIONS, &hot),
+            ("send, 1 connection", 1, &places),
+        ] {
+            report.add(
+                name,
+                "1/s",
+                load::send(server.address, connections, Arc::clone(places), seconds).await?,
+            );
+        }
+    }
+    report.ratio("send", "insert, 32 clients", Some(0.6), false);
+    report.ratio("send", "insert + pg_notify, 32 clients", Some(2.5), false);
+    report.ratio("send, one chat", "send", Some(0.7), false);
+    report.ratio("send, 1 connection", "insert, 1 client", Some(0.45), false);
+    drop(server);
+    world.stop().await?;
+    Ok(report)
+}
+
+/// Tables with the columns, indexes and foreign keys of messages, and no log.
+pub async fn make_tables(world: &World) -> anyhow::Result<()> {
+    let mut db = world.connect().await?;
+    for table in ["plain", "notifying"] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+            "create table {table} (like messages including all);
+             alter table {table} add foreign key (workspace_id, chat_id) references chats (workspace_id, id);
+             alter table {table} add foreign key (workspace_id, sender_id) references users (workspace_id, id);
+             create sequence {table}_seq"
+        )))
+        .execute(&mut db)
+        .await?;
+    }
+    sqlx::raw_sql(
+        "create function notify_of_row() returns trigger language plpgsql as
+             $$ begin perform pg_notify('bench', new.chat_id || ' ' || new.seq); return null; end $$;
+         create trigger notify after insert on notifying for each row execute function notify_of_row()",
+    )
+    .execute(&mut db)
+    .await?;
+    Ok(())
+}
+
+/// Prepared one-row inserts over so many connections, each a transaction; rows a second.
+async fn insert(
+    world: &World,
+    table: &str,
+    clients: usize,
+    places: Arc<Vec<Place>>,
+    seconds: f64,
+) -> anyhow::Result<f64> {
+    let listener = connect(world).await?;
+    listener.batch_execute("listen bench").await?;
+    let sql = format!(
+        "insert into {table} (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
+         values ($1, $2, $3, nextval('{table}_seq'), $4, $5, $6, $7)"
+    );
+    let mut connections: Vec<(Client, Statement)> = Vec::new();
+    for _ in 0..clients {
+        let client = connect(world).await?;
+        let statement = client.prepare(&sql).await?;
+        connections.push((client, statement));
+    }
+    let workspace = world.workspace.0;
+    closed_loop(connections, seconds, move |(client, statement): (Client, Statement), number| {
+        let places = Arc::clone(&places);
+        async move {
+            let Place { chat, sender } = &places[usize::try_from(number)? % places.len()];
+            let client_id = Uuid::now_v7().simple().to_string();
+            let hash = [7_u8; 32];
+            client
+                .execute(
+                    &statement,
+                    &[
+                        &Uuid::now_v7(),
+                        &workspace,
+                        &chat.0,
+                        &sender.id.0,
+                        &BODY,
+                        &client_id,
+                        &hash.as_slice(),
+                    ],
+                )
+                .await?;
+            Ok((client, statement))
+        }
+    })
+    .await
+}
+
+pub async fn connect(world: &World) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(&world.url, NoTls).await?;
+    #[expect(clippy::disallowed_methods, reason = "ends with its client")]
+    tokio::spawn(connection);
+    Ok(client)
+}

@@ -1,0 +1,294 @@
+//! Streams: what one costs in memory, one message to all of them, and as many messages as go.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use chat_core::ChatId;
+
+use crate::{
+    Arguments,
+    http::{self, Client},
+    load::{Place, send_request},
+    nchan::Nchan,
+    report::{Report, median},
+    streams::{self, Streams, Watch, stamped},
+    world::{Person, World, cpu, memory},
+};
+
+const NCHAN_AWAY: &str = "nginx with nchan is not installed (nginx-light, libnginx-mod-nchan): Parlor alone.";
+/// What Parlor's frame of a message is long, besides the body: nchan sends as much.
+const FRAME_BYTES: usize = 430;
+const WAVES: usize = 10;
+
+/// Chats of five.
+const MEMBERS: usize = 5;
+
+pub fn requests(people: &[Person]) -> Vec<Vec<u8>> {
+    people.iter().map(|person| http::request("GET", "/events", &person.token, "")).collect()
+}
+
+/// In chats of five, before notify_server starts: it takes bulk rows from the tables then.
+async fn in_small_chats(world: &World, people: &[Person]) -> anyhow::Result<Vec<ChatId>> {
+    let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
+    world.chats(&members).await
+}
+
+pub async fn idle(arguments: &Arguments) -> anyhow::Result<Report> {
+    let mut report = Report::new("idle");
+    let count = arguments.streams;
+    let world = World::start(arguments.servers.as_deref()).await?;
+    let _chat_server = world.start_chat_server()?;
+    let people = world.people(count).await?;
+    in_small_chats(&world, &people).await?;
+    for _ in 0..arguments.rounds {
+        let server = world.start_notify_server()?;
+        let epoch = Instant::now();
+        // The people and chats are loaded when somebody of their workspace comes.
+        let first = streams::open(server.address, requests(&people[..1]), true, Watch::Count, epoch).await?;
+        let before = memory(&[server.pid()])?;
+        let all = streams::open(server.address, requests(&people), true, Watch::Count, epoch).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        report.add(
+            "notify_server, per stream",
+            "bytes",
+            per_stream(memory(&[server.pid()])? - before, count),
+        );
+        drop(all);
+        // Gone and come back: what the allocator has kept shows here.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        report.add(
+            "after all have gone, per stream",
+            "bytes",
+            per_stream(memory(&[server.pid()])? - before, count),
+        );
+        drop(first);
+        match Nchan::start(1)? {
+            Some(nchan) => {
+                let before = memory(&nchan.pids()?)?;
+                let all = (0..count).map(|n| Nchan::subscribe(&format!("c{}", n / MEMBERS))).collect();
+                let _all = streams::open(nchan.address, all, false, Watch::Count, epoch).await?;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                report.add("nchan, per stream", "bytes", per_stream(memory(&nchan.pids()?)? - before, count));
+            }
+            None if report.notes.is_empty() => report.note(NCHAN_AWAY),
+            None => {}
+        }
+    }
+    report.bound("notify_server, per stream", 5000.0);
+    report.ratio("notify_server, per stream", "nchan, per stream", None, true);
+    world.stop().await?;
+    Ok(report)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 streams")]
+fn per_stream(bytes: f64, count: usize) -> f64 {
+    bytes / count as f64
+}
+
+/// One message to all: events a second, from sending to the last of them.
+pub async fn fanout(arguments: &Arguments) -> anyhow::Result<Report> {
+    let mut report = Report::new("fanout");
+    let count = arguments.streams;
+    let world = World::start(arguments.servers.as_deref()).await?;
+    let chat_server = world.start_chat_server()?;
+    let people = world.people(count).await?;
+    let chat = world.chats(&[people.iter().collect()]).await?[0];
+    let place = Place { chat, sender: people[0].clone() };
+    for _ in 0..arguments.rounds {
+        {
+            let server = world.start_notify_server()?;
+            let epoch = Instant::now();
+            let all = streams::open(server.address, requests(&people), true, Watch::Count, epoch).await?;
+            let mut client = Client::connect(chat_server.address).await?;
+            let used = cpu(&[server.pid()])?;
+            let rate = waves(&all, count, async || {
+                let answer = client.call(&send_request(&place, &stamped(epoch))).await?;
+                ensure!(answer.status == 201, "a send: {}", answer.status);
+                Ok(())
+            })
+            .await?;
+            report.add("Parlor", "events/s", rate);
+            report.add(
+                "processor time of notify_server",
+                "µs/event",
+                (cpu(&[server.pid()])? - used) * 1e6 / events(count),
+            );
+        }
+        if let Some(nchan) = Nchan::start(2)? {
+            let epoch = Instant::now();
+            let subscribers = (0..count).map(|_| Nchan::subscribe("all")).collect();
+            let all = streams::open(nchan.address, subscribers, false, Watch::Count, epoch).await?;
+            let mut client = Client::connect(nchan.address).await?;
+            let used = cpu(&nchan.pids()?)?;
+            let rate = waves(&all, count, async || publish(&mut client, epoch).await).await?;
+            report.add("nchan, 2 workers", "events/s", rate);
+            report.add(
+                "processor time of nchan",
+                "µs/event",
+                (cpu(&nchan.pids()?)? - used) * 1e6 / events(count),
+            );
+        } else if report.notes.is_empty() {
+            report.note(NCHAN_AWAY);
+        }
+    }
+    report.ratio("Parlor", "nchan, 2 workers", Some(1.1), false);
+    drop(chat_server);
+    world.stop().await?;
+    Ok(report)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 events")]
+fn events(streams: usize) -> f64 {
+    (streams * (WAVES + 2)) as f64
+}
+
+async fn publish(client: &mut Client, epoch: Instant) -> anyhow::Result<()> {
+    let padding = " ".repeat(FRAME_BYTES - 40);
+    let answer = client.call(&Nchan::publish("all", &format!("{}{padding}", stamped(epoch)))).await?;
+    ensure!(matches!(answer.status, 200..=202), "a publish: {}", answer.status);
+    Ok(())
+}
+
+/// The median of several waves, after two to warm up.
+async fn waves(
+    all: &Streams,
+    count: usize,
+    mut send: impl AsyncFnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<f64> {
+    let mut rates = Vec::new();
+    for wave in 0..WAVES + 2 {
+        let began = Instant::now();
+        send().await?;
+        all.inbox.until((wave as u64 + 1) * count as u64).await?;
+        if wave >= 2 {
+            rates.push(1.0 / per_stream(began.elapsed().as_secs_f64(), count));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(median(&rates))
+}
+
+/// One chat with a thousand streams, sends in a closed loop: events a second until the last has come.
+pub async fn sustain(arguments: &Arguments) -> anyhow::Result<Report> {
+    const STREAMS: usize = 1000;
+    let mut report = Report::new("sustain");
+    let world = World::start(arguments.servers.as_deref()).await?;
+    let chat_server = world.start_chat_server()?;
+    let people = world.people(STREAMS).await?;
+    let chat = world.chats(&[people.iter().collect()]).await?[0];
+    let place = Place { chat, sender: people[0].clone() };
+    for _ in 0..arguments.rounds {
+        {
+            let server = world.start_notify_server()?;
+            let epoch = Instant::now();
+            let all = streams::open(server.address, requests(&people), true, Watch::Count, epoch).await?;
+            let mut client = Client::connect(chat_server.address).await?;
+            let rate = sustained(&all, STREAMS, arguments.seconds, async || {
+                let answer = client.call(&send_request(&place, &stamped(epoch))).await?;
+                ensure!(answer.status == 201, "a send: {}", answer.status);
+                Ok(())
+            })
+            .await?;
+            report.add("Parlor", "events/s", rate);
+        }
+        if let Some(nchan) = Nchan::start(2)? {
+            let epoch = Instant::now();
+            let subscribers = (0..STREAMS).map(|_| Nchan::subscribe("all")).collect();
+            let all = streams::open(nchan.address, subscribers, false, Watch::Count, epoch).await?;
+            let mut client = Client::connect(nchan.address).await?;
+            let rate =
+                sustained(&all, STREAMS, arguments.seconds, async || publish(&mut client, epoch).await)
+                    .await?;
+            report.add("nchan, 2 workers", "events/s", rate);
+        } else if report.notes.is_empty() {
+            report.note(NCHAN_AWAY);
+        }
+    }
+    report.ratio("Parlor", "nchan, 2 workers", Some(2.0), false);
+    drop(chat_server);
+    world.stop().await?;
+    Ok(report)
+}
+
+/// What comes in while sending goes on.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 events")]
+async fn sustained(
+    all: &Streams,
+    streams: usize,
+    seconds: f64,
+    mut send: impl AsyncFnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    let mut count = 0_u64;
+    while began.elapsed().as_secs_f64() < seconds {
+        send().await?;
+        count += 1;
+    }
+    let rate = all.inbox.events() as f64 / began.elapsed().as_secs_f64();
+    // All must have all, or the rate is worth nothing. nchan may have dropped what was beyond its buffer.
+    let _ = tokio::time::timeout(Duration::from_secs(60), all.inbox.until(count * streams as u64)).await;
+    Ok(rate)
+}
+
+/// Everybody comes back at once after notify_server was killed.
+pub async fn storm(arguments: &Arguments) -> anyhow::Result<Report> {
+    let mut report = Report::new("storm");
+    let world = World::start(arguments.servers.as_deref()).await?;
+    let chat_server = world.start_chat_server()?;
+    let people = world.people(arguments.streams).await?;
+    let chats = in_small_chats(&world, &people).await?;
+    let mut client = Client::connect(chat_server.address).await?;
+    for _ in 0..arguments.rounds {
+        for (name, count) in [("a tenth of them", arguments.streams / 10), ("all", arguments.streams)] {
+            let people = &people[..count];
+            let server = world.start_notify_server()?;
+            let (fresh, took, queries) = timed(&world, server.address, requests(people)).await?;
+            report.add(&format!("fresh, {name}"), "s", took);
+            report.add(&format!("fresh, {name}: transactions"), "", queries);
+            let port = server.address.port();
+            server.kill()?;
+            let cursor = fresh.cursors[0].clone();
+            drop(fresh);
+            // Something happens while they are away.
+            for (chat, sender) in chats.iter().zip(people.chunks(MEMBERS)).take(20) {
+                let place = Place { chat: *chat, sender: sender[0].clone() };
+                client.call(&send_request(&place, "while you were away")).await?;
+            }
+            let server = world.start_notify_server_at(port)?;
+            let with_cursor = people.iter().map(|person| request_after(person, &cursor)).collect();
+            let (_back, took, queries) = timed(&world, server.address, with_cursor).await?;
+            report.add(&format!("back, {name}"), "s", took);
+            report.add(&format!("back, {name}: transactions"), "", queries);
+        }
+    }
+    report.ratio("back, all", "fresh, all", Some(1.5), true);
+    report.ratio("back, all: transactions", "back, a tenth of them: transactions", None, true);
+    drop(chat_server);
+    world.stop().await?;
+    Ok(report)
+}
+
+fn request_after(person: &Person, cursor: &str) -> Vec<u8> {
+    let request = http::request("GET", "/events", &person.token, "");
+    let text = String::from_utf8_lossy(&request)
+        .replace("\r\n\r\n", &format!("\r\nLast-Event-ID: {cursor}\r\n\r\n"));
+    text.into_bytes()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 queries")]
+async fn timed(
+    world: &World,
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+) -> anyhow::Result<(Streams, f64, f64)> {
+    let before = world.transactions().await?;
+    let began = Instant::now();
+    let streams = streams::open(address, requests, true, Watch::Count, began).await?;
+    let took = began.elapsed().as_secs_f64();
+    // The statistics of a backend arrive with a second's delay.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    Ok((streams, took, (world.transactions().await? - before) as f64))
+}

@@ -1,0 +1,186 @@
+//! Clients of a stream: many of them, each counting the messages it gets. What is sent has one `~` in it, and nothing
+//! else in a stream has, so that counting is cheap; after it comes the time of sending.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::{Notify, Semaphore},
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::http::find;
+
+/// Streams opened at once; others wait for their turn.
+const OPENING: usize = 256;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What came in on all streams.
+#[derive(Default)]
+pub struct Inbox {
+    events: AtomicU64,
+    wanted: AtomicU64,
+    enough: Notify,
+    /// Seconds from sending to each stream, where times are taken.
+    latencies: Mutex<Vec<f64>>,
+}
+
+impl Inbox {
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Acquire)
+    }
+
+    /// Until so many have come in since the streams were opened.
+    pub async fn until(&self, events: u64) -> anyhow::Result<()> {
+        self.wanted.store(events, Ordering::SeqCst);
+        let wait = async {
+            loop {
+                let enough = self.enough.notified();
+                if self.events.load(Ordering::SeqCst) >= events {
+                    return;
+                }
+                // Looked at now and then as well: a count may fall between the two lines above.
+                let _ = timeout(Duration::from_millis(20), enough).await;
+            }
+        };
+        timeout(PATIENCE, wait).await.with_context(|| format!("{} of {events} events came", self.events()))
+    }
+
+    pub fn take_latencies(&self) -> Vec<f64> {
+        std::mem::take(&mut *self.latencies.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, count: u64) {
+        let before = self.events.fetch_add(count, Ordering::AcqRel);
+        let wanted = self.wanted.load(Ordering::Acquire);
+        if before < wanted && before + count >= wanted {
+            self.enough.notify_waiters();
+        }
+    }
+}
+
+/// Open streams. Dropped, they are cut.
+pub struct Streams {
+    pub inbox: Arc<Inbox>,
+    /// The last `id:` of each stream's first frame, where there was one.
+    pub cursors: Vec<String>,
+    _tasks: JoinSet<()>,
+}
+
+/// What a client does with what it gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    Count,
+    Time,
+}
+
+/// Opens a stream with each request. Returns when every one has been answered 200 and, with `first_frame`, has got one.
+pub async fn open(
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+    first_frame: bool,
+    watch: Watch,
+    epoch: Instant,
+) -> anyhow::Result<Streams> {
+    let inbox = Arc::new(Inbox::default());
+    let turns = Arc::new(Semaphore::new(OPENING));
+    let mut opening = JoinSet::new();
+    for (number, request) in requests.into_iter().enumerate() {
+        let turns = Arc::clone(&turns);
+        opening.spawn(async move {
+            let _turn = turns.acquire().await?;
+            let opened = timeout(PATIENCE, open_one(address, &request, first_frame)).await?;
+            opened.with_context(|| format!("stream {number}"))
+        });
+    }
+    let mut tasks = JoinSet::new();
+    let mut cursors = Vec::new();
+    while let Some(opened) = opening.join_next().await {
+        let (stream, begun) = opened??;
+        cursors.extend(
+            String::from_utf8_lossy(&begun)
+                .lines()
+                .filter_map(|line| Some(line.strip_prefix("id: ")?.to_owned()))
+                .next_back(),
+        );
+        tasks.spawn(follow(stream, Arc::clone(&inbox), watch, epoch));
+    }
+    Ok(Streams { inbox, cursors, _tasks: tasks })
+}
+
+async fn open_one(
+    address: SocketAddr,
+    request: &[u8],
+    first_frame: bool,
+) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    stream.write_all(request).await?;
+    let mut begun = Vec::new();
+    loop {
+        if stream.read_buf(&mut begun).await? == 0 {
+            bail!("closed: {}", String::from_utf8_lossy(&begun));
+        }
+        if let Some(end) = find(&begun, b"\r\n\r\n") {
+            ensure!(begun.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&begun));
+            if !first_frame
+                || find(&begun[end + 4..], b"event: connected")
+                    .is_some_and(|_| begun.ends_with(b"\n\n\r\n") || begun.ends_with(b"\n\n"))
+            {
+                begun.shrink_to_fit();
+                return Ok((stream, begun));
+            }
+        }
+    }
+}
+
+async fn follow(mut stream: TcpStream, inbox: Arc<Inbox>, watch: Watch, epoch: Instant) {
+    let mut buffer = [0; 4096];
+    let mut carried = Vec::new();
+    loop {
+        let Ok(length @ 1..) = stream.read(&mut buffer).await else { return };
+        let bytes = &buffer[..length];
+        if watch == Watch::Time {
+            carried.extend_from_slice(bytes);
+            note_times(&mut carried, &inbox, epoch);
+        }
+        #[expect(clippy::naive_bytecount, reason = "vectorised as it is")]
+        let count = bytes.iter().filter(|byte| **byte == b'~').count();
+        if count > 0 {
+            inbox.add(count as u64);
+        }
+    }
+}
+
+/// Takes whole times out of `carried`; what may be half of one stays.
+fn note_times(carried: &mut Vec<u8>, inbox: &Inbox, epoch: Instant) {
+    let now = epoch.elapsed().as_secs_f64();
+    while let Some(mark) = carried.iter().position(|byte| *byte == b'~') {
+        let digits = carried[mark + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if mark + 1 + digits == carried.len() {
+            return;
+        }
+        let sent = std::str::from_utf8(&carried[mark + 1..=mark + digits]).unwrap_or_default();
+        if let Ok(nanoseconds) = sent.parse::<u64>() {
+            let latency = now - Duration::from_nanos(nanoseconds).as_secs_f64();
+            inbox.latencies.lock().unwrap_or_else(PoisonError::into_inner).push(latency);
+        }
+        carried.drain(..=mark + digits);
+    }
+    carried.clear();
+}
+
+/// A message's body that says when it was sent.
+pub fn stamped(epoch: Instant) -> String {
+    format!("~{} {}", epoch.elapsed().as_nanos(), crate::load::BODY)
+}

@@ -1,0 +1,278 @@
+//! What is measured: a Postgres that flushes as in production, servers as processes, and people in chats.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, bail};
+use chat_core::{
+    AccountId, ChatId, SessionId, UserId, WorkspaceId,
+    token::{Claims, Purpose, Signer},
+};
+use private_postgres::{Cluster, Options};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sqlx::{Connection as _, PgConnection, Row as _};
+use tempfile::TempDir;
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A workspace in which everything happens, on a Postgres of its own.
+pub struct World {
+    pub url: String,
+    pub workspace: WorkspaceId,
+    programs: PathBuf,
+    // Before the folder that it is in.
+    cluster: Cluster,
+    folder: TempDir,
+}
+
+/// Somebody signed in.
+#[derive(Clone)]
+pub struct Person {
+    pub id: UserId,
+    pub token: String,
+}
+
+impl World {
+    /// An empty workspace. `programs` has the subcommands chat_server and notify_server.
+    pub async fn start(programs: Option<&Path>) -> anyhow::Result<Self> {
+        raise_open_files()?;
+        let folder = tempfile::Builder::new().prefix("parlor_bench_").tempdir()?;
+        let mut options = Options::kept(folder.path().join("postgres"));
+        options.shared_buffers_mib = 1024;
+        let cluster = Cluster::start(options).await?;
+        let mut db = PgConnection::connect(&cluster.url("postgres")).await?;
+        // Checkpoints would hit one measurement and spare the next.
+        for statement in [
+            "create database parlor",
+            "alter system set max_wal_size = '8GB'",
+            "alter system set checkpoint_timeout = '60min'",
+            "select pg_reload_conf()",
+        ] {
+            sqlx::raw_sql(statement).execute(&mut db).await?;
+        }
+        let url = cluster.url("parlor");
+        let mut db = PgConnection::connect(&url).await?;
+        chat_server::db::MIGRATOR.run(&mut db).await?;
+        let programs = programs.map_or_else(std::env::current_exe, fs::canonicalize)?;
+        let workspace = WorkspaceId::generate();
+        sqlx::query("insert into workspaces (id, name) values ($1, 'bench')")
+            .bind(workspace.0)
+            .execute(&mut db)
+            .await?;
+        Ok(Self { url, workspace, programs, cluster, folder })
+    }
+
+    pub async fn connect(&self) -> anyhow::Result<PgConnection> {
+        Ok(PgConnection::connect(&self.url).await?)
+    }
+
+    /// Ends everything and leaves nothing.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.cluster.stop().await?;
+        Ok(())
+    }
+
+    /// For writing rows in bulk: no triggers, no checks of foreign keys.
+    pub async fn connect_for_bulk(&self) -> anyhow::Result<PgConnection> {
+        let mut db = self.connect().await?;
+        sqlx::raw_sql("set session_replication_role = replica").execute(&mut db).await?;
+        Ok(db)
+    }
+
+    /// New people with sessions. A chat_server must have run before: it makes the key that their tokens are signed with.
+    pub async fn people(&self, count: usize) -> anyhow::Result<Vec<Person>> {
+        let mut db = self.connect_for_bulk().await?;
+        let pem = fs::read_to_string(self.folder.path().join("signing_key.pem"))?;
+        let signer = Signer::from_pem(&pem)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let accounts: Vec<_> = (0..count).map(|_| AccountId::generate().0).collect();
+        let users: Vec<_> = (0..count).map(|_| UserId::generate().0).collect();
+        let sessions: Vec<_> = (0..count).map(|_| SessionId::generate().0).collect();
+        sqlx::query(
+            "with a as (insert into accounts (id, email, password_hash) select id, id || '@bench.example', '' from unnest($1::uuid[]) id),
+                  u as (insert into users (id, workspace_id, account_id, fullname, role)
+                        select u, $4, a, 'Person ' || n, 'member' from unnest($1, $2::uuid[]) with ordinality t(a, u, n))
+             insert into sessions (id, account_id, user_id, user_agent, expires_at)
+             select s, a, u, 'bench', now() + interval '1 day' from unnest($1, $2, $3::uuid[]) t(a, u, s)",
+        )
+        .bind(&accounts)
+        .bind(&users)
+        .bind(&sessions)
+        .bind(self.workspace.0)
+        .execute(&mut db)
+        .await?;
+        users
+            .into_iter()
+            .zip(sessions)
+            .map(|(user, session)| {
+                let (id, session) = (UserId(user), SessionId(session));
+                let claims = Claims { sub: id, ws: self.workspace, sid: session, exp: now + 12 * 3600 };
+                Ok(Person { id, token: signer.sign(claims, Purpose::Access, now)? })
+            })
+            .collect()
+    }
+
+    /// New public channels. `members` says for each who is in it.
+    pub async fn chats(&self, members: &[Vec<&Person>]) -> anyhow::Result<Vec<ChatId>> {
+        let mut db = self.connect_for_bulk().await?;
+        let chats: Vec<ChatId> = members.iter().map(|_| ChatId::generate()).collect();
+        let ids: Vec<_> = chats.iter().map(|id| id.0).collect();
+        sqlx::query("insert into chats (id, workspace_id, kind, name) select id, $2, 'public_channel', id::text from unnest($1::uuid[]) id")
+            .bind(&ids)
+            .bind(self.workspace.0)
+            .execute(&mut db)
+            .await?;
+        let pairs =
+            chats.iter().zip(members).flat_map(|(chat, people)| people.iter().map(move |p| (chat.0, p.id.0)));
+        let (of_chat, of_user): (Vec<_>, Vec<_>) = pairs.unzip();
+        sqlx::query(
+            "insert into chat_members (chat_id, user_id, workspace_id, role)
+             select c, u, $3, case when row_number() over (partition by c) = 1 then 'owner' else 'member' end
+             from unnest($1::uuid[], $2::uuid[]) t(c, u)",
+        )
+        .bind(&of_chat)
+        .bind(&of_user)
+        .bind(self.workspace.0)
+        .execute(&mut db)
+        .await?;
+        sqlx::raw_sql("analyze").execute(&mut db).await?;
+        Ok(chats)
+    }
+
+    /// Statements that the database has run since it was started, transactions counted as one.
+    pub async fn transactions(&self) -> anyhow::Result<i64> {
+        let mut db = self.connect().await?;
+        let row =
+            sqlx::query("select xact_commit + xact_rollback from pg_stat_database where datname = 'parlor'");
+        Ok(row.fetch_one(&mut db).await?.get(0))
+    }
+
+    /// A file that goes with this world.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn start_chat_server(&self) -> anyhow::Result<Server> {
+        Server::start("chat_server", &self.programs, &self.url, self.folder.path(), 0)
+    }
+
+    pub fn start_notify_server(&self) -> anyhow::Result<Server> {
+        self.start_notify_server_at(0)
+    }
+
+    pub fn start_notify_server_at(&self, port: u16) -> anyhow::Result<Server> {
+        Server::start("notify_server", &self.programs, &self.url, self.folder.path(), port)
+    }
+}
+
+/// A server as a process of its own. Dropped, it is killed.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    fn start(name: &str, program: &Path, url: &str, folder: &Path, port: u16) -> anyhow::Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let section = if name == "chat_server" { "SERVER" } else { "NOTIFY" };
+        let child = Command::new(program)
+            .arg(name)
+            .current_dir(folder)
+            .env("DATABASE_URL", url)
+            .env("PARLOR_DATABASE__DATA_DIR", folder)
+            .env("PARLOR_LOG__LEVEL", "warn,chat_server::server=info,notify_server::server=info")
+            .env("PARLOR_LIMITS__SEND_PER_MINUTE", "100000000")
+            .env("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "100000000")
+            .env("PARLOR_NOTIFY__MAX_STREAMS_PER_USER", "20000")
+            .env(format!("PARLOR_{section}__HOST"), "127.0.0.1")
+            .env(format!("PARLOR_{section}__PORT"), port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .with_context(|| format!("{} {name} cannot be started", program.display()))?;
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) };
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            let said = fs::read_to_string(&log)?;
+            if let Some((_, rest)) = said.split_once("listening on 127.0.0.1:") {
+                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                // The line may be half written.
+                if rest.len() > digits.len() {
+                    server.address.set_port(digits.parse()?);
+                    if is_ready(server.address) {
+                        return Ok(server);
+                    }
+                }
+            }
+            if server.child.try_wait()?.is_some() || Instant::now() > deadline {
+                bail!("{name} did not start: {said}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let ask = || {
+        let mut stream = std::net::TcpStream::connect(address)?;
+        stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        std::io::Result::Ok(answer.starts_with("HTTP/1.1 200"))
+    };
+    ask().unwrap_or(false)
+}
+
+/// The proportional set size of processes, in bytes.
+pub fn memory(pids: &[u32]) -> anyhow::Result<f64> {
+    let mut kilobytes = 0;
+    for pid in pids {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
+        kilobytes += line.trim().trim_end_matches(" kB").parse::<u32>()?;
+    }
+    Ok(f64::from(kilobytes) * 1024.0)
+}
+
+/// The processor time that processes have used, in seconds.
+pub fn cpu(pids: &[u32]) -> anyhow::Result<f64> {
+    let mut ticks = 0;
+    for pid in pids {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let fields: Vec<&str> = text.rsplit_once(") ").context("no fields")?.1.split(' ').collect();
+        ticks += fields[11].parse::<u32>()? + fields[12].parse::<u32>()?;
+    }
+    Ok(f64::from(ticks) / 100.0)
+}
+
+/// Each stream takes a descriptor here and one in the server, which inherits the limit.
+fn raise_open_files() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    Ok(())
+}
