@@ -8,7 +8,7 @@ import { type Session, SignedOut } from './session'
 import { backoff, follow, pause, type StreamStatus } from './stream'
 import { append, applyToWindow, fromPage, prepend, replace, type Window } from './windows'
 
-const PAGE = 60
+const PAGE = 100
 const CHATS_PER_PAGE = 200
 /** Chats beyond this are found by search. */
 const CHATS_MAX = 4000

@@ -3,8 +3,9 @@ import { DropdownMenu } from 'radix-ui'
 import { useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
-import { ChatIcon, Dialog, Empty, IconButton } from './bits'
+import { ChatIcon, Empty, IconButton, MenuContent } from './bits'
 import { Composer, type Draft } from './Composer'
+import { Confirm } from './Confirm'
 import { ConnectionLine } from './ConnectionLine'
 import { EditChat } from './dialogs'
 import { useChat, useMe, useStore, useView } from './hooks'
@@ -22,7 +23,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
   if (!item) {
     return (
       <div className="welcome">
-        <Empty title="This conversation is not here">
+        <Empty page title="This conversation is not here">
           <p>It may have been deleted, or you are not in it.</p>
           <button type="button" className="button" onClick={() => go('/')}>
             Back to your chats
@@ -94,23 +95,21 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
               <Ellipsis />
             </IconButton>
           </DropdownMenu.Trigger>
-          <DropdownMenu.Portal>
-            <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
-              {owner && (
-                <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('edit')}>
-                  <Pencil /> Rename
-                </DropdownMenu.Item>
-              )}
-              <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
-                <LogOut /> Leave
+          <MenuContent align="end" sideOffset={4}>
+            {owner && (
+              <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('edit')}>
+                <Pencil /> Rename
               </DropdownMenu.Item>
-              {owner && (
-                <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking('delete')}>
-                  <Trash2 /> Delete for everybody
-                </DropdownMenu.Item>
-              )}
-            </DropdownMenu.Content>
-          </DropdownMenu.Portal>
+            )}
+            <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
+              <LogOut /> Leave
+            </DropdownMenu.Item>
+            {owner && (
+              <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking('delete')}>
+                <Trash2 /> Delete for everybody
+              </DropdownMenu.Item>
+            )}
+          </MenuContent>
         </DropdownMenu.Root>
       )}
       {asking === 'edit' && <EditChat item={item} onClose={() => setAsking(null)} />}
@@ -143,43 +142,5 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
         />
       )}
     </header>
-  )
-}
-
-interface ConfirmProps {
-  title: string
-  text: string
-  action: string
-  onClose: () => void
-  onConfirm: () => Promise<void>
-}
-
-export function Confirm({ title, text, action, onClose, onConfirm }: ConfirmProps) {
-  const [trouble, setTrouble] = useState('')
-  const confirm = async () => {
-    try {
-      await onConfirm()
-      onClose()
-    } catch (error) {
-      setTrouble(error instanceof Error ? error.message : String(error))
-    }
-  }
-  return (
-    <Dialog title={title} onClose={onClose} className="dialog-s">
-      <p className="dialog-text">{text}</p>
-      {trouble && (
-        <p className="form-trouble" role="alert">
-          {trouble}
-        </p>
-      )}
-      <div className="dialog-actions">
-        <button type="button" className="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="button" className="button button-danger" onClick={() => void confirm()}>
-          {action}
-        </button>
-      </div>
-    </Dialog>
   )
 }

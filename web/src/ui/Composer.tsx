@@ -151,7 +151,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
         </div>
       </div>
       <div className="composer-note" role="status">
-        {trouble || (left < 500 ? `${left} characters left` : '')}
+        {trouble || (left < 0 ? `${-left} characters too long` : left < 500 ? `${left} characters left` : '')}
       </div>
     </form>
   )

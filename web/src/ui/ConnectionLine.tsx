@@ -4,24 +4,22 @@ import { useView } from './hooks'
 
 /** A reconnect that takes less is nobody's business. */
 const GRACE_MS = 1500
+/** A message that is on its way for longer than this is told of, though events still come. */
+const STUCK_MS = 3000
 
 export function ConnectionLine() {
   const open = useView(view => view.stream === 'open')
   const waiting = useView(view => view.outgoing.filter(entry => !entry.sent && !entry.refused).length)
   const online = useOnline()
-  const [late, setLate] = useState(false)
-  useEffect(() => {
-    setLate(false)
-    if (open) return
-    const timer = setTimeout(() => setLate(true), GRACE_MS)
-    return () => clearTimeout(timer)
-  }, [open])
-  const state = !online ? 'offline' : late ? 'connecting' : 'fine'
+  const stuck = useLate(waiting > 0, STUCK_MS)
+  const late = useLate(!open, GRACE_MS)
+  const state = !online ? 'offline' : late ? 'connecting' : stuck ? 'stuck' : 'fine'
   const toSend = waiting > 0 ? `, ${waiting} to send` : ''
   return (
     <div className="connection" role="status" data-state={state}>
       {state === 'offline' && `Offline${toSend}`}
       {state === 'connecting' && `Connecting${toSend} …`}
+      {state === 'stuck' && `${waiting} to send, trying again …`}
     </div>
   )
 }
@@ -38,4 +36,16 @@ function useOnline(): boolean {
     }
   }, [])
   return online
+}
+
+/** Whether something has held for so long. */
+function useLate(holds: boolean, milliseconds: number): boolean {
+  const [late, setLate] = useState(false)
+  useEffect(() => {
+    setLate(false)
+    if (!holds) return
+    const timer = setTimeout(() => setLate(true), milliseconds)
+    return () => clearTimeout(timer)
+  }, [holds, milliseconds])
+  return late
 }

@@ -3,8 +3,9 @@ import { useCallback, useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Member } from '../api/types'
 import { Avatar, IconButton, Name } from './bits'
+import { Confirm } from './Confirm'
 import { AddMembers } from './dialogs'
-import { useMe, useStore } from './hooks'
+import { useMe, useStore, useView } from './hooks'
 
 export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () => void }) {
   const store = useStore()
@@ -13,7 +14,10 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
   const [members, setMembers] = useState<Member[]>([])
   const [after, setAfter] = useState<string | null>(null)
   const [adding, setAdding] = useState(false)
+  const [asking, setAsking] = useState<{ what: 'remove' | 'hand over'; userId: string } | null>(null)
   const [trouble, setTrouble] = useState('')
+  const users = useView(view => view.data?.users)
+  const nameOf = (userId: string) => users?.get(userId)?.fullname ?? '…'
   const owner = item.chat.owner_id === me.id
 
   const load = useCallback(
@@ -30,21 +34,16 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
     load().catch(() => setTrouble('The members could not be loaded.'))
   }, [load, member_count, item.chat.owner_id])
 
-  const act = async (work: Promise<unknown>) => {
-    setTrouble('')
-    await work.then(() => load()).catch(error => setTrouble(error instanceof Error ? error.message : String(error)))
+  const remove = async (userId: string) => {
+    const path = { id, member_id: userId }
+    await answer(store.api.DELETE('/api/chat/{id}/members/{member_id}', { params: { path } }))
+    await load()
   }
-  const remove = (userId: string) =>
-    act(answer(store.api.DELETE('/api/chat/{id}/members/{member_id}', { params: { path: { id, member_id: userId } } })))
-  const handOver = (userId: string) =>
-    act(
-      answer(
-        store.api.PATCH('/api/chat/{id}/members/{member_id}', {
-          params: { path: { id, member_id: userId } },
-          body: { role: 'owner' },
-        }),
-      ),
-    )
+  const handOver = async (userId: string) => {
+    const path = { id, member_id: userId }
+    await answer(store.api.PATCH('/api/chat/{id}/members/{member_id}', { params: { path }, body: { role: 'owner' } }))
+    await load()
+  }
 
   return (
     <aside className="members" aria-label="Members">
@@ -75,10 +74,18 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
             {member.role === 'owner' && <span className="tag">Owner</span>}
             {owner && member.user_id !== me.id && (
               <span className="member-actions">
-                <IconButton label="Make owner" className="icon-button-s" onClick={() => void handOver(member.user_id)}>
+                <IconButton
+                  label={`Make ${nameOf(member.user_id)} the owner`}
+                  className="icon-button-s"
+                  onClick={() => setAsking({ what: 'hand over', userId: member.user_id })}
+                >
                   <Crown />
                 </IconButton>
-                <IconButton label="Remove" className="icon-button-s" onClick={() => void remove(member.user_id)}>
+                <IconButton
+                  label={`Remove ${nameOf(member.user_id)}`}
+                  className="icon-button-s"
+                  onClick={() => setAsking({ what: 'remove', userId: member.user_id })}
+                >
                   <UserMinus />
                 </IconButton>
               </span>
@@ -90,6 +97,21 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
         <button type="button" className="button" onClick={() => void load(after)}>
           More
         </button>
+      )}
+      {asking && (
+        <Confirm
+          title={
+            asking.what === 'remove' ? `Remove ${nameOf(asking.userId)}?` : `Make ${nameOf(asking.userId)} the owner?`
+          }
+          text={
+            asking.what === 'remove'
+              ? 'They no longer get what is written here.'
+              : 'You stay in it, but can no longer rename or delete it, nor remove people.'
+          }
+          action={asking.what === 'remove' ? 'Remove' : 'Hand over'}
+          onClose={() => setAsking(null)}
+          onConfirm={() => (asking.what === 'remove' ? remove(asking.userId) : handOver(asking.userId))}
+        />
       )}
       {adding && (
         <AddMembers

@@ -3,8 +3,8 @@ import { DropdownMenu } from 'radix-ui'
 import { memo, useEffect, useState } from 'react'
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
-import { Avatar, IconButton, Name } from './bits'
-import { Confirm } from './ChatPane'
+import { Avatar, IconButton, MenuContent, Name } from './bits'
+import { Confirm } from './Confirm'
 import { clock, fullDate } from './dates'
 import { useMe, useStore, useView } from './hooks'
 import { Markdown } from './Markdown'
@@ -108,21 +108,19 @@ function MessageActions({ message, mine, mayDelete, onReply, onEdit }: ActionsPr
             <Ellipsis />
           </IconButton>
         </DropdownMenu.Trigger>
-        <DropdownMenu.Portal>
-          <DropdownMenu.Content className="menu" align="end" sideOffset={4}>
-            <DropdownMenu.Item
-              className="menu-item"
-              onSelect={() => void navigator.clipboard?.writeText(location.origin + link)}
-            >
-              <Link2 /> Copy link
+        <MenuContent align="end" sideOffset={4}>
+          <DropdownMenu.Item
+            className="menu-item"
+            onSelect={() => void navigator.clipboard?.writeText(location.origin + link)}
+          >
+            <Link2 /> Copy link
+          </DropdownMenu.Item>
+          {mayDelete && (
+            <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking(true)}>
+              <Trash2 /> Delete
             </DropdownMenu.Item>
-            {mayDelete && (
-              <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking(true)}>
-                <Trash2 /> Delete
-              </DropdownMenu.Item>
-            )}
-          </DropdownMenu.Content>
-        </DropdownMenu.Portal>
+          )}
+        </MenuContent>
       </DropdownMenu.Root>
       {asking && (
         <Confirm

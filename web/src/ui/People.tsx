@@ -48,6 +48,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
   const id = useId()
   const [query, setQuery] = useState('')
   const [active, setActive] = useState(0)
+  // Once open it stays so: were it to close when a button below is pressed, the button would move away from under the pointer.
   const [open, setOpen] = useState(false)
   const found = usePeople(query).filter(
     user => !without.includes(user.id) && !chosen.some(other => other.id === user.id),
@@ -79,7 +80,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
             id={id}
             role="combobox"
             aria-expanded={open && found.length > 0}
-            aria-controls={open ? `${id}-list` : undefined}
+            aria-controls={open && found.length > 0 ? `${id}-list` : undefined}
             aria-activedescendant={open && found[active] ? `${id}-${active}` : undefined}
             autoComplete="off"
             placeholder={chosen.length === 0 ? 'Name or e-mail' : ''}
@@ -89,7 +90,6 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
               setActive(0)
             }}
             onFocus={() => setOpen(true)}
-            onBlur={() => setOpen(false)}
             data-autofocus={one || undefined}
             onKeyDown={event => {
               const user = found[active]
@@ -103,7 +103,12 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
           />
         )}
       </div>
-      {!full && open && (
+      {!full && open && found.length === 0 && (
+        <p className="picker-list picker-none" role="status">
+          Nobody else to choose
+        </p>
+      )}
+      {!full && open && found.length > 0 && (
         <div className="picker-list" id={`${id}-list`} role="listbox" aria-label={label}>
           {found.slice(0, 6).map((user, index) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
@@ -122,7 +127,6 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
               <span className="option-note">{user.email}</span>
             </div>
           ))}
-          {found.length === 0 && <p className="picker-none">Nobody else to choose</p>}
         </div>
       )}
     </div>

@@ -45,7 +45,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
         className="switcher-input"
         role="combobox"
         aria-label="Go to a chat or a person"
-        aria-expanded="true"
+        aria-expanded={found.length > 0}
         aria-controls="switcher-list"
         aria-activedescendant={found[active] ? `switcher-${active}` : undefined}
         placeholder="Go to a chat or a person"
@@ -65,7 +65,18 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
           event.preventDefault()
         }}
       />
-      <div className="switcher-list" id="switcher-list" role="listbox" aria-label="Chats and people">
+      {found.length === 0 && (
+        <p className="switcher-list picker-none" role="status">
+          Nothing is called that
+        </p>
+      )}
+      <div
+        className="switcher-list"
+        hidden={found.length === 0}
+        id="switcher-list"
+        role="listbox"
+        aria-label="Chats and people"
+      >
         {found.map((entry, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
           <div
@@ -88,7 +99,6 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
             {entry.kind === 'person' && <span className="option-note">New conversation</span>}
           </div>
         ))}
-        {found.length === 0 && <p className="picker-none">Nothing is called that</p>}
       </div>
     </Dialog>
   )

@@ -15,7 +15,7 @@ import { DropdownMenu } from 'radix-ui'
 import { memo, useEffect, useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem } from '../api/types'
-import { Avatar, ChatIcon, IconButton } from './bits'
+import { Avatar, ChatIcon, IconButton, LandmarkContext, MenuContent } from './bits'
 import { MAC, useMe, usePhone, useSession, useStore, useView } from './hooks'
 import { byActivity, chatTitle } from './names'
 import { go } from './route'
@@ -37,34 +37,37 @@ export function Sidebar({ chatId, onOverlay }: SidebarProps) {
   }, [data])
   const workspace = useView(view => view.data?.workspace.name)
   const alone = usePhone() && chatId === null
+  const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const Landmark = alone ? 'main' : 'aside'
   return (
-    <Landmark className="sidebar" aria-label="Chats">
-      {alone && <h1 className="visually-hidden">{workspace}</h1>}
-      <header className="sidebar-head">
-        <WorkspaceMenu onOverlay={onOverlay} />
-        <IconButton label="New chat" onClick={() => onOverlay('new')}>
-          <Plus />
-        </IconButton>
-      </header>
-      <button type="button" className="sidebar-search" onClick={() => onOverlay('switcher')}>
-        <Search aria-hidden="true" />
-        <span>Go to …</span>
-        <kbd>{MAC ? '⌘' : 'Ctrl '}K</kbd>
-      </button>
-      <nav className="sidebar-scroll" aria-label="Chats">
-        <Section title="Channels" items={channels} chatId={chatId}>
-          <IconButton label="Browse channels" className="icon-button-s" onClick={() => onOverlay('browse')}>
-            <Compass />
+    <Landmark className="sidebar" aria-label="Chats" ref={setLandmark}>
+      <LandmarkContext value={landmark}>
+        {alone && <h1 className="visually-hidden">{workspace}</h1>}
+        <header className="sidebar-head">
+          <WorkspaceMenu onOverlay={onOverlay} />
+          <IconButton label="New chat" onClick={() => onOverlay('new')}>
+            <Plus />
           </IconButton>
-        </Section>
-        <Section title="People" items={people} chatId={chatId}>
-          <IconButton label="Invite people" className="icon-button-s" onClick={() => onOverlay('invite')}>
-            <UserPlus />
-          </IconButton>
-        </Section>
-      </nav>
-      <MeMenu onOverlay={onOverlay} />
+        </header>
+        <button type="button" className="sidebar-search" onClick={() => onOverlay('switcher')}>
+          <Search aria-hidden="true" />
+          <span>Go to …</span>
+          <kbd>{MAC ? '⌘' : 'Ctrl '}K</kbd>
+        </button>
+        <nav className="sidebar-scroll" aria-label="Chats">
+          <Section title="Channels" items={channels} chatId={chatId}>
+            <IconButton label="Browse channels" className="icon-button-s" onClick={() => onOverlay('browse')}>
+              <Compass />
+            </IconButton>
+          </Section>
+          <Section title="People" items={people} chatId={chatId}>
+            <IconButton label="Invite people" className="icon-button-s" onClick={() => onOverlay('invite')}>
+              <UserPlus />
+            </IconButton>
+          </Section>
+        </nav>
+        <MeMenu onOverlay={onOverlay} />
+      </LandmarkContext>
     </Landmark>
   )
 }
@@ -140,27 +143,25 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
         <span>{workspace?.name}</span>
         <ChevronDown aria-hidden="true" />
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content className="menu" align="start" sideOffset={4}>
-          <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('invite')}>
-            <UserPlus /> Invite people
-          </DropdownMenu.Item>
-          <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('browse')}>
-            <Compass /> Browse channels
-          </DropdownMenu.Item>
-          {others.length > 0 && (
-            <>
-              <DropdownMenu.Separator className="menu-line" />
-              <DropdownMenu.Label className="menu-label">Switch to</DropdownMenu.Label>
-              {others.map(other => (
-                <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void change(other.id)}>
-                  {other.name}
-                </DropdownMenu.Item>
-              ))}
-            </>
-          )}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
+      <MenuContent align="start" sideOffset={4}>
+        <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('invite')}>
+          <UserPlus /> Invite people
+        </DropdownMenu.Item>
+        <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('browse')}>
+          <Compass /> Browse channels
+        </DropdownMenu.Item>
+        {others.length > 0 && (
+          <>
+            <DropdownMenu.Separator className="menu-line" />
+            <DropdownMenu.Label className="menu-label">Switch to</DropdownMenu.Label>
+            {others.map(other => (
+              <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void change(other.id)}>
+                {other.name}
+              </DropdownMenu.Item>
+            ))}
+          </>
+        )}
+      </MenuContent>
     </DropdownMenu.Root>
   )
 }
@@ -184,28 +185,26 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
           <span className="me-name">{me.fullname}</span>
           <ChevronDown aria-hidden="true" />
         </DropdownMenu.Trigger>
-        <DropdownMenu.Portal>
-          <DropdownMenu.Content className="menu" side="top" align="start" sideOffset={6}>
-            <DropdownMenu.Label className="menu-label">Appearance</DropdownMenu.Label>
-            <DropdownMenu.RadioGroup value={chosen} onValueChange={value => choose(value as Theme)}>
-              {THEMES.map(({ value, label, Icon }) => (
-                <DropdownMenu.RadioItem key={value} value={value} className="menu-item">
-                  <Icon /> {label}
-                </DropdownMenu.RadioItem>
-              ))}
-            </DropdownMenu.RadioGroup>
-            <DropdownMenu.Separator className="menu-line" />
-            <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('settings')}>
-              <Settings /> Settings
-            </DropdownMenu.Item>
-            <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('shortcuts')}>
-              <Keyboard /> Keyboard shortcuts
-            </DropdownMenu.Item>
-            <DropdownMenu.Item className="menu-item" onSelect={() => void session.signOut()}>
-              <LogOut /> Sign out
-            </DropdownMenu.Item>
-          </DropdownMenu.Content>
-        </DropdownMenu.Portal>
+        <MenuContent side="top" align="start" sideOffset={6}>
+          <DropdownMenu.Label className="menu-label">Appearance</DropdownMenu.Label>
+          <DropdownMenu.RadioGroup value={chosen} onValueChange={value => choose(value as Theme)}>
+            {THEMES.map(({ value, label, Icon }) => (
+              <DropdownMenu.RadioItem key={value} value={value} className="menu-item">
+                <Icon /> {label}
+              </DropdownMenu.RadioItem>
+            ))}
+          </DropdownMenu.RadioGroup>
+          <DropdownMenu.Separator className="menu-line" />
+          <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('settings')}>
+            <Settings /> Settings
+          </DropdownMenu.Item>
+          <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('shortcuts')}>
+            <Keyboard /> Keyboard shortcuts
+          </DropdownMenu.Item>
+          <DropdownMenu.Item className="menu-item" onSelect={() => void session.signOut()}>
+            <LogOut /> Sign out
+          </DropdownMenu.Item>
+        </MenuContent>
       </DropdownMenu.Root>
     </footer>
   )

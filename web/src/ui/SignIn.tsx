@@ -10,7 +10,11 @@ interface Trouble {
   fields: Record<string, string>
 }
 
+/** Refusals that are about one field, though the server does not say so. */
+const AT: Record<string, string> = { chat_name_taken: 'name' }
+
 const WORDS: Record<string, string> = {
+  chat_name_taken: 'There is a channel of this name already.',
   wrong_credentials: 'That e-mail and password do not belong together.',
   email_taken: 'There is an account with this e-mail address already. Sign in instead.',
   rate_limited: 'Too many tries. Wait a minute, then try again.',
@@ -20,6 +24,8 @@ const WORDS: Record<string, string> = {
 export function troubleOf(error: unknown): Trouble {
   if (!(error instanceof Refused)) return { message: 'Parlor cannot be reached. Check your connection.', fields: {} }
   const fields = Object.fromEntries((error.fields ?? []).map(field => [field.pointer.replace(/^\//, ''), field.detail]))
+  const at = AT[error.code]
+  if (at) return { message: '', fields: { [at]: WORDS[error.code] ?? error.message } }
   return { message: WORDS[error.code] ?? (Object.keys(fields).length > 0 ? '' : error.message), fields }
 }
 

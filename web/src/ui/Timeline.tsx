@@ -19,7 +19,7 @@ interface TimelineProps {
 /** So close to the end counts as being there. */
 const END_PX = 60
 /** So many rows from an edge, more are fetched. */
-const EDGE_ROWS = 12
+const EDGE_ROWS = 30
 /** What the first placing takes: a few frames of measuring. */
 const SETTLE_MS = 150
 
@@ -78,6 +78,7 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
       rows={rows}
       seq={seq}
       more={{ before: window.before, after: window.after }}
+      oldest={window.items[0]?.seq}
       newest={window.items.at(-1)}
       onReply={onReply}
       onEdit={onEdit}
@@ -89,11 +90,12 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
 interface ScrollerProps extends TimelineProps {
   rows: Row[]
   more: { before: boolean; after: boolean }
+  oldest: number | undefined
   newest: Message | undefined
   onSent: () => void
 }
 
-function Scroller({ item, rows, seq, more, newest, onReply, onEdit, onSent }: ScrollerProps) {
+function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSent }: ScrollerProps) {
   const store = useStore()
   const chatId = item.chat.id
   const scroller = useRef<HTMLDivElement>(null)
@@ -137,6 +139,7 @@ function Scroller({ item, rows, seq, more, newest, onReply, onEdit, onSent }: Sc
   const first = items[0]?.index ?? 0
   const last = items.at(-1)?.index ?? 0
   const [resting, setResting] = useState(false)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: at the very top, a page that came changes nothing else
   useEffect(() => {
     // A failed load is tried again with the next movement, not in a loop.
     if (settled && first < EDGE_ROWS && more.before && !resting) {
@@ -145,7 +148,8 @@ function Scroller({ item, rows, seq, more, newest, onReply, onEdit, onSent }: Sc
         setTimeout(() => setResting(false), 3000)
       })
     }
-  }, [store, chatId, first, more.before, resting, settled])
+  }, [store, chatId, first, more.before, oldest, resting, settled])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the same at the very end
   useEffect(() => {
     if (last >= rows.length - EDGE_ROWS && more.after && !resting) {
       store.newer(chatId).catch(() => {
@@ -153,7 +157,7 @@ function Scroller({ item, rows, seq, more, newest, onReply, onEdit, onSent }: Sc
         setTimeout(() => setResting(false), 3000)
       })
     }
-  }, [store, chatId, last, rows.length, more.after, resting])
+  }, [store, chatId, last, rows.length, more.after, newest?.seq, resting])
 
   const look = useCallback(() => {
     const element = scroller.current
@@ -188,7 +192,7 @@ function Scroller({ item, rows, seq, more, newest, onReply, onEdit, onSent }: Sc
 
   const unread = item.unread_count
   return (
-    <div className="timeline">
+    <div className="timeline" data-ready={settled || undefined}>
       <div
         ref={scroller}
         className="scroller"

@@ -1,7 +1,7 @@
 // The window of somebody who is signed in: the list of chats, the one that is open, and what opens over them.
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { Splash } from './App'
-import { Empty } from './bits'
+import { Empty, LandmarkContext } from './bits'
 import { BrowseChannels, InvitePeople, NewChat, Shortcuts } from './dialogs'
 import { isMod, useStore, useView } from './hooks'
 import { byActivity } from './names'
@@ -28,6 +28,7 @@ export function Workspace() {
 function Rooms() {
   const route = useRoute()
   const [overlay, setOverlay] = useState<Overlay>(null)
+  const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const chatId = route.page === 'chat' ? route.chatId : null
   useTitle(chatId)
   useLastChat(chatId)
@@ -56,14 +57,16 @@ function Rooms() {
   return (
     <div className="rooms" data-open={chatId ? 'chat' : 'list'}>
       <Sidebar chatId={chatId} onOverlay={setOverlay} />
-      <main className="room" aria-label="Conversation">
-        {chatId ? (
-          <Suspense>
-            <ChatPane key={chatId} chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} />
-          </Suspense>
-        ) : (
-          <Welcome onOverlay={setOverlay} />
-        )}
+      <main className="room" aria-label="Conversation" ref={setLandmark}>
+        <LandmarkContext value={landmark}>
+          {chatId ? (
+            <Suspense>
+              <ChatPane key={chatId} chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} />
+            </Suspense>
+          ) : (
+            <Welcome onOverlay={setOverlay} />
+          )}
+        </LandmarkContext>
       </main>
       {overlay === 'switcher' && <QuickSwitcher onClose={close} onChat={visit} />}
       {overlay === 'new' && <NewChat onClose={close} onChat={visit} />}
@@ -80,9 +83,11 @@ function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   return (
     <div className="welcome">
       {some ? (
-        <Empty title="Choose a conversation">Or press Ctrl K and type where you want to go.</Empty>
+        <Empty page title="Choose a conversation">
+          Or press Ctrl K and type where you want to go.
+        </Empty>
       ) : (
-        <Empty title="Nobody here yet">
+        <Empty page title="Nobody here yet">
           <p>Invite your colleagues, or make the first channel.</p>
           <div className="empty-actions">
             <button type="button" className="button button-primary" onClick={() => onOverlay('invite')}>

@@ -1,6 +1,16 @@
 // Small parts that every screen shares.
 import { Hash, Lock, Users, X } from 'lucide-react'
-import { type ButtonHTMLAttributes, type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef } from 'react'
+import { DropdownMenu } from 'radix-ui'
+import {
+  type ButtonHTMLAttributes,
+  createContext,
+  type InputHTMLAttributes,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useId,
+  useRef,
+} from 'react'
 import type { ChatItem } from '../api/types'
 import { useMe, useUser } from './hooks'
 import { hue, initials, partner } from './names'
@@ -44,6 +54,19 @@ export function IconButton({ label, children, className = '', ...rest }: IconBut
   )
 }
 
+/** The landmark that one is in: what opens from it opens inside it, so that it is found there. */
+export const LandmarkContext = createContext<HTMLElement | null>(null)
+
+export function MenuContent({ children, ...rest }: DropdownMenu.DropdownMenuContentProps) {
+  return (
+    <DropdownMenu.Portal container={useContext(LandmarkContext)}>
+      <DropdownMenu.Content className="menu" collisionPadding={8} {...rest}>
+        {children}
+      </DropdownMenu.Content>
+    </DropdownMenu.Portal>
+  )
+}
+
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string
   hint?: ReactNode
@@ -84,6 +107,7 @@ interface DialogProps {
 /** The browser's own modal dialog: it holds the focus, closes by Esc and needs no injected style. */
 export function Dialog({ title, onClose, children, className = '', bare = false }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
+  const pressed = useRef<EventTarget | null>(null)
   const id = useId()
   useEffect(() => {
     const element = dialog.current
@@ -100,7 +124,13 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
       className={`dialog ${className}`}
       aria-labelledby={id}
       onClose={onClose}
-      onClick={event => event.target === dialog.current && onClose()}
+      onMouseDown={event => {
+        pressed.current = event.target
+      }}
+      onClick={event => {
+        // Beside it, from press to release: a press on a button that moves away ends on the dialog as well.
+        if (event.target === dialog.current && pressed.current === dialog.current) onClose()
+      }}
     >
       <div className="dialog-body">
         <header className={bare ? 'visually-hidden' : 'dialog-head'}>
@@ -119,10 +149,12 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
   )
 }
 
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+/** `page`: it is all that there is on the screen, so its title is the page's. */
+export function Empty({ title, page = false, children }: { title: string; page?: boolean; children?: ReactNode }) {
+  const Title = page ? 'h1' : 'p'
   return (
     <div className="empty">
-      <p className="empty-title">{title}</p>
+      <Title className="empty-title">{title}</Title>
       {children && <div className="empty-text">{children}</div>}
     </div>
   )

@@ -43,6 +43,18 @@ it('draws the line before the first unread, unless that is mine', () => {
   expect(shape(rows(items, 0))).toEqual(['start', 'day', 'unread', '1 head', '2', '3 head'])
 })
 
+it('draws nothing that would look otherwise once older ones come', () => {
+  const items = Array.from({ length: 9 }, (_, i) =>
+    message(i + 1, i < 5 ? 'ann' : 'bob', `2026-11-${i < 3 ? 20 : 21}T12:0${i}:00Z`),
+  )
+  const all = rows(items, null)
+  for (let from = 1; from < items.length - 1; from++) {
+    const some = rows(items.slice(from), null, true)
+    expect(some[0]?.kind).toBe('more')
+    expect(all.slice(-(some.length - 1))).toEqual(some.slice(1))
+  }
+})
+
 it('has no two rows of one key', () => {
   const at = '2026-11-20T12:00:00Z'
   const items = [

@@ -31,7 +31,13 @@ export function rowsOf(window: Window, outgoing: readonly Outgoing[], me: string
     last = { sender, at: when, day }
     return head
   }
+  // Whether the oldest one here stands under a name and a day is not known before what comes before it is here: were it drawn now,
+  // it would change then, under the reader's eyes.
+  const [oldest] = window.items
+  const held = window.before && oldest && window.items.length > 1 ? oldest : null
+  if (held) last = { sender: held.sender_id, at: Date.parse(held.created_at), day: dayKey(held.created_at) }
   for (const message of window.items) {
+    if (message === held) continue
     let after = false
     if (!divided && message.seq > (unreadAfter as number)) {
       divided = true

@@ -1,0 +1,135 @@
+// Coming in, being somebody, and going out again.
+import assert from 'node:assert/strict'
+import { Person } from './browser.mjs'
+import { until } from './until.mjs'
+
+export async function steps(step, world) {
+  const [olga, ben] = [await Person.at(world), await Person.at(world)]
+  const { stamp } = world
+  let link = ''
+
+  await step('sign up with a new workspace, which says what to do first', async () => {
+    await olga.page.goto(`${olga.base}/signup`)
+    await olga.page.getByRole('heading', { name: 'Make a workspace' }).waitFor()
+    await olga.audit('sign up')
+    await olga.signUp(`Team ${stamp}`, 'Olga Owner')
+    await olga.page.getByText('Nobody here yet').waitFor()
+    await olga.audit('empty workspace')
+  })
+
+  await step('a wrong password is told, and nothing else', async () => {
+    const { page } = ben
+    await page.goto(ben.base)
+    await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await page.getByLabel('E-mail').fill(olga.email)
+    await page.getByLabel('Password').fill('wrong horse')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('do not belong together').waitFor()
+    await ben.audit('sign in, refused')
+  })
+
+  await step('what is wrong with a form stands at its field', async () => {
+    const { page } = ben
+    await page.goto(`${ben.base}/signup`)
+    await page.getByLabel('Workspace').fill('Elsewhere')
+    await page.getByLabel('Your name').fill('Ben')
+    await page.getByLabel('E-mail').fill('ben@e2e.example')
+    await page.getByLabel('Password').fill('short')
+    await page.getByRole('button', { name: 'Make the workspace' }).click()
+    await until(
+      'the field is marked',
+      async () => (await page.getByLabel('Password').getAttribute('aria-invalid')) === 'true',
+    )
+    await ben.audit('sign up, refused')
+  })
+
+  await step('invite by link, and join by it', async () => {
+    await olga.page.getByRole('main').getByRole('button', { name: 'Invite people' }).click()
+    await olga.audit('invite')
+    await olga.page.getByRole('button', { name: 'Make a link' }).click()
+    link = await olga.page.getByLabel('Invitation link').inputValue()
+    await olga.audit('invitation link')
+    await olga.page.getByRole('button', { name: 'Copy' }).click()
+    assert.equal(await olga.page.evaluate(() => navigator.clipboard.readText()), link)
+    await olga.page.keyboard.press('Escape')
+    await ben.page.goto(link)
+    await ben.page.getByRole('heading', { name: `Join Team ${stamp}` }).waitFor()
+    await ben.audit('join')
+    await ben.join(link, 'Ben Newcomer')
+  })
+
+  await step('an invitation that nobody made is refused in words', async () => {
+    const stranger = await Person.at(world)
+    await stranger.page.goto(`${stranger.base}/signup?invite=nobody-made-this`)
+    await stranger.page.getByRole('heading', { name: 'This invitation does not work' }).waitFor()
+    await stranger.audit('bad invitation')
+    await stranger.leave()
+  })
+
+  await step('somebody who is signed in joins another workspace, and switches between them', async () => {
+    const nora = await Person.at(world)
+    await nora.signUp(`Other ${stamp}`, 'Nora North')
+    const other = await nora.inviteLink()
+    await ben.page.goto(other)
+    await ben.page.getByRole('heading', { name: `Join Other ${stamp}` }).waitFor()
+    await ben.audit('join, signed in')
+    await ben.page.getByRole('button', { name: 'Join' }).click()
+    await ben.page.getByRole('button', { name: `Other ${stamp}` }).waitFor()
+    await ben.page.getByRole('button', { name: `Other ${stamp}` }).click()
+    await ben.page.getByRole('menuitem', { name: `Team ${stamp}` }).click()
+    await ben.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
+    await ben.page.reload()
+    await ben.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
+    await nora.leave()
+  })
+
+  await step('another name is seen by everybody', async () => {
+    await ben.page.getByRole('button', { name: 'Ben Newcomer' }).click()
+    await ben.audit('my menu')
+    await ben.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await ben.audit('settings')
+    await ben.page.getByLabel('Your name').fill('Benjamin Newcomer')
+    await ben.page.getByRole('button', { name: 'Save' }).click()
+    await ben.page.getByRole('button', { name: 'Saved' }).waitFor()
+    await ben.page.keyboard.press('Escape')
+    await ben.page.getByRole('button', { name: 'Benjamin Newcomer' }).waitFor()
+    await olga.page.keyboard.press('Control+k')
+    await olga.page.keyboard.type('Benjamin')
+    await olga.page.getByRole('option', { name: /Benjamin Newcomer/ }).waitFor()
+    await olga.page.keyboard.press('Escape')
+  })
+
+  await step('light and dark are chosen, and stay so', async () => {
+    const ground = () => olga.page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+    const light = await ground()
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitemradio', { name: 'Dark' }).click()
+    await until('it is dark', async () => (await ground()) !== light)
+    await olga.page.reload()
+    await olga.page.getByRole('heading', { name: 'Channels' }).waitFor()
+    assert.notEqual(await ground(), light)
+  })
+
+  await step('a session is ended from another device, and that one is signed out', async () => {
+    const phone = await Person.at(world, { userAgent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0' })
+    await phone.signIn(olga.email)
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
+    const row = olga.page.getByRole('listitem').filter({ hasText: 'Firefox on Windows' })
+    await row.getByRole('button', { name: 'Sign out' }).click()
+    await row.waitFor({ state: 'detached' })
+    await phone.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await olga.page.keyboard.press('Escape')
+    await phone.leave()
+  })
+
+  await step('sign out, in every tab', async () => {
+    const other = await olga.tab()
+    await other.goto(olga.base)
+    await other.getByRole('heading', { name: 'Channels' }).waitFor()
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitem', { name: 'Sign out' }).click()
+    await olga.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await other.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+  })
+}

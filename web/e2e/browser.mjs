@@ -1,0 +1,190 @@
+// People at their browsers: a context each, with everything that a page complains of kept for the end.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+import { until } from './until.mjs'
+
+/** A machine that does much else takes its time; whatever is waited for must come, so this is no measure of speed. */
+export const PATIENCE_MS = 120_000
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const flags =
+  '--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --disable-background-timer-throttling --disable-backgrounding-occluded-windows --disable-renderer-backgrounding'
+/** A refusal that a step provokes, and a connection that it cuts, are told in the console as well. */
+const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_/
+
+export function launch() {
+  const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+  const executablePath = places.find(place => place && existsSync(place))
+  if (!executablePath) throw new Error('no browser: install chromium, or name one in CHROMIUM')
+  return chromium.launch({ executablePath, args: flags.split(' ') })
+}
+
+/** One person at one browser, which may have several tabs. */
+export class Person {
+  static async at(world, options = {}) {
+    const person = new Person()
+    person.world = world
+    person.base = options.base ?? world.parlor.url
+    person.context = await world.browser.newContext({
+      viewport: { width: 1200, height: 760 },
+      locale: 'en-GB',
+      permissions: ['clipboard-read', 'clipboard-write'],
+      ...options,
+    })
+    world.contexts.push(person.context)
+    person.page = await person.tab()
+    return person
+  }
+
+  async tab() {
+    const page = await this.context.newPage()
+    page.setDefaultTimeout(PATIENCE_MS)
+    page.setDefaultNavigationTimeout(PATIENCE_MS)
+    page.streams = 0
+    page.refreshes = 0
+    page.on('request', request => {
+      const { pathname } = new URL(request.url())
+      if (request.method() === 'GET' && pathname === '/events') page.streams++
+    })
+    page.on('response', response => {
+      if (response.ok() && new URL(response.url()).pathname === '/api/refresh') page.refreshes++
+    })
+    page.on('pageerror', error => this.world.troubles.push(error.stack ?? String(error)))
+    page.on('console', message => {
+      if (message.type() === 'error' && !EXPECTED.test(message.text())) this.world.troubles.push(message.text())
+    })
+    return page
+  }
+
+  /** Makes a workspace of their own. */
+  async signUp(workspace, name) {
+    this.name = name
+    await this.page.goto(`${this.base}/signup`)
+    await this.page.getByLabel('Workspace').fill(workspace)
+    await this.fillIn(name)
+    await this.page.getByRole('button', { name: 'Make the workspace' }).click()
+    await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
+  }
+
+  /** Through an invitation link, as somebody new. */
+  async join(link, name) {
+    this.name = name
+    await this.page.goto(link)
+    await this.fillIn(name)
+    await this.page.getByRole('button', { name: 'Join' }).click()
+    await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
+  }
+
+  async fillIn(name) {
+    this.email = emailOf(name, this.world.stamp)
+    await this.page.getByLabel('Your name').fill(name)
+    await this.page.getByLabel('E-mail').fill(this.email)
+    await this.page.getByLabel('Password').fill('correct horse')
+  }
+
+  async signIn(email) {
+    await this.page.goto(`${this.base}/signin`)
+    await this.page.getByLabel('E-mail').fill(email)
+    await this.page.getByLabel('Password').fill('correct horse')
+    await this.page.getByRole('button', { name: 'Sign in' }).click()
+    await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
+  }
+
+  async inviteLink() {
+    await this.page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'Invite people' }).click()
+    await this.page.getByRole('button', { name: 'Make a link' }).click()
+    const link = await this.page.getByLabel('Invitation link').inputValue()
+    await this.page.keyboard.press('Escape')
+    return link
+  }
+
+  async createChannel(name, kind = 'Channel') {
+    await this.page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'New chat' }).click()
+    const dialog = this.page.getByRole('dialog', { name: 'New chat' })
+    await dialog.getByText(kind, { exact: true }).click()
+    await dialog.getByLabel('Name', { exact: true }).fill(name)
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await this.sees(name)
+  }
+
+  async joinChannel(name) {
+    await this.page.getByRole('button', { name: 'Browse channels' }).click()
+    await this.page.getByRole('button', { name: `Join ${name}` }).click()
+    await this.sees(name)
+  }
+
+  /** The chat of that name is open. */
+  async sees(name) {
+    await this.page.getByRole('heading', { name, level: 1 }).waitFor()
+    await this.page.locator('.timeline[data-ready]').waitFor()
+  }
+
+  entry(name) {
+    return this.page.getByRole('navigation', { name: 'Chats' }).getByRole('link', { name })
+  }
+
+  async open(name) {
+    await this.entry(name).click()
+    await this.sees(name)
+  }
+
+  box(page = this.page) {
+    return page.getByRole('textbox', { name: /^Message/ })
+  }
+
+  async say(text, page = this.page) {
+    await this.box(page).fill(text)
+    await this.box(page).press('Enter')
+  }
+
+  message(text, page = this.page) {
+    return page.locator('.message', { hasText: text })
+  }
+
+  async gets(text, page = this.page) {
+    await this.message(text, page).first().waitFor()
+  }
+
+  async texts(page = this.page) {
+    return await page.locator('.message-body').allTextContents()
+  }
+
+  /** What axe-core has to say of what is on the screen now, in light and in dark: nothing. */
+  async audit(screen, page = this.page) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      // Colours of a thing that is still fading in would be measured on the way.
+      await until('nothing moves', () =>
+        page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
+      )
+      if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
+      const { violations } = await page.evaluate(() => window.axe.run())
+      const told = violations.map(({ id, help, nodes }) => {
+        const where = nodes.slice(0, 3).map(node => `${node.target} (${node.any[0]?.message ?? ''})`)
+        return `${id}: ${help}: ${where.join(' | ')}`
+      })
+      assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}`)
+      this.world.audited.add(`${screen} ${colorScheme}`)
+    }
+    await page.emulateMedia({ colorScheme: null, reducedMotion: null })
+  }
+
+  async leave() {
+    await this.context.close()
+  }
+}
+
+export function emailOf(name, stamp) {
+  return `${name.split(' ')[0].toLowerCase()}-${stamp}@e2e.example`
+}
+
+/** Two people in one workspace, with a channel that both are in. */
+export async function two(world, workspace, channel = 'lobby') {
+  const [olga, ben] = [await Person.at(world), await Person.at(world)]
+  await olga.signUp(`${workspace} ${world.stamp}`, 'Olga Owner')
+  await ben.join(await olga.inviteLink(), 'Ben Newcomer')
+  await olga.createChannel(channel)
+  await ben.joinChannel(channel)
+  return { olga, ben }
+}

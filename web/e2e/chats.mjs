@@ -1,0 +1,152 @@
+// Every kind of chat, and who is in it.
+import assert from 'node:assert/strict'
+import { Person, two } from './browser.mjs'
+import { until } from './until.mjs'
+
+export async function steps(step, world) {
+  const { olga, ben } = await two(world, 'Chats')
+  const cara = await Person.at({ ...world, stamp: `${world.stamp}c` })
+  await cara.join(await olga.inviteLink(), 'Cara Third')
+  const { page } = olga
+  const dialog = page.getByRole('dialog')
+  const newChat = async kind => {
+    await page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'New chat' }).click()
+    await dialog.getByText(kind, { exact: true }).click()
+  }
+  const choose = async (label, name) => {
+    await dialog.getByRole('combobox', { name: label }).fill(name)
+    await dialog.getByRole('option', { name: new RegExp(name) }).click()
+  }
+
+  await step('a single chat by the switcher, with an unread badge for the other', async () => {
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('Ben')
+    await page.getByRole('option', { name: /Ben Newcomer/ }).waitFor()
+    await olga.audit('switcher')
+    await page.keyboard.press('Enter')
+    await olga.sees('Ben Newcomer')
+    await olga.audit('an empty chat')
+    await olga.say('just us')
+    await ben.entry('Olga Owner').locator('.badge').waitFor()
+    await ben.open('Olga Owner')
+    await ben.gets('just us')
+    await ben.entry('Olga Owner').locator('.badge').waitFor({ state: 'detached' })
+    await ben.say('just us two')
+    await olga.gets('just us two')
+  })
+
+  await step('asking for the same single chat again is the same chat', async () => {
+    const address = page.url()
+    await olga.open('lobby')
+    await newChat('One person')
+    await choose('With whom?', 'Ben Newcomer')
+    await olga.audit('new chat, one person')
+    await dialog.getByRole('button', { name: 'Start' }).click()
+    await olga.sees('Ben Newcomer')
+    assert.equal(page.url(), address)
+  })
+
+  await step('a group of three, whose name is its people', async () => {
+    await newChat('Group')
+    assert.equal(await dialog.getByRole('button', { name: 'Create' }).isDisabled(), true)
+    await choose('People', 'Ben Newcomer')
+    await choose('People', 'Cara Third')
+    await olga.audit('new chat, group')
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await olga.sees('Ben, Cara')
+    await olga.say('hello you two')
+    await cara.entry('Olga, Ben').locator('.badge').waitFor()
+    await cara.open('Olga, Ben')
+    await cara.gets('hello you two')
+    await cara.say('hello from Cara')
+    await olga.gets('hello from Cara')
+  })
+
+  await step('a private channel is for those who were added', async () => {
+    await newChat('Private channel')
+    await dialog.getByLabel('Name', { exact: true }).fill('secrets')
+    await dialog.getByLabel('What is it about?').fill('Nobody else')
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await olga.sees('secrets')
+    await ben.page.getByRole('button', { name: 'Browse channels' }).click()
+    await ben.page.getByText('You are in every channel there is').waitFor()
+    await ben.audit('browse, empty')
+    await ben.page.keyboard.press('Escape')
+    assert.equal(await ben.entry('secrets').count(), 0)
+    await page.getByRole('button', { name: /members/ }).click()
+    await page.getByRole('button', { name: 'Add people' }).click()
+    await choose('Who?', 'Ben Newcomer')
+    await olga.audit('add people')
+    await dialog.getByRole('button', { name: 'Add' }).click()
+    await page.getByRole('complementary', { name: 'Members' }).getByText('Ben Newcomer').waitFor()
+    await ben.open('secrets')
+    await olga.say('between us')
+    await ben.gets('between us')
+  })
+
+  await step('a name that is taken stands at its field', async () => {
+    await newChat('Channel')
+    await dialog.getByLabel('Name', { exact: true }).fill('secrets')
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await dialog.getByText('There is a channel of this name already').waitFor()
+    await olga.audit('new chat, refused')
+    await page.keyboard.press('Escape')
+  })
+
+  await step('rename, for everybody', async () => {
+    await page.getByRole('button', { name: 'More about this chat' }).click()
+    await olga.audit('chat menu')
+    await page.getByRole('menuitem', { name: 'Rename' }).click()
+    await olga.audit('rename')
+    await dialog.getByLabel('Name').fill('well-kept')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await olga.sees('well-kept')
+    await ben.sees('well-kept')
+  })
+
+  await step('ownership passes on', async () => {
+    const members = page.getByRole('complementary', { name: 'Members' })
+    await olga.audit('members')
+    await members.getByRole('button', { name: 'Make Ben Newcomer the owner' }).click()
+    await dialog.getByRole('button', { name: 'Hand over' }).click()
+    await members
+      .getByRole('button', { name: /the owner/ })
+      .first()
+      .waitFor({ state: 'detached' })
+    await ben.page.getByRole('button', { name: /members/ }).click()
+    await ben.page.getByRole('button', { name: 'Make Olga Owner the owner' }).waitFor()
+  })
+
+  await step('who is removed no longer has the chat', async () => {
+    await ben.page.getByRole('button', { name: 'Remove Olga Owner' }).click()
+    await ben.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+    await page.getByText('This conversation is not here').waitFor()
+    await olga.audit('not here')
+    await olga.entry('well-kept').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Back to your chats' }).click()
+  })
+
+  await step('leave a channel, and find it again', async () => {
+    await cara.joinChannel('lobby')
+    await cara.page.getByRole('button', { name: 'More about this chat' }).click()
+    await cara.page.getByRole('menuitem', { name: 'Leave' }).click()
+    await cara.page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click()
+    await cara.entry('lobby').waitFor({ state: 'detached' })
+    await cara.page.getByRole('button', { name: 'Browse channels' }).click()
+    await cara.page.getByRole('button', { name: 'Join lobby' }).waitFor()
+    await cara.audit('browse')
+    await cara.page.getByRole('button', { name: 'Join lobby' }).click()
+    await cara.sees('lobby')
+  })
+
+  await step('delete a channel, for everybody', async () => {
+    await olga.open('lobby')
+    await page.getByRole('button', { name: 'More about this chat' }).click()
+    await page.getByRole('menuitem', { name: 'Delete for everybody' }).click()
+    await olga.audit('delete a chat?')
+    await dialog.getByRole('button', { name: 'Delete' }).click()
+    await olga.entry('lobby').waitFor({ state: 'detached' })
+    await cara.entry('lobby').waitFor({ state: 'detached' })
+    await until('Cara is told', async () => (await cara.page.getByText('This conversation is not here').count()) > 0)
+  })
+}

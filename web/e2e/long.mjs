@@ -1,0 +1,136 @@
+// A channel of 20,000 messages: opens at once, is scrolled up to its beginning and down to its end, and never jumps.
+import assert from 'node:assert/strict'
+import { two } from './browser.mjs'
+import { until } from './until.mjs'
+
+const COUNT = 20_000
+
+export async function steps(step, world) {
+  const { parlor } = world
+  const { olga, ben } = await two(world, 'Long', 'archive')
+  const { page } = olga
+  const scroller = page.locator('.scroller')
+  const gap = () => scroller.evaluate(e => Math.round(e.scrollHeight - e.scrollTop - e.clientHeight))
+  /** The numbers on the screen, from top to bottom. */
+  const numbers = () =>
+    page.locator('.message-body').evaluateAll(all => all.map(e => Number(/^number (\d+)/.exec(e.textContent)?.[1])))
+  const inOrder = async () => {
+    const seen = await numbers()
+    for (let i = 1; i < seen.length; i++) assert.equal(seen[i], seen[i - 1] + 1, `in order: ${seen}`)
+    return seen
+  }
+  const address = page.url()
+  const chat = new URL(address).pathname.split('/')[2]
+
+  await step('a channel of 20,000 messages opens at its end', async () => {
+    // Nobody is to follow the making of it.
+    await page.goto('about:blank')
+    await ben.page.goto('about:blank')
+    await parlor.sql(
+      `insert into messages (id, workspace_id, chat_id, seq, sender_id, body, created_at)
+       select gen_random_uuid(), c.workspace_id, c.id, n, m.user_id,
+              'number ' || n || repeat(' word', (n * 7) % 60) || case when n % 50 = 0 then E'\\n\\n\`\`\`rust\\nlet n = ' || n || E';\\n\`\`\`' else '' end,
+              now() - make_interval(secs => ($2 - n) * 40)
+       from chats c join chat_members m on m.chat_id = c.id and m.role = 'owner', generate_series(1, $2::int) n
+       where c.id = $1`,
+      [chat, COUNT],
+    )
+    await parlor.sql('update chats set last_seq = $2 where id = $1', [chat, COUNT])
+    await parlor.sql(
+      `update chat_members set read_seq = case when role = 'owner' then $2 else $2 - 100 end where chat_id = $1`,
+      [chat, COUNT],
+    )
+    await page.goto(address)
+    await olga.sees('archive')
+    await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
+    assert.ok((await page.locator('.message').count()) < 80, 'only what is near the eye is drawn')
+  })
+
+  await step('scrolling up little by little, nothing jumps', async () => {
+    const jumps = await scroller.evaluate(async element => {
+      const found = []
+      const frame = () => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+      for (let i = 0; i < 150; i++) {
+        const top = element.getBoundingClientRect().top
+        const rows = [...element.querySelectorAll('.message')]
+        const row = rows.find(r => r.getBoundingClientRect().top > top + 200)
+        const before = row?.getBoundingClientRect().top
+        element.scrollTop -= 120
+        await frame()
+        if (row?.isConnected) {
+          const moved = row.getBoundingClientRect().top - before
+          // A step may be swallowed where a page is put in above, and a row that comes into being on the way be some pixels
+          // higher than it was taken for; a page that is put in without care moves everything by thousands.
+          if (Math.abs(moved - 120) > 60 && Math.abs(moved) > 3 && element.scrollTop > 0)
+            found.push([i, Math.round(moved)])
+        }
+      }
+      return found
+    })
+    assert.deepEqual(jumps, [], 'nothing jumps')
+  })
+
+  await step('up to the very first message', async () => {
+    let least = COUNT
+    await until(
+      'the beginning',
+      async () => {
+        await scroller.evaluate(e => e.scrollTo({ top: 0 }))
+        const seen = await inOrder()
+        if (seen.length > 0) least = Math.min(least, seen[0])
+        return (await page.locator('.beginning').count()) > 0 && least === 1
+      },
+      300_000,
+    )
+    assert.ok((await page.locator('.message').count()) < 80)
+    await olga.audit('the beginning of a channel')
+  })
+
+  await step('and down again, to the very last', async () => {
+    let most = 0
+    await until(
+      'the end',
+      async () => {
+        await scroller.evaluate(e => e.scrollTo({ top: e.scrollHeight }))
+        const seen = await inOrder()
+        most = Math.max(most, seen.at(-1) ?? 0)
+        return most === COUNT && (await gap()) <= 2
+      },
+      300_000,
+    )
+    await page.getByRole('button', { name: /To the newest/ }).waitFor({ state: 'detached' })
+  })
+
+  await step('a link into the middle, and back to the newest by one press', async () => {
+    await page.goto(`${address}/12345`)
+    await page.locator('.message[data-marked]', { hasText: 'number 12345' }).waitFor()
+    await until('it is in view', async () => {
+      const at = await page.locator('.message[data-marked]').boundingBox()
+      return at && at.y > 50 && at.y < 700
+    })
+    await page.getByRole('button', { name: /To the newest/ }).click()
+    await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
+  })
+
+  await step('who has not read it all begins at the first unread', async () => {
+    await ben.page.goto(address)
+    await ben.sees('archive')
+    await until('the line is in view', async () => {
+      const at = await ben.page.locator('.unread-line').boundingBox()
+      return at && at.y > 0 && at.y < 500
+    })
+    await ben.gets(`number ${COUNT - 99}`)
+    assert.match(await ben.page.title(), /^\(99\+\)/)
+  })
+
+  await step('what is written meanwhile does not move what one reads, and is told', async () => {
+    const where = () => ben.page.locator('.unread-line').boundingBox()
+    const before = await where()
+    await olga.say('number 20001 is news')
+    await ben.page.getByRole('button', { name: /101 new messages/ }).waitFor()
+    assert.ok(Math.abs((await where()).y - before.y) <= 3)
+    await ben.page.getByRole('button', { name: /101 new messages/ }).click()
+    await ben.gets('number 20001 is news')
+    await until('the title is at rest', async () => !/^\(/.test(await ben.page.title()))
+  })
+}

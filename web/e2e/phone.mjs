@@ -1,0 +1,72 @@
+// The same on a phone: one thing at a time, no sideways scrolling, and thumbs find what they need.
+import assert from 'node:assert/strict'
+import { Person, two } from './browser.mjs'
+
+const PHONE = { viewport: { width: 375, height: 720 }, hasTouch: true, isMobile: true }
+
+export async function steps(step, world) {
+  const { olga, ben } = await two(world, 'Phone')
+  const phone = await Person.at(world, PHONE)
+  const { page } = phone
+  const fits = async () => {
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    assert.equal(over, 0, 'nothing is wider than the screen')
+  }
+
+  await step('sign in, and the list is the whole screen', async () => {
+    await page.goto(`${phone.base}/signin`)
+    await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await fits()
+    await phone.audit('phone: sign in')
+    await phone.signIn(olga.email)
+    await phone.entry('lobby').waitFor()
+    await fits()
+    assert.equal(await phone.box().count(), 0)
+    await phone.audit('phone: list')
+  })
+
+  await step('open a chat, read and write, and back to the list', async () => {
+    await phone.open('lobby')
+    await fits()
+    assert.equal(await page.getByRole('navigation', { name: 'Chats' }).isVisible(), false)
+    await phone.box().tap()
+    await phone.box().fill('from my phone')
+    await page.getByRole('button', { name: 'Send' }).tap()
+    await ben.gets('from my phone')
+    await ben.say('to your phone, with a `piece of code that is much too long for the width of a phone` in it')
+    await phone.gets('to your phone')
+    await fits()
+    await phone.audit('phone: a channel')
+    await page.getByRole('button', { name: 'Back to the list' }).tap()
+    await phone.entry('lobby').waitFor()
+  })
+
+  await step('what can be done to a message is found by thumb', async () => {
+    await phone.open('lobby')
+    await phone.message('from my phone').tap()
+    await phone.message('from my phone').getByRole('button', { name: 'More' }).tap()
+    await page.getByRole('menuitem', { name: 'Delete' }).tap()
+    await phone.audit('phone: delete?')
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).tap()
+    await ben.page.getByText('This message was deleted').waitFor()
+  })
+
+  await step('members, new chat and settings fit as well', async () => {
+    await page.getByRole('button', { name: /members/ }).tap()
+    await page.getByRole('complementary', { name: 'Members' }).getByText('Ben Newcomer').waitFor()
+    await fits()
+    await phone.audit('phone: members')
+    await page.getByRole('button', { name: 'Close members' }).tap()
+    await page.getByRole('button', { name: 'Back to the list' }).tap()
+    await page.getByRole('button', { name: 'New chat' }).tap()
+    await page.getByRole('dialog', { name: 'New chat' }).waitFor()
+    await fits()
+    await phone.audit('phone: new chat')
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).tap()
+    await page.getByRole('button', { name: 'Olga Owner' }).tap()
+    await page.getByRole('menuitem', { name: 'Settings' }).tap()
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor()
+    await fits()
+    await phone.audit('phone: settings')
+  })
+}
