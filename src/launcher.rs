@@ -12,7 +12,7 @@ use chat_core::{config::Config, lifecycle::Lifecycle};
 use chat_server::ChatServer;
 use notify_server::NotifyServer;
 
-use crate::{database::Database, demo};
+use crate::{database::Database, demo, web_client};
 
 /// What the servers' own limits on draining do not cover: closing pools, last log lines.
 const DRAIN_SLACK: Duration = Duration::from_secs(3);
@@ -21,6 +21,7 @@ const DRAIN_SLACK: Duration = Duration::from_secs(3);
 pub async fn run(mut config: Config, lifecycle: Lifecycle, with_demo: bool) -> anyhow::Result<()> {
     let _ours = lock_data_folder(&config.database.data_dir)?;
     let token = lifecycle.token();
+    web_client::keep_current(&config, &lifecycle);
     let Some(database) = token.run_until_cancelled(Database::open(&config)).await else { return Ok(()) };
     let database = database?;
     config.database.url = Some(database.url());
@@ -114,7 +115,7 @@ Or look at a workspace full of people: start it with --demo.
     clippy::print_stdout,
     reason = "this is for the person at the terminal; the log goes to standard error"
 )]
-fn say(text: &str) {
+pub fn say(text: &str) {
     println!("{text}");
 }
 

@@ -1,10 +1,12 @@
 //! Parlor's launcher: `cargo run` brings up everything in one process.
 //!
-//! `launcher` is the order of things, `database` finds or runs Postgres, `demo` fills a workspace to look at.
+//! `launcher` is the order of things, `database` finds or runs Postgres, `demo` fills a workspace to look at,
+//! `web_client` sees to it that the page is built.
 
 mod database;
 mod demo;
 mod launcher;
+mod web_client;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

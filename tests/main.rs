@@ -34,3 +34,4 @@ mod database_tls;
 mod launcher;
 mod readme;
 mod web;
+mod web_client;

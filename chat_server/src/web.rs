@@ -1,65 +1,87 @@
 //! The web client's files, as built into a folder, with the headers that keep message content from ever being run.
 
 use std::{
-    io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use axum::{
-    Router,
-    http::{HeaderValue, header},
-    response::IntoResponse,
-    routing::get,
+    Extension, Router,
+    extract::Request,
+    http::{HeaderValue, Method, header},
+    response::{IntoResponse, Response},
+    routing::{any, get},
 };
 use chat_core::config::Config;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt as _};
 use tower_http::{
     services::{ServeDir, ServeFile},
     set_header::SetResponseHeaderLayer,
 };
 
-use crate::state::AppState;
+use crate::{error::ApiError, extract::ApiPath, state::AppState};
 
-/// Serves the client if it has been built, else a page that says what there is.
+/// Serves the client. Whether it has been built is looked at anew with each page: it may be in the making.
 pub fn router(config: &Config) -> Router<AppState> {
-    let folder = &config.server.web_dir;
-    if !folder.join("index.html").is_file() {
-        return Router::new().route("/", get(welcome));
-    }
-    let page = ServiceBuilder::new()
-        .layer(header_layer(header::CONTENT_SECURITY_POLICY, &content_security_policy(config)))
-        .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
-        .layer(header_layer(header::CACHE_CONTROL, "no-cache"))
-        .service(ServeFile::new(folder.join("index.html")));
+    let client = Client { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
     // Their names change with their content.
     let assets = ServiceBuilder::new()
         .layer(header_layer(header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .service(ServeDir::new(folder.join("assets")));
-    let mut router = Router::new().nest_service("/assets", assets);
+        .service(ServeDir::new(client.folder.join("assets")));
+    let mut router = Router::new();
     // The client's own addresses; everything else stays 404.
     for path in ["/", "/signin", "/signup", "/c/{*rest}"] {
-        router = router.route_service(path, page.clone());
+        router = router.route(path, get(page));
     }
-    for file in root_files(folder).unwrap_or_default() {
-        if let Some(name) =
-            file.file_name().and_then(|name| name.to_str()).filter(|name| *name != "index.html")
-        {
-            router = router.route_service(&format!("/{name}"), ServeFile::new(&file));
-        }
-    }
-    router
+    router.route("/{file}", any(file)).layer(Extension(Arc::new(client))).nest_service("/assets", assets)
 }
 
-/// The files beside index.html: icons, the manifest.
-fn root_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in folder.read_dir()? {
-        let path = entry?.path();
-        if path.is_file() {
-            files.push(path);
+/// The built client.
+struct Client {
+    folder: PathBuf,
+    policy: String,
+}
+
+async fn page(Extension(client): Extension<Arc<Client>>, request: Request) -> Response {
+    let index = client.folder.join("index.html");
+    if !index.is_file() {
+        return welcome().into_response();
+    }
+    let mut response = serve(&index, request).await;
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, client.policy.as_str()),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
         }
     }
-    Ok(files)
+    response
+}
+
+/// A file beside index.html: the icon.
+async fn file(
+    Extension(client): Extension<Arc<Client>>,
+    ApiPath(name): ApiPath<String>,
+    request: Request,
+) -> Response {
+    let readable = matches!(*request.method(), Method::GET | Method::HEAD);
+    // A slash may come in disguise, and a dot may lead upwards or to what is nobody's business.
+    let plain = !name.contains(['/', '\\']) && !name.starts_with('.') && name != "index.html";
+    let path = client.folder.join(&name);
+    if !(readable && plain && path.is_file()) {
+        return ApiError::NotFound("page").into_response();
+    }
+    serve(&path, request).await
+}
+
+async fn serve(path: &Path, request: Request) -> Response {
+    match ServeFile::new(path).oneshot(request).await {
+        Ok(response) => response.into_response(),
+        Err(never) => match never {},
+    }
 }
 
 /// Nothing inline and nothing from elsewhere, but for the stream.
@@ -75,6 +97,6 @@ fn header_layer(name: header::HeaderName, value: &str) -> SetResponseHeaderLayer
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_str(value).ok())
 }
 
-async fn welcome() -> impl IntoResponse {
+fn welcome() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], include_str!("welcome.html"))
 }

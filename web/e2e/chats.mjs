@@ -73,7 +73,7 @@ export async function steps(step, world) {
     await ben.audit('browse, empty')
     await ben.page.keyboard.press('Escape')
     assert.equal(await ben.entry('secrets').count(), 0)
-    await page.getByRole('button', { name: /members/ }).click()
+    await page.getByRole('button', { name: /^\d+ members?$/ }).click()
     await page.getByRole('button', { name: 'Add people' }).click()
     await choose('Who?', 'Ben Newcomer')
     await olga.audit('add people')
@@ -113,7 +113,7 @@ export async function steps(step, world) {
       .getByRole('button', { name: /the owner/ })
       .first()
       .waitFor({ state: 'detached' })
-    await ben.page.getByRole('button', { name: /members/ }).click()
+    await ben.page.getByRole('button', { name: /^\d+ members?$/ }).click()
     await ben.page.getByRole('button', { name: 'Make Olga Owner the owner' }).waitFor()
   })
 

@@ -61,8 +61,7 @@ export async function steps(step, world) {
           const moved = row.getBoundingClientRect().top - before
           // A step may be swallowed where a page is put in above, and a row that comes into being on the way be some pixels
           // higher than it was taken for; a page that is put in without care moves everything by thousands.
-          if (Math.abs(moved - 120) > 60 && Math.abs(moved) > 3 && element.scrollTop > 0)
-            found.push([i, Math.round(moved)])
+          if ((moved < -60 || moved > 180) && element.scrollTop > 0) found.push([i, Math.round(moved)])
         }
       }
       return found

@@ -4,7 +4,7 @@ import { launch } from './browser.mjs'
 import { TOKEN_SECONDS } from './expiry.mjs'
 import { Parlor } from './parlor.mjs'
 
-const SUITES = ['account', 'talk', 'chats', 'tabs', 'outages', 'long', 'phone', 'expiry']
+const SUITES = ['account', 'talk', 'chats', 'tabs', 'outages', 'long', 'keyboard', 'phone', 'expiry']
 /** More than this is a hang. */
 const SUITE_MS = 10 * 60_000
 

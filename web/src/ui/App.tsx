@@ -2,6 +2,7 @@ import { useEffect, useState, useSyncExternalStore } from 'react'
 import type { Session } from '../store/session'
 import { Store } from '../store/store'
 import { backoff, pause } from '../store/stream'
+import { useTexts } from '../texts'
 import { Logo } from './bits'
 import { SessionContext, StoreContext } from './hooks'
 import { go, useRoute } from './route'
@@ -67,12 +68,11 @@ function SignedIn({ session }: { session: Session }) {
 }
 
 export function Splash({ unreachable = false }: { unreachable?: boolean }) {
+  const t = useTexts()
   return (
     <div className="splash" role="status">
       <Logo />
-      <p>
-        {unreachable ? 'Parlor cannot be reached. Trying again …' : <span className="visually-hidden">Loading</span>}
-      </p>
+      <p>{unreachable ? t.unreachable : <span className="visually-hidden">{t.loading}</span>}</p>
     </div>
   )
 }

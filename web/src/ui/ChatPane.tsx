@@ -3,6 +3,7 @@ import { DropdownMenu } from 'radix-ui'
 import { useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
+import { useTexts } from '../texts'
 import { ChatIcon, Empty, IconButton, MenuContent } from './bits'
 import { Composer, type Draft } from './Composer'
 import { Confirm } from './Confirm'
@@ -15,6 +16,7 @@ import { go } from './route'
 import { Timeline } from './Timeline'
 
 export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefined }) {
+  const t = useTexts()
   const item = useChat(chatId)
   const store = useStore()
   const [membersOpen, setMembersOpen] = useState(false)
@@ -23,10 +25,10 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
   if (!item) {
     return (
       <div className="welcome">
-        <Empty page title="This conversation is not here">
-          <p>It may have been deleted, or you are not in it.</p>
+        <Empty page title={t.notHereTitle}>
+          <p>{t.notHereText}</p>
           <button type="button" className="button" onClick={() => go('/')}>
-            Back to your chats
+            {t.backToChats}
           </button>
         </Empty>
       </div>
@@ -66,6 +68,7 @@ interface HeadProps {
 }
 
 function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
+  const t = useTexts()
   const me = useMe()
   const store = useStore()
   const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
@@ -75,7 +78,7 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
   const owner = chat.owner_id === me.id
   return (
     <header className="chat-head">
-      <IconButton label="Back to the list" className="only-phone" onClick={() => go('/')}>
+      <IconButton label={t.backToList} className="only-phone" onClick={() => go('/')}>
         <ArrowLeft />
       </IconButton>
       <ChatIcon item={item} size="m" />
@@ -85,28 +88,28 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
       </div>
       <button type="button" className="members-button" aria-pressed={membersOpen} onClick={onMembers}>
         <Users aria-hidden="true" />
-        <span>{chat.member_count}</span>
-        <span className="visually-hidden">members</span>
+        <span aria-hidden="true">{chat.member_count}</span>
+        <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>
       </button>
       {!single && (
         <DropdownMenu.Root modal={false}>
           <DropdownMenu.Trigger asChild>
-            <IconButton label="More about this chat">
+            <IconButton label={t.moreAboutChat}>
               <Ellipsis />
             </IconButton>
           </DropdownMenu.Trigger>
           <MenuContent align="end" sideOffset={4}>
             {owner && (
               <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('edit')}>
-                <Pencil /> Rename
+                <Pencil /> {t.rename}
               </DropdownMenu.Item>
             )}
             <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
-              <LogOut /> Leave
+              <LogOut /> {t.leave}
             </DropdownMenu.Item>
             {owner && (
               <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking('delete')}>
-                <Trash2 /> Delete for everybody
+                <Trash2 /> {t.deleteForAll}
               </DropdownMenu.Item>
             )}
           </MenuContent>
@@ -115,13 +118,9 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
       {asking === 'edit' && <EditChat item={item} onClose={() => setAsking(null)} />}
       {asking === 'leave' && (
         <Confirm
-          title={`Leave ${title}?`}
-          text={
-            chat.kind === 'public_channel'
-              ? 'You can join again whenever you like.'
-              : 'You can come back only if somebody adds you again.'
-          }
-          action="Leave"
+          title={t.leaveTitle(title)}
+          text={chat.kind === 'public_channel' ? t.leavePublic : t.leaveOther}
+          action={t.leave}
           onClose={() => setAsking(null)}
           onConfirm={async () => {
             await answer(store.api.POST('/api/chat/{id}/leave', { params: { path: { id: chat.id } } }))
@@ -131,9 +130,9 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
       )}
       {asking === 'delete' && (
         <Confirm
-          title={`Delete ${title}?`}
-          text="Its messages are gone for everybody. This cannot be undone."
-          action="Delete"
+          title={t.deleteChatTitle(title)}
+          text={t.deleteChatText}
+          action={t.delete}
           onClose={() => setAsking(null)}
           onConfirm={async () => {
             await answer(store.api.DELETE('/api/chat/{id}', { params: { path: { id: chat.id } } }))

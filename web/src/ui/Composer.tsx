@@ -1,7 +1,10 @@
 import { SendHorizontal, X } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import type { ChatItem, Message } from '../api/types'
+import { useTexts } from '../texts'
 import { IconButton, Name } from './bits'
+import { EmojiList, useEmoji } from './EmojiList'
+import type { Emoji } from './emoji'
 import { useMe, useStore, useView } from './hooks'
 import { chatTitle } from './names'
 import { plain } from './plain'
@@ -19,6 +22,7 @@ interface ComposerProps {
 }
 
 export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
+  const t = useTexts()
   const store = useStore()
   const me = useMe()
   const { id, kind } = item.chat
@@ -83,8 +87,21 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
     onDraft({ kind: 'new' })
   }
 
+  const emoji = useEmoji(area, text)
+  const put = (chosen: Emoji) => {
+    const end = area.current?.selectionStart ?? text.length
+    const start = text.lastIndexOf(':', end - 1)
+    setText(`${text.slice(0, start)}${chosen.text} ${text.slice(end)}`)
+    const after = start + chosen.text.length + 1
+    requestAnimationFrame(() => area.current?.setSelectionRange(after, after))
+  }
+
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return
+    if (emoji.onKey(event.key, put)) {
+      event.preventDefault()
+      return
+    }
     if (event.key === 'Enter' && !event.shiftKey) {
       event.preventDefault()
       void submit()
@@ -100,7 +117,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
     }
   }
 
-  const label = kind === 'public_channel' || kind === 'private_channel' ? `Message #${title}` : `Message ${title}`
+  const label = kind === 'public_channel' || kind === 'private_channel' ? t.messageChannel(title) : t.messageTo(title)
   const left = BODY_MAX - text.length
   return (
     <form
@@ -111,21 +128,22 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
       }}
     >
       <div className="composer-box">
+        <EmojiList {...emoji} onPick={put} />
         {draft.kind !== 'new' && (
           <div className="composer-about">
             <span className="composer-about-text">
               {draft.kind === 'edit' ? (
-                <strong>Editing your message</strong>
+                <strong>{t.editing}</strong>
               ) : (
                 <>
                   <strong>
-                    Reply to <Name userId={draft.message.sender_id} />
+                    {t.replyTo} <Name userId={draft.message.sender_id} />
                   </strong>{' '}
                   {plain(draft.message.body)}
                 </>
               )}
             </span>
-            <IconButton label="Cancel" className="icon-button-s" onClick={done}>
+            <IconButton label={t.cancel} className="icon-button-s" onClick={done}>
               <X />
             </IconButton>
           </div>
@@ -137,13 +155,16 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
             aria-label={label}
             placeholder={label}
             value={text}
+            aria-autocomplete="list"
+            aria-controls={emoji.found.length > 0 ? emoji.id : undefined}
+            aria-activedescendant={emoji.found.length > 0 ? `${emoji.id}-${emoji.active}` : undefined}
             onChange={event => setText(event.target.value)}
             onKeyDown={onKeyDown}
           />
           <button
             type="submit"
             className="send-button"
-            aria-label={editing ? 'Save' : 'Send'}
+            aria-label={editing ? t.save : t.send}
             disabled={text.trim() === '' || left < 0}
           >
             <SendHorizontal aria-hidden="true" />
@@ -151,7 +172,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
         </div>
       </div>
       <div className="composer-note" role="status">
-        {trouble || (left < 0 ? `${-left} characters too long` : left < 500 ? `${left} characters left` : '')}
+        {trouble || (left < 0 ? t.charactersTooMany(-left) : left < 500 ? t.charactersLeft(left) : '')}
       </div>
     </form>
   )

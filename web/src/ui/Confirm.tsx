@@ -1,5 +1,6 @@
 // Asks before something is done that cannot be undone, and says why when it could not be done.
 import { useState } from 'react'
+import { useTexts } from '../texts'
 import { Dialog } from './bits'
 
 interface ConfirmProps {
@@ -11,6 +12,7 @@ interface ConfirmProps {
 }
 
 export function Confirm({ title, text, action, onClose, onConfirm }: ConfirmProps) {
+  const t = useTexts()
   const [trouble, setTrouble] = useState('')
   const confirm = async () => {
     try {
@@ -30,7 +32,7 @@ export function Confirm({ title, text, action, onClose, onConfirm }: ConfirmProp
       )}
       <div className="dialog-actions">
         <button type="button" className="button" onClick={onClose}>
-          Cancel
+          {t.cancel}
         </button>
         <button type="button" className="button button-danger" onClick={() => void confirm()}>
           {action}

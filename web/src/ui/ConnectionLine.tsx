@@ -1,5 +1,6 @@
 // One slim line that tells the truth about the connection, and nothing while all is well.
 import { useEffect, useState } from 'react'
+import { useTexts } from '../texts'
 import { useView } from './hooks'
 
 /** A reconnect that takes less is nobody's business. */
@@ -8,18 +9,19 @@ const GRACE_MS = 1500
 const STUCK_MS = 3000
 
 export function ConnectionLine() {
+  const t = useTexts()
   const open = useView(view => view.stream === 'open')
   const waiting = useView(view => view.outgoing.filter(entry => !entry.sent && !entry.refused).length)
   const online = useOnline()
   const stuck = useLate(waiting > 0, STUCK_MS)
   const late = useLate(!open, GRACE_MS)
   const state = !online ? 'offline' : late ? 'connecting' : stuck ? 'stuck' : 'fine'
-  const toSend = waiting > 0 ? `, ${waiting} to send` : ''
+  const toSend = waiting > 0 ? `, ${t.toSend(waiting)}` : ''
   return (
     <div className="connection" role="status" data-state={state}>
-      {state === 'offline' && `Offline${toSend}`}
-      {state === 'connecting' && `Connecting${toSend} …`}
-      {state === 'stuck' && `${waiting} to send, trying again …`}
+      {state === 'offline' && `${t.offline}${toSend}`}
+      {state === 'connecting' && `${t.connecting}${toSend} …`}
+      {state === 'stuck' && t.stuck(waiting)}
     </div>
   )
 }

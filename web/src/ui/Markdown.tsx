@@ -1,6 +1,6 @@
 // What people wrote, as they meant it. Raw HTML stays text, dangerous addresses are dropped, pictures from elsewhere are links:
 // looking at a message tells nobody anything.
-import { memo } from 'react'
+import { memo, type ReactNode, useEffect, useState } from 'react'
 import ReactMarkdown, { type Components } from 'react-markdown'
 import remarkGfm from 'remark-gfm'
 
@@ -24,6 +24,11 @@ const components: Components = {
       <table>{children}</table>
     </div>
   ),
+  code: ({ className, children }) => {
+    const language = /language-([\w+#-]+)/.exec(className ?? '')?.[1]
+    const text = String(children)
+    return language ? <Code text={text} language={language.toLowerCase()} /> : <code>{children}</code>
+  },
   td: ({ children }) => <td>{children}</td>,
   th: ({ children }) => <th>{children}</th>,
   h1: ({ children }) => <p className="md-heading">{children}</p>,
@@ -32,6 +37,22 @@ const components: Components = {
   h4: ({ children }) => <p className="md-heading">{children}</p>,
   h5: ({ children }) => <p className="md-heading">{children}</p>,
   h6: ({ children }) => <p className="md-heading">{children}</p>,
+}
+
+/** As it is until the colours are there, and where they cannot be had. */
+function Code({ text, language }: { text: string; language: string }) {
+  const [coloured, setColoured] = useState<ReactNode>(null)
+  useEffect(() => {
+    let wanted = true
+    import('./highlight').then(
+      ({ highlighted }) => wanted && setColoured(highlighted(text, language)),
+      () => undefined,
+    )
+    return () => {
+      wanted = false
+    }
+  }, [text, language])
+  return <code>{coloured ?? text}</code>
 }
 
 export const Markdown = memo(function Markdown({ text }: { text: string }) {

@@ -2,12 +2,14 @@ import { Crown, UserMinus, UserPlus, X } from 'lucide-react'
 import { useCallback, useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Member } from '../api/types'
+import { texts, useTexts } from '../texts'
 import { Avatar, IconButton, Name } from './bits'
 import { Confirm } from './Confirm'
 import { AddMembers } from './dialogs'
 import { useMe, useStore, useView } from './hooks'
 
 export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () => void }) {
+  const t = useTexts()
   const store = useStore()
   const me = useMe()
   const { id, kind, member_count } = item.chat
@@ -31,7 +33,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
   )
   // biome-ignore lint/correctness/useExhaustiveDependencies: anew when somebody came, went or took over
   useEffect(() => {
-    load().catch(() => setTrouble('The members could not be loaded.'))
+    load().catch(() => setTrouble(texts().membersFailed))
   }, [load, member_count, item.chat.owner_id])
 
   const remove = async (userId: string) => {
@@ -46,15 +48,15 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
   }
 
   return (
-    <aside className="members" aria-label="Members">
+    <aside className="members" aria-label={t.members}>
       <header className="members-head">
-        <h2>Members</h2>
+        <h2>{t.members}</h2>
         {kind !== 'single' && (
-          <IconButton label="Add people" onClick={() => setAdding(true)}>
+          <IconButton label={t.addPeople} onClick={() => setAdding(true)}>
             <UserPlus />
           </IconButton>
         )}
-        <IconButton label="Close members" onClick={onClose}>
+        <IconButton label={t.closeMembers} onClick={onClose}>
           <X />
         </IconButton>
       </header>
@@ -69,20 +71,20 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
             <Avatar userId={member.user_id} size="m" />
             <span className="member-name">
               <Name userId={member.user_id} />
-              {member.user_id === me.id && <span className="member-you"> you</span>}
+              {member.user_id === me.id && <span className="member-you"> {t.you}</span>}
             </span>
-            {member.role === 'owner' && <span className="tag">Owner</span>}
+            {member.role === 'owner' && <span className="tag">{t.owner}</span>}
             {owner && member.user_id !== me.id && (
               <span className="member-actions">
                 <IconButton
-                  label={`Make ${nameOf(member.user_id)} the owner`}
+                  label={t.makeOwner(nameOf(member.user_id))}
                   className="icon-button-s"
                   onClick={() => setAsking({ what: 'hand over', userId: member.user_id })}
                 >
                   <Crown />
                 </IconButton>
                 <IconButton
-                  label={`Remove ${nameOf(member.user_id)}`}
+                  label={t.removeMember(nameOf(member.user_id))}
                   className="icon-button-s"
                   onClick={() => setAsking({ what: 'remove', userId: member.user_id })}
                 >
@@ -95,20 +97,16 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
       </ul>
       {after && (
         <button type="button" className="button" onClick={() => void load(after)}>
-          More
+          {t.more}
         </button>
       )}
       {asking && (
         <Confirm
           title={
-            asking.what === 'remove' ? `Remove ${nameOf(asking.userId)}?` : `Make ${nameOf(asking.userId)} the owner?`
+            asking.what === 'remove' ? t.removeTitle(nameOf(asking.userId)) : t.makeOwnerTitle(nameOf(asking.userId))
           }
-          text={
-            asking.what === 'remove'
-              ? 'They no longer get what is written here.'
-              : 'You stay in it, but can no longer rename or delete it, nor remove people.'
-          }
-          action={asking.what === 'remove' ? 'Remove' : 'Hand over'}
+          text={asking.what === 'remove' ? t.removeText : t.makeOwnerText}
+          action={asking.what === 'remove' ? t.remove : t.handOver}
           onClose={() => setAsking(null)}
           onConfirm={() => (asking.what === 'remove' ? remove(asking.userId) : handOver(asking.userId))}
         />

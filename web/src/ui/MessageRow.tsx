@@ -1,8 +1,9 @@
 import { CircleAlert, Clock, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { memo, useEffect, useState } from 'react'
+import { type KeyboardEvent, memo, useEffect, useState } from 'react'
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
+import { useTexts } from '../texts'
 import { Avatar, IconButton, MenuContent, Name } from './bits'
 import { Confirm } from './Confirm'
 import { clock, fullDate } from './dates'
@@ -28,11 +29,30 @@ export const MessageRow = memo(function MessageRow({
   onReply,
   onEdit,
 }: MessageRowProps) {
+  const t = useTexts()
   const me = useMe()
   const mine = message.sender_id === me.id
   const gone = Boolean(message.deleted_at)
+  const mayDelete = mine || mayDeleteAny
+  const store = useStore()
+  const [asking, setAsking] = useState(false)
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    if (gone || event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.key === 'r') onReply(message)
+    else if (event.key === 'e' && mine) onEdit(message)
+    else if (event.key === 'l') copyLink(message)
+    else if (event.key === 'Delete' && mayDelete) setAsking(true)
+    else return
+    event.preventDefault()
+  }
   return (
-    <article className="message" data-head={head || undefined} data-marked={marked || undefined}>
+    <article
+      className="message"
+      data-head={head || undefined}
+      data-marked={marked || undefined}
+      tabIndex={-1}
+      onKeyDown={onKeyDown}
+    >
       <div className="message-side">
         {head ? (
           <Avatar userId={message.sender_id} size="l" />
@@ -55,13 +75,13 @@ export const MessageRow = memo(function MessageRow({
           </header>
         )}
         {gone ? (
-          <p className="tombstone">This message was deleted</p>
+          <p className="tombstone">{t.deleted}</p>
         ) : (
           <div className="message-body">
             <Markdown text={message.body} />
             {message.edited_at && (
               <span className="edited" title={fullDate(message.edited_at)}>
-                edited
+                {t.edited}
               </span>
             )}
           </div>
@@ -71,71 +91,73 @@ export const MessageRow = memo(function MessageRow({
         <MessageActions
           message={message}
           mine={mine}
-          mayDelete={mine || mayDeleteAny}
+          mayDelete={mayDelete}
+          onDelete={() => setAsking(true)}
           onReply={onReply}
           onEdit={onEdit}
+        />
+      )}
+      {asking && (
+        <Confirm
+          title={t.deleteMessageTitle}
+          text={t.deleteMessageText}
+          action={t.delete}
+          onClose={() => setAsking(false)}
+          onConfirm={() => store.remove(message)}
         />
       )}
     </article>
   )
 })
 
+function copyLink(message: Message): void {
+  void navigator.clipboard?.writeText(`${location.origin}/c/${message.chat_id}/${message.seq}`)
+}
+
 interface ActionsProps {
   message: Message
   mine: boolean
   mayDelete: boolean
+  onDelete: () => void
   onReply: (message: Message) => void
   onEdit: (message: Message) => void
 }
 
-function MessageActions({ message, mine, mayDelete, onReply, onEdit }: ActionsProps) {
-  const store = useStore()
-  const [asking, setAsking] = useState(false)
-  const link = `/c/${message.chat_id}/${message.seq}`
+function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }: ActionsProps) {
+  const t = useTexts()
   return (
     <div className="message-actions">
-      <IconButton label="Reply" className="icon-button-s" onClick={() => onReply(message)}>
+      <IconButton label={t.reply} className="icon-button-s" onClick={() => onReply(message)}>
         <Reply />
       </IconButton>
       {mine && (
-        <IconButton label="Edit" className="icon-button-s" onClick={() => onEdit(message)}>
+        <IconButton label={t.edit} className="icon-button-s" onClick={() => onEdit(message)}>
           <Pencil />
         </IconButton>
       )}
       <DropdownMenu.Root modal={false}>
         <DropdownMenu.Trigger asChild>
-          <IconButton label="More" className="icon-button-s">
+          <IconButton label={t.more} className="icon-button-s">
             <Ellipsis />
           </IconButton>
         </DropdownMenu.Trigger>
         <MenuContent align="end" sideOffset={4}>
-          <DropdownMenu.Item
-            className="menu-item"
-            onSelect={() => void navigator.clipboard?.writeText(location.origin + link)}
-          >
-            <Link2 /> Copy link
+          <DropdownMenu.Item className="menu-item" onSelect={() => copyLink(message)}>
+            <Link2 /> {t.copyLink}
           </DropdownMenu.Item>
           {mayDelete && (
-            <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking(true)}>
-              <Trash2 /> Delete
+            <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={onDelete}>
+              <Trash2 /> {t.delete}
             </DropdownMenu.Item>
           )}
         </MenuContent>
       </DropdownMenu.Root>
-      {asking && (
-        <Confirm
-          title="Delete this message?"
-          text="Its text is gone for everybody; a mark stays in its place."
-          action="Delete"
-          onClose={() => setAsking(false)}
-          onConfirm={() => store.remove(message)}
-        />
-      )}
     </div>
   )
 }
 
 function Quote({ chatId, id }: { chatId: string; id: string }) {
+  const t = useTexts()
   const store = useStore()
   const here = useView(view => view.windows.get(chatId)?.items.find(message => message.id === id))
   const fetched = useView(view => view.quotes.get(id))
@@ -154,22 +176,23 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
       }}
     >
       <CornerUpLeft aria-hidden="true" />
-      <span className="visually-hidden">In reply to </span>
+      <span className="visually-hidden">{t.inReplyTo} </span>
       {message ? (
         <>
           <strong>
             <Name userId={message.sender_id} />
           </strong>
-          <span className="quote-text">{message.deleted_at ? 'a deleted message' : plain(message.body)}</span>
+          <span className="quote-text">{message.deleted_at ? t.quoteDeleted : plain(message.body)}</span>
         </>
       ) : (
-        <span className="quote-text">{message === null ? 'a message that is not here' : '…'}</span>
+        <span className="quote-text">{message === null ? t.quoteGone : '…'}</span>
       )}
     </a>
   )
 }
 
 export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean }) {
+  const t = useTexts()
   const me = useMe()
   const store = useStore()
   const [editing, setEditing] = useState<string | null>(null)
@@ -195,7 +218,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         ) : (
           <textarea
             className="outgoing-edit"
-            aria-label="Your message"
+            aria-label={t.yourMessage}
             rows={3}
             value={editing}
             onChange={event => setEditing(event.target.value)}
@@ -204,21 +227,21 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />
-            <span>Not sent: {entry.refused}</span>
+            <span>{t.notSent(entry.refused)}</span>
             <button
               type="button"
               className="link-button"
               onClick={() => store.retry(entry.client_id, editing?.trim() || undefined)}
             >
-              {editing === null ? 'Retry' : 'Send'}
+              {editing === null ? t.retry : t.send}
             </button>
             {editing === null && (
               <button type="button" className="link-button" onClick={() => setEditing(entry.body)}>
-                Edit
+                {t.edit}
               </button>
             )}
             <button type="button" className="link-button" onClick={() => store.discard(entry.client_id)}>
-              Discard
+              {t.discard}
             </button>
           </div>
         )}
@@ -229,6 +252,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
 
 /** Nothing for the first moment: mostly the message is there before one could read it. */
 function Waiting({ entry }: { entry: Outgoing }) {
+  const t = useTexts()
   const [late, setLate] = useState(Date.now() - entry.written_at > 1500)
   useEffect(() => {
     const timer = setTimeout(() => setLate(true), 1500)
@@ -237,7 +261,7 @@ function Waiting({ entry }: { entry: Outgoing }) {
   if (entry.refused || entry.sent || !late) return <time>{clock(new Date(entry.written_at).toISOString())}</time>
   return (
     <span className="waiting">
-      <Clock aria-hidden="true" /> Waiting to be sent
+      <Clock aria-hidden="true" /> {t.waiting}
     </span>
   )
 }

@@ -3,6 +3,7 @@ import { X } from 'lucide-react'
 import { useEffect, useId, useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { User } from '../api/types'
+import { useTexts } from '../texts'
 import { Avatar } from './bits'
 import { useMe, useStore, useView } from './hooks'
 import { match } from './names'
@@ -45,6 +46,7 @@ interface PeoplePickerProps {
 }
 
 export function PeoplePicker({ label, chosen, onChange, without = [], one = false }: PeoplePickerProps) {
+  const t = useTexts()
   const id = useId()
   const [query, setQuery] = useState('')
   const [active, setActive] = useState(0)
@@ -68,7 +70,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
             {user.fullname}
             <button
               type="button"
-              aria-label={`Take ${user.fullname} out`}
+              aria-label={t.takeOut(user.fullname)}
               onClick={() => onChange(chosen.filter(other => other.id !== user.id))}
             >
               <X />
@@ -83,7 +85,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
             aria-controls={open && found.length > 0 ? `${id}-list` : undefined}
             aria-activedescendant={open && found[active] ? `${id}-${active}` : undefined}
             autoComplete="off"
-            placeholder={chosen.length === 0 ? 'Name or e-mail' : ''}
+            placeholder={chosen.length === 0 ? t.nameOrEmail : ''}
             value={query}
             onChange={event => {
               setQuery(event.target.value)
@@ -105,7 +107,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
       </div>
       {!full && open && found.length === 0 && (
         <p className="picker-list picker-none" role="status">
-          Nobody else to choose
+          {t.nobodyElse}
         </p>
       )}
       {!full && open && found.length > 0 && (

@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, User } from '../api/types'
+import { useTexts } from '../texts'
 import { Avatar, ChatIcon, Dialog } from './bits'
 import { useMe, useStore, useView } from './hooks'
 import { byActivity, chatTitle, match } from './names'
@@ -9,6 +10,7 @@ import { usePeople } from './People'
 type Found = { kind: 'chat'; item: ChatItem; title: string } | { kind: 'person'; user: User }
 
 export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat: (id: string) => void }) {
+  const t = useTexts()
   const store = useStore()
   const me = useMe()
   const data = useView(view => view.data)
@@ -40,15 +42,15 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
     onChat(item.chat.id)
   }
   return (
-    <Dialog title="Go to" onClose={onClose} className="switcher" bare>
+    <Dialog title={t.goToTitle} onClose={onClose} className="switcher" bare>
       <input
         className="switcher-input"
         role="combobox"
-        aria-label="Go to a chat or a person"
+        aria-label={t.goToLabel}
         aria-expanded={found.length > 0}
         aria-controls="switcher-list"
         aria-activedescendant={found[active] ? `switcher-${active}` : undefined}
-        placeholder="Go to a chat or a person"
+        placeholder={t.goToLabel}
         autoComplete="off"
         autoFocus
         data-autofocus
@@ -67,7 +69,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
       />
       {found.length === 0 && (
         <p className="switcher-list picker-none" role="status">
-          Nothing is called that
+          {t.nothingCalled}
         </p>
       )}
       <div
@@ -75,7 +77,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
         hidden={found.length === 0}
         id="switcher-list"
         role="listbox"
-        aria-label="Chats and people"
+        aria-label={t.chatsAndPeople}
       >
         {found.map((entry, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
@@ -96,7 +98,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
             {entry.kind === 'chat' && entry.item.unread_count > 0 && (
               <span className="badge">{entry.item.unread_count}</span>
             )}
-            {entry.kind === 'person' && <span className="option-note">New conversation</span>}
+            {entry.kind === 'person' && <span className="option-note">{t.newConversation}</span>}
           </div>
         ))}
       </div>

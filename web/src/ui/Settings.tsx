@@ -2,18 +2,22 @@
 import { type FormEvent, useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { components } from '../api/schema'
-import { Dialog, Field } from './bits'
+import { LANGUAGES, type Language, language, setLanguage, texts, useTexts } from '../texts'
+import { Dialog, Field, Select } from './bits'
 import { fullDate } from './dates'
 import { useMe, useStore } from './hooks'
 import { setWanted, supported, wanted } from './notifications'
 import { troubleOf } from './SignIn'
+import { setTheme, type Theme, theme } from './theme'
 
 type SignIn = components['schemas']['Session']
 
 export function Settings({ onClose }: { onClose: () => void }) {
+  const t = useTexts()
   return (
-    <Dialog title="Settings" onClose={onClose}>
+    <Dialog title={t.settings} onClose={onClose}>
       <Profile />
+      <Appearance />
       <Notifications />
       <Sessions />
     </Dialog>
@@ -21,6 +25,7 @@ export function Settings({ onClose }: { onClose: () => void }) {
 }
 
 function Profile() {
+  const t = useTexts()
   const store = useStore()
   const me = useMe()
   const [trouble, setTrouble] = useState('')
@@ -40,7 +45,7 @@ function Profile() {
   return (
     <form className="settings-part settings-row" onSubmit={save} onChange={() => setSaved(false)}>
       <Field
-        label="Your name"
+        label={t.yourName}
         name="fullname"
         defaultValue={me.fullname}
         required
@@ -48,26 +53,60 @@ function Profile() {
         error={trouble || undefined}
       />
       <button type="submit" className="button">
-        {saved ? 'Saved' : 'Save'}
+        {saved ? t.saved : t.save}
       </button>
     </form>
   )
 }
 
+function Appearance() {
+  const t = useTexts()
+  const [chosen, choose] = useState(theme)
+  const [spoken, speak] = useState(language)
+  return (
+    <section className="settings-part settings-pair">
+      <Select
+        label={t.appearance}
+        value={chosen}
+        options={[
+          ['system', t.themeSystem],
+          ['light', t.themeLight],
+          ['dark', t.themeDark],
+        ]}
+        onChange={value => {
+          setTheme(value as Theme)
+          choose(theme())
+        }}
+      />
+      <Select
+        label={t.language}
+        value={spoken}
+        options={[['system', t.languageSystem], ...LANGUAGES.map(({ value, name }): [string, string] => [value, name])]}
+        onChange={value => {
+          speak(value as Language)
+          void setLanguage(value as Language)
+        }}
+      />
+    </section>
+  )
+}
+
 function Notifications() {
+  const t = useTexts()
   const [on, setOn] = useState(wanted)
   if (!supported) return null
   return (
     <section className="settings-part">
       <label className="check">
         <input type="checkbox" checked={on} onChange={event => void setWanted(event.target.checked).then(setOn)} />
-        <span>Tell me on the desktop of messages from people and groups</span>
+        <span>{t.notifyMe}</span>
       </label>
     </section>
   )
 }
 
 function Sessions() {
+  const t = useTexts()
   const store = useStore()
   const [sessions, setSessions] = useState<SignIn[]>([])
   const [trouble, setTrouble] = useState('')
@@ -86,7 +125,7 @@ function Sessions() {
   }
   return (
     <section className="settings-part">
-      <h3>Where you are signed in</h3>
+      <h3>{t.sessions}</h3>
       {trouble && (
         <p className="form-trouble" role="alert">
           {trouble}
@@ -97,13 +136,13 @@ function Sessions() {
           <li key={session.id}>
             <div className="browse-text">
               <p className="session-name">{deviceName(session.user_agent)}</p>
-              <p className="browse-note">Last used {fullDate(session.last_used_at)}</p>
+              <p className="browse-note">{t.lastUsed(fullDate(session.last_used_at))}</p>
             </div>
             {session.current ? (
-              <span className="tag">This one</span>
+              <span className="tag">{t.thisOne}</span>
             ) : (
               <button type="button" className="button" onClick={() => void end(session.id)}>
-                Sign out
+                {t.signOut}
               </button>
             )}
           </li>
@@ -128,5 +167,5 @@ function deviceName(agent: string): string {
     [/Mac OS/, 'macOS'],
     [/Linux/, 'Linux'],
   ])
-  return browser && system ? `${browser} on ${system}` : agent.slice(0, 60) || 'An unnamed device'
+  return browser && system ? texts().deviceOn(browser, system) : agent.slice(0, 60) || texts().unnamedDevice
 }

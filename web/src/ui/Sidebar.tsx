@@ -15,10 +15,12 @@ import { DropdownMenu } from 'radix-ui'
 import { memo, useEffect, useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem } from '../api/types'
+import { useTexts } from '../texts'
 import { Avatar, ChatIcon, IconButton, LandmarkContext, MenuContent } from './bits'
 import { MAC, useMe, usePhone, useSession, useStore, useView } from './hooks'
-import { byActivity, chatTitle } from './names'
+import { byActivity, chatTitle, isChannel } from './names'
 import { go } from './route'
+import { onListKeys } from './Shortcuts'
 import { setTheme, type Theme, theme } from './theme'
 import type { Overlay } from './Workspace'
 
@@ -28,10 +30,10 @@ interface SidebarProps {
 }
 
 export function Sidebar({ chatId, onOverlay }: SidebarProps) {
+  const t = useTexts()
   const data = useView(view => view.data)
   const { channels, people } = useMemo(() => {
     const all = data ? byActivity(data) : []
-    const isChannel = (item: ChatItem) => item.chat.kind === 'public_channel' || item.chat.kind === 'private_channel'
     return { channels: all.filter(isChannel), people: all.filter(item => !isChannel(item)) }
     // Only the chats decide the order: names that come in later are drawn by the entries themselves.
   }, [data])
@@ -40,28 +42,28 @@ export function Sidebar({ chatId, onOverlay }: SidebarProps) {
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const Landmark = alone ? 'main' : 'aside'
   return (
-    <Landmark className="sidebar" aria-label="Chats" ref={setLandmark}>
+    <Landmark className="sidebar" aria-label={t.chats} ref={setLandmark}>
       <LandmarkContext value={landmark}>
         {alone && <h1 className="visually-hidden">{workspace}</h1>}
         <header className="sidebar-head">
           <WorkspaceMenu onOverlay={onOverlay} />
-          <IconButton label="New chat" onClick={() => onOverlay('new')}>
+          <IconButton label={t.newChat} onClick={() => onOverlay('new')}>
             <Plus />
           </IconButton>
         </header>
         <button type="button" className="sidebar-search" onClick={() => onOverlay('switcher')}>
           <Search aria-hidden="true" />
-          <span>Go to …</span>
+          <span>{t.goTo}</span>
           <kbd>{MAC ? '⌘' : 'Ctrl '}K</kbd>
         </button>
-        <nav className="sidebar-scroll" aria-label="Chats">
-          <Section title="Channels" items={channels} chatId={chatId}>
-            <IconButton label="Browse channels" className="icon-button-s" onClick={() => onOverlay('browse')}>
+        <nav className="sidebar-scroll" aria-label={t.chats} onKeyDown={onListKeys}>
+          <Section title={t.channels} items={channels} chatId={chatId}>
+            <IconButton label={t.browseChannels} className="icon-button-s" onClick={() => onOverlay('browse')}>
               <Compass />
             </IconButton>
           </Section>
-          <Section title="People" items={people} chatId={chatId}>
-            <IconButton label="Invite people" className="icon-button-s" onClick={() => onOverlay('invite')}>
+          <Section title={t.people} items={people} chatId={chatId}>
+            <IconButton label={t.invitePeople} className="icon-button-s" onClick={() => onOverlay('invite')}>
               <UserPlus />
             </IconButton>
           </Section>
@@ -80,6 +82,7 @@ interface SectionProps {
 }
 
 function Section({ title, items, chatId, children }: SectionProps) {
+  const t = useTexts()
   return (
     <section className="sidebar-section">
       <div className="sidebar-section-head">
@@ -87,7 +90,7 @@ function Section({ title, items, chatId, children }: SectionProps) {
         {children}
       </div>
       {items.length === 0 ? (
-        <p className="sidebar-none">Nothing here yet</p>
+        <p className="sidebar-none">{t.nothingYet}</p>
       ) : (
         <ul>
           {items.map(item => (
@@ -100,6 +103,7 @@ function Section({ title, items, chatId, children }: SectionProps) {
 }
 
 const Entry = memo(function Entry({ item, current }: { item: ChatItem; current: boolean }) {
+  const t = useTexts()
   const me = useMe()
   const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
   const unread = current && document.hasFocus() ? 0 : item.unread_count
@@ -121,7 +125,7 @@ const Entry = memo(function Entry({ item, current }: { item: ChatItem; current: 
         {unread > 0 && (
           <span className="badge">
             {unread > 99 ? '99+' : unread}
-            <span className="visually-hidden"> unread</span>
+            <span className="visually-hidden"> {t.unread}</span>
           </span>
         )}
       </a>
@@ -130,6 +134,7 @@ const Entry = memo(function Entry({ item, current }: { item: ChatItem; current: 
 })
 
 function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
+  const t = useTexts()
   const session = useSession()
   const store = useStore()
   const workspace = useView(view => view.data?.workspace)
@@ -145,15 +150,15 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
       </DropdownMenu.Trigger>
       <MenuContent align="start" sideOffset={4}>
         <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('invite')}>
-          <UserPlus /> Invite people
+          <UserPlus /> {t.invitePeople}
         </DropdownMenu.Item>
         <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('browse')}>
-          <Compass /> Browse channels
+          <Compass /> {t.browseChannels}
         </DropdownMenu.Item>
         {others.length > 0 && (
           <>
             <DropdownMenu.Separator className="menu-line" />
-            <DropdownMenu.Label className="menu-label">Switch to</DropdownMenu.Label>
+            <DropdownMenu.Label className="menu-label">{t.switchTo}</DropdownMenu.Label>
             {others.map(other => (
               <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void change(other.id)}>
                 {other.name}
@@ -166,13 +171,14 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
   )
 }
 
-const THEMES: { value: Theme; label: string; Icon: typeof Sun }[] = [
-  { value: 'system', label: 'As the system', Icon: Monitor },
-  { value: 'light', label: 'Light', Icon: Sun },
-  { value: 'dark', label: 'Dark', Icon: Moon },
+const THEMES: { value: Theme; label: 'themeSystem' | 'themeLight' | 'themeDark'; Icon: typeof Sun }[] = [
+  { value: 'system', label: 'themeSystem', Icon: Monitor },
+  { value: 'light', label: 'themeLight', Icon: Sun },
+  { value: 'dark', label: 'themeDark', Icon: Moon },
 ]
 
 function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
+  const t = useTexts()
   const me = useMe()
   const session = useSession()
   const [chosen, choose] = useState(theme)
@@ -186,23 +192,23 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
           <ChevronDown aria-hidden="true" />
         </DropdownMenu.Trigger>
         <MenuContent side="top" align="start" sideOffset={6}>
-          <DropdownMenu.Label className="menu-label">Appearance</DropdownMenu.Label>
+          <DropdownMenu.Label className="menu-label">{t.appearance}</DropdownMenu.Label>
           <DropdownMenu.RadioGroup value={chosen} onValueChange={value => choose(value as Theme)}>
             {THEMES.map(({ value, label, Icon }) => (
               <DropdownMenu.RadioItem key={value} value={value} className="menu-item">
-                <Icon /> {label}
+                <Icon /> {t[label]}
               </DropdownMenu.RadioItem>
             ))}
           </DropdownMenu.RadioGroup>
           <DropdownMenu.Separator className="menu-line" />
           <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('settings')}>
-            <Settings /> Settings
+            <Settings /> {t.settings}
           </DropdownMenu.Item>
           <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('shortcuts')}>
-            <Keyboard /> Keyboard shortcuts
+            <Keyboard /> {t.shortcuts}
           </DropdownMenu.Item>
           <DropdownMenu.Item className="menu-item" onSelect={() => void session.signOut()}>
-            <LogOut /> Sign out
+            <LogOut /> {t.signOut}
           </DropdownMenu.Item>
         </MenuContent>
       </DropdownMenu.Root>

@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
 import { answer, connectApi, openApi, Refused } from '../api/client'
+import { texts, useTexts } from '../texts'
 import { Field, Logo } from './bits'
 import { useSession } from './hooks'
 import { go } from './route'
@@ -13,20 +14,12 @@ interface Trouble {
 /** Refusals that are about one field, though the server does not say so. */
 const AT: Record<string, string> = { chat_name_taken: 'name' }
 
-const WORDS: Record<string, string> = {
-  chat_name_taken: 'There is a channel of this name already.',
-  wrong_credentials: 'That e-mail and password do not belong together.',
-  email_taken: 'There is an account with this e-mail address already. Sign in instead.',
-  rate_limited: 'Too many tries. Wait a minute, then try again.',
-  invite_not_found: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
-}
-
 export function troubleOf(error: unknown): Trouble {
-  if (!(error instanceof Refused)) return { message: 'Parlor cannot be reached. Check your connection.', fields: {} }
+  if (!(error instanceof Refused)) return { message: texts().noConnection, fields: {} }
   const fields = Object.fromEntries((error.fields ?? []).map(field => [field.pointer.replace(/^\//, ''), field.detail]))
   const at = AT[error.code]
-  if (at) return { message: '', fields: { [at]: WORDS[error.code] ?? error.message } }
-  return { message: WORDS[error.code] ?? (Object.keys(fields).length > 0 ? '' : error.message), fields }
+  if (at) return { message: '', fields: { [at]: texts().troubles[error.code] ?? error.message } }
+  return { message: texts().troubles[error.code] ?? (Object.keys(fields).length > 0 ? '' : error.message), fields }
 }
 
 function useForm(submit: (values: Record<string, string>) => Promise<void>) {
@@ -93,22 +86,23 @@ function FormTrouble({ trouble }: { trouble: Trouble | null }) {
 }
 
 export function SignIn() {
+  const t = useTexts()
   const session = useSession()
   const { trouble, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
     session.signedIn(await answer(openApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
     <Door
-      title="Sign in to Parlor"
+      title={t.signInTitle}
       foot={
         <>
-          New here? <Link to="/signup">Make a workspace</Link>
+          {t.newHere} <Link to="/signup">{t.makeWorkspaceLink}</Link>
         </>
       }
     >
       <form onSubmit={onSubmit}>
         <Field
-          label="E-mail"
+          label={t.email}
           name="email"
           type="email"
           autoComplete="username"
@@ -117,7 +111,7 @@ export function SignIn() {
           error={trouble?.fields.email}
         />
         <Field
-          label="Password"
+          label={t.password}
           name="password"
           type="password"
           autoComplete="current-password"
@@ -126,7 +120,7 @@ export function SignIn() {
         />
         <FormTrouble trouble={trouble} />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
-          {busy ? 'Signing in …' : 'Sign in'}
+          {busy ? t.signingIn : t.signIn}
         </button>
       </form>
     </Door>
@@ -134,6 +128,7 @@ export function SignIn() {
 }
 
 export function SignUp({ invite }: { invite: string | null }) {
+  const t = useTexts()
   const session = useSession()
   const [preview, setPreview] = useState<{ workspace: string } | { error: string } | null>(null)
   useEffect(() => {
@@ -142,10 +137,7 @@ export function SignUp({ invite }: { invite: string | null }) {
       .then(({ workspace_name }) => setPreview({ workspace: workspace_name }))
       .catch(error =>
         setPreview({
-          error:
-            error instanceof Refused && error.status === 404
-              ? 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.'
-              : troubleOf(error).message,
+          error: error instanceof Refused && error.status === 404 ? texts().badInvite : troubleOf(error).message,
         }),
       )
   }, [invite])
@@ -166,13 +158,13 @@ export function SignUp({ invite }: { invite: string | null }) {
 
   if (invite && !preview)
     return (
-      <Door title="Looking at your invitation …" foot={null}>
+      <Door title={t.lookingAtInvite} foot={null}>
         {null}
       </Door>
     )
   if (preview && 'error' in preview) {
     return (
-      <Door title="This invitation does not work" lead={preview.error} foot={<Link to="/signin">Sign in</Link>}>
+      <Door title={t.badInviteTitle} lead={preview.error} foot={<Link to="/signin">{t.signIn}</Link>}>
         {null}
       </Door>
     )
@@ -180,14 +172,14 @@ export function SignUp({ invite }: { invite: string | null }) {
   if (preview && session.info) {
     return (
       <Door
-        title={`Join ${preview.workspace}`}
-        lead={`You are signed in as ${session.info.user.fullname}.`}
-        foot={<Link to="/">Not now</Link>}
+        title={t.joinTitle(preview.workspace)}
+        lead={t.joinSignedIn(session.info.user.fullname)}
+        foot={<Link to="/">{t.notNow}</Link>}
       >
         <form onSubmit={accept.onSubmit}>
           <FormTrouble trouble={accept.trouble} />
           <button type="submit" className="button button-primary button-wide" disabled={accept.busy}>
-            Join
+            {t.join}
           </button>
         </form>
       </Door>
@@ -195,50 +187,46 @@ export function SignUp({ invite }: { invite: string | null }) {
   }
   return (
     <Door
-      title={preview ? `Join ${preview.workspace}` : 'Make a workspace'}
-      lead={
-        preview
-          ? 'You have been invited. Who are you?'
-          : 'A place for your team to talk. You can invite people right after.'
-      }
+      title={preview ? t.joinTitle(preview.workspace) : t.makeWorkspaceTitle}
+      lead={preview ? t.joinLead : t.makeWorkspaceLead}
       foot={
         <>
-          Have an account? <Link to="/signin">Sign in</Link>
+          {t.haveAccount} <Link to="/signin">{t.signIn}</Link>
         </>
       }
     >
       <form onSubmit={onSubmit}>
         {!invite && (
           <Field
-            label="Workspace"
+            label={t.workspace}
             name="workspace"
-            placeholder="Acme"
+            placeholder={t.workspaceExample}
             required
             autoFocus
             error={trouble?.fields.workspace}
           />
         )}
         <Field
-          label="Your name"
+          label={t.yourName}
           name="fullname"
           autoComplete="name"
           required
           autoFocus={Boolean(invite)}
           error={trouble?.fields.fullname}
         />
-        <Field label="E-mail" name="email" type="email" autoComplete="email" required error={trouble?.fields.email} />
+        <Field label={t.email} name="email" type="email" autoComplete="email" required error={trouble?.fields.email} />
         <Field
-          label="Password"
+          label={t.password}
           name="password"
           type="password"
           autoComplete="new-password"
           required
-          hint="At least 8 characters."
+          hint={t.passwordHint}
           error={trouble?.fields.password}
         />
         <FormTrouble trouble={trouble} />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
-          {busy ? 'One moment …' : preview ? 'Join' : 'Make the workspace'}
+          {busy ? t.oneMoment : preview ? t.join : t.makeWorkspace}
         </button>
       </form>
     </Door>

@@ -3,11 +3,13 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown } from 'lucide-react'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { ChatItem, Message } from '../api/types'
+import { useTexts } from '../texts'
 import { dayName } from './dates'
 import { useMe, useStore, useView } from './hooks'
 import { MessageRow, OutgoingRow } from './MessageRow'
 import { chatTitle } from './names'
 import { type Row, rowsOf } from './rows'
+import { onMessageKeys } from './Shortcuts'
 
 interface TimelineProps {
   item: ChatItem
@@ -24,6 +26,7 @@ const EDGE_ROWS = 30
 const SETTLE_MS = 150
 
 export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
+  const t = useTexts()
   const store = useStore()
   const me = useMe()
   const chatId = item.chat.id
@@ -61,9 +64,9 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
       <div className="timeline timeline-empty" aria-busy={!failed}>
         {failed ? (
           <div className="empty">
-            <p className="empty-title">The messages could not be loaded</p>
+            <p className="empty-title">{t.messagesFailed}</p>
             <button type="button" className="button" onClick={load}>
-              Try again
+              {t.tryAgain}
             </button>
           </div>
         ) : (
@@ -96,6 +99,7 @@ interface ScrollerProps extends TimelineProps {
 }
 
 function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSent }: ScrollerProps) {
+  const t = useTexts()
   const store = useStore()
   const chatId = item.chat.id
   const scroller = useRef<HTMLDivElement>(null)
@@ -197,9 +201,10 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
         ref={scroller}
         className="scroller"
         onScroll={look}
+        onKeyDown={onMessageKeys}
         tabIndex={0}
         role="log"
-        aria-label="Messages"
+        aria-label={t.messages}
         aria-live="off"
       >
         <div className="scroller-all" style={{ height: virtualizer.getTotalSize() }}>
@@ -221,7 +226,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
       </div>
       {(!atEnd || more.after) && (
         <button type="button" className="to-end" onClick={toEnd}>
-          {unread > 0 ? `${unread} new ${unread === 1 ? 'message' : 'messages'}` : 'To the newest'}
+          {unread > 0 ? t.newMessages(unread) : t.toNewest}
           <ArrowDown aria-hidden="true" />
         </button>
       )}
@@ -234,6 +239,7 @@ interface RowViewProps extends TimelineProps {
 }
 
 function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
+  const t = useTexts()
   switch (row.kind) {
     case 'day':
       return (
@@ -244,7 +250,7 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
     case 'unread':
       return (
         <div className="unread-line">
-          <span>New</span>
+          <span>{t.newLine}</span>
         </div>
       )
     case 'more':
@@ -268,14 +274,10 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
 }
 
 function Beginning({ item }: { item: ChatItem }) {
+  const t = useTexts()
   const me = useMe()
   const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
-  const text = {
-    single: `This is the beginning of your conversation with ${title}. Only the two of you can read it.`,
-    group: 'This is the beginning of this group. Only the people in it can read it.',
-    private_channel: 'This is the beginning of this private channel. People see it once they are added.',
-    public_channel: 'This is the beginning of this channel. Everybody in the workspace may join it.',
-  }[item.chat.kind]
+  const text = t.beginning[item.chat.kind](title)
   return (
     <div className="beginning">
       <h2>{title}</h2>

@@ -1,14 +1,16 @@
 // The window of somebody who is signed in: the list of chats, the one that is open, and what opens over them.
 import { lazy, Suspense, useEffect, useState } from 'react'
+import { useTexts } from '../texts'
 import { Splash } from './App'
 import { Empty, LandmarkContext } from './bits'
-import { BrowseChannels, InvitePeople, NewChat, Shortcuts } from './dialogs'
-import { isMod, useStore, useView } from './hooks'
+import { BrowseChannels, InvitePeople, NewChat } from './dialogs'
+import { MAC, useStore, useView } from './hooks'
 import { byActivity } from './names'
 import { useNotifications } from './notifications'
 import { QuickSwitcher } from './QuickSwitcher'
 import { go, useRoute } from './route'
 import { Settings } from './Settings'
+import { Shortcuts, useShortcuts } from './Shortcuts'
 import { Sidebar } from './Sidebar'
 
 // Markdown and the scroller are the heavier half; they come while the first snapshot is fetched.
@@ -26,6 +28,7 @@ export function Workspace() {
 }
 
 function Rooms() {
+  const t = useTexts()
   const route = useRoute()
   const [overlay, setOverlay] = useState<Overlay>(null)
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
@@ -34,20 +37,7 @@ function Rooms() {
   useLastChat(chatId)
   useNotifications()
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const typing = event.target instanceof HTMLElement && event.target.matches('input, textarea, [contenteditable]')
-      if (isMod(event) && event.key.toLowerCase() === 'k') {
-        event.preventDefault()
-        setOverlay(now => (now === 'switcher' ? null : 'switcher'))
-      } else if ((isMod(event) && event.key === '/') || (!typing && event.key === '?')) {
-        event.preventDefault()
-        setOverlay('shortcuts')
-      }
-    }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
-  }, [])
+  useShortcuts(chatId, setOverlay)
 
   const close = () => setOverlay(null)
   const visit = (id: string) => {
@@ -57,7 +47,7 @@ function Rooms() {
   return (
     <div className="rooms" data-open={chatId ? 'chat' : 'list'}>
       <Sidebar chatId={chatId} onOverlay={setOverlay} />
-      <main className="room" aria-label="Conversation" ref={setLandmark}>
+      <main className="room" aria-label={t.conversation} ref={setLandmark}>
         <LandmarkContext value={landmark}>
           {chatId ? (
             <Suspense>
@@ -79,22 +69,23 @@ function Rooms() {
 }
 
 function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
+  const t = useTexts()
   const some = useView(view => (view.data?.chats.size ?? 0) > 0)
   return (
     <div className="welcome">
       {some ? (
-        <Empty page title="Choose a conversation">
-          Or press Ctrl K and type where you want to go.
+        <Empty page title={t.chooseTitle}>
+          {t.chooseText(MAC ? '⌘' : 'Ctrl')}
         </Empty>
       ) : (
-        <Empty page title="Nobody here yet">
-          <p>Invite your colleagues, or make the first channel.</p>
+        <Empty page title={t.nobodyTitle}>
+          <p>{t.nobodyText}</p>
           <div className="empty-actions">
             <button type="button" className="button button-primary" onClick={() => onOverlay('invite')}>
-              Invite people
+              {t.invitePeople}
             </button>
             <button type="button" className="button" onClick={() => onOverlay('new')}>
-              New chat
+              {t.newChat}
             </button>
           </div>
         </Empty>

@@ -12,6 +12,7 @@ import {
   useRef,
 } from 'react'
 import type { ChatItem } from '../api/types'
+import { useTexts } from '../texts'
 import { useMe, useUser } from './hooks'
 import { hue, initials, partner } from './names'
 
@@ -96,6 +97,29 @@ export function Field({ label, hint, error, autoFocus, ...rest }: FieldProps) {
   )
 }
 
+interface SelectProps {
+  label: string
+  value: string
+  options: [value: string, text: string][]
+  onChange: (value: string) => void
+}
+
+export function Select({ label, value, options, onChange }: SelectProps) {
+  const id = useId()
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} onChange={event => onChange(event.target.value)}>
+        {options.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </div>
+  )
+}
+
 interface DialogProps {
   title: string
   onClose: () => void
@@ -106,6 +130,7 @@ interface DialogProps {
 
 /** The browser's own modal dialog: it holds the focus, closes by Esc and needs no injected style. */
 export function Dialog({ title, onClose, children, className = '', bare = false }: DialogProps) {
+  const t = useTexts()
   const dialog = useRef<HTMLDialogElement>(null)
   const pressed = useRef<EventTarget | null>(null)
   const id = useId()
@@ -138,7 +163,7 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
             {title}
           </h2>
           {!bare && (
-            <IconButton label="Close" onClick={onClose}>
+            <IconButton label={t.close} onClick={onClose}>
               <X />
             </IconButton>
           )}

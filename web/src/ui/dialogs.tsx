@@ -1,17 +1,18 @@
 import { Check, Copy, Hash, Lock, MessageCircle, Users } from 'lucide-react'
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
+import { type FormEvent, useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { Chat, ChatItem, ChatKind, User } from '../api/types'
+import { texts, useTexts } from '../texts'
 import { Dialog, Empty, Field } from './bits'
-import { MAC, useMe, useStore } from './hooks'
+import { useMe, useStore } from './hooks'
 import { PeoplePicker } from './People'
 import { troubleOf } from './SignIn'
 
-const KINDS: { kind: ChatKind; title: string; text: string; Icon: typeof Hash }[] = [
-  { kind: 'public_channel', title: 'Channel', text: 'Anyone may join', Icon: Hash },
-  { kind: 'private_channel', title: 'Private channel', text: 'By invitation', Icon: Lock },
-  { kind: 'group', title: 'Group', text: 'A few people', Icon: Users },
-  { kind: 'single', title: 'One person', text: 'Just the two of you', Icon: MessageCircle },
+const KINDS: { kind: ChatKind; Icon: typeof Hash }[] = [
+  { kind: 'public_channel', Icon: Hash },
+  { kind: 'private_channel', Icon: Lock },
+  { kind: 'group', Icon: Users },
+  { kind: 'single', Icon: MessageCircle },
 ]
 
 interface ToChat {
@@ -20,6 +21,7 @@ interface ToChat {
 }
 
 export function NewChat({ onClose, onChat }: ToChat) {
+  const t = useTexts()
   const store = useStore()
   const [kind, setKind] = useState<ChatKind>('public_channel')
   const [people, setPeople] = useState<User[]>([])
@@ -48,11 +50,11 @@ export function NewChat({ onClose, onChat }: ToChat) {
     }
   }
   return (
-    <Dialog title="New chat" onClose={onClose}>
+    <Dialog title={t.newChat} onClose={onClose}>
       <form onSubmit={submit}>
         <fieldset className="kinds">
-          <legend className="visually-hidden">Kind of chat</legend>
-          {KINDS.map(({ kind: value, title, text, Icon }) => (
+          <legend className="visually-hidden">{t.kindOfChat}</legend>
+          {KINDS.map(({ kind: value, Icon }) => (
             <label key={value} className="kind">
               <input
                 type="radio"
@@ -66,15 +68,15 @@ export function NewChat({ onClose, onChat }: ToChat) {
                 }}
               />
               <Icon aria-hidden="true" />
-              <span className="kind-title">{title}</span>
-              <span className="kind-text">{text}</span>
+              <span className="kind-title">{t.kinds[value][0]}</span>
+              <span className="kind-text">{t.kinds[value][1]}</span>
             </label>
           ))}
         </fieldset>
         {kind !== 'single' && (
           <Field
             key={channel ? 'channel' : 'group'}
-            label={channel ? 'Name' : 'Name, if it should have one'}
+            label={channel ? t.name : t.nameOptional}
             name="name"
             required={channel}
             autoFocus={channel}
@@ -84,16 +86,16 @@ export function NewChat({ onClose, onChat }: ToChat) {
         )}
         {channel && (
           <Field
-            label="What is it about?"
+            label={t.about}
             name="description"
             maxLength={500}
-            hint="Optional"
+            hint={t.optional}
             error={trouble?.fields.description}
           />
         )}
         <PeoplePicker
           key={kind}
-          label={kind === 'single' ? 'With whom?' : kind === 'group' ? 'People (two or more)' : 'People to add now'}
+          label={kind === 'single' ? t.withWhom : kind === 'group' ? t.peopleTwo : t.peopleNow}
           chosen={people}
           onChange={setPeople}
           one={kind === 'single'}
@@ -105,10 +107,10 @@ export function NewChat({ onClose, onChat }: ToChat) {
         )}
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Cancel
+            {t.cancel}
           </button>
           <button type="submit" className="button button-primary" disabled={!enough}>
-            {kind === 'single' ? 'Start' : 'Create'}
+            {kind === 'single' ? t.start : t.create}
           </button>
         </div>
       </form>
@@ -117,6 +119,7 @@ export function NewChat({ onClose, onChat }: ToChat) {
 }
 
 export function BrowseChannels({ onClose, onChat, onNew }: ToChat & { onNew: () => void }) {
+  const t = useTexts()
   const store = useStore()
   const [query, setQuery] = useState('')
   const [page, setPage] = useState<{ items: Chat[]; has_more: boolean } | null>(null)
@@ -126,7 +129,7 @@ export function BrowseChannels({ onClose, onChat, onNew }: ToChat & { onNew: () 
       const word = query.trim()
       answer(store.api.GET('/api/channels', { params: { query: word ? { query: word, limit: 50 } : { limit: 50 } } }))
         .then(setPage)
-        .catch(() => setTrouble('The channels could not be loaded.'))
+        .catch(() => setTrouble(texts().channelsFailed))
     }, 120)
     return () => clearTimeout(timer)
   }, [store, query])
@@ -150,8 +153,8 @@ export function BrowseChannels({ onClose, onChat, onNew }: ToChat & { onNew: () 
     }
   }
   return (
-    <Dialog title="Browse channels" onClose={onClose}>
-      <Field label="Search" type="search" value={query} onChange={event => setQuery(event.target.value)} autoFocus />
+    <Dialog title={t.browseChannels} onClose={onClose}>
+      <Field label={t.search} type="search" value={query} onChange={event => setQuery(event.target.value)} autoFocus />
       {trouble && (
         <p className="form-trouble" role="alert">
           {trouble}
@@ -166,7 +169,7 @@ export function BrowseChannels({ onClose, onChat, onNew }: ToChat & { onNew: () 
                 {chat.name}
               </p>
               <p className="browse-note">
-                {chat.member_count} {chat.member_count === 1 ? 'member' : 'members'}
+                {t.memberCount(chat.member_count)}
                 {chat.description && ` · ${chat.description}`}
               </p>
             </div>
@@ -174,23 +177,23 @@ export function BrowseChannels({ onClose, onChat, onNew }: ToChat & { onNew: () 
               type="button"
               className="button"
               onClick={() => void join(chat.id)}
-              aria-label={`Join ${chat.name}`}
+              aria-label={t.joinChannel(chat.name ?? '')}
             >
-              Join
+              {t.join}
             </button>
           </li>
         ))}
       </ul>
       {page?.items.length === 0 && (
-        <Empty title={query ? 'No channel is called that' : 'You are in every channel there is'}>
+        <Empty title={query ? t.noSuchChannel : t.allJoined}>
           <button type="button" className="button" onClick={onNew}>
-            Make a new one
+            {t.makeNew}
           </button>
         </Empty>
       )}
       {page?.has_more && (
         <button type="button" className="button button-wide" onClick={() => void more()}>
-          More
+          {t.more}
         </button>
       )}
     </Dialog>
@@ -198,6 +201,7 @@ export function BrowseChannels({ onClose, onChat, onNew }: ToChat & { onNew: () 
 }
 
 export function InvitePeople({ onClose }: { onClose: () => void }) {
+  const t = useTexts()
   const store = useStore()
   const me = useMe()
   const [link, setLink] = useState('')
@@ -210,40 +214,29 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
       const invite = await answer(store.api.POST('/api/invites', { body: { max_uses } }))
       setLink(`${location.origin}/signup?invite=${encodeURIComponent(invite.code)}`)
     } catch (error) {
-      setTrouble(
-        me.role === 'member' ? 'Only owners and admins of the workspace can invite.' : troubleOf(error).message,
-      )
+      setTrouble(me.role === 'member' ? t.inviteForbidden : troubleOf(error).message)
     }
   }
   return (
-    <Dialog title="Invite people" onClose={onClose} className="dialog-s">
+    <Dialog title={t.invitePeople} onClose={onClose} className="dialog-s">
       {link ? (
         <>
-          <p className="dialog-text">Whoever opens this link within a week can join.</p>
+          <p className="dialog-text">{t.inviteText}</p>
           <div className="copy-row">
-            <input readOnly value={link} aria-label="Invitation link" onFocus={event => event.target.select()} />
+            <input readOnly value={link} aria-label={t.inviteLink} onFocus={event => event.target.select()} />
             <button
               type="button"
               className="button button-primary"
               onClick={() => void navigator.clipboard.writeText(link).then(() => setCopied(true))}
             >
               {copied ? <Check aria-hidden="true" /> : <Copy aria-hidden="true" />}
-              {copied ? 'Copied' : 'Copy'}
+              {copied ? t.copied : t.copy}
             </button>
           </div>
         </>
       ) : (
         <form onSubmit={make}>
-          <Field
-            label="For how many people?"
-            name="uses"
-            type="number"
-            min={1}
-            max={10000}
-            defaultValue={10}
-            required
-            autoFocus
-          />
+          <Field label={t.howMany} name="uses" type="number" min={1} max={10000} defaultValue={10} required autoFocus />
           {trouble && (
             <p className="form-trouble" role="alert">
               {trouble}
@@ -251,7 +244,7 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
           )}
           <div className="dialog-actions">
             <button type="submit" className="button button-primary">
-              Make a link
+              {t.makeLink}
             </button>
           </div>
         </form>
@@ -268,6 +261,7 @@ interface AddMembersProps {
 }
 
 export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) {
+  const t = useTexts()
   const store = useStore()
   const [people, setPeople] = useState<User[]>([])
   const [trouble, setTrouble] = useState('')
@@ -284,8 +278,8 @@ export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) 
     }
   }
   return (
-    <Dialog title="Add people" onClose={onClose}>
-      <PeoplePicker label="Who?" chosen={people} onChange={setPeople} without={without} />
+    <Dialog title={t.addPeople} onClose={onClose}>
+      <PeoplePicker label={t.who} chosen={people} onChange={setPeople} without={without} />
       {trouble && (
         <p className="form-trouble" role="alert">
           {trouble}
@@ -293,7 +287,7 @@ export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) 
       )}
       <div className="dialog-actions">
         <button type="button" className="button" onClick={onClose}>
-          Cancel
+          {t.cancel}
         </button>
         <button
           type="button"
@@ -301,7 +295,7 @@ export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) 
           disabled={people.length === 0}
           onClick={() => void add()}
         >
-          Add
+          {t.add}
         </button>
       </div>
     </Dialog>
@@ -309,6 +303,7 @@ export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) 
 }
 
 export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => void }) {
+  const t = useTexts()
   const store = useStore()
   const [trouble, setTrouble] = useState<{ message: string; fields: Record<string, string> } | null>(null)
   const channel = item.chat.kind !== 'group'
@@ -330,10 +325,10 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
     }
   }
   return (
-    <Dialog title="Rename" onClose={onClose} className="dialog-s">
+    <Dialog title={t.rename} onClose={onClose} className="dialog-s">
       <form onSubmit={save}>
         <Field
-          label="Name"
+          label={t.name}
           name="name"
           defaultValue={item.chat.name ?? ''}
           required={channel}
@@ -342,7 +337,7 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
         />
         {channel && (
           <Field
-            label="What is it about?"
+            label={t.about}
             name="description"
             defaultValue={item.chat.description}
             maxLength={500}
@@ -356,53 +351,13 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
         )}
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Cancel
+            {t.cancel}
           </button>
           <button type="submit" className="button button-primary">
-            Save
+            {t.save}
           </button>
         </div>
       </form>
-    </Dialog>
-  )
-}
-
-const MOD = MAC ? '⌘' : 'Ctrl'
-const KEYS: [string, ReactNode][] = [
-  [
-    'Go to a chat or a person',
-    <>
-      <kbd>{MOD}</kbd> <kbd>K</kbd>
-    </>,
-  ],
-  ['Send', <kbd key="k">Enter</kbd>],
-  [
-    'New line',
-    <>
-      <kbd>Shift</kbd> <kbd>Enter</kbd>
-    </>,
-  ],
-  ['Edit your last message', <kbd key="k">↑</kbd>],
-  ['Leave an edit or a reply', <kbd key="k">Esc</kbd>],
-  [
-    'This list',
-    <>
-      <kbd>{MOD}</kbd> <kbd>/</kbd>
-    </>,
-  ],
-]
-
-export function Shortcuts({ onClose }: { onClose: () => void }) {
-  return (
-    <Dialog title="Keyboard shortcuts" onClose={onClose} className="dialog-s">
-      <dl className="keys">
-        {KEYS.map(([what, keys]) => (
-          <div key={what}>
-            <dt>{what}</dt>
-            <dd>{keys}</dd>
-          </div>
-        ))}
-      </dl>
     </Dialog>
   )
 }

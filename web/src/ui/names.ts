@@ -1,12 +1,13 @@
 // What chats are called, and in what order they stand.
 import type { ChatItem, User } from '../api/types'
 import type { State } from '../store/fold'
+import { texts } from '../texts'
 
 export function chatTitle(item: ChatItem, me: string, users: ReadonlyMap<string, User>): string {
   const { chat } = item
   if (chat.name) return chat.name
   const names = chat.member_ids.filter(id => id !== me).map(id => users.get(id)?.fullname ?? '…')
-  if (chat.kind === 'single') return names[0] ?? 'Just you'
+  if (chat.kind === 'single') return names[0] ?? texts().justYou
   const first = names.slice(0, 3).map(name => name.split(' ')[0] ?? name)
   const more = chat.member_count - 1 - first.length
   return more > 0 ? `${first.join(', ')} +${more}` : first.join(', ')
@@ -23,6 +24,10 @@ export function lastActive(item: ChatItem): string {
 
 export function byActivity(state: State): ChatItem[] {
   return [...state.chats.values()].sort((a, b) => (lastActive(a) < lastActive(b) ? 1 : -1))
+}
+
+export function isChannel({ chat }: ChatItem): boolean {
+  return chat.kind === 'public_channel' || chat.kind === 'private_channel'
 }
 
 export function initials(name: string): string {

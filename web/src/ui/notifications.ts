@@ -1,5 +1,6 @@
 // Desktop notifications: of single chats and groups, while no tab is looked at, from the one tab that holds the stream.
 import { useEffect } from 'react'
+import { texts } from '../texts'
 import { useStore } from './hooks'
 import { chatTitle } from './names'
 import { plain } from './plain'
@@ -29,7 +30,10 @@ export function useNotifications(): void {
         if (!data || !item || !wanted() || document.hasFocus()) return
         if (item.chat.kind !== 'single' && item.chat.kind !== 'group') return
         const sender = data.users.get(message.sender_id)?.fullname ?? ''
-        const title = item.chat.kind === 'single' ? sender : `${sender} in ${chatTitle(item, data.user.id, data.users)}`
+        const title =
+          item.chat.kind === 'single'
+            ? sender
+            : texts().notificationIn(sender, chatTitle(item, data.user.id, data.users))
         const note = new Notification(title, { body: plain(message.body).slice(0, 200), tag: message.chat_id })
         note.onclick = () => {
           window.focus()

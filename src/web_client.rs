@@ -1,0 +1,173 @@
+//! Builds the web client with npm where its sources stand beside the folder that is served: on the first run, and when they
+//! have changed. The servers run meanwhile; what was built before is served until the new one is whole.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context as _, bail};
+use chat_core::{config::Config, lifecycle::Lifecycle};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::launcher::say;
+
+/// Fetching packages through a slow line, and building on a slow machine, take no longer.
+const STEP_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// What vite needs. An older one fails with words that explain nothing.
+const NODE: (u32, u32) = (20, 19);
+
+/// What the client is built from, in its folder.
+const SOURCES: [&str; 7] =
+    ["src", "public", "index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"];
+
+/// Keeps the client current, in the background. Nothing of it is an error of Parlor: it says in a line what is missing.
+pub fn keep_current(config: &Config, lifecycle: &Lifecycle) {
+    let Some(sources) = Sources::beside(&config.server.web_dir) else { return };
+    let token = lifecycle.token();
+    lifecycle.spawn("build of the web client", async move {
+        match token.run_until_cancelled(sources.build_if_stale()).await {
+            Some(Err(problem)) => say(&format!("Web client: {problem:#}. REST and SSE run without it.")),
+            Some(Ok(Some(took))) => say(&format!("Web client: built in {} s.", took.as_secs().max(1))),
+            Some(Ok(None)) | None => {}
+        }
+        token.cancelled().await;
+        Ok(())
+    });
+}
+
+struct Sources {
+    /// With package.json.
+    folder: PathBuf,
+    /// Where the built client goes.
+    target: PathBuf,
+}
+
+impl Sources {
+    /// None where there is a built client alone, or nothing.
+    fn beside(target: &Path) -> Option<Self> {
+        let folder = target.parent()?.to_owned();
+        let has_all = folder.join("package.json").is_file() && folder.join("vite.config.ts").is_file();
+        has_all.then(|| Self { folder, target: target.to_owned() })
+    }
+
+    /// How long it took, if something was to be done.
+    async fn build_if_stale(&self) -> anyhow::Result<Option<Duration>> {
+        if !self.is_stale() {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        check_node().await?;
+        let Some(_lock) = self.lock()? else {
+            bail!("another Parlor is building it just now");
+        };
+        if self.packages_are_stale() {
+            say("Web client: fetching what it is built with (npm ci) …");
+            self.npm(&["ci", "--no-audit", "--no-fund", "--loglevel=error"]).await?;
+        }
+        say("Web client: building …");
+        let next = self.folder.join("dist.next");
+        let out = format!("--outDir={}", next.file_name().unwrap_or_default().display());
+        self.npm(&["exec", "--no", "--", "vite", "build", &out, "--emptyOutDir", "--logLevel=error"]).await?;
+        self.put_in_place(&next).context("cannot put it in place")?;
+        Ok(Some(started.elapsed()))
+    }
+
+    fn is_stale(&self) -> bool {
+        let built = modified(&self.target.join("index.html"));
+        let changed = SOURCES.iter().filter_map(|name| newest(&self.folder.join(name))).max();
+        built.is_none_or(|built| changed.is_some_and(|changed| changed > built))
+    }
+
+    fn packages_are_stale(&self) -> bool {
+        let wanted = modified(&self.folder.join("package-lock.json"));
+        modified(&self.folder.join("node_modules/.package-lock.json")) < wanted
+    }
+
+    /// None while somebody else holds it.
+    fn lock(&self) -> anyhow::Result<Option<File>> {
+        let path = self.folder.join(".build.lock");
+        let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(lock.try_lock().is_ok().then_some(lock))
+    }
+
+    async fn npm(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let log_path = self.folder.join("build.log");
+        let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
+        let mut command = Command::new("npm");
+        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        command.stdout(log.try_clone()?).stderr(log).process_group(0);
+        let mut running = Group(command.spawn().context("npm cannot be started")?);
+        let status = timeout(STEP_TIMEOUT, running.0.wait()).await.context("npm does not come to an end")??;
+        if !status.success() {
+            let said = fs::read_to_string(&log_path).unwrap_or_default();
+            let why = said.lines().map(str::trim).find(|line| line.to_lowercase().contains("error"));
+            let why = why.or(said.lines().last()).unwrap_or("it says nothing");
+            bail!("`npm {}` failed: {why} (all of it: {})", arguments.join(" "), log_path.display());
+        }
+        Ok(())
+    }
+
+    fn put_in_place(&self, next: &Path) -> io::Result<()> {
+        let old = self.folder.join("dist.old");
+        remove(&old)?;
+        if self.target.exists() {
+            fs::rename(&self.target, &old)?;
+        }
+        fs::rename(next, &self.target)?;
+        remove(&old)
+    }
+}
+
+/// npm with all that it started, which goes with it.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(id) = id {
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+    }
+}
+
+async fn check_node() -> anyhow::Result<()> {
+    let needed = format!("install Node {}.{} or later with npm, then start Parlor again", NODE.0, NODE.1);
+    let version = |program: &'static str| Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    if version("npm").await.is_err() {
+        bail!("npm is not there to build it: {needed}");
+    }
+    let node = version("node").await.with_context(|| format!("node is not there to build it: {needed}"))?;
+    let said = String::from_utf8_lossy(&node.stdout).trim().to_owned();
+    let mut parts = said.trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
+    if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < NODE {
+        bail!("node is {said}, too old to build it: {needed}");
+    }
+    Ok(())
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|metadata| metadata.modified()).ok()
+}
+
+/// The newest time in a file or folder; that of a folder tells of files that are gone.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let own = modified(path);
+    let inside = path.read_dir().into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path()));
+    inside.chain(own).max()
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,148 @@
+// A whole day without a mouse, and in another language.
+import assert from 'node:assert/strict'
+import { Person, two } from './browser.mjs'
+import { until } from './until.mjs'
+
+export async function steps(step, world) {
+  const { olga, ben } = await two(world, 'Keyboard')
+  const keys = await Person.at(world)
+  const { page } = keys
+  const { keyboard } = page
+  const press = async (...all) => {
+    for (const key of all) await keyboard.press(key)
+  }
+  const focused = selector => until(`${selector} has the focus`, () => page.locator(`${selector}:focus`).count())
+
+  await step('sign in', async () => {
+    await page.goto(`${keys.base}/signin`)
+    await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await focused('input[name="email"]')
+    await keyboard.type(olga.email)
+    await press('Tab')
+    await keyboard.type('correct horse')
+    await press('Enter')
+    await keys.sees('lobby')
+  })
+
+  await step('write, and complete an emoji', async () => {
+    await focused('.composer textarea')
+    await keyboard.type('well done :tad')
+    await page.getByRole('option', { name: ':tada:' }).waitFor()
+    await keys.audit('emoji')
+    await press('Enter')
+    await until('it stands there', async () => (await keys.box().inputValue()) === 'well done 🎉 ')
+    await keyboard.type('indeed')
+    await press('Enter')
+    await ben.gets('well done 🎉 indeed')
+    await ben.say('```rust\nfn main() { let answer = 42; }\n```')
+    await keys.message('let answer').locator('.hljs-keyword').first().waitFor()
+    await keys.audit('code')
+  })
+
+  await step('go to the messages, reply to one, edit one, copy a link, delete one', async () => {
+    await press('Shift+F6')
+    await focused('.scroller')
+    await press('ArrowUp')
+    await focused('.message')
+    await press('ArrowUp')
+    await until('it is mine', async () => /well done/.test(await page.locator('.message:focus').innerText()))
+    await keys.audit('a message with the focus')
+    await press('l')
+    const link = new RegExp(`${new URL(page.url()).pathname.split('/')[2]}/1$`)
+    await until('the link is copied', async () => link.test(await page.evaluate(() => navigator.clipboard.readText())))
+    await press('r')
+    await focused('.composer textarea')
+    await keyboard.type('a reply')
+    await press('Enter')
+    await ben.message('a reply').locator('.quote').waitFor()
+    await press('ArrowUp')
+    await page.getByText('Editing your message').waitFor()
+    await keyboard.type(', mended')
+    await press('Enter')
+    await ben.gets('a reply, mended')
+    await press('Shift+F6', 'ArrowUp')
+    await until('it is the last', async () => /mended/.test(await page.locator('.message:focus').innerText()))
+    await press('Delete')
+    await page.getByRole('dialog').waitFor()
+    await press('Tab', 'Tab', 'Tab')
+    await until('Delete has the focus', async () => (await page.locator('.button-danger:focus').count()) > 0)
+    await press('Enter')
+    await ben.page.getByText('This message was deleted').waitFor()
+  })
+
+  await step('make a chat, and go from chat to chat', async () => {
+    await press('Control+k')
+    await page.getByRole('combobox').waitFor()
+    await keyboard.type('Ben')
+    await page.getByRole('option', { name: /Ben Newcomer/ }).waitFor()
+    await press('Enter')
+    await keys.sees('Ben Newcomer')
+    await keyboard.type('hello')
+    await press('Enter')
+    await ben.entry('Olga Owner').waitFor()
+    await press('Alt+ArrowUp')
+    await keys.sees('lobby')
+    await ben.open('Olga Owner')
+    await ben.say('an answer')
+    await keys.entry('Ben Newcomer').locator('.badge').waitFor()
+    await press('Alt+Shift+ArrowDown')
+    await keys.sees('Ben Newcomer')
+    await keys.gets('an answer')
+    await press('F6')
+    await focused('.entry')
+    await press('ArrowUp')
+    await press('Enter')
+    await keys.sees('lobby')
+  })
+
+  await step('the sheet of keys', async () => {
+    await press('Control+/')
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+    await keys.audit('keyboard shortcuts')
+    await press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  })
+
+  await step('menus open, are walked through and close', async () => {
+    await page.getByRole('button', { name: 'Olga Owner' }).focus()
+    await press('Enter')
+    await page.getByRole('menu').waitFor()
+    await until('Settings is chosen', async () => {
+      await press('ArrowDown')
+      return page.locator('[role="menuitem"]:focus', { hasText: 'Settings' }).count()
+    })
+    await press('Enter')
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor()
+  })
+
+  await step('another language, at once and after a reload', async () => {
+    await page.getByLabel('Language').selectOption('de')
+    await page.getByRole('dialog', { name: 'Einstellungen' }).waitFor()
+    await keys.audit('settings in German')
+    await press('Escape')
+    await page.getByRole('heading', { name: 'Kanäle' }).waitFor()
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'de')
+    await page.reload()
+    await page.getByRole('heading', { name: 'Kanäle' }).waitFor()
+    await page.getByText('Diese Nachricht wurde gelöscht').waitFor()
+    await keys.audit('a channel in German')
+    const german = await Person.at(world, { locale: 'de-DE' })
+    await german.page.goto(german.base)
+    await german.page.getByRole('heading', { name: 'Bei Parlor anmelden' }).waitFor()
+    await german.audit('sign in in German')
+    await german.leave()
+  })
+
+  await step('from right to left: everything is on the other side, and nothing hangs over', async () => {
+    await page.evaluate(() => {
+      document.documentElement.dir = 'rtl'
+    })
+    const side = await page.locator('.sidebar').boundingBox()
+    const room = await page.locator('.room').boundingBox()
+    assert.ok(side.x > room.x, 'the list is on the right')
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0)
+    const name = await page.locator('.message-sender').first().boundingBox()
+    const picture = await page.locator('.message .avatar').first().boundingBox()
+    assert.ok(picture.x > name.x, 'the picture is to the right of the name')
+  })
+}

@@ -1,0 +1,121 @@
+// The keys, and the sheet that tells of them.
+import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
+import { useTexts } from '../texts'
+import type { Texts } from '../texts/en'
+import { Dialog } from './bits'
+import { isMod, MAC, useStore } from './hooks'
+import { byActivity, isChannel } from './names'
+import { go } from './route'
+import type { Overlay } from './Workspace'
+
+const MOD = MAC ? '⌘' : 'Ctrl'
+const KEYS: [keyof Texts['keys'], string[]][] = [
+  ['goTo', [MOD, 'K']],
+  ['chats', ['Alt', '↑ ↓']],
+  ['unreadChats', ['Alt', 'Shift', '↑ ↓']],
+  ['regions', ['F6']],
+  ['messages', ['↑ ↓']],
+  ['message', ['R', 'E', 'L', 'Del']],
+  ['send', ['Enter']],
+  ['newLine', ['Shift', 'Enter']],
+  ['editLast', ['↑']],
+  ['leaveDraft', ['Esc']],
+  ['emoji', [':tada']],
+  ['help', [MOD, '/']],
+]
+
+export function Shortcuts({ onClose }: { onClose: () => void }) {
+  const t = useTexts()
+  return (
+    <Dialog title={t.shortcuts} onClose={onClose} className="dialog-s">
+      <dl className="keys">
+        {KEYS.map(([what, keys]) => (
+          <div key={what}>
+            <dt>{t.keys[what]}</dt>
+            <dd>
+              {keys.map(key => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  )
+}
+
+/** What works wherever one is. */
+export function useShortcuts(chatId: string | null, setOverlay: (next: (now: Overlay) => Overlay) => void): void {
+  const store = useStore()
+  useEffect(() => {
+    const step = (by: number, unreadOnly: boolean) => {
+      const { data } = store.get()
+      if (!data) return
+      const all = byActivity(data)
+      const shown = [...all.filter(isChannel), ...all.filter(item => !isChannel(item))]
+      const at = shown.findIndex(item => item.chat.id === chatId)
+      for (let i = 1; i <= shown.length; i++) {
+        const item = shown[(at + by * i + shown.length * 2) % shown.length]
+        if (item && (!unreadOnly || item.unread_count > 0)) {
+          go(`/c/${item.chat.id}`)
+          return
+        }
+      }
+    }
+    const onKey = (event: KeyboardEvent) => {
+      const typing = event.target instanceof HTMLElement && event.target.matches('input, textarea, [contenteditable]')
+      const vertical = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
+      if (isMod(event) && event.key.toLowerCase() === 'k') setOverlay(now => (now === 'switcher' ? null : 'switcher'))
+      else if ((isMod(event) && event.key === '/') || (!typing && event.key === '?')) setOverlay(() => 'shortcuts')
+      else if (document.querySelector('dialog[open]')) return
+      else if (event.altKey && vertical !== 0) step(vertical, event.shiftKey)
+      else if (event.key === 'F6') toRegion(event.shiftKey ? -1 : 1)
+      else return
+      event.preventDefault()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [store, chatId, setOverlay])
+}
+
+/** The list, the messages, what is being written, the members: round and round. */
+function toRegion(by: number): void {
+  const regions = ['.sidebar', '.timeline', '.composer', '.members']
+    .map(selector => document.querySelector<HTMLElement>(selector))
+    .filter(element => element !== null && element.offsetParent !== null) as HTMLElement[]
+  const at = regions.findIndex(region => region.contains(document.activeElement))
+  const next = regions[(at + by + regions.length) % regions.length]
+  for (const selector of ['[aria-current="page"]', '.scroller', 'textarea', 'a[href]', 'button']) {
+    const element = next?.querySelector<HTMLElement>(selector)
+    if (element) {
+      element.focus()
+      return
+    }
+  }
+}
+
+/** Up and down among links that stand below one another. */
+export function onListKeys(event: ReactKeyboardEvent<HTMLElement>): void {
+  const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
+  if (by === 0 || event.altKey) return
+  const links = [...event.currentTarget.querySelectorAll<HTMLElement>('a[href]')]
+  const next = links[links.indexOf(document.activeElement as HTMLElement) + by]
+  if (!next) return
+  event.preventDefault()
+  next.focus()
+}
+
+/** Up and down among the messages that are drawn; more are drawn as one goes. */
+export function onMessageKeys(event: ReactKeyboardEvent<HTMLElement>): void {
+  const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
+  const target = event.target as HTMLElement
+  if (by === 0 || event.altKey || !(target === event.currentTarget || target.matches('.message'))) return
+  const rows = [...event.currentTarget.querySelectorAll<HTMLElement>('.message[tabindex]')]
+  const { top, bottom } = event.currentTarget.getBoundingClientRect()
+  const seen = rows.filter(row => row.getBoundingClientRect().bottom > top && row.getBoundingClientRect().top < bottom)
+  const next = target === event.currentTarget ? seen.at(-1) : rows[rows.indexOf(target) + by]
+  if (!next) return
+  event.preventDefault()
+  next.focus({ preventScroll: true })
+  next.scrollIntoView({ block: 'nearest' })
+}

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest'
+import { emojiQuery, findEmoji } from './emoji'
+
+it('finds by name, the exact one first', () => {
+  expect(findEmoji('heart')[0]).toEqual({ name: 'heart', text: '❤️' })
+  expect(findEmoji('tada')[0]?.text).toBe('🎉')
+  expect(findEmoji('smil').every(emoji => emoji.name.includes('smil'))).toBe(true)
+  expect(findEmoji('xyzzy')).toEqual([])
+})
+
+it('looks only where a name is being written', () => {
+  expect(emojiQuery('well :tad')).toBe('tad')
+  expect(emojiQuery(':+1')).toBe('+1')
+  expect(emojiQuery('at 10:30')).toBeNull()
+  expect(emojiQuery('https://x')).toBeNull()
+  expect(emojiQuery(':t')).toBeNull()
+  expect(emojiQuery(':tada ')).toBeNull()
+})
