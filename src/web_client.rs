@@ -106,7 +106,8 @@ impl Sources {
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
         command.stdout(log.try_clone()?).stderr(log).process_group(0);
         let mut running = Group(command.spawn().context("npm cannot be started")?);
-        let status = timeout(STEP_TIMEOUT, running.0.wait()).await.context("npm does not come to an end")??;
+        let status =
+            timeout(STEP_TIMEOUT, running.0.wait()).await.context("npm does not come to an end")??;
         if !status.success() {
             let said = fs::read_to_string(&log_path).unwrap_or_default();
             let why = said.lines().map(str::trim).find(|line| line.to_lowercase().contains("error"));
@@ -141,7 +142,8 @@ impl Drop for Group {
 
 async fn check_node() -> anyhow::Result<()> {
     let needed = format!("install Node {}.{} or later with npm, then start Parlor again", NODE.0, NODE.1);
-    let version = |program: &'static str| Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    let version =
+        |program: &'static str| Command::new(program).arg("--version").stdin(Stdio::null()).output();
     if version("npm").await.is_err() {
         bail!("npm is not there to build it: {needed}");
     }

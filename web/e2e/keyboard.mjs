@@ -56,7 +56,7 @@ export async function steps(step, world) {
     await press('Enter')
     await ben.message('a reply').locator('.quote').waitFor()
     await press('ArrowUp')
-    await page.getByText('Editing your message').waitFor()
+    await until('it is in the box', async () => (await keys.box().inputValue()) === 'a reply')
     await keyboard.type(', mended')
     await press('Enter')
     await ben.gets('a reply, mended')
@@ -107,11 +107,9 @@ export async function steps(step, world) {
     await page.getByRole('button', { name: 'Olga Owner' }).focus()
     await press('Enter')
     await page.getByRole('menu').waitFor()
-    await until('Settings is chosen', async () => {
-      await press('ArrowDown')
-      return page.locator('[role="menuitem"]:focus', { hasText: 'Settings' }).count()
-    })
-    await press('Enter')
+    await press('ArrowDown')
+    await focused('[role^="menuitem"]')
+    await page.getByRole('menuitem', { name: 'Settings' }).press('Enter')
     await page.getByRole('dialog', { name: 'Settings' }).waitFor()
   })
 

@@ -1,7 +1,7 @@
 // A whole Parlor as processes, to be hurt: the launcher with its own Postgres, and the notify_server that the browsers use, which
 // can be killed without the rest. Everything is on free ports of the loopback, in a folder that is gone afterwards.
 import { spawn } from 'node:child_process'
-import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -24,6 +24,8 @@ export class Parlor {
       if (!existsSync(needed)) throw new Error(`${needed} is missing: build it first`)
     }
     const parlor = new Parlor()
+    // A copy: the launcher would build it anew under our feet when somebody changes a source.
+    cpSync(web, join(parlor.folder, 'client'), { recursive: true })
     try {
       await parlor.begin(options)
       return parlor
@@ -132,7 +134,7 @@ export class Parlor {
         ...Object.fromEntries(own),
         RUST_BACKTRACE: '0',
         PARLOR_SERVER__HOST: '127.0.0.1',
-        PARLOR_SERVER__WEB_DIR: web,
+        PARLOR_SERVER__WEB_DIR: join(this.folder, 'client'),
         PARLOR_NOTIFY__HOST: '127.0.0.1',
         PARLOR_NOTIFY__PUBLIC_URL: this.events,
         PARLOR_LIMITS__SIGNIN_PER_MINUTE: '100000',

@@ -1,100 +1,102 @@
-// Pictures of the main screens, light and dark, on a laptop and a phone. Needs a Parlor with --demo and `npm run preview`:
-//   node scripts/screenshots.mjs [http://localhost:5173] [folder]
-// Complains about anything that the console, the Content-Security-Policy or axe-core has to say.
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { chromium } from 'playwright-core'
+// Pictures of the main screens, light and dark, on a laptop and a phone, of a Parlor with --demo that it starts itself:
+//   npm run build && cargo build && npm run screenshots [folder]
+// Those that the README and the documentation show go to ../docs/images. Fails when the console or the policy complains.
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { launch, PATIENCE_MS } from '../e2e/browser.mjs'
+import { Parlor } from '../e2e/parlor.mjs'
 
-const base = process.argv[2] ?? 'http://localhost:5173'
-const folder = process.argv[3] ?? 'screenshots'
-mkdirSync(folder, { recursive: true })
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split(
-    ' ',
-  ),
-})
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const folder = resolve(process.argv[2] ?? 'screenshots')
+const shown = resolve(import.meta.dirname, '../../docs/images')
+const SHOWN = { 'channel-laptop': 1, 'channel-phone': 2, 'list-phone': 2 }
 const sizes = { laptop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
+mkdirSync(folder, { recursive: true })
+const parlor = await Parlor.start({ demo: true })
+const browser = await launch()
 let complaints = 0
-
-for (const [size, viewport] of Object.entries(sizes)) {
-  for (const colorScheme of ['light', 'dark']) {
-    const context = await browser.newContext({ viewport, colorScheme, deviceScaleFactor: 2, locale: 'en-GB' })
-    const page = await context.newPage()
-    const shoot = async name => {
-      await page.waitForTimeout(300)
-      await page.screenshot({ path: `${folder}/${name}-${size}-${colorScheme}.png` })
-      await page.evaluate(axe)
-      const { violations } = await page.evaluate(() => window.axe.run())
-      for (const { id, help, nodes } of violations) {
-        complaints++
-        const where = nodes.slice(0, 3).map(node => `${node.target} ${node.any[0]?.message ?? ''}`)
-        console.error(`axe: ${name} ${size} ${colorScheme}: ${id}: ${help}: ${where.join(' | ')}`)
-      }
-    }
-    page.on('console', message => {
-      // A visitor without a session is told so with a 401.
-      if (message.type() !== 'error' || /401/.test(message.text())) return
-      complaints++
-      console.error(`${size} ${colorScheme}: ${message.text()}`)
-    })
-    page.on('pageerror', error => {
-      complaints++
-      console.error(`${size} ${colorScheme}: ${error.stack}`)
-    })
-    await page.goto(base)
-    await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
-    await shoot('signin')
-    if (size === 'laptop') {
-      await page.goto(`${base}/signup`)
-      await page.getByRole('heading', { name: 'Make a workspace' }).waitFor()
-      await shoot('signup')
-      await page.goto(`${base}/signin`)
-    }
-    await page.getByLabel('E-mail').fill('ada@parlor.example')
-    await page.getByLabel('Password').fill('parlor-demo')
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('heading', { name: 'Channels' }).waitFor()
-    await shoot('list')
-    await page
-      .getByRole('link', { name: /general/ })
-      .first()
-      .click()
-    await page.locator('.message').first().waitFor()
-    await shoot('channel')
-    if (size === 'laptop') {
-      await page
-        .getByRole('link', { name: /engineering/ })
-        .first()
-        .click()
-      await page.getByRole('heading', { name: 'engineering', level: 1 }).waitFor()
-      await page.locator('.message').first().waitFor()
-      await shoot('code')
-      await page.getByRole('button', { name: /members/ }).click()
-      await page.locator('.message').nth(2).hover()
-      await shoot('members')
-      await page.keyboard.press('Control+k')
-      await page.getByRole('combobox').fill('a')
-      await shoot('switcher')
-      await page.keyboard.press('Escape')
-      await page.getByRole('button', { name: 'New chat' }).click()
-      await shoot('new')
-      await page.keyboard.press('Escape')
-      await page.getByRole('button', { name: 'Ada Lovelace' }).click()
-      await page.getByRole('menuitem', { name: 'Settings' }).click()
-      await page.getByText('This one').waitFor()
-      await shoot('settings')
-      await page.keyboard.press('Escape')
-      await page.getByRole('button', { name: 'Browse channels' }).click()
-      await shoot('browse')
-      await page.keyboard.press('Escape')
-    } else {
-      await page.getByRole('button', { name: /members/ }).click()
-      await shoot('members')
-    }
-    await context.close()
-  }
+try {
+  for (const size of Object.keys(sizes)) for (const colorScheme of ['light', 'dark']) await tour(size, colorScheme)
+} finally {
+  await browser.close()
+  await parlor.stop()
 }
-await browser.close()
 process.exit(complaints > 0 ? 1 : 0)
+
+async function tour(size, colorScheme) {
+  const options = { viewport: sizes[size], colorScheme, locale: 'en-GB', reducedMotion: 'reduce' }
+  const context = await browser.newContext({ ...options, deviceScaleFactor: size === 'phone' ? 1.5 : 1 })
+  const page = await context.newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
+  page.on('console', message => {
+    // A visitor without a session is told so with a 401.
+    if (message.type() === 'error' && !/401/.test(message.text())) complain(message.text())
+  })
+  page.on('pageerror', error => complain(error.stack))
+  const complain = text => {
+    complaints++
+    console.error(`${size} ${colorScheme}: ${text}`)
+  }
+  const shoot = async name => {
+    await page.evaluate(() => document.fonts.ready)
+    // A pointer that was left somewhere is no part of the picture.
+    if (name !== 'code') await page.mouse.move(0, 0)
+    await page.waitForLoadState('networkidle', { timeout: 2000 }).catch(() => undefined)
+    await page.screenshot({ path: join(folder, `${name}-${size}-${colorScheme}.png`) })
+    if (`${name}-${size}` in SHOWN) {
+      const file = `${name}${size === 'phone' ? '-phone' : ''}-${colorScheme}.png`
+      await page.screenshot({ path: join(shown, file) })
+    }
+  }
+  const open = async name => {
+    await page.getByRole('link', { name }).first().click()
+    await page.getByRole('heading', { name, level: 1 }).waitFor()
+    await page.locator('.timeline[data-ready] .message').first().waitFor()
+  }
+  const menu = async item => {
+    await page.getByRole('button', { name: 'Ada Lovelace' }).click()
+    await page.getByRole('menuitem', { name: item }).click()
+  }
+  await page.goto(parlor.url)
+  await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+  await shoot('signin')
+  await page.goto(`${parlor.url}/signup`)
+  await page.getByRole('heading', { name: 'Make a workspace' }).waitFor()
+  await shoot('signup')
+  await page.goto(`${parlor.url}/signin`)
+  await page.getByLabel('E-mail').fill('ada@parlor.example')
+  await page.getByLabel('Password').fill('parlor-demo')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'Channels' }).waitFor()
+  await shoot('list')
+  await open('general')
+  await shoot('channel')
+  await page.getByRole('button', { name: /^\d+ members?$/ }).click()
+  await page.getByRole('complementary', { name: 'Members' }).getByText('Edsger').waitFor()
+  await shoot('members')
+  await page.getByRole('button', { name: 'Close members' }).click()
+  if (size === 'laptop') {
+    await open('engineering')
+    await page.locator('.hljs-keyword').first().waitFor()
+    await page.locator('.message').nth(2).hover()
+    await shoot('code')
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').fill('a')
+    await shoot('switcher')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Control+/')
+    await shoot('shortcuts')
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Browse channels' }).click()
+    await shoot('browse')
+    await page.keyboard.press('Escape')
+  } else {
+    await page.getByRole('button', { name: 'Back to the list' }).click()
+  }
+  await page.getByRole('button', { name: 'New chat' }).click()
+  await shoot('new')
+  await page.keyboard.press('Escape')
+  await menu('Settings')
+  await page.getByText('This one').waitFor()
+  await shoot('settings')
+  await context.close()
+}

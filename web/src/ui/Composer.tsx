@@ -35,7 +35,8 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
 
   // What was being written waits while a message is edited.
   const before = useRef('')
-  useEffect(() => {
+  // Before anything is drawn, so that no key that is pressed at once gets lost.
+  useLayoutEffect(() => {
     setTrouble('')
     if (draft.kind === 'edit') {
       setText(now => {

@@ -4,7 +4,7 @@ import { answer } from '../api/client'
 import type { components } from '../api/schema'
 import { LANGUAGES, type Language, language, setLanguage, texts, useTexts } from '../texts'
 import { Dialog, Field, Select } from './bits'
-import { fullDate } from './dates'
+import { shortDate } from './dates'
 import { useMe, useStore } from './hooks'
 import { setWanted, supported, wanted } from './notifications'
 import { troubleOf } from './SignIn'
@@ -136,7 +136,7 @@ function Sessions() {
           <li key={session.id}>
             <div className="browse-text">
               <p className="session-name">{deviceName(session.user_agent)}</p>
-              <p className="browse-note">{t.lastUsed(fullDate(session.last_used_at))}</p>
+              <p className="browse-note">{t.lastUsed(shortDate(session.last_used_at))}</p>
             </div>
             {session.current ? (
               <span className="tag">{t.thisOne}</span>
@@ -167,5 +167,5 @@ function deviceName(agent: string): string {
     [/Mac OS/, 'macOS'],
     [/Linux/, 'Linux'],
   ])
-  return browser && system ? texts().deviceOn(browser, system) : agent.slice(0, 60) || texts().unnamedDevice
+  return browser && system ? texts().deviceOn(browser, system) : texts().unnamedDevice
 }

@@ -8,6 +8,7 @@ function formats(locale: string | undefined) {
     day: new Intl.DateTimeFormat(locale, { weekday: 'long', month: 'long', day: 'numeric' }),
     dayWithYear: new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }),
     full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' }),
+    medium: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }),
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
   }
 }
@@ -22,6 +23,7 @@ function now(): typeof made {
 
 export const clock = (at: string): string => now().time.format(new Date(at))
 export const fullDate = (at: string): string => now().full.format(new Date(at))
+export const shortDate = (at: string): string => now().medium.format(new Date(at))
 export const dayKey = (at: string): string => new Date(at).toDateString()
 
 export function dayName(at: string, today = new Date()): string {
