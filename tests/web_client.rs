@@ -97,7 +97,8 @@ impl Checkout {
             .unwrap();
         let mut running = Running { child, address: String::new() };
         let said = self.says("/api/docs").await;
-        running.address = said.split_once("Parlor runs at ").unwrap().1.split(' ').next().unwrap().to_owned();
+        let address = said.split_once("Parlor runs at ").unwrap().1.split(' ').next().unwrap();
+        address.clone_into(&mut running.address);
         running
     }
 
