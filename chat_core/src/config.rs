@@ -160,6 +160,8 @@ pub struct LimitsConfig {
     pub requests_per_minute: u32,
     /// Messages that wait to be stored, in each of the 16 shards of the log; further ones are answered 503.
     pub waiting_sends: usize,
+    /// How long a message waits at most; later it is answered 503.
+    pub send_wait_seconds: u64,
     /// Connections that chat_server holds open.
     pub max_connections: usize,
 }
@@ -171,6 +173,7 @@ impl Default for LimitsConfig {
             send_per_minute: 600,
             requests_per_minute: 3000,
             waiting_sends: 1024,
+            send_wait_seconds: 5,
             max_connections: 10_000,
         }
     }
@@ -335,6 +338,7 @@ impl Config {
             ("limits.send_per_minute", u64::from(self.limits.send_per_minute)),
             ("limits.requests_per_minute", u64::from(self.limits.requests_per_minute)),
             ("limits.waiting_sends", self.limits.waiting_sends as u64),
+            ("limits.send_wait_seconds", self.limits.send_wait_seconds),
             ("limits.max_connections", self.limits.max_connections as u64),
             ("event_log.retention_days", u64::from(self.event_log.retention_days)),
         ];
@@ -347,6 +351,8 @@ impl Config {
             ("notify.slow_client_seconds", self.notify.slow_client_seconds, 3600),
             ("notify.drain_seconds", self.notify.drain_seconds, 3600),
             ("server.drain_seconds", self.server.drain_seconds, 3600),
+            // A request has 30 seconds.
+            ("limits.send_wait_seconds", self.limits.send_wait_seconds, 25),
             ("event_log.retention_days", u64::from(self.event_log.retention_days), 3650),
         ];
         if let Some((key, _, most)) = at_most.iter().find(|(_, value, most)| value > most) {

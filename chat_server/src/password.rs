@@ -9,7 +9,7 @@ use argon2::{
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use chat_core::text::Password;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, Result};
 
@@ -35,15 +35,33 @@ impl Hasher {
         })
     }
 
+    /// A place among those that hash, or wait to. To be had before anything else is done for a request that needs it: a
+    /// flood of them then costs no query either.
+    ///
+    /// # Errors
+    /// 503 when too many wait already.
+    pub fn admit(&self) -> Result<Place> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| busy())?;
+        Ok(Place { hasher: self.clone(), _admitted: admitted })
+    }
+}
+
+/// Good for one password.
+pub struct Place {
+    hasher: Hasher,
+    _admitted: OwnedSemaphorePermit,
+}
+
+impl Place {
     /// The PHC string to keep.
-    pub async fn hash(&self, password: Password) -> Result<String> {
+    pub async fn hash(self, password: Password) -> Result<String> {
         self.run(move || hash(password.expose())).await
     }
 
     /// Whether `password` is the one behind `hash`. None for `hash` takes as long and is false.
-    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool> {
+    pub async fn verify(self, password: Password, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.decoy.to_string());
+        let hash = hash.unwrap_or_else(|| self.hasher.decoy.to_string());
         let matches = self
             .run(move || {
                 let hash =
@@ -58,10 +76,8 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let busy = || ApiError::Unavailable("too many sign-ins at once");
-        let _admitted = self.admitted.try_acquire().map_err(|_| busy())?;
         // Owned by the work: a caller that goes away must not let another one start beside it.
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| busy())?;
+        let running = Arc::clone(&self.hasher.running).acquire_owned().await.map_err(|_| busy())?;
         let outcome = tokio::task::spawn_blocking(move || {
             let outcome = work();
             drop(running);
@@ -69,6 +85,10 @@ impl Hasher {
         });
         Ok(outcome.await.context("password hashing")??)
     }
+}
+
+fn busy() -> ApiError {
+    ApiError::Unavailable("too many sign-ins at once")
 }
 
 fn hash(password: &str) -> anyhow::Result<String> {
@@ -85,10 +105,12 @@ mod tests {
     async fn the_right_password_alone_is_accepted() {
         let hasher = Hasher::new(1).unwrap();
         let password = |text: &str| Password::try_from(text.to_owned()).unwrap();
-        let hash = hasher.hash(password("correct horse")).await.unwrap();
+        let hash = hasher.admit().unwrap().hash(password("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(hasher.verify(password("correct horse"), Some(hash.clone())).await.unwrap());
-        assert!(!hasher.verify(password("wrong horse"), Some(hash)).await.unwrap());
-        assert!(!hasher.verify(password("no account has this password"), None).await.unwrap());
+        assert!(hasher.admit().unwrap().verify(password("correct horse"), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.admit().unwrap().verify(password("wrong horse"), Some(hash)).await.unwrap());
+        assert!(
+            !hasher.admit().unwrap().verify(password("no account has this password"), None).await.unwrap()
+        );
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use chat_core::{ChatId, Shard, lifecycle::Lifecycle};
+use chat_core::{ChatId, Shard, config::LimitsConfig, lifecycle::Lifecycle};
 use prometheus_client::metrics::gauge::Gauge;
 use sqlx::PgPool;
 use tokio::{sync::Semaphore, time::timeout};
@@ -33,8 +33,6 @@ use crate::{
 pub const CONNECTIONS: u32 = 4;
 /// Most messages of a batch: with more, those that come first wait for longer than is gained.
 const BATCH_MAX: usize = 64;
-/// A send that was not taken into a batch by then is 503. Nothing of it was stored.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a batch waits for a chat or sender that somebody else has locked. Longer than another node's batch takes;
 /// short, since all others wait with it.
 const BATCH_PATIENCE: Duration = Duration::from_millis(250);
@@ -48,6 +46,8 @@ pub struct Sends(Arc<Shared>);
 struct Shared {
     /// By [`Shard::index`].
     queues: Vec<Producer<Arc<NewMessage>, Answer>>,
+    /// A send that was not taken into a batch by then is 503. Nothing of it was stored.
+    wait_max: Duration,
     closing: CancellationToken,
     /// Of requests, for sends apart.
     db: PgPool,
@@ -94,22 +94,23 @@ impl From<Failure> for ApiError {
 }
 
 impl Sends {
-    /// Starts the combiners. `pool` is for their batches alone, `db` for sends apart; of each shard at most `waiting_max`
-    /// sends wait. They run until [`Sends::close`], and then until all that was taken in is answered.
+    /// Starts the combiners. `pool` is for their batches alone, `db` for sends apart. They run until [`Sends::close`], and then until all that was taken in is answered.
     pub fn start(
         pool: &PgPool,
         db: PgPool,
-        waiting_max: usize,
+        limits: &LimitsConfig,
         doorbell: Doorbell,
         metrics: Metrics,
         lifecycle: &Lifecycle,
     ) -> Self {
         let closing = CancellationToken::new();
+        let wait_max = Duration::from_secs(limits.send_wait_seconds);
         let mut queues = Vec::new();
         for shard in Shard::all() {
-            let (producer, consumer) = queue(waiting_max, closing.clone());
+            let (producer, consumer) = queue(limits.waiting_sends, closing.clone());
             queues.push(producer);
-            let combiner = Combiner { shard, consumer, doorbell: doorbell.clone(), metrics: metrics.clone() };
+            let combiner =
+                Combiner { shard, consumer, wait_max, doorbell: doorbell.clone(), metrics: metrics.clone() };
             let pool = pool.clone();
             lifecycle.spawn("sends", async move {
                 combiner.run(&pool).await;
@@ -119,6 +120,7 @@ impl Sends {
         let places_apart = Semaphore::new(APART_MAX);
         Self(Arc::new(Shared {
             queues,
+            wait_max,
             closing,
             db,
             doorbell,
@@ -168,7 +170,7 @@ impl Shared {
 
     async fn send_apart(&self, new: &NewMessage) -> Result<Option<Stored>> {
         let _here = Apart::enter(self, new.chat_id);
-        let place = timeout(WAIT_MAX, self.places_apart.acquire()).await;
+        let place = timeout(self.wait_max, self.places_apart.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(Failure::Late.into()) };
         let shard = Shard::of(new.workspace_id);
         match messages::insert_all(&self.db, shard, &[new], None).await {
@@ -231,6 +233,7 @@ impl Drop for Apart<'_> {
 struct Combiner {
     shard: Shard,
     consumer: Consumer<Arc<NewMessage>, Answer>,
+    wait_max: Duration,
     doorbell: Doorbell,
     metrics: Metrics,
 }
@@ -241,7 +244,7 @@ impl Combiner {
             // First the connection: what comes while it is waited for goes along.
             let connection = pool.acquire().await;
             let same_send = |new: &Arc<NewMessage>| Some((new.sender_id, new.client_id.clone()?));
-            let Batch { items, late } = self.consumer.take(BATCH_MAX, WAIT_MAX, same_send);
+            let Batch { items, late } = self.consumer.take(BATCH_MAX, self.wait_max, same_send);
             answer_all(late, Answer::Failed(Failure::Late));
             if items.is_empty() {
                 continue;

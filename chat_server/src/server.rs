@@ -40,11 +40,11 @@ impl ChatServer {
         keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;
 
         let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
-        let send_pool = db::send_pool(options.clone());
+        let send_pool = db::send_pool(options.clone(), &config.limits);
         let sends = Sends::start(
             &send_pool,
             pool.clone(),
-            config.limits.waiting_sends,
+            &config.limits,
             doorbell.clone(),
             metrics.clone(),
             lifecycle,

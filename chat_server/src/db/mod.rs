@@ -14,7 +14,7 @@ pub mod workspaces;
 use std::{str::FromStr as _, time::Duration};
 
 use anyhow::Context as _;
-use chat_core::config::{DatabaseConfig, Secret};
+use chat_core::config::{DatabaseConfig, LimitsConfig, Secret};
 use serde::Serialize;
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
@@ -87,7 +87,9 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
 /// The pool of the batches of messages. Its one query is planned once for each connection, not for each batch: its arrays
 /// vary in length, which Postgres takes for a reason to plan again, for longer than the query runs. That plan must be good
 /// for tables of any size, though it may be made while they are empty: every row is looked up by an index.
-pub fn send_pool(options: PgConnectOptions) -> PgPool {
+pub fn send_pool(options: PgConnectOptions, limits: &LimitsConfig) -> PgPool {
+    // Others wait for the batch under way, so it has as long.
+    let patience = format!("{}s", (2 * limits.send_wait_seconds).max(10));
     PgPoolOptions::new()
         .max_connections(sends::CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -107,6 +109,7 @@ pub fn send_pool(options: PgConnectOptions) -> PgPool {
             ("enable_bitmapscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
+            ("statement_timeout", &patience),
         ]))
 }
 

@@ -104,7 +104,7 @@ pub async fn signup(
     ApiJson(input): ApiJson<SignUp>,
 ) -> Result<impl IntoResponse> {
     state.limits.signin.check(&address.0)?;
-    let password_hash = state.hasher.hash(input.password.clone()).await?;
+    let password_hash = state.hasher.admit()?.hash(input.password.clone()).await?;
     let (account, user) = (AccountId::generate(), UserId::generate());
 
     let mut tx = state.db.begin().await?;
@@ -184,9 +184,10 @@ pub async fn signin(
     ApiJson(input): ApiJson<SignIn>,
 ) -> Result<impl IntoResponse> {
     state.limits.signin.check(&address.0)?;
+    let place = state.hasher.admit()?;
     let credentials = db::accounts::find_credentials(&state.db, &input.email).await?;
     let (account, hash) = credentials.map(|c| (c.id, c.password_hash)).unzip();
-    let matches = state.hasher.verify(input.password, hash).await?;
+    let matches = place.verify(input.password, hash).await?;
     let account = account.filter(|_| matches).ok_or(ApiError::Unauthenticated {
         code: "wrong_credentials",
         detail: "the e-mail address or the password is wrong",
