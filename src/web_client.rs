@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant, SystemTime},
@@ -11,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use chat_core::{config::Config, lifecycle::Lifecycle};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tokio::{
     process::{Child, Command},
     time::timeout,
@@ -52,11 +53,22 @@ struct Sources {
 }
 
 impl Sources {
-    /// None where there is a built client alone, or nothing.
+    /// None where there is a built client alone, or nothing. Only a folder of this name is replaced by what is built.
     fn beside(target: &Path) -> Option<Self> {
         let folder = target.parent()?.to_owned();
         let has_all = folder.join("package.json").is_file() && folder.join("vite.config.ts").is_file();
-        has_all.then(|| Self { folder, target: target.to_owned() })
+        (has_all && target.file_name()? == "dist").then(|| Self { folder, target: target.to_owned() })
+    }
+
+    /// What is built runs programs of this folder.
+    fn check_owner(&self) -> anyhow::Result<()> {
+        for name in ["", "package.json", "vite.config.ts"] {
+            let path = self.folder.join(name);
+            if path.metadata()?.uid() != geteuid().as_raw() {
+                bail!("{} belongs to another user, so it is not built", path.display());
+            }
+        }
+        Ok(())
     }
 
     /// How long it took, if something was to be done.
@@ -65,13 +77,14 @@ impl Sources {
             return Ok(None);
         }
         let started = Instant::now();
+        self.check_owner()?;
         check_node().await?;
         let Some(_lock) = self.lock()? else {
             bail!("another Parlor is building it just now");
         };
         if self.packages_are_stale() {
             say("Web client: fetching what it is built with (npm ci) …");
-            self.npm(&["ci", "--no-audit", "--no-fund", "--loglevel=error"]).await?;
+            self.npm(&["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]).await?;
         }
         say("Web client: building …");
         let next = self.folder.join("dist.next");
@@ -89,7 +102,9 @@ impl Sources {
 
     fn packages_are_stale(&self) -> bool {
         let wanted = modified(&self.folder.join("package-lock.json"));
+        // Without its development tools where somebody has set NODE_ENV.
         modified(&self.folder.join("node_modules/.package-lock.json")) < wanted
+            || !self.folder.join("node_modules/.bin/vite").exists()
     }
 
     /// None while somebody else holds it.
@@ -123,7 +138,10 @@ impl Sources {
         if self.target.exists() {
             fs::rename(&self.target, &old)?;
         }
-        fs::rename(next, &self.target)?;
+        if let Err(problem) = fs::rename(next, &self.target) {
+            let _ = fs::rename(&old, &self.target);
+            return Err(problem);
+        }
         remove(&old)
     }
 }

@@ -18,7 +18,7 @@ const NPM: &str = r#"#!/bin/sh
 echo "$@" >> ../calls
 case "$*" in
   --version) echo 10.0.0 ;;
-  ci*) mkdir -p node_modules && : > node_modules/.package-lock.json ;;
+  ci*) mkdir -p node_modules/.bin && : > node_modules/.bin/vite && : > node_modules/.package-lock.json ;;
   *vite\ build*) if [ -e src/broken ]; then echo 'error: broken'; exit 1; fi
     mkdir -p dist.next/assets && cat src/page > dist.next/index.html ;;
 esac

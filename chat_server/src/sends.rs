@@ -16,7 +16,7 @@ use std::{
 use anyhow::anyhow;
 use chat_core::{ChatId, Shard, config::LimitsConfig, lifecycle::Lifecycle};
 use prometheus_client::metrics::gauge::Gauge;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -36,8 +36,15 @@ const BATCH_MAX: usize = 64;
 /// How long a batch waits for a chat or sender that somebody else has locked. Longer than another node's batch takes;
 /// short, since all others wait with it.
 const BATCH_PATIENCE: Duration = Duration::from_millis(250);
+/// From the end of a statement to its answer.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 /// Sends at once that wait apart for as long as the connection lets them.
 const APART_MAX: usize = 4;
+
+/// How long a batch may run: others wait for it, so as long as they would and once more.
+pub fn statement_timeout(limits: &LimitsConfig) -> Duration {
+    Duration::from_secs((2 * limits.send_wait_seconds).max(10))
+}
 
 /// Handle for those who send. Clones are the same.
 #[derive(Clone)]
@@ -105,12 +112,19 @@ impl Sends {
     ) -> Self {
         let closing = CancellationToken::new();
         let wait_max = Duration::from_secs(limits.send_wait_seconds);
+        let answer_max = statement_timeout(limits) + ANSWER_MARGIN;
         let mut queues = Vec::new();
         for shard in Shard::all() {
             let (producer, consumer) = queue(limits.waiting_sends, closing.clone());
             queues.push(producer);
-            let combiner =
-                Combiner { shard, consumer, wait_max, doorbell: doorbell.clone(), metrics: metrics.clone() };
+            let combiner = Combiner {
+                shard,
+                consumer,
+                wait_max,
+                answer_max,
+                doorbell: doorbell.clone(),
+                metrics: metrics.clone(),
+            };
             let pool = pool.clone();
             lifecycle.spawn("sends", async move {
                 combiner.run(&pool).await;
@@ -234,6 +248,8 @@ struct Combiner {
     shard: Shard,
     consumer: Consumer<Arc<NewMessage>, Answer>,
     wait_max: Duration,
+    /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so.
+    answer_max: Duration,
     doorbell: Doorbell,
     metrics: Metrics,
 }
@@ -250,7 +266,7 @@ impl Combiner {
                 continue;
             }
             match connection {
-                Ok(mut connection) => self.store(&mut connection, items).await,
+                Ok(connection) => self.store(connection, items).await,
                 Err(e) => {
                     error!("no connection for a batch of {} sends: {e}", items.len());
                     answer_all(
@@ -262,10 +278,17 @@ impl Combiner {
         }
     }
 
-    async fn store(&self, db: &mut sqlx::PgConnection, items: Vec<Waiting<Arc<NewMessage>, Answer>>) {
+    async fn store(&self, mut db: PoolConnection<Postgres>, items: Vec<Waiting<Arc<NewMessage>, Answer>>) {
         let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
-        let outcome = messages::insert_all(db, self.shard, &new, Some(BATCH_PATIENCE)).await;
+        let insert = messages::insert_all(&mut *db, self.shard, &new, Some(BATCH_PATIENCE));
+        let outcome = timeout(self.answer_max, insert).await;
         self.metrics.send_batches.inc();
+        let Ok(outcome) = outcome else {
+            error!("a batch of {} sends failed: the database is silent", items.len());
+            // Closed, not given back: whatever comes over it is too late.
+            drop(db.detach());
+            return answer_all(items, Answer::Failed(Failure::Unknown));
+        };
         match outcome {
             Ok(stored) => {
                 self.doorbell.ring(self.shard);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Violation;
 use crate::{archive::LogRow, world::World};
 
-/// (e) Each row names the one before it. What retention has dropped before it was read leaves a chain that begins late.
+/// (e) Each row names the one before it, from the first on: the archive keeps what retention has dropped since.
 pub fn chain(rows: &[LogRow]) -> Vec<Violation> {
     let mut last: BTreeMap<i16, i64> = BTreeMap::new();
     let mut violations = Vec::new();

@@ -83,6 +83,10 @@ pub async fn examine(world: &World) -> anyhow::Result<Findings> {
     if let Err(e) = settled {
         findings.violations.push(Violation::new('b', format!("{e:#}")));
     }
+    // Nobody's session ends in a run, so nobody is to be told that there is nothing to come back for.
+    for device in world.devices.iter().filter(|device| device.record().is_over) {
+        findings.violations.push(Violation::new('b', format!("{} was sent away for good", device.name)));
+    }
     world.archive.catch_up().await?;
     let rows: Vec<LogRow> = world.archive.rows().values().cloned().collect();
     findings.events = rows.len();

@@ -88,8 +88,7 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
 /// vary in length, which Postgres takes for a reason to plan again, for longer than the query runs. That plan must be good
 /// for tables of any size, though it may be made while they are empty: every row is looked up by an index.
 pub fn send_pool(options: PgConnectOptions, limits: &LimitsConfig) -> PgPool {
-    // Others wait for the batch under way, so it has as long.
-    let patience = format!("{}s", (2 * limits.send_wait_seconds).max(10));
+    let patience = format!("{}s", sends::statement_timeout(limits).as_secs());
     PgPoolOptions::new()
         .max_connections(sends::CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)

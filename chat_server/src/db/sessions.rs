@@ -68,8 +68,8 @@ pub async fn insert_refresh_token(db: impl PgExecutor<'_>, hash: &[u8], session:
 /// have been lost on its way, and takes up to the request timeout.
 pub const REFRESH_GRACE_SECONDS: i64 = 30;
 
-/// Uses up a refresh token, and with it the others of its session that were not used yet: at most one of those who hold
-/// one goes on. None: it was used before, its session is over, or there is none such.
+/// Uses up a refresh token, and with it the others of its session that were not used yet, without a grace for these: at
+/// most one of those who hold one goes on. None: it was used before, its session is over, or there is none such.
 pub async fn use_refresh_token(
     db: &mut PgConnection,
     hash: &[u8],
@@ -93,7 +93,10 @@ pub async fn use_refresh_token(
                            where later.session_id = t.session_id and later.used_at > t.used_at)))
                ),
                used as (
-                   update refresh_tokens t set used_at = moment.now from shown, moment
+                   update refresh_tokens t
+                   set used_at = case when t.hash = shown.hash then moment.now
+                                      else moment.now - make_interval(secs => $3) end
+                   from shown, moment
                    where t.session_id = shown.session_id and t.used_at is null and shown.used_at is null
                )
            update sessions s
