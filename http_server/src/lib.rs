@@ -3,22 +3,29 @@
 
 mod refusal;
 mod request_id;
+mod takeover;
+
+pub use takeover::{Socket, Takeover, Writer};
 
 use std::{
-    future::Future,
+    convert::Infallible,
+    future::{Future, pending, poll_fn},
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicBool},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    task::Poll,
     time::Duration,
 };
 
 use anyhow::Context as _;
-use axum::{Router, extract::ConnectInfo, http::Request};
-use chat_core::lifecycle::Lifecycle;
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    http::{Method, Request},
 };
+use chat_core::lifecycle::Lifecycle;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
@@ -30,6 +37,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use refusal::{Polite, Watched};
+use takeover::Taken;
 
 /// A request's head must have arrived by then; between requests a connection may idle as long.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,10 +51,6 @@ const USER_TIMEOUT: Duration = Duration::from_secs(30);
 const BACKLOG: u32 = 4096;
 /// What lies unsent in the kernel counts as sent here: little of it, so that a slow client is seen as slow.
 const UNSENT_BYTES: u32 = 16 * 1024;
-
-/// The connection under a request, in its extensions: cancelled, it is cut without a word.
-#[derive(Clone)]
-pub struct Connection(pub CancellationToken);
 
 /// What a server may use up.
 pub struct Limits {
@@ -106,12 +110,18 @@ pub async fn serve(
             drop(stream);
             continue;
         };
-        let (router, ending, cut, opened) =
-            (router.clone(), ending.clone(), over.child_token(), opened.clone());
+        let (router, ending, cut) = (router.clone(), ending.clone(), over.clone());
+        let (held, of_writer) = ((Open::new(opened.clone()), place), connections.clone());
         connections.spawn_connection(async move {
-            let _open = Open::new(opened);
-            serve_connection(stream, peer, router, ending, cut).await;
-            drop(place);
+            let Some((stream, taken)) = serve_connection(stream, peer, router, ending, cut).await else {
+                return;
+            };
+            // In a task of its own: what this one needed for hyper ends with it.
+            let writer = taken.start(stream);
+            of_writer.spawn_connection(async move {
+                let _held = held;
+                writer.await;
+            });
         });
     }
     drop(listener);
@@ -139,47 +149,71 @@ impl<F: Fn(i64)> Drop for Open<F> {
     }
 }
 
-/// Until the connection ends by itself, or with its last answer once `ending`, or at once when `cut`.
+/// Until the connection ends by itself, or with its last answer once `ending`, or at once when `cut`. What is returned
+/// goes on without hyper.
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     ending: CancellationToken,
     cut: CancellationToken,
-) {
+) -> Option<(TcpStream, Taken)> {
     if let Err(e) = tune(&stream) {
         debug!("socket options: {e}");
     }
-    let handle = Connection(cut.clone());
     let is_unread = Arc::new(AtomicBool::new(false));
     let stream = Polite::new(stream, Arc::clone(&is_unread));
-    let service = router.map_request(move |mut request: Request<Incoming>| {
+    let taken = Arc::new(Mutex::new(None));
+    let taking = Arc::clone(&taken);
+    let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(handle.clone());
         request_id::drop_unless_plain(request.headers_mut());
-        request.map(|body| Watched::new(body, Arc::clone(&is_unread)))
+        let (is_get, version) = (request.method() == Method::GET, request.version());
+        let request = request.map(|body| Watched::new(body, Arc::clone(&is_unread)));
+        let (answer, taking) = (router.clone().oneshot(request), Arc::clone(&taking));
+        async move {
+            let mut response = answer.await?;
+            let found = Taken::find(&mut response, version).filter(|_| is_get);
+            if found.is_some() {
+                *taking.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                // Hyper is left in the middle of it.
+                pending::<()>().await;
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     // HTTP/1.1 alone: who wants HTTP/2 has a proxy for TLS in front, which speaks HTTP/1.1 to us. What tells the two
     // apart has no time limit of its own.
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    tokio::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = cut.cancelled() => return, // dropped, and the socket with it
-        () = ending.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                outcome = connection => outcome,
-                () = cut.cancelled() => return,
+        .serve_connection(TokioIo::new(stream), service);
+    let mut is_ending = false;
+    loop {
+        let served = poll_fn(|cx| {
+            let outcome = Pin::new(&mut connection).poll(cx);
+            // The service runs within that poll, so there is nothing else to wait for.
+            match taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(taken) => Poll::Ready(Some(taken)),
+                None => outcome.map(|outcome| {
+                    if let Err(e) = outcome {
+                        debug!("connection: {e}");
+                    }
+                    None
+                }),
             }
-        }
-    };
-    if let Err(e) = outcome {
-        debug!("connection: {e}");
+        });
+        let taken = tokio::select! {
+            served = served => served?,
+            () = cut.cancelled() => return None, // dropped, and the socket with it
+            () = ending.cancelled(), if !is_ending => {
+                is_ending = true;
+                Pin::new(&mut connection).graceful_shutdown();
+                continue;
+            }
+        };
+        return Some((connection.into_parts().io.into_inner().into_inner(), taken));
     }
 }
 

@@ -42,6 +42,10 @@ impl<S> Polite<S> {
         Self { stream, refusal: Bytes::new(), is_unread, linger: None }
     }
 
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// Takes over a head that hyper has written on its own account.
     fn replace(&mut self, head: &[u8]) -> bool {
         let Some(refusal) = refusal_for(head) else { return false };

@@ -2,64 +2,115 @@
 
 use std::fmt::Write as _;
 
-use bytes::Bytes;
 use chat_core::{Cursor, event::control};
 use serde_json::json;
 use time::OffsetDateTime;
 
-/// An event of the log.
-pub fn event(cursor: Cursor, kind: &str, payload: &str) -> Bytes {
-    encode(Some(cursor), kind, payload)
+/// What stands after a chunk's data (RFC 9112, section 7.1).
+const CHUNK_END: &str = "\r\n";
+/// Room for a chunk's size in hexadecimal digits and its line end.
+const CHUNK_HEAD: usize = 10;
+
+/// A frame as it goes to sockets, in the chunk of HTTP/1.1 that it fills.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// The event or the position that it carries; 0: none.
+    pub id: i64,
+    /// When its event was written, by the database's clock. None for what is in no log.
+    pub written_at: Option<OffsetDateTime>,
+    chunk: Box<[u8]>,
+    text_start: usize,
 }
 
-/// The first frame of a stream: how long to wait before a reconnect, and where the stream goes on from.
-pub fn connected(cursor: Cursor, resumed: bool, retry_ms: u64) -> Bytes {
-    let data = json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed }).to_string();
-    let mut frame = format!("retry: {retry_ms}\n").into_bytes();
-    frame.extend_from_slice(&encode(Some(cursor), control::CONNECTED, &data));
-    frame.into()
-}
-
-/// A sign of life that moves the client's cursor along.
-pub fn heartbeat(cursor: Cursor) -> Bytes {
-    let data = json!({ "type": control::HEARTBEAT, "at": now() }).to_string();
-    encode(Some(cursor), control::HEARTBEAT, &data)
-}
-
-/// Tells the client that it has to take a new snapshot. Its id is where the stream goes on from.
-pub fn reset(cursor: Cursor, reason: &str) -> Bytes {
-    let data = json!({ "type": control::RESET, "at": now(), "reason": reason }).to_string();
-    encode(Some(cursor), control::RESET, &data)
-}
-
-/// How long to wait before a reconnect, and nothing else.
-pub fn retry(retry_ms: u64) -> Bytes {
-    format!("retry: {retry_ms}\n\n").into()
-}
-
-/// The data of a frame, as it was before it was framed.
-pub fn data_of(frame: &[u8]) -> String {
-    let text = String::from_utf8_lossy(frame);
-    let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
-    lines.join("\n")
-}
-
-fn encode(cursor: Option<Cursor>, kind: &str, data: &str) -> Bytes {
-    let mut frame = String::with_capacity(data.len() + kind.len() + 64);
-    if let Some(cursor) = cursor {
-        let _ = writeln!(frame, "id: {cursor}");
+impl Frame {
+    /// An event of the log.
+    pub fn event(cursor: Cursor, kind: &str, payload: &str, written_at: OffsetDateTime) -> Self {
+        Self { written_at: Some(written_at), ..encode("", Some(cursor), kind, payload) }
     }
-    // A kind with a line break would end the frame early; no server of ours writes one, but psql can.
-    let kind: String = kind.chars().filter(|c| !c.is_control()).collect();
-    let _ = writeln!(frame, "event: {kind}");
-    // Each of CR, LF and CRLF ends a line of the format.
-    for line in data.replace("\r\n", "\n").split(['\n', '\r']) {
-        frame.push_str("data: ");
-        frame.push_str(line);
-        frame.push('\n');
+
+    /// The first frame of a stream: how long to wait before a reconnect, and where the stream goes on from.
+    pub fn connected(cursor: Cursor, resumed: bool, retry_ms: u64) -> Self {
+        let data = json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed }).to_string();
+        encode(&format!("retry: {retry_ms}\n"), Some(cursor), control::CONNECTED, &data)
     }
-    frame.push('\n');
-    frame.into()
+
+    /// A sign of life that moves the client's cursor along.
+    pub fn heartbeat(cursor: Cursor) -> Self {
+        let data = json!({ "type": control::HEARTBEAT, "at": now() }).to_string();
+        encode("", Some(cursor), control::HEARTBEAT, &data)
+    }
+
+    /// Tells the client that it has to take a new snapshot. Its id is where the stream goes on from.
+    pub fn reset(cursor: Cursor, reason: &str) -> Self {
+        let data = json!({ "type": control::RESET, "at": now(), "reason": reason }).to_string();
+        encode("", Some(cursor), control::RESET, &data)
+    }
+
+    /// How long to wait before a reconnect, and nothing else.
+    pub fn retry(retry_ms: u64) -> Self {
+        Self::new(0, |text| {
+            let _ = write!(text, "retry: {retry_ms}\n\n");
+        })
+    }
+
+    #[cfg(test)]
+    pub fn of_text(id: i64, text: &str) -> Self {
+        Self::new(id, |frame| frame.push_str(text))
+    }
+
+    /// As it goes to a socket.
+    pub fn bytes(&self, is_chunked: bool) -> &[u8] {
+        if is_chunked { self.chunk() } else { self.text() }
+    }
+
+    /// As a chunk of HTTP/1.1.
+    pub fn chunk(&self) -> &[u8] {
+        &self.chunk
+    }
+
+    /// As a client reads it.
+    pub fn text(&self) -> &[u8] {
+        let end = self.chunk.len().saturating_sub(CHUNK_END.len());
+        self.chunk.get(self.text_start..end).unwrap_or_default()
+    }
+
+    /// The data, as it was before it was framed.
+    pub fn data(&self) -> String {
+        let text = String::from_utf8_lossy(self.text());
+        let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        lines.join("\n")
+    }
+
+    fn new(id: i64, write: impl FnOnce(&mut String)) -> Self {
+        // The size comes before what it measures.
+        let mut chunk = " ".repeat(CHUNK_HEAD);
+        write(&mut chunk);
+        let head = format!("{:x}\r\n", chunk.len() - CHUNK_HEAD);
+        chunk.replace_range(..CHUNK_HEAD, &head);
+        chunk.push_str(CHUNK_END);
+        Self { id, written_at: None, chunk: chunk.into_bytes().into(), text_start: head.len() }
+    }
+}
+
+fn encode(first: &str, cursor: Option<Cursor>, kind: &str, data: &str) -> Frame {
+    Frame::new(cursor.map_or(0, |cursor| cursor.id), |text| {
+        text.reserve(first.len() + data.len() + kind.len() + 96);
+        text.push_str(first);
+        if let Some(cursor) = cursor {
+            let _ = writeln!(text, "id: {cursor}");
+        }
+        // A kind with a line break would end the frame early; no server of ours writes one, but psql can.
+        text.push_str("event: ");
+        text.extend(kind.chars().filter(|c| !c.is_control()));
+        text.push('\n');
+        // Each of CR, LF and CRLF ends a line of the format.
+        for line in data.replace("\r\n", "\n").split(['\n', '\r']) {
+            text.push_str("data: ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push('\n');
+    })
 }
 
 fn now() -> String {
@@ -74,24 +125,39 @@ mod tests {
     use super::*;
     use chat_core::Shard;
 
-    fn cursor() -> Cursor {
-        Cursor { generation: 1, timeline: 1, shard: Shard::new(3).unwrap(), id: 42 }
+    fn event(kind: &str, payload: &str) -> Frame {
+        let cursor = Cursor { generation: 1, timeline: 1, shard: Shard::new(3).unwrap(), id: 42 };
+        Frame::event(cursor, kind, payload, OffsetDateTime::UNIX_EPOCH)
     }
 
     #[test]
     fn an_event_is_three_fields_and_an_empty_line() {
-        let frame = event(cursor(), "message.new", r#"{"a":1}"#);
-        assert_eq!(&frame[..], b"id: 1.1.3.42\nevent: message.new\ndata: {\"a\":1}\n\n");
+        let frame = event("message.new", r#"{"a":1}"#);
+        assert_eq!(frame.text(), b"id: 1.1.3.42\nevent: message.new\ndata: {\"a\":1}\n\n");
+        assert_eq!(frame.id, 42);
+    }
+
+    #[test]
+    fn a_chunk_says_how_long_it_is() {
+        for payload in ["", "x", &"x".repeat(100_000)] {
+            let frame = event("message.new", payload);
+            let chunk = std::str::from_utf8(frame.chunk()).unwrap();
+            let (size, rest) = chunk.split_once("\r\n").unwrap();
+            assert_eq!(usize::from_str_radix(size, 16).unwrap() + 2, rest.len());
+            assert_eq!(rest.strip_suffix("\r\n").unwrap().as_bytes(), frame.text());
+        }
+        assert_eq!(Frame::retry(5).text(), b"retry: 5\n\n");
+        assert_eq!((Frame::default().chunk(), Frame::default().text()), (&b""[..], &b""[..]));
     }
 
     #[test]
     fn line_breaks_in_the_payload_cannot_forge_a_frame() {
-        let frame = event(cursor(), "x\nid: 9", "a\n\nevent: forged\rb\r\nc");
-        let text = std::str::from_utf8(&frame).unwrap();
+        let frame = event("x\nid: 9", "a\n\nevent: forged\rb\r\nc");
+        let text = std::str::from_utf8(frame.text()).unwrap();
         assert_eq!(
             text,
             "id: 1.1.3.42\nevent: xid: 9\ndata: a\ndata: \ndata: event: forged\ndata: b\ndata: c\n\n"
         );
-        assert_eq!(data_of(&frame), "a\n\nevent: forged\nb\nc");
+        assert_eq!(frame.data(), "a\n\nevent: forged\nb\nc");
     }
 }

@@ -13,10 +13,9 @@ use axum::{
 };
 use chat_core::{config::Config, token::TokenError};
 use event_log::TailHealth;
-use http_server::Connection;
+use http_server::Takeover;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::{
     cors::{AllowOrigin, CorsLayer},
@@ -25,9 +24,10 @@ use tower_http::{
 
 use crate::{
     auth::{Auth, AuthError, Credential},
-    body::StreamBody,
+    connection::Connection,
     feed::Feed,
-    frame,
+    follower::Follower,
+    frame::Frame,
     hub::{Hub, Refusal},
     metrics::Metrics,
 };
@@ -78,18 +78,12 @@ pub fn router(state: AppState, config: &Config) -> Router {
 async fn events(State(state): State<AppState>, uri: Uri, request: Request) -> Response {
     let query = Query::parse(&uri);
     let headers = request.headers();
-    let connection = request.extensions().get::<Connection>().map(|c| c.0.clone()).unwrap_or_default();
-    let response = open(&state, headers, &query, connection).await;
+    let response = open(&state, headers, &query).await;
     state.metrics.requested("/events", response.status().as_u16());
     response
 }
 
-async fn open(
-    state: &AppState,
-    headers: &HeaderMap,
-    query: &Query,
-    connection: CancellationToken,
-) -> Response {
+async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response {
     let Some(credential) = Credential::find(headers, query.ticket.as_deref()) else {
         return unauthenticated(
             "unauthenticated",
@@ -117,9 +111,15 @@ async fn open(
     let from_header = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
     let given = |text: &&str| !text.is_empty();
     let cursor = from_header.filter(given).or(query.last_event_id.as_deref().filter(given));
-    let joining = state.hub.join(&claims, cursor, Instant::now() + age, connection);
+    let joining = state.hub.join(&claims, cursor, Instant::now() + age);
     match timeout(JOIN_TIMEOUT, joining).await.unwrap_or(Err(Refusal::Unavailable)) {
-        Ok(stream) => event_stream(Body::new(StreamBody::new(Arc::clone(&state.hub), stream))),
+        Ok(stream) => {
+            let follower = Follower::new(Arc::clone(&state.hub), stream);
+            let mut response = event_stream(Body::empty());
+            let takeover = Takeover::new(|socket| Box::pin(Connection::new(follower, socket)));
+            response.extensions_mut().insert(takeover);
+            response
+        }
         // For EventSource the one answer after which it does not come back by itself.
         Err(Refusal::Over) => StatusCode::NO_CONTENT.into_response(),
         Err(Refusal::Busy | Refusal::Unavailable) => come_back(state),
@@ -129,7 +129,7 @@ async fn open(
 /// To a browser every status but 200 is final, so "later" is said in a stream that ends at once.
 fn come_back(state: &AppState) -> Response {
     state.metrics.refused.inc();
-    event_stream(Body::from(frame::retry(rand::random_range(5000..15_000))))
+    event_stream(Body::from(Frame::retry(rand::random_range(5000..15_000)).text().to_vec()))
 }
 
 fn event_stream(body: Body) -> Response {

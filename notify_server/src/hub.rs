@@ -22,12 +22,11 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::{
     feed::Feed,
-    frame,
+    frame::Frame,
     loader::Loader,
     metrics::{Metrics, Resume},
     ring::{Entry, Ring},
@@ -172,7 +171,7 @@ impl Hub {
         let cursor = self.cursor(shard, head);
         let mut state = self.lock(shard);
         for stream in state.workspaces.values().flat_map(Workspace::streams) {
-            stream.close(Some(frame::reset(cursor, "gap")), true);
+            stream.close(Some(Frame::reset(cursor, "gap")), true);
             self.metrics.resumed(Resume::Gap);
         }
         state.workspaces.clear();
@@ -190,7 +189,6 @@ impl Hub {
         claims: &Claims,
         last_event_id: Option<&str>,
         deadline: Instant,
-        connection: CancellationToken,
     ) -> Result<Arc<Stream>, Refusal> {
         let shard = Shard::of(claims.ws);
         let start = match last_event_id {
@@ -198,7 +196,7 @@ impl Hub {
             Some(text) => self.check(shard, text).await?,
         };
         self.load(claims.ws).await?;
-        self.open(claims, start, deadline, connection)
+        self.open(claims, start, deadline)
     }
 
     fn open(
@@ -206,7 +204,6 @@ impl Hub {
         claims: &Claims,
         start: Start,
         deadline: Instant,
-        connection: CancellationToken,
     ) -> Result<Arc<Stream>, Refusal> {
         let shard = Shard::of(claims.ws);
         let retry_ms = rand::random_range(2000..4000);
@@ -224,16 +221,16 @@ impl Hub {
         }
         let here = self.cursor(shard, head);
         let (first, cursor, is_live) = match start {
-            Start::Now => (vec![frame::connected(here, false, retry_ms)], head.id, true),
+            Start::Now => (vec![Frame::connected(here, false, retry_ms)], head.id, true),
             Start::After(cursor) => {
                 let in_memory = state.ring.reaches_back_to(cursor.id);
                 self.metrics.resumed(if in_memory { Resume::Ring } else { Resume::Database });
-                (vec![frame::connected(cursor, true, retry_ms)], cursor.id, false)
+                (vec![Frame::connected(cursor, true, retry_ms)], cursor.id, false)
             }
             Start::Reset(reason) => {
                 self.metrics.resumed(reason);
-                let reset = frame::reset(here, reason.as_str());
-                (vec![frame::connected(here, false, retry_ms), reset], head.id, true)
+                let reset = Frame::reset(here, reason.as_str());
+                (vec![Frame::connected(here, false, retry_ms), reset], head.id, true)
             }
         };
         if matches!(start, Start::Now) {
@@ -246,7 +243,6 @@ impl Hub {
             workspace: claims.ws,
             session: claims.sid,
             deadline,
-            connection,
         };
         let stream = Arc::new(Stream::new(identity, first, cursor, is_live));
         workspace.connect(&stream);
@@ -405,7 +401,7 @@ impl ShardState {
 
 /// Hands an event to the live streams of its audience.
 fn deliver(workspace: &Workspace, previous: i64, entry: &Entry, metrics: &Metrics) {
-    let offer = |stream: &Arc<Stream>| match stream.offer(previous, entry.id, &entry.frame, Some(entry.at)) {
+    let offer = |stream: &Arc<Stream>| match stream.offer(previous, &entry.frame) {
         Offered::Queued => {
             metrics.delivered.inc();
         }

@@ -2,11 +2,13 @@
 //!
 //! The tail of the log ([`event_log`]) feeds the `hub`: each event enters a `ring`, changes what a `workspace` knows of
 //! its members, and goes to the `stream`s of those who may see it. A stream that begins at a cursor or fell behind reads
-//! on by `replay`, from the ring or through `feed` from the database, until it is live. `body` is what a socket pulls.
+//! on by `replay`, from the ring or through `feed` from the database, until it is live. A `follower` drives it, and a `connection`
+//! writes it to its socket.
 
 pub mod auth;
-pub mod body;
+pub mod connection;
 pub mod feed;
+pub mod follower;
 pub mod frame;
 pub mod http;
 pub mod hub;

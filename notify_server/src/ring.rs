@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use bytes::Bytes;
 use chat_core::{
     ChatId, Cursor, EventKind, MessageId, SessionId, Shard, UserId, WorkspaceId, event::Audience,
 };
@@ -10,7 +9,7 @@ use event_log::{Head, LogRow};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::frame;
+use crate::frame::Frame;
 
 /// Most bytes of frames in one ring.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -20,8 +19,6 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Entry {
     pub id: i64,
     pub timeline: i32,
-    /// When it was written, by the database's clock.
-    pub at: OffsetDateTime,
     pub workspace: Option<WorkspaceId>,
     /// None for a kind that this server does not know; it is passed on by its audience.
     pub kind: Option<EventKind>,
@@ -31,7 +28,7 @@ pub struct Entry {
     pub user: Option<UserId>,
     pub session: Option<SessionId>,
     pub message: Option<MessageId>,
-    pub frame: Bytes,
+    pub frame: Arc<Frame>,
     /// The payload was no JSON: whoever it is for gets `reset` instead.
     pub is_quarantined: bool,
 }
@@ -42,14 +39,13 @@ impl Entry {
         let cursor = Cursor { generation, timeline: row.timeline, shard: row.shard, id: row.id };
         let is_quarantined = row.audience != Audience::Nobody && !is_json_object(&row.payload);
         let frame = match row.audience {
-            Audience::Nobody => Bytes::new(),
-            _ if is_quarantined => frame::reset(cursor, "unreadable_event"),
-            _ => frame::event(cursor, &row.kind, &row.payload),
+            Audience::Nobody => Frame::default(),
+            _ if is_quarantined => Frame::reset(cursor, "unreadable_event"),
+            _ => Frame::event(cursor, &row.kind, &row.payload, row.at),
         };
         Self {
             id: row.id,
             timeline: row.timeline,
-            at: row.at,
             workspace: row.workspace_id,
             kind: EventKind::parse(&row.kind),
             audience: row.audience,
@@ -58,7 +54,7 @@ impl Entry {
             user: row.user_id,
             session: row.session_id,
             message: row.message_id,
-            frame,
+            frame: Arc::new(frame),
             is_quarantined,
         }
     }
@@ -84,11 +80,11 @@ impl Ring {
     }
 
     pub fn push(&mut self, entry: Arc<Entry>) {
-        self.bytes += entry.frame.len();
+        self.bytes += entry.frame.chunk().len();
         self.entries.push_back(entry);
         while self.entries.len() > self.capacity || self.bytes > BYTES_MAX {
             let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.frame.len();
+            self.bytes -= oldest.frame.chunk().len();
             self.base = Head { id: oldest.id, timeline: oldest.timeline };
         }
     }
@@ -121,12 +117,12 @@ impl Ring {
     /// Takes a deleted message's body out of the events that carry it, as the database has done with its rows.
     pub fn scrub(&mut self, shard: Shard, generation: i32, deletion: &Entry) {
         let Some(message) = deletion.message else { return };
-        let Ok(Value::Object(deleted)) = serde_json::from_str(&frame::data_of(&deletion.frame)) else {
+        let Ok(Value::Object(deleted)) = serde_json::from_str(&deletion.frame.data()) else {
             return;
         };
         let Some(tombstone) = deleted.get("message") else { return };
         for entry in self.entries.iter_mut().filter(|entry| entry.message == Some(message)) {
-            let Ok(Value::Object(mut payload)) = serde_json::from_str(&frame::data_of(&entry.frame)) else {
+            let Ok(Value::Object(mut payload)) = serde_json::from_str(&entry.frame.data()) else {
                 continue;
             };
             let key = if payload.contains_key("message") { "message" } else { "last_message" };
@@ -134,9 +130,10 @@ impl Ring {
             let cursor = Cursor { generation, timeline: entry.timeline, shard, id: entry.id };
             // As it was written, which may be a kind that this server does not know.
             let kind = payload.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let scrubbed = frame::event(cursor, &kind, &Value::Object(payload).to_string());
-            self.bytes = self.bytes - entry.frame.len() + scrubbed.len();
-            *entry = Arc::new(Entry { frame: scrubbed, ..Entry::clone(entry) });
+            let at = entry.frame.written_at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            let scrubbed = Frame::event(cursor, &kind, &Value::Object(payload).to_string(), at);
+            self.bytes = self.bytes - entry.frame.chunk().len() + scrubbed.chunk().len();
+            *entry = Arc::new(Entry { frame: Arc::new(scrubbed), ..Entry::clone(entry) });
         }
     }
 }
@@ -201,7 +198,7 @@ pub(crate) mod tests {
             ..row(3, EventKind::MessageDeleted)
         };
         ring.scrub(Shard::new(0).unwrap(), 1, &Entry::new(&deletion, 1));
-        let left: String = ring.after(0).map(|e| String::from_utf8_lossy(&e.frame).into_owned()).collect();
+        let left: String = ring.after(0).map(|e| String::from_utf8_lossy(e.frame.text()).into_owned()).collect();
         assert!(
             !left.contains("secret")
                 && left.contains("id: 1.1.0.1\nevent: message.new\n")
@@ -240,7 +237,7 @@ pub(crate) mod tests {
             let row = LogRow { id, kind, audience, payload: payload.clone(), ..row(7, EventKind::MessageNew) };
             let entry = Entry::new(&row, 1);
             prop_assert_eq!(entry.is_quarantined, serde_json::from_str::<HashMap<String, Box<RawValue>>>(&payload).is_err());
-            let text = std::str::from_utf8(&entry.frame).unwrap();
+            let text = std::str::from_utf8(entry.frame.text()).unwrap();
             // As a browser reads it: CR, LF and CRLF end a line, an empty line ends the frame.
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
             prop_assert!(text.ends_with("\n\n"));
@@ -262,6 +259,6 @@ pub(crate) mod tests {
     fn a_payload_that_is_no_json_becomes_a_reset() {
         let poison = LogRow { payload: "{\"a\": \u{1} nonsense".into(), ..row(7, EventKind::MessageNew) };
         let entry = Entry::new(&poison, 1);
-        assert!(entry.is_quarantined && frame::data_of(&entry.frame).contains("unreadable_event"));
+        assert!(entry.is_quarantined && entry.frame.data().contains("unreadable_event"));
     }
 }

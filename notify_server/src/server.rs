@@ -94,7 +94,10 @@ impl NotifyServer {
         let opened = move |change| {
             open.inc_by(change);
         };
-        http_server::serve(self.listener, self.router, limits, opened, &lifecycle, hub.drain()).await
+        let served =
+            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, hub.drain()).await;
+        hub.cut_all();
+        served
     }
 }
 

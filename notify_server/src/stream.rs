@@ -1,20 +1,28 @@
 //! One client's stream: a bounded queue between the hub and a socket.
 
-use std::{collections::VecDeque, sync::PoisonError, task::Waker};
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    sync::{Arc, PoisonError},
+    task::Waker,
+};
 
-use bytes::Bytes;
 use chat_core::{SessionId, UserId, WorkspaceId};
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::{
+    frame::Frame,
+    sync::{Mutex, MutexGuard},
+};
 
 /// Frames that wait for a slow socket; beyond either limit they are forgotten and read again from the log.
 const QUEUE_FRAMES_MAX: usize = 64;
 const QUEUE_BYTES_MAX: usize = 256 * 1024;
 /// Room for as many frames is kept while none waits.
-const QUEUE_FRAMES_KEPT: usize = 4;
+const QUEUE_FRAMES_KEPT: usize = 2;
+/// Frames that one write hands to a socket.
+const WRITE_FRAMES_MAX: usize = 32;
 
 /// A stream, as the hub and its connection share it.
 pub struct Stream {
@@ -24,30 +32,34 @@ pub struct Stream {
     pub session: SessionId,
     /// When it is closed however well it does.
     pub deadline: Instant,
-    /// Cuts the connection under it.
-    pub connection: CancellationToken,
     queue: Mutex<Queue>,
 }
 
-/// What waits to be written.
+/// What waits to be written. A frame leaves it when the socket has taken all of it.
 struct Queue {
-    /// Frames about the stream itself, sent before all others. They are in no log, so they are never forgotten.
-    first: VecDeque<Bytes>,
     frames: VecDeque<Waiting>,
+    /// The first of them, which are about the stream itself: in no log, so never forgotten.
+    own: usize,
+    /// The first of them, which a write is under way with.
+    in_flight: usize,
+    /// What the socket has taken of the very first.
+    written: usize,
+    /// Of those that may be forgotten.
     bytes: usize,
     mode: Mode,
     /// Everything up to here was handed to the socket or was not for this stream; replay goes on after it.
     cursor: i64,
     waker: Option<Waker>,
+    /// It is not frames that the connection waits for.
+    is_parked: bool,
     /// When something first waited for the socket, or the socket last took something.
     waiting_since: Instant,
 }
 
-/// A frame that waits, and the event or the position that it carries.
 struct Waiting {
-    id: i64,
-    frame: Bytes,
-    written_at: Option<OffsetDateTime>,
+    frame: Arc<Frame>,
+    /// From the hub, at once, and not from catching up.
+    is_live: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +70,15 @@ enum Mode {
     Lagging,
     /// Ends when the queue is empty.
     Closing,
+    /// Ends now, without a word.
+    Cut,
 }
 
-/// What a socket that can take more is to do.
+/// What a connection is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Write this. With it, when the event was written to the log, unless it comes from catching up.
-    Frame(Bytes, Option<OffsetDateTime>),
+    /// Call [`Stream::write`].
+    Write,
     /// Read the log after this event.
     CatchUp {
         cursor: i64,
@@ -83,68 +98,73 @@ pub enum Offered {
     Passed,
 }
 
+/// What a socket has taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// When the first of the live events among it was written to the log.
+    pub oldest: Option<OffsetDateTime>,
+}
+
 impl Stream {
     /// `first` is sent before anything else. Live from `cursor`, or lagging behind it.
-    pub fn new(identity: Identity, first: Vec<Bytes>, cursor: i64, is_live: bool) -> Self {
-        let Identity { id, user, workspace, session, deadline, connection } = identity;
+    pub fn new(identity: Identity, first: Vec<Frame>, cursor: i64, is_live: bool) -> Self {
+        let Identity { id, user, workspace, session, deadline } = identity;
         let queue = Queue {
-            first: first.into(),
-            frames: VecDeque::new(),
+            own: first.len(),
+            frames: first.into_iter().map(|frame| Waiting { frame: Arc::new(frame), is_live: false }).collect(),
+            in_flight: 0,
+            written: 0,
             bytes: 0,
             mode: if is_live { Mode::Live } else { Mode::Lagging },
             cursor,
             waker: None,
+            is_parked: false,
             waiting_since: Instant::now(),
         };
-        Self { id, user, workspace, session, deadline, connection, queue: Mutex::new(queue) }
+        Self { id, user, workspace, session, deadline, queue: Mutex::new(queue) }
     }
 
     /// A live event and the id of the one before it in the shard, under the lock of the shard.
-    pub fn offer(
-        &self,
-        previous: i64,
-        id: i64,
-        frame: &Bytes,
-        written_at: Option<OffsetDateTime>,
-    ) -> Offered {
+    pub fn offer(&self, previous: i64, frame: &Arc<Frame>) -> Offered {
         let mut queue = self.lock();
         if queue.mode != Mode::Live {
             return Offered::Passed;
         }
-        if queue.frames.is_empty() {
+        let waiting = queue.frames.len() - queue.own;
+        if waiting == 0 {
             queue.cursor = queue.cursor.max(previous);
         }
-        if queue.frames.len() >= QUEUE_FRAMES_MAX || queue.bytes + frame.len() > QUEUE_BYTES_MAX {
+        if waiting >= QUEUE_FRAMES_MAX || queue.bytes + frame.chunk().len() > QUEUE_BYTES_MAX {
             queue.note_waiting();
             queue.forget();
             queue.mode = Mode::Lagging;
             queue.wake();
             return Offered::Overflowed;
         }
-        queue.push(id, frame.clone(), written_at);
+        queue.push(frame, true);
         queue.wake();
         Offered::Queued
     }
 
     /// As [`Stream::offer`], if nothing else waits: a heartbeat is of no use to a busy stream.
-    pub fn offer_when_idle(&self, id: i64, frame: &Bytes) {
+    pub fn offer_when_idle(&self, frame: &Arc<Frame>) {
         let mut queue = self.lock();
-        if queue.mode == Mode::Live && queue.is_empty() {
-            queue.push(id, frame.clone(), None);
+        if queue.mode == Mode::Live && queue.frames.is_empty() {
+            queue.push(frame, false);
             queue.wake();
         }
     }
 
     /// What catching up has found; `live` in the same locked section of the shard in which its end was reached.
-    pub fn caught_up(&self, frames: Vec<(i64, Bytes)>, reached: i64, live: bool) {
+    pub fn caught_up(&self, frames: &[Arc<Frame>], reached: i64, live: bool) {
         let mut queue = self.lock();
         if queue.mode != Mode::Lagging {
             return;
         }
-        for (id, frame) in frames {
-            queue.push(id, frame, None);
+        for frame in frames {
+            queue.push(frame, false);
         }
-        if queue.frames.is_empty() {
+        if queue.frames.len() == queue.own {
             queue.cursor = reached;
         }
         if live {
@@ -153,9 +173,9 @@ impl Stream {
     }
 
     /// Ends after `last`, without what was queued if `now`. The first call decides.
-    pub fn close(&self, last: Option<Bytes>, now: bool) {
+    pub fn close(&self, last: Option<Frame>, now: bool) {
         let mut queue = self.lock();
-        if queue.mode == Mode::Closing {
+        if matches!(queue.mode, Mode::Closing | Mode::Cut) {
             return;
         }
         queue.note_waiting();
@@ -164,49 +184,99 @@ impl Stream {
             queue.forget();
         }
         if let Some(last) = last {
-            let cursor = queue.cursor;
-            queue.push(cursor, last, None);
+            queue.push(&Arc::new(last), false);
         }
         queue.mode = Mode::Closing;
         queue.wake();
     }
 
-    /// Called by the connection when the socket can take more.
+    /// Ends at once, whatever waits.
+    pub fn cut(&self) {
+        let mut queue = self.lock();
+        queue.mode = Mode::Cut;
+        queue.is_parked = false;
+        queue.wake();
+    }
+
+    pub fn is_cut(&self) -> bool {
+        self.lock().mode == Mode::Cut
+    }
+
+    /// What the connection is to do next.
     pub fn poll(&self, waker: &Waker) -> Next {
         let mut queue = self.lock();
+        if queue.mode == Mode::Cut {
+            return Next::End;
+        }
+        if !queue.frames.is_empty() {
+            return Next::Write;
+        }
         queue.waiting_since = Instant::now();
-        if let Some(frame) = queue.first.pop_front() {
-            if queue.first.is_empty() {
-                queue.first.shrink_to_fit();
-            }
-            return Next::Frame(frame, None);
-        }
-        if let Some(Waiting { id, frame, written_at }) = queue.frames.pop_front() {
-            queue.bytes -= frame.len();
-            queue.cursor = queue.cursor.max(id);
-            if queue.frames.is_empty() {
-                // Most streams are idle most of the time: a burst must not leave its room behind in each.
-                queue.frames.shrink_to(QUEUE_FRAMES_KEPT);
-            }
-            return Next::Frame(frame, written_at);
-        }
         match queue.mode {
-            Mode::Closing => Next::End,
+            Mode::Closing | Mode::Cut => Next::End,
             Mode::Lagging => Next::CatchUp { cursor: queue.cursor },
             Mode::Live => {
-                if !queue.waker.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
-                    queue.waker = Some(waker.clone());
-                }
+                queue.is_parked = false;
+                queue.keep(waker);
                 Next::Wait
             }
         }
     }
 
+    /// The connection waits for its socket or for the log: until it polls again it is woken to be cut, not for more
+    /// frames. Whether it is cut already.
+    pub fn park(&self, waker: &Waker) -> bool {
+        let mut queue = self.lock();
+        queue.is_parked = true;
+        queue.keep(waker);
+        queue.mode == Mode::Cut
+    }
+
+    /// Hands what waits to `socket`, which says how many bytes it took. The queue is not locked meanwhile.
+    ///
+    /// # Errors
+    /// Those of `socket`.
+    pub fn write(
+        &self,
+        is_chunked: bool,
+        socket: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Written> {
+        let mut frames: [Option<Arc<Frame>>; WRITE_FRAMES_MAX] = [const { None }; WRITE_FRAMES_MAX];
+        let mut queue = self.lock();
+        let count = queue.frames.len().min(WRITE_FRAMES_MAX);
+        for (slot, waiting) in frames.iter_mut().zip(&queue.frames) {
+            *slot = Some(Arc::clone(&waiting.frame));
+        }
+        queue.in_flight = count;
+        let mut skip = queue.written;
+        drop(queue);
+        let mut slices = [IoSlice::new(&[]); WRITE_FRAMES_MAX];
+        for (slice, frame) in slices.iter_mut().zip(frames.iter().flatten()) {
+            *slice = IoSlice::new(&frame.bytes(is_chunked)[std::mem::take(&mut skip)..]);
+        }
+        let outcome = socket(&slices[..count]);
+        let mut queue = self.lock();
+        queue.in_flight = 0;
+        Ok(queue.take(outcome?, is_chunked))
+    }
+
     /// Since when something has waited that the socket did not take. None: nothing waits.
     pub fn stuck_since(&self) -> Option<Instant> {
         let queue = self.lock();
-        let waiting = !queue.is_empty() || queue.mode != Mode::Live;
+        let waiting = !queue.frames.is_empty() || queue.mode != Mode::Live;
         waiting.then_some(queue.waiting_since)
+    }
+
+    /// One frame, as a socket with no more room takes it.
+    #[cfg(test)]
+    pub fn write_one(&self) -> String {
+        let mut taken = Vec::new();
+        let socket = |slices: &[IoSlice<'_>]| {
+            taken.extend_from_slice(&slices[0]);
+            Ok(taken.len())
+        };
+        self.write(false, socket).unwrap_or_else(|e| panic!("{e}"));
+        String::from_utf8_lossy(&taken).into_owned()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -221,35 +291,67 @@ pub struct Identity {
     pub workspace: WorkspaceId,
     pub session: SessionId,
     pub deadline: Instant,
-    pub connection: CancellationToken,
 }
 
 impl Queue {
-    fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.frames.is_empty()
-    }
-
     /// To be called before something is made to wait.
     fn note_waiting(&mut self) {
-        if self.is_empty() && self.mode == Mode::Live {
+        if self.frames.is_empty() && self.mode == Mode::Live {
             self.waiting_since = Instant::now();
         }
     }
 
-    fn push(&mut self, id: i64, frame: Bytes, written_at: Option<OffsetDateTime>) {
+    fn push(&mut self, frame: &Arc<Frame>, is_live: bool) {
         self.note_waiting();
-        self.bytes += frame.len();
-        self.frames.push_back(Waiting { id, frame, written_at });
+        self.bytes += frame.chunk().len();
+        self.frames.push_back(Waiting { frame: Arc::clone(frame), is_live });
     }
 
+    /// All but what must be sent, or is half sent.
     fn forget(&mut self) {
-        self.frames.clear();
+        let kept = self.own.max(self.in_flight).max(usize::from(self.written > 0));
+        self.frames.truncate(kept);
         self.frames.shrink_to_fit();
-        self.bytes = 0;
+        self.bytes = self.frames.iter().skip(self.own).map(|waiting| waiting.frame.chunk().len()).sum();
+    }
+
+    /// Lets go of the frames that `bytes` are the rest of, and notes how far the next one is.
+    fn take(&mut self, bytes: usize, is_chunked: bool) -> Written {
+        let mut written = Written::default();
+        self.waiting_since = Instant::now();
+        self.written += bytes;
+        while let Some(Waiting { frame, is_live }) = self.frames.front() {
+            let length = frame.bytes(is_chunked).len();
+            if self.written < length {
+                break;
+            }
+            self.written -= length;
+            self.cursor = self.cursor.max(frame.id);
+            if *is_live && written.oldest.is_none() {
+                written.oldest = frame.written_at;
+            }
+            if self.own > 0 {
+                self.own -= 1;
+            } else {
+                self.bytes -= frame.chunk().len();
+            }
+            self.frames.pop_front();
+        }
+        if self.frames.is_empty() {
+            // Most streams are idle most of the time: a burst must not leave its room behind in each.
+            self.frames.shrink_to(QUEUE_FRAMES_KEPT);
+        }
+        written
+    }
+
+    fn keep(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
     }
 
     fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
+        if !self.is_parked && let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
@@ -262,6 +364,14 @@ mod tests {
 
     use super::*;
 
+    fn frame(id: i64, text: &str) -> Frame {
+        Frame::of_text(id, text)
+    }
+
+    fn offer(stream: &Stream, previous: i64, id: i64, text: &str) -> Offered {
+        stream.offer(previous, &Arc::new(frame(id, text)))
+    }
+
     fn stream(first: &[&'static str]) -> Stream {
         let identity = Identity {
             id: 1,
@@ -269,15 +379,14 @@ mod tests {
             workspace: WorkspaceId::generate(),
             session: SessionId::generate(),
             deadline: Instant::now() + Duration::from_secs(900),
-            connection: CancellationToken::new(),
         };
-        let first = first.iter().map(|text| Bytes::from_static(text.as_bytes())).collect();
+        let first = first.iter().map(|text| frame(0, text)).collect();
         Stream::new(identity, first, 10, true)
     }
 
     fn poll(stream: &Stream) -> String {
         match stream.poll(Waker::noop()) {
-            Next::Frame(frame, _) => String::from_utf8_lossy(&frame).into_owned(),
+            Next::Write => stream.write_one(),
             Next::CatchUp { cursor } => format!("catch up after {cursor}"),
             Next::End => "end".into(),
             Next::Wait => "wait".into(),
@@ -286,7 +395,11 @@ mod tests {
 
     /// Ids from 11 on; returns the one that did not fit.
     fn overflow(stream: &Stream) -> i64 {
-        (11..1000).find(|id| stream.offer(id - 1, *id, &"event".into(), None) == Offered::Overflowed).unwrap()
+        overflow_from(stream, 11)
+    }
+
+    fn overflow_from(stream: &Stream, first: i64) -> i64 {
+        (first..1000).find(|id| offer(stream, id - 1, *id, &"event".repeat(30)) == Offered::Overflowed).unwrap()
     }
 
     #[tokio::test]
@@ -301,23 +414,23 @@ mod tests {
     #[tokio::test]
     async fn an_overflow_goes_on_after_what_the_socket_took() {
         let stream = stream(&[]);
-        stream.offer(40, 41, &"taken".into(), None);
+        offer(&stream, 40, 41, "taken");
         assert_eq!(poll(&stream), "taken");
-        stream.offer(60, 61, &Bytes::from(vec![b'x'; QUEUE_BYTES_MAX]), None);
-        assert_eq!(stream.offer(61, 62, &"too much".into(), None), Offered::Overflowed);
+        offer(&stream, 60, 61, &"x".repeat(QUEUE_BYTES_MAX - 100));
+        assert_eq!(offer(&stream, 61, 62, &"too much".repeat(20)), Offered::Overflowed);
         // Not after 41: what lies between was not for this stream.
         assert_eq!(poll(&stream), "catch up after 60");
-        assert_eq!(stream.offer(62, 63, &"e".into(), None), Offered::Passed);
+        assert_eq!(offer(&stream, 62, 63, "e"), Offered::Passed);
     }
 
     #[tokio::test]
     async fn an_overflow_sends_nothing_twice() {
         let stream = stream(&[]);
-        stream.offer(40, 41, &"taken".into(), None);
-        stream.offer(41, 42, &"taken".into(), None);
-        stream.offer(42, 43, &"waiting".into(), None);
+        offer(&stream, 40, 41, "taken");
+        offer(&stream, 41, 42, "taken");
+        offer(&stream, 42, 43, "waiting");
         assert_eq!([poll(&stream), poll(&stream)], ["taken", "taken"]);
-        stream.offer(43, 44, &Bytes::from(vec![b'x'; QUEUE_BYTES_MAX]), None);
+        offer(&stream, 43, 44, &"x".repeat(QUEUE_BYTES_MAX));
         assert_eq!(poll(&stream), "catch up after 42");
     }
 
@@ -327,10 +440,10 @@ mod tests {
         assert_eq!(poll(&stream), "wait");
         tokio::time::advance(Duration::from_secs(100)).await;
         assert_eq!(stream.stuck_since(), None);
-        stream.offer(10, 11, &"event".into(), None);
+        offer(&stream, 10, 11, "event");
         assert_eq!(stream.stuck_since(), Some(Instant::now()));
         tokio::time::advance(Duration::from_secs(7)).await;
-        stream.offer(11, 12, &"event".into(), None);
+        offer(&stream, 11, 12, "event");
         assert_eq!(stream.stuck_since().unwrap().elapsed(), Duration::from_secs(7));
         overflow(&stream);
         assert_eq!(stream.stuck_since().unwrap().elapsed(), Duration::from_secs(7));
@@ -341,15 +454,68 @@ mod tests {
     #[tokio::test]
     async fn closing_sends_the_last_word_once_and_never_skips() {
         let live = stream(&[]);
-        live.offer(10, 11, &"event".into(), None);
-        live.close(Some("bye".into()), false);
-        live.close(Some("bye again".into()), false);
+        offer(&live, 10, 11, "event");
+        live.close(Some(frame(0, "bye")), false);
+        live.close(Some(frame(0, "bye again")), false);
         assert_eq!([poll(&live), poll(&live), poll(&live)], ["event", "bye", "end"]);
 
         let lagging = stream(&[]);
         overflow(&lagging);
-        lagging.caught_up(vec![(11, "page".into())], 11, false);
-        lagging.close(Some("bye".into()), false);
+        lagging.caught_up(&[Arc::new(frame(11, "page"))], 11, false);
+        lagging.close(Some(frame(0, "bye")), false);
         assert_eq!([poll(&lagging), poll(&lagging)], ["bye", "end"]);
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_is_half_written_is_written_to_its_end() {
+        let stream = stream(&[]);
+        for (id, text) in [(11, "one"), (12, "two"), (13, "three")] {
+            offer(&stream, id - 1, id, text);
+        }
+        let mut taken = Vec::new();
+        let mut write = |room: usize| {
+            let socket = |slices: &[IoSlice<'_>]| {
+                let before = taken.len();
+                taken.extend(slices.iter().flat_map(|slice| slice.iter()).take(room));
+                Ok(taken.len() - before)
+            };
+            stream.write(false, socket).unwrap();
+        };
+        write(4);
+        // Overflows between two writes: the rest of "two" must come before anything else.
+        overflow_from(&stream, 14);
+        write(1);
+        assert_eq!(stream.poll(Waker::noop()), Next::Write);
+        write(100);
+        assert_eq!(String::from_utf8_lossy(&taken), "onetwo");
+        assert_eq!(poll(&stream), "catch up after 12");
+    }
+
+    #[tokio::test]
+    async fn what_a_write_is_under_way_with_is_neither_forgotten_nor_sent_twice() {
+        let stream = stream(&[]);
+        offer(&stream, 10, 11, "one");
+        offer(&stream, 11, 12, "two");
+        let mut taken = 0;
+        let socket = |slices: &[IoSlice<'_>]| {
+            overflow_from(&stream, 13);
+            taken = slices.iter().map(|slice| slice.len()).sum();
+            Ok(taken - 1)
+        };
+        stream.write(false, socket).unwrap();
+        assert_eq!(taken, "onetwo".len());
+        assert_eq!([poll(&stream), poll(&stream)], ["o", "catch up after 12"]);
+    }
+
+    #[tokio::test]
+    async fn cutting_leaves_nothing_to_do() {
+        let stream = stream(&["connected"]);
+        assert!(!stream.park(Waker::noop()));
+        stream.cut();
+        assert!(stream.park(Waker::noop()) && stream.is_cut());
+        assert_eq!(stream.poll(Waker::noop()), Next::End);
+        assert_eq!(offer(&stream, 10, 11, "event"), Offered::Passed);
+        stream.close(Some(frame(0, "bye")), true);
+        assert_eq!(stream.poll(Waker::noop()), Next::End);
     }
 }

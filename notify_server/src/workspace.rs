@@ -12,7 +12,7 @@ use event_log::read::MembershipChange;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{frame, ring::Entry, stream::Stream};
+use crate::{ring::Entry, stream::Stream};
 
 /// Open streams by their id.
 type Streams = HashMap<u64, Arc<Stream>>;
@@ -85,7 +85,7 @@ impl Workspace {
             (Some(EventKind::UserUpdated), _, Some(user)) if self.inactive.contains(&user) => {
                 // Reactivation is one of the changes that are told so.
                 let payload =
-                    serde_json::from_str::<Value>(&frame::data_of(&entry.frame)).unwrap_or_default();
+                    serde_json::from_str::<Value>(&entry.frame.data()).unwrap_or_default();
                 if payload["user"]["active"] == Value::Bool(true) {
                     self.inactive.remove(&user);
                 }

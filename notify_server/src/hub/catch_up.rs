@@ -1,13 +1,14 @@
 //! Streams that lag: page by page after their cursor, from the ring or from the database, until they are live.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use chat_core::Shard;
 use event_log::{Head, read::ReplayRow};
 use tracing::warn;
 
 use super::{Hub, ShardState};
 use crate::{
-    frame,
+    frame::Frame,
     metrics::Resume,
     replay::Replay,
     ring::Entry,
@@ -83,12 +84,12 @@ impl Hub {
                 break;
             }
             if replay.passes(entry, workspace) {
-                page.push(entry.id, entry.frame.clone());
+                page.push(&entry.frame);
             }
         }
         let is_live = replay.cursor == state.ring.head().id;
         self.metrics.replayed.inc_by(page.frames.len() as u64);
-        stream.caught_up(page.frames, replay.cursor, is_live);
+        stream.caught_up(&page.frames, replay.cursor, is_live);
         drop(state);
         Some(if is_live { CaughtUp::Live } else { CaughtUp::Progress })
     }
@@ -158,7 +159,7 @@ impl Hub {
                 if row.withheld {
                     return Some(self.give_up(stream, shard, &state));
                 }
-                page.push(entry.id, entry.frame);
+                page.push(&entry.frame);
             }
         }
         self.metrics.replayed.inc_by(page.frames.len() as u64);
@@ -167,9 +168,9 @@ impl Hub {
             // it sees that we live, and we see that it does.
             let passed = rows.iter().take_while(|row| row.row.id <= replay.cursor).last()?;
             let cursor = self.cursor(shard, Head { id: replay.cursor, timeline: passed.row.timeline });
-            page.push(replay.cursor, frame::heartbeat(cursor));
+            page.push(&Arc::new(Frame::heartbeat(cursor)));
         }
-        stream.caught_up(page.frames, replay.cursor, false);
+        stream.caught_up(&page.frames, replay.cursor, false);
         Some(CaughtUp::Progress)
     }
 
@@ -177,7 +178,7 @@ impl Hub {
     fn give_up(&self, stream: &Stream, shard: Shard, state: &ShardState) -> CaughtUp {
         self.metrics.resumed(Resume::Expired);
         let here = self.cursor(shard, state.ring.head());
-        stream.close(Some(frame::reset(here, Resume::Expired.as_str())), false);
+        stream.close(Some(Frame::reset(here, Resume::Expired.as_str())), false);
         CaughtUp::Progress
     }
 }
@@ -192,14 +193,14 @@ pub(super) fn without_newer(mut again: Vec<ReplayRow>, first: &[ReplayRow]) -> V
 /// Frames for one stream, within limits.
 #[derive(Default)]
 struct Page {
-    frames: Vec<(i64, Bytes)>,
+    frames: Vec<Arc<Frame>>,
     bytes: usize,
 }
 
 impl Page {
-    fn push(&mut self, id: i64, frame: Bytes) {
-        self.bytes += frame.len();
-        self.frames.push((id, frame));
+    fn push(&mut self, frame: &Arc<Frame>) {
+        self.bytes += frame.chunk().len();
+        self.frames.push(Arc::clone(frame));
     }
 
     fn is_full(&self) -> bool {

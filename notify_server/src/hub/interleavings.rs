@@ -4,17 +4,15 @@
 use std::{
     collections::HashSet,
     future::poll_fn,
-    pin::Pin,
     sync::atomic::{AtomicU64 as Count, Ordering::Relaxed},
 };
 
 use chat_core::{ChatId, SessionId, UserId};
-use http_body::Body as _;
 use shuttle::{future::block_on, thread};
 use time::OffsetDateTime;
 
 use super::*;
-use crate::{body::StreamBody, loader};
+use crate::{follower::Follower, loader};
 
 /// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
 const ORDERS: usize = 300;
@@ -61,22 +59,24 @@ impl Scene {
     }
 
     /// Goes on after the event `id`, or from now on.
-    fn open(&self, after: Option<i64>) -> Result<StreamBody, Refusal> {
+    fn open(&self, after: Option<i64>) -> Result<Follower, Refusal> {
         let start = after.map_or(Start::Now, |id| {
             Start::After(Cursor { generation: 0, timeline: 1, shard: Shard::of(self.claims.ws), id })
         });
         let deadline = Instant::now() + Duration::from_secs(900);
-        let stream = self.hub.open(&self.claims, start, deadline, CancellationToken::new())?;
-        Ok(StreamBody::new(Arc::clone(&self.hub), stream))
+        let stream = self.hub.open(&self.claims, start, deadline)?;
+        Ok(Follower::new(Arc::clone(&self.hub), stream))
     }
 }
 
 /// The ids of the events that a socket takes, up to `last` or the end of the stream.
-fn take(mut body: StreamBody, last: i64) -> Vec<i64> {
+fn take(mut follower: Follower, last: i64) -> Vec<i64> {
     let mut ids = Vec::new();
     while ids.last() != Some(&last) {
-        let Some(Ok(frame)) = block_on(poll_fn(|cx| Pin::new(&mut body).poll_frame(cx))) else { break };
-        let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+        if !block_on(poll_fn(|cx| follower.poll_next(cx))) {
+            break;
+        }
+        let text = follower.stream.write_one();
         if text.contains("event: message.new\n") {
             let id = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
             ids.push(id.rsplit('.').next().unwrap().parse().unwrap());
@@ -97,8 +97,8 @@ fn a_stream_that_catches_up_while_events_come_gets_each_once_and_in_order() {
         scene.hub.apply(&rows[..2]);
         let sockets: Vec<_> = [0, 1]
             .map(|after| {
-                let body = scene.open(Some(after)).unwrap();
-                thread::spawn(move || (after, take(body, EVENTS)))
+                let follower = scene.open(Some(after)).unwrap();
+                thread::spawn(move || (after, take(follower, EVENTS)))
             })
             .into();
         let (clock, tail) = (Arc::clone(&scene.hub), Arc::clone(&scene.hub));
@@ -132,8 +132,8 @@ fn a_stream_that_begins_now_gets_all_that_comes_after_its_first_event() {
                 scene.hub.apply(&[scene.row(EVENTS + 1, EventKind::SessionRevoked, 1)]);
             })
         };
-        if let Ok(body) = scene.open(None) {
-            let got = take(body, EVENTS + 1);
+        if let Ok(follower) = scene.open(None) {
+            let got = take(follower, EVENTS + 1);
             let first = got.first().copied().unwrap_or(EVENTS + 1);
             assert_eq!(got, (first..=EVENTS).collect::<Vec<_>>());
         }
@@ -154,8 +154,8 @@ fn a_session_that_is_revoked_while_its_stream_opens_keeps_none() {
         };
         match scene.open(None) {
             // Ends, or this waits for ever.
-            Ok(body) => {
-                take(body, i64::MAX);
+            Ok(follower) => {
+                take(follower, i64::MAX);
                 OPENED.fetch_add(1, Relaxed);
             }
             Err(refusal) => {
@@ -181,9 +181,9 @@ fn places_are_not_given_twice() {
             .map(|_| {
                 let scene = Arc::clone(&scene);
                 thread::spawn(move || {
-                    let body = scene.open(None);
+                    let follower = scene.open(None);
                     assert!(scene.hub.open_streams() <= 2);
-                    body.is_ok()
+                    follower.is_ok()
                 })
             })
             .collect();

@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use chat_core::Shard;
 use tokio::time::Instant;
 
 use super::Hub;
-use crate::{frame, stream::Stream, sync::atomic::Ordering, workspace::Workspace};
+use crate::{frame::Frame, stream::Stream, sync::atomic::Ordering, workspace::Workspace};
 
 /// No access token lives longer (the configuration allows an hour), with room for clocks that differ.
 const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
@@ -24,16 +23,17 @@ impl Hub {
         for shard in Shard::all() {
             let mut state = self.lock(shard);
             let head = state.ring.head();
-            let mut heartbeat: Option<Bytes> = None;
+            let mut heartbeat: Option<Arc<Frame>> = None;
             for stream in state.workspaces.values().flat_map(Workspace::streams) {
                 if stream.stuck_since().is_some_and(|since| now.duration_since(since) > slow) {
                     self.metrics.slow_cut.inc();
-                    stream.connection.cancel();
+                    stream.cut();
                 } else if stream.deadline <= now {
-                    stream.close(Some(frame::retry(rand::random_range(200..2000))), false);
+                    stream.close(Some(Frame::retry(rand::random_range(200..2000))), false);
                 } else if (stream.id + second).is_multiple_of(self.config.heartbeat_seconds) {
-                    let frame = heartbeat.get_or_insert_with(|| frame::heartbeat(self.cursor(shard, head)));
-                    stream.offer_when_idle(head.id, frame);
+                    let frame = heartbeat
+                        .get_or_insert_with(|| Arc::new(Frame::heartbeat(self.cursor(shard, head))));
+                    stream.offer_when_idle(frame);
                 }
             }
             for workspace in state.workspaces.values_mut() {
@@ -69,7 +69,14 @@ impl Hub {
             if due > started.elapsed() + Duration::from_millis(10) {
                 tokio::time::sleep_until(started + due).await;
             }
-            stream.close(Some(frame::retry(rand::random_range(500..5000))), false);
+            stream.close(Some(Frame::retry(rand::random_range(500..5000))), false);
+        }
+    }
+
+    /// Cuts the streams that have outlived the drain.
+    pub fn cut_all(&self) {
+        for shard in Shard::all() {
+            self.lock(shard).workspaces.values().flat_map(Workspace::streams).for_each(|stream| stream.cut());
         }
     }
 }

@@ -1,0 +1,106 @@
+//! One client's socket under a stream, and nothing else: with an HTTP library's buffers an idle stream would cost ten times
+//! as much.
+
+use std::{
+    future::Future,
+    io::{self, ErrorKind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http_server::Socket;
+use tokio::net::TcpStream;
+
+use crate::follower::Follower;
+
+/// What a client may send on a stream, which is nothing that anybody reads; beyond it the connection is cut.
+const UNASKED_BYTES_MAX: usize = 64 * 1024;
+/// The end of a chunked answer (RFC 9112, section 7.1).
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Writes a stream until it or its client ends.
+pub struct Connection {
+    follower: Follower,
+    socket: TcpStream,
+    is_chunked: bool,
+    /// What goes before the next frame: the head of the answer, later its end.
+    first: Vec<u8>,
+    is_over: bool,
+    unasked_bytes: usize,
+}
+
+impl Connection {
+    pub fn new(follower: Follower, socket: Socket) -> Self {
+        let Socket { stream, head, is_chunked } = socket;
+        Self { follower, socket: stream, is_chunked, first: head, is_over: false, unasked_bytes: 0 }
+    }
+
+    /// Ready when the client has gone, or sends what it should not.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.socket.poll_read_ready(cx))?;
+            match self.socket.try_read(&mut [0; 1024]) {
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(read) => self.unasked_bytes += read,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(e) => return Poll::Ready(Err(e)),
+            }
+            if self.unasked_bytes > UNASKED_BYTES_MAX {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            while !self.first.is_empty() {
+                ready!(self.poll_writable(cx))?;
+                match self.socket.try_write(&self.first) {
+                    Ok(written) => drop(self.first.drain(..written)),
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                    Err(e) => return Poll::Ready(Err(e)),
+                }
+            }
+            self.first.shrink_to_fit();
+            if self.is_over {
+                return Poll::Ready(Ok(()));
+            }
+            if ready!(self.follower.poll_next(cx)) {
+                ready!(self.poll_writable(cx))?;
+                let (socket, is_chunked) = (&self.socket, self.is_chunked);
+                match self.follower.stream.write(is_chunked, |slices| socket.try_write_vectored(slices)) {
+                    Ok(written) => self.follower.observe(&written),
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                    Err(e) => return Poll::Ready(Err(e)),
+                }
+            } else if self.follower.stream.is_cut() {
+                return Poll::Ready(Ok(()));
+            } else {
+                self.is_over = true;
+                if self.is_chunked {
+                    self.first = LAST_CHUNK.to_vec();
+                }
+            }
+        }
+    }
+
+    fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let writable = self.socket.poll_write_ready(cx);
+        if writable.is_pending() {
+            // Frames that come meanwhile are no reason to look again; being cut is.
+            if self.follower.stream.park(cx.waker()) {
+                return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+            }
+        }
+        writable
+    }
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Whether it failed or ended makes no difference to anybody: the client comes back with its cursor.
+        if self.poll_gone(cx).is_ready() || self.poll_write(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
