@@ -25,6 +25,7 @@ use tokio::{
 use tracing::{error, warn};
 
 use crate::{
+    backlog::Backlog,
     feed::Feed,
     frame::Frame,
     loader::Loader,
@@ -47,6 +48,7 @@ pub struct Hub {
     pub metrics: Metrics,
     /// How long the log may speak of what has been.
     log_life: Duration,
+    backlog: Backlog,
     feed: Feed,
     loader: Loader,
     shards: Vec<Mutex<ShardState>>,
@@ -96,6 +98,7 @@ impl Hub {
             metrics,
             // Partitions are dropped whole, so some of it is older than retention.
             log_life: retention * 2,
+            backlog: Backlog::default(),
             feed,
             loader,
             generation: AtomicU64::new(0),
@@ -164,6 +167,11 @@ impl Hub {
             drop(state);
             self.positions[first.shard.index()].send_replace(last.id);
         }
+    }
+
+    /// Until the sockets have what [`Hub::apply`] gave them, or for a moment.
+    pub async fn settled(&self) {
+        self.backlog.settled().await;
     }
 
     /// Continuity is lost: what was built on it is forgotten, and every stream of the shard is told so and closed.
@@ -244,7 +252,7 @@ impl Hub {
             session: claims.sid,
             deadline,
         };
-        let stream = Arc::new(Stream::new(identity, first, cursor, is_live));
+        let stream = Arc::new(Stream::new(identity, self.backlog.clone(), first, cursor, is_live));
         workspace.connect(&stream);
         self.metrics.streams.inc();
         Ok(stream)

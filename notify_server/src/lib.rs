@@ -6,6 +6,7 @@
 //! writes it to its socket.
 
 pub mod auth;
+pub mod backlog;
 pub mod connection;
 pub mod feed;
 pub mod follower;

@@ -122,7 +122,10 @@ async fn follow(mut tail: Tail, hub: Arc<Hub>) -> anyhow::Result<()> {
                     }
                 }
             }
-            TailEvent::Rows(rows) => hub.apply(&rows),
+            TailEvent::Rows(rows) => {
+                hub.apply(&rows);
+                hub.settled().await;
+            }
             TailEvent::Gap { shard, head } => hub.start_anew(shard, head),
             TailEvent::Disconnected => {}
         }

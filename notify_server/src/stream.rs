@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::{
+    backlog::Backlog,
     frame::Frame,
     sync::{Mutex, MutexGuard},
 };
@@ -32,6 +33,7 @@ pub struct Stream {
     pub session: SessionId,
     /// When it is closed however well it does.
     pub deadline: Instant,
+    backlog: Backlog,
     queue: Mutex<Queue>,
 }
 
@@ -52,6 +54,8 @@ struct Queue {
     waker: Option<Waker>,
     /// It is not frames that the connection waits for.
     is_parked: bool,
+    /// It was woken for frames and has not come to them yet, which the backlog counts.
+    is_due: bool,
     /// When something first waited for the socket, or the socket last took something.
     waiting_since: Instant,
 }
@@ -107,7 +111,13 @@ pub struct Written {
 
 impl Stream {
     /// `first` is sent before anything else. Live from `cursor`, or lagging behind it.
-    pub fn new(identity: Identity, first: Vec<Frame>, cursor: i64, is_live: bool) -> Self {
+    pub fn new(
+        identity: Identity,
+        backlog: Backlog,
+        first: Vec<Frame>,
+        cursor: i64,
+        is_live: bool,
+    ) -> Self {
         let Identity { id, user, workspace, session, deadline } = identity;
         let queue = Queue {
             own: first.len(),
@@ -119,9 +129,10 @@ impl Stream {
             cursor,
             waker: None,
             is_parked: false,
+            is_due: false,
             waiting_since: Instant::now(),
         };
-        Self { id, user, workspace, session, deadline, queue: Mutex::new(queue) }
+        Self { id, user, workspace, session, deadline, backlog, queue: Mutex::new(queue) }
     }
 
     /// A live event and the id of the one before it in the shard, under the lock of the shard.
@@ -142,7 +153,10 @@ impl Stream {
             return Offered::Overflowed;
         }
         queue.push(frame, true);
-        queue.wake();
+        if queue.wake() {
+            queue.is_due = true;
+            self.backlog.add();
+        }
         Offered::Queued
     }
 
@@ -212,6 +226,7 @@ impl Stream {
             return Next::Write;
         }
         queue.waiting_since = Instant::now();
+        self.settle(&mut queue);
         match queue.mode {
             Mode::Closing | Mode::Cut => Next::End,
             Mode::Lagging => Next::CatchUp { cursor: queue.cursor },
@@ -227,6 +242,7 @@ impl Stream {
     /// frames. Whether it is cut already.
     pub fn park(&self, waker: &Waker) -> bool {
         let mut queue = self.lock();
+        self.settle(&mut queue);
         queue.is_parked = true;
         queue.keep(waker);
         queue.mode == Mode::Cut
@@ -267,6 +283,13 @@ impl Stream {
         waiting.then_some(queue.waiting_since)
     }
 
+    /// The connection has come to what it was woken for, and has written it or cannot.
+    fn settle(&self, queue: &mut Queue) {
+        if std::mem::take(&mut queue.is_due) {
+            self.backlog.remove();
+        }
+    }
+
     /// One frame, as a socket with no more room takes it.
     #[cfg(test)]
     pub fn write_one(&self) -> String {
@@ -281,6 +304,13 @@ impl Stream {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut queue = self.lock();
+        self.settle(&mut queue);
     }
 }
 
@@ -350,10 +380,15 @@ impl Queue {
         }
     }
 
-    fn wake(&mut self) {
-        if !self.is_parked && let Some(waker) = self.waker.take() {
-            waker.wake();
+    /// Whether there was somebody to be woken.
+    fn wake(&mut self) -> bool {
+        if self.is_parked {
+            return false;
         }
+        let waker = self.waker.take();
+        let is_waiting = waker.is_some();
+        waker.into_iter().for_each(Waker::wake);
+        is_waiting
     }
 }
 
@@ -381,7 +416,7 @@ mod tests {
             deadline: Instant::now() + Duration::from_secs(900),
         };
         let first = first.iter().map(|text| frame(0, text)).collect();
-        Stream::new(identity, first, 10, true)
+        Stream::new(identity, Backlog::default(), first, 10, true)
     }
 
     fn poll(stream: &Stream) -> String {
@@ -517,5 +552,33 @@ mod tests {
         assert_eq!(offer(&stream, 10, 11, "event"), Offered::Passed);
         stream.close(Some(frame(0, "bye")), true);
         assert_eq!(stream.poll(Waker::noop()), Next::End);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_due_from_its_wake_up_until_it_has_written_or_cannot_or_is_gone() {
+        let due = async |stream: &Stream| {
+            let began = Instant::now();
+            stream.backlog.settled().await;
+            began.elapsed() > Duration::ZERO
+        };
+        let stream = stream(&[]);
+        offer(&stream, 10, 11, "nobody waits for it yet");
+        assert!(!due(&stream).await);
+        assert_eq!([poll(&stream), poll(&stream)], ["nobody waits for it yet", "wait"]);
+        offer(&stream, 11, 12, "event");
+        assert!(due(&stream).await);
+        assert_eq!([poll(&stream), poll(&stream)], ["event", "wait"]);
+        assert!(!due(&stream).await);
+        offer(&stream, 12, 13, "event");
+        stream.park(Waker::noop());
+        offer(&stream, 13, 14, "a blocked one is waited for no longer");
+        assert!(!due(&stream).await);
+        while poll(&stream) != "wait" {}
+        offer(&stream, 14, 15, "event");
+        let backlog = stream.backlog.clone();
+        drop(stream);
+        let began = Instant::now();
+        backlog.settled().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }
