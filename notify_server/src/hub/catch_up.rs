@@ -7,12 +7,7 @@ use tracing::warn;
 
 use super::{Hub, ShardState};
 use crate::{
-    frame,
-    metrics::Resume,
-    replay::Replay,
-    ring::Entry,
-    stream::Stream,
-    workspace::{membership_change, undo},
+    frame, metrics::Resume, replay::Replay, ring::Entry, stream::Stream, workspace::membership_change,
 };
 
 /// One page of catching up from memory: what it sends, and what it looks at, since it holds the lock meanwhile.
@@ -74,8 +69,7 @@ impl Hub {
         let replay = replay.get_or_insert_with(|| {
             let changes = state.ring.after(from).filter(|entry| entry.workspace == Some(stream.workspace));
             let changes = changes.filter_map(|entry| membership_change(entry, stream.user));
-            let then = undo(workspace.chats_of(stream.user), changes);
-            Replay::new(stream.user, stream.workspace, from, then)
+            Replay::new(stream.user, stream.workspace, from, workspace.chats_of(stream.user), changes)
         });
         let mut page = Page::default();
         for entry in state.ring.after(from).take(PAGE_ENTRIES) {
@@ -110,7 +104,7 @@ impl Hub {
                 (now.unwrap_or_default(), state.ring.head().id)
             };
             let changes = self.feed.membership_changes(id, user, cursor, position).await?;
-            replay.insert(Replay::new(user, id, cursor, undo(now, changes)))
+            replay.insert(Replay::new(user, id, cursor, now, changes))
         };
         let from = replay.cursor;
         let mut chats = replay.chats();
