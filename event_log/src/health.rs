@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
+
+use crate::bell::Bell;
 
 /// The state of one [`crate::Tail`]. Cheap to clone and to ask.
 #[derive(Clone, Debug)]
@@ -16,6 +18,9 @@ pub struct TailHealth(Arc<Figures>);
 
 #[derive(Debug)]
 struct Figures {
+    bell: Arc<Bell>,
+    /// The rings of the bell before the last look whose rows the tail's consumer has taken over.
+    looked: watch::Sender<u64>,
     since: Instant,
     connected: AtomicBool,
     listening: AtomicBool,
@@ -31,8 +36,10 @@ struct Figures {
 }
 
 impl TailHealth {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(bell: Arc<Bell>) -> Self {
         Self(Arc::new(Figures {
+            bell,
+            looked: watch::Sender::new(0),
             since: Instant::now(),
             connected: AtomicBool::default(),
             listening: AtomicBool::default(),
@@ -50,6 +57,14 @@ impl TailHealth {
     /// tail's consumer does not ask for more.
     pub fn is_fresh(&self, max_age: Duration) -> bool {
         self.is_connected() && self.age().is_some_and(|age| age <= max_age)
+    }
+
+    /// Completes once the tail's consumer knows of everything that was committed before this call: waits for a look at the
+    /// log that began afterwards, one for all who wait. Never, while the log cannot be read: to be given a time-out.
+    pub async fn caught_up(&self) {
+        let ring = self.0.bell.ring();
+        // Its sender lives as long as this does.
+        let _ = self.0.looked.subscribe().wait_for(|looked| *looked >= ring).await;
     }
 
     pub fn is_connected(&self) -> bool {
@@ -119,6 +134,11 @@ impl TailHealth {
             let found = if by_bell { &self.0.found_by_bell } else { &self.0.found_by_poll };
             found.fetch_add(1, Relaxed);
         }
+    }
+
+    /// The consumer has taken over everything up to the end of the log, as it was after so many rings.
+    pub(crate) fn note_looked(&self, rings: u64) {
+        self.0.looked.send_if_modified(|looked| std::mem::replace(looked, rings) != rings);
     }
 
     pub(crate) fn note_round_trip(&self, took: Duration) {
