@@ -3,7 +3,10 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -74,9 +77,29 @@ pub struct Node {
     /// Between the server and Postgres.
     pub database: Proxy,
     process: Mutex<ServerProcess>,
+    /// Faults that go on, for each of which it has said that it is not ready.
+    away: AtomicUsize,
+}
+
+/// While this lives, a server that says that it is ready lies.
+pub struct Away<'a>(&'a Node);
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.0.away.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Node {
+    pub fn is_away(&self) -> Away<'_> {
+        self.away.fetch_add(1, Ordering::SeqCst);
+        Away(self)
+    }
+
+    pub fn must_not_be_ready(&self) -> bool {
+        self.away.load(Ordering::SeqCst) > 0
+    }
+
     pub fn name(&self) -> String {
         format!("{} {}", self.role.name(), self.index)
     }
@@ -292,7 +315,7 @@ async fn start_node(size: &Size, role: Role, index: usize, database_url: &str) -
     process.start().await?;
     let address = process.address();
     let door = Proxy::start(address).await?;
-    Ok(Node { role, index, address, door, database, process: Mutex::new(process) })
+    Ok(Node { role, index, address, door, database, process: Mutex::new(process), away: AtomicUsize::new(0) })
 }
 
 /// `host:port` of a Postgres URL.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::{Fault, Lane, Outcome, Result, Scene};
 use crate::{
@@ -50,14 +50,28 @@ pub fn faults() -> Vec<Fault> {
             about: "a member is removed while their device is away, and it comes back with an old cursor",
             lane: Lane::Clients,
             own_postgres: false,
-            run: |scene| Box::pin(removed(scene, false)),
+            run: |scene| Box::pin(removed(scene, Removal::WhileAway)),
         },
         Fault {
             name: "removed-during-replay",
             about: "a member is removed while their device is catching up",
             lane: Lane::Clients,
             own_postgres: false,
-            run: |scene| Box::pin(removed(scene, true)),
+            run: |scene| Box::pin(removed(scene, Removal::DuringReplay)),
+        },
+        Fault {
+            name: "removed-unseen",
+            about: "a member is removed while their notify_server cannot read the log, and their device comes back to it",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(removed(scene, Removal::Unseen)),
+        },
+        Fault {
+            name: "removed-and-back",
+            about: "a member is added, removed and added again, each unseen by a device that comes back twice meanwhile",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(removed_and_back(scene)),
         },
         Fault {
             name: "bad-cursors",
@@ -137,7 +151,14 @@ async fn same_send(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-async fn removed(scene: &Scene, during_replay: bool) -> Result {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    WhileAway,
+    DuringReplay,
+    Unseen,
+}
+
+async fn removed(scene: &Scene, removal: Removal) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
     let (owner, member) = (&tenant.people[0], &tenant.people[1]);
@@ -157,7 +178,7 @@ async fn removed(scene: &Scene, during_replay: bool) -> Result {
     scene.note("one device is away");
     say(40, "while they are away").await;
     let connects = device.record().connections.len();
-    if during_replay {
+    if removal == Removal::DuringReplay {
         world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
         world.narrow.refuse(false);
         world
@@ -167,12 +188,23 @@ async fn removed(scene: &Scene, during_replay: bool) -> Result {
             })
             .await?;
     }
-    owner.certainly(&format!("DELETE /api/chat/{room}/members/{}", member.id), None).await.or_else(|e| {
-        // A repeated attempt finds that the first was enough.
-        if format!("{e:#}").contains("404") { Ok(Value::Null) } else { Err(e) }
-    })?;
+    let node = world.notify(0);
+    if removal == Removal::Unseen {
+        node.database.set_mode(Mode::Freeze);
+        scene.note(format!("no byte passes between {} and Postgres", node.name()));
+    }
+    remove(owner, &room, member).await?;
     scene.note("they are removed");
     say(10, "after their removal").await;
+    if removal == Removal::Unseen {
+        // Others are told of it, by the other server; then the device comes, to this one.
+        let others = scene.until_sent_meanwhile(10).await;
+        world.narrow.refuse(false);
+        sleep(Duration::from_secs(3)).await;
+        node.database.heal();
+        scene.note("bytes pass again");
+        others?;
+    }
     world.narrow.heal();
     scene.note("the device is back");
     let cursor =
@@ -184,6 +216,77 @@ async fn removed(scene: &Scene, during_replay: bool) -> Result {
         })
         .await?;
     Ok(Outcome::Done)
+}
+
+/// The device comes to a place in the log at which its person was in the chat, when they have left it: nothing of that stay
+/// is sent. Then it goes on from there when they are in it once more: nor is the rest of it now.
+async fn removed_and_back(scene: &Scene) -> Result {
+    let world = &scene.world;
+    let tenant = &world.tenants[0];
+    let (owner, member) = (&tenant.people[0], &tenant.people[1]);
+    let device = world.devices.last().context("no devices")?;
+    let channel = json!({ "kind": "private_channel", "name": format!("in and out {}", world.history.now()) });
+    let room = owner.create_chat(channel).await?;
+    let add = async || {
+        let operation = format!("POST /api/chat/{room}/members");
+        owner.certainly(&operation, Some(&json!({ "user_ids": [member.id] }))).await
+    };
+    let say = async |chat: &str, count: usize, words: &str| {
+        for _ in 0..count {
+            send(&world.history, owner, chat, words.trim(), 0, 1).await;
+        }
+    };
+    let position = async || {
+        let cursor = owner.sync().await?;
+        cursor["cursor"].as_str().and_then(crate::sse::position).context("no cursor")
+    };
+    let much = "much ".repeat(400);
+    world.narrow.refuse(true);
+    scene.note("one device is away");
+    say(&room, 1, "before").await;
+    add().await?;
+    say(&room, 3, "confidential").await;
+    let stay = position().await?;
+    // Enough for the device to be cut off in the middle of it.
+    say(&tenant.general, 60, &much).await;
+    say(&room, 3, "confidential, too").await;
+    let stay_ends = position().await?;
+    remove(owner, &room, member).await?;
+    world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
+    world.narrow.refuse(false);
+    world
+        .until("the device has come into the middle of a stay", async || {
+            let reached = device.record().reached();
+            if reached >= stay { Ok(()) } else { Err(format!("{reached} of {stay}")) }
+        })
+        .await?;
+    world.narrow.refuse(true);
+    let reached = device.record().reached();
+    scene.note(format!("cut off at {reached}, of a stay from {stay} to {stay_ends}"));
+    add().await?;
+    say(&room, 3, "in again").await;
+    let end = position().await?;
+    world.narrow.heal();
+    scene.note("the device is back");
+    world
+        .until("the device has caught up", async || {
+            let reached = device.record().reached();
+            if reached >= end { Ok(()) } else { Err(format!("{reached} of {end}")) }
+        })
+        .await?;
+    if reached >= stay_ends {
+        return Ok(Outcome::Missed(format!("it was cut off at {reached}, behind {stay_ends}")));
+    }
+    Ok(Outcome::Done)
+}
+
+async fn remove(owner: &Person, room: &str, member: &Person) -> anyhow::Result<()> {
+    let outcome = owner.certainly(&format!("DELETE /api/chat/{room}/members/{}", member.id), None).await;
+    match outcome {
+        // A repeated attempt finds that the first was enough.
+        Err(e) if !format!("{e:#}").contains("404") => Err(e),
+        _ => Ok(()),
+    }
 }
 
 async fn bad_cursors(scene: &Scene) -> Result {

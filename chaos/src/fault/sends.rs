@@ -46,6 +46,12 @@ impl Attempt {
         answer.map(|(status, _)| status)
     }
 
+    /// How many rows there are of it.
+    async fn rows(&self, db: &mut PgConnection) -> sqlx::Result<i64> {
+        let sql = "select count(*) from messages where client_id = $1";
+        sqlx::query_scalar(sql).bind(&self.client_id).fetch_one(db).await
+    }
+
     /// Until it is answered, at whichever node.
     async fn until_answered(&self, world: &World, node: &Node) -> anyhow::Result<()> {
         let Self { person, chat, client_id, body } = self;
@@ -56,7 +62,8 @@ impl Attempt {
 }
 
 /// Waits until a connection of this node waits for a lock that somebody holds.
-async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<()> {
+/// The ports of all of its connections then.
+async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<Vec<i32>> {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
@@ -68,11 +75,30 @@ async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<()>
         .fetch_one(&mut *db)
         .await?;
         if waiting > 0 {
-            return Ok(());
+            return Ok(ports);
         }
         sleep(Duration::from_millis(20)).await;
     }
     bail!("no send of {} waits for a lock", node.name())
+}
+
+/// Ends the backends of these connections, and waits until they are gone.
+async fn end_backends(db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let ended: i64 = sqlx::query_scalar(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity
+             where datname = current_database() and client_port = any($1)",
+        )
+        .bind(ports)
+        .fetch_one(&mut *db)
+        .await?;
+        if ended == 0 {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    bail!("backends that were ended live on")
 }
 
 /// Its transaction has not come to its end: the row of the chat is locked by another session.
@@ -86,14 +112,16 @@ pub async fn before_commit(scene: &Scene) -> Result {
         let chat: Uuid = attempt.chat.parse()?;
         sqlx::query("select from chats where id = $1 for update").bind(chat).execute(&mut *held).await?;
         let (sent, killed) = tokio::join!(attempt.once(world, node), async {
-            let blocked = until_blocked(node, &mut watcher).await;
+            let ports = until_blocked(node, &mut watcher).await;
             process.kill();
             scene.note(format!("SIGKILL {} before the commit of {}", node.name(), attempt.client_id));
-            blocked
+            ports
         });
+        // Postgres would go on with what it has been told when the lock is free: here it hears of the end before that.
+        end_backends(&mut watcher, &killed?).await?;
         held.rollback().await?;
-        killed?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
+        ensure!(attempt.rows(&mut watcher).await? == 0, "{} was committed all the same", attempt.client_id);
         anyhow::Ok(())
     }
     .await;
@@ -120,9 +148,20 @@ pub async fn before_answer(scene: &Scene) -> Result {
             scene.note(format!("SIGKILL {} before the answer to {}", node.name(), attempt.client_id));
             blocked
         });
-        db.close().await?;
         killed?;
+        ensure!(attempt.rows(&mut watcher).await? == 0, "{} is committed already", attempt.client_id);
+        db.close().await?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
+        // Nobody was there to hear of it.
+        let end = Instant::now() + PATIENCE;
+        while attempt.rows(&mut watcher).await? == 0 {
+            ensure!(
+                Instant::now() < end,
+                "{} was not committed: it was some other moment",
+                attempt.client_id
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
         anyhow::Ok(())
     }
     .await;
@@ -140,6 +179,9 @@ pub async fn before_doorbell(scene: &Scene) -> Result {
         let sent = attempt.once(world, node).await;
         process.kill();
         scene.note(format!("SIGKILL {} before it rang for {} (port {bell})", node.name(), attempt.client_id));
+        if matches!(sent, Ok(200 | 201)) {
+            ensure!(attempt.rows(&mut db).await? == 1, "{} is not committed", attempt.client_id);
+        }
         anyhow::Ok(sent)
     }
     .await;

@@ -1,7 +1,7 @@
 //! (b) Every event reached every device that was to see it, (c) in order, (d) none that it was not to see, (f) none that
 //! is not in the log.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -22,8 +22,9 @@ pub struct Delivery {
     pub longest: Option<(u64, String, i64)>,
 }
 
-/// How far each notify_server was known to be, by what it had delivered: time and position, both growing.
-type Known = HashMap<usize, Vec<(Time, i64)>>;
+/// What was certainly committed, since somebody had got it: time and position, both growing. A server knows all of that
+/// before it takes up a client that comes later.
+type Known = Vec<(Time, i64)>;
 
 /// Everything about one workspace, whose rows are given in order.
 pub fn examine(
@@ -42,6 +43,12 @@ pub fn examine(
     let gone: HashSet<Uuid> =
         rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
     let known = known(&devices);
+    let mut messages: HashMap<Uuid, Vec<(i64, i64)>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.kind == "message.new") {
+        if let (Some(chat), Some(seq)) = (row.chat_id, row.seq) {
+            messages.entry(chat).or_default().push((row.id, seq));
+        }
+    }
     let mut sights: HashMap<Uuid, Sight> = HashMap::new();
     for device in devices {
         let me: Uuid = device.person.id.parse()?;
@@ -67,6 +74,7 @@ pub fn examine(
             let is_open = index == last && !segment.ended_by_reset && !record.is_over;
             // What a reset left out is in the snapshot after it.
             let until = if is_open { end.unwrap_or(seen_last) } else { seen_last };
+            check.snapshot(segment, &messages, findings);
             check.missing(segment, until, findings);
             check.seen(segment, findings);
         }
@@ -88,19 +96,14 @@ fn known(devices: &[&Device]) -> Known {
     let mut known = Known::new();
     for device in devices {
         let record = device.record();
-        for seen in record.segments.iter().flat_map(|segment| &segment.seen) {
-            if let Some(node) = record.connections.get(seen.connection).map(|connection| connection.node) {
-                known.entry(node).or_default().push((seen.at, seen.position));
-            }
-        }
+        let seen = record.segments.iter().flat_map(|segment| &segment.seen);
+        known.extend(seen.map(|seen| (seen.at, seen.position)));
     }
-    for positions in known.values_mut() {
-        positions.sort_unstable();
-        let mut newest = 0;
-        for (_, position) in positions {
-            newest = newest.max(*position);
-            *position = newest;
-        }
+    known.sort_unstable();
+    let mut newest = 0;
+    for (_, position) in &mut known {
+        newest = newest.max(*position);
+        *position = newest;
     }
     known
 }
@@ -118,6 +121,31 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// A snapshot has what was written up to its position, and nothing else: what a reset has left out is in it.
+    fn snapshot(
+        &self,
+        segment: &Segment,
+        messages: &HashMap<Uuid, Vec<(i64, i64)>>,
+        findings: &mut Findings,
+    ) {
+        let position = segment.snapshot_position;
+        let last = |chat: &Uuid| {
+            let all = messages.get(chat).map_or(&[][..], Vec::as_slice);
+            let before = all.partition_point(|(id, _)| *id <= position);
+            before.checked_sub(1).map_or(0, |last| all[last].1)
+        };
+        let expected: BTreeMap<String, i64> =
+            self.sight.chats_at(position).map(|chat| (chat.to_string(), last(&chat))).collect();
+        if segment.snapshot != expected {
+            let what = format!(
+                "{}: the snapshot at {position} has {:?} and not {expected:?}",
+                self.device.name, segment.snapshot
+            );
+            let violation = Violation::new('b', what).at(segment.snapshot_at);
+            findings.violations.push(about(violation, self.device, position));
+        }
+    }
+
     fn missing(&self, segment: &Segment, until: i64, findings: &mut Findings) {
         let visible = &self.sight.visible;
         let from = visible.partition_point(|position| *position <= segment.snapshot_position);
@@ -131,7 +159,8 @@ impl Check<'_> {
             let Some(row) = self.rows.get(position) else { continue };
             // It was passed over when the next one came.
             let passed_at = next.map(|seen| seen.at);
-            if row.is_poison || self.sight.may_be_withheld(row, passed_at.unwrap_or(Time::MAX)) {
+            // A row that cannot be shown is told as a reset, which ends the segment before it.
+            if self.sight.may_be_withheld(row, passed_at.unwrap_or(Time::MAX)) {
                 continue;
             }
             let what = format!("{} never got {} at {position}", self.device.name, row.kind);
@@ -162,9 +191,8 @@ impl Check<'_> {
                 wrong('f', format!("{} at {} is not what the log has", row.kind, seen.position));
             }
             let connection = self.record.connections.get(seen.connection);
-            let known =
-                connection.and_then(|connection| self.known_before(connection.node, connection.asked_at));
-            if known.is_some_and(|known| self.sight.must_be_withheld(row, known, seen.at)) {
+            let known = connection.and_then(|connection| self.known_before(connection.asked_at));
+            if known.is_some_and(|known| self.sight.must_be_withheld(row, known)) {
                 wrong('d', format!("{} at {}, after they had been removed", row.kind, seen.position));
             }
             let delay = seen.at.saturating_sub(self.history.time_of(row.at));
@@ -175,10 +203,9 @@ impl Check<'_> {
         }
     }
 
-    /// How far a notify_server was known to be before a time.
-    fn known_before(&self, node: usize, time: Time) -> Option<i64> {
-        let positions = self.known.get(&node)?;
-        let before = positions.partition_point(|(at, _)| *at < time);
-        positions.get(before.checked_sub(1)?).map(|(_, position)| *position)
+    /// What every server knew that was asked at a time.
+    fn known_before(&self, time: Time) -> Option<i64> {
+        let before = self.known.partition_point(|(at, _)| *at < time);
+        self.known.get(before.checked_sub(1)?).map(|(_, position)| *position)
     }
 }
