@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -164,6 +164,8 @@ pub struct World {
     /// Postgres itself, past every proxy.
     database_url: Arc<RwLock<String>>,
     postgres: Postgres,
+    /// What has taken over from it.
+    promoted: OnceLock<TestCluster>,
 }
 
 impl World {
@@ -197,8 +199,19 @@ impl World {
             &history,
         )?);
         let tenants = tenants.into_iter().map(Arc::new).collect();
-        let world =
-            Self { history, archive, devices, tenants, nodes, narrow, doors, client, database_url, postgres };
+        let world = Self {
+            history,
+            archive,
+            devices,
+            tenants,
+            nodes,
+            narrow,
+            doors,
+            client,
+            database_url,
+            postgres,
+            promoted: OnceLock::new(),
+        };
         world
             .until("every device is let in", async || {
                 let waiting = world.devices.iter().find(|device| device.record().connections.is_empty());
@@ -226,6 +239,9 @@ impl World {
     /// # Errors
     /// It is shared with others.
     pub fn cluster(&self) -> anyhow::Result<&TestCluster> {
+        if let Some(promoted) = self.promoted.get() {
+            return Ok(promoted);
+        }
         match &self.postgres {
             Postgres::Own(cluster) | Postgres::OnSmallDisk(cluster, _) => Ok(cluster),
             Postgres::Shared(_) => bail!("this Postgres is not ours to kill"),
@@ -244,6 +260,12 @@ impl World {
     pub async fn psql(&self) -> anyhow::Result<PgConnection> {
         let url = self.database_url.read().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(PgConnection::connect(&url).await?)
+    }
+
+    /// From now on everybody is led to this one. Once in a run.
+    pub fn fail_over_to(&self, standby: TestCluster) -> anyhow::Result<()> {
+        self.promoted.set(standby).map_err(|_| anyhow::anyhow!("there was a failover before"))?;
+        self.follow_postgres()
     }
 
     /// Postgres may have come back on another port.

@@ -102,6 +102,7 @@ each_alone! {
     disk_full: "disk-full",
     no_descriptors: "no-descriptors",
     clock_jump: "clock-jump",
+    failover: "failover",
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -102,7 +102,7 @@ async fn backend_kill(scene: &Scene) -> Result {
 }
 
 /// Every server is ready, and says the truth: people write.
-async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result {
+pub async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result {
     let world = &scene.world;
     for node in &world.nodes {
         world.until_ready(node, true).await?;

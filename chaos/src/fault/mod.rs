@@ -3,6 +3,7 @@
 
 mod client;
 mod database;
+mod failover;
 mod kill;
 mod link;
 mod log;
@@ -172,6 +173,8 @@ pub fn all() -> Vec<Fault> {
         log::faults(),
         storm::faults(),
         machine::faults(),
+        // The last: what is done to a disk or a postmaster is done to the first Postgres.
+        failover::faults(),
     ];
     faults.into_iter().flatten().collect()
 }
