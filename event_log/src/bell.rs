@@ -45,11 +45,9 @@ impl Bell {
         }
     }
 
-    /// How often it has been rung, this time included.
-    pub fn ring(&self) -> u64 {
-        let rings = self.rings.fetch_add(1, SeqCst) + 1;
+    fn ring(&self) {
+        self.rings.fetch_add(1, SeqCst);
         self.rung.notify_one();
-        rings
     }
 }
 
@@ -78,9 +76,7 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
         loop {
             match poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == echo_channel => echo.notify_one(),
-                Some(Ok(AsyncMessage::Notification(_))) => {
-                    bell.ring();
-                }
+                Some(Ok(AsyncMessage::Notification(_))) => bell.ring(),
                 Some(Ok(_)) => {}
                 Some(Err(e)) => return Err(Error::from(e)),
                 None => return Err(Error::Closed),

@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::Instant};
-
-use crate::bell::Bell;
+use tokio::time::Instant;
 
 /// The state of one [`crate::Tail`]. Cheap to clone and to ask.
 #[derive(Clone, Debug)]
@@ -18,9 +16,6 @@ pub struct TailHealth(Arc<Figures>);
 
 #[derive(Debug)]
 struct Figures {
-    bell: Arc<Bell>,
-    /// The rings of the bell before the last look whose rows the tail's consumer has taken over.
-    looked: watch::Sender<u64>,
     since: Instant,
     connected: AtomicBool,
     listening: AtomicBool,
@@ -36,10 +31,8 @@ struct Figures {
 }
 
 impl TailHealth {
-    pub(crate) fn new(bell: Arc<Bell>) -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Figures {
-            bell,
-            looked: watch::Sender::new(0),
             since: Instant::now(),
             connected: AtomicBool::default(),
             listening: AtomicBool::default(),
@@ -57,14 +50,6 @@ impl TailHealth {
     /// tail's consumer does not ask for more.
     pub fn is_fresh(&self, max_age: Duration) -> bool {
         self.is_connected() && self.age().is_some_and(|age| age <= max_age)
-    }
-
-    /// Completes once the tail's consumer knows of everything that was committed before this call: waits for a look at the
-    /// log that began afterwards, one for all who wait. Never, while the log cannot be read: to be given a time-out.
-    pub async fn caught_up(&self) {
-        let ring = self.0.bell.ring();
-        // Its sender lives as long as this does.
-        let _ = self.0.looked.subscribe().wait_for(|looked| *looked >= ring).await;
     }
 
     pub fn is_connected(&self) -> bool {
@@ -134,11 +119,6 @@ impl TailHealth {
             let found = if by_bell { &self.0.found_by_bell } else { &self.0.found_by_poll };
             found.fetch_add(1, Relaxed);
         }
-    }
-
-    /// The consumer has taken over everything up to the end of the log, as it was after so many rings.
-    pub(crate) fn note_looked(&self, rings: u64) {
-        self.0.looked.send_if_modified(|looked| std::mem::replace(looked, rings) != rings);
     }
 
     pub(crate) fn note_round_trip(&self, took: Duration) {

@@ -53,8 +53,6 @@ pub struct Tail {
     pause: Duration,
     /// The last read did not come to the end of the log.
     more: bool,
-    /// It did, so many rings after the beginning, and its rows may not have been taken over yet.
-    looked: Option<u64>,
 }
 
 /// The connection that reads.
@@ -78,8 +76,8 @@ impl Tail {
     /// `url` cannot be used. That the database is away is no error.
     pub fn start(url: &str, lifecycle: &Lifecycle) -> anyhow::Result<(Self, TailHealth)> {
         let database = Database::parse(url)?;
+        let health = TailHealth::new();
         let bell = Arc::new(Bell::default());
-        let health = TailHealth::new(Arc::clone(&bell));
         lifecycle.spawn("doorbell", {
             let (database, bell, health) = (database.clone(), Arc::clone(&bell), health.clone());
             let stop = lifecycle.token();
@@ -104,7 +102,6 @@ impl Tail {
             read_at: Instant::now(),
             pause: POLL_FIRST,
             more: false,
-            looked: None,
         };
         Ok((tail, health))
     }
@@ -114,10 +111,6 @@ impl Tail {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return event;
-            }
-            // Whoever asks for more has taken over what came before.
-            if let Some(rings) = self.looked.take() {
-                self.health.note_looked(rings);
             }
             if self.session.is_none() {
                 sleep_until(self.retry_at).await;
@@ -227,7 +220,6 @@ impl Tail {
                 self.report_gap(shard, heads.of(shard));
             }
         }
-        self.looked = (!self.more).then_some(rings);
         if let Some(reached) = &mut self.reached {
             for row in &rows {
                 reached.heads.by_shard[row.shard.index()] = Head { id: row.id, timeline: row.timeline };

@@ -26,31 +26,6 @@ async fn rows_come_whole_and_in_order() {
 }
 
 #[tokio::test]
-async fn who_waits_for_the_tail_is_let_go_when_all_before_is_taken_over() {
-    let world = World::new().await;
-    let (mut tail, health) = world.tail().await;
-    world.say("before").await;
-    let caught_up = health.caught_up();
-    tokio::pin!(caught_up);
-    let rows = tokio::select! {
-        biased;
-        () = &mut caught_up => panic!("nobody has read it"),
-        rows = take_rows(&mut tail, 1) => rows,
-    };
-    assert_eq!(bodies(&rows), ["before"]);
-    // Whoever asks for the next rows has done with these.
-    tokio::select! {
-        () = caught_up => {}
-        more = tail.next() => panic!("{more:?}"),
-    }
-    // Nothing new: a look that finds nothing will do.
-    tokio::select! {
-        () = health.caught_up() => {}
-        more = tail.next() => panic!("{more:?}"),
-    }
-}
-
-#[tokio::test]
 async fn an_idle_open_transaction_delays_nobody_and_is_not_lost() {
     let world = World::new().await;
     let slow = connect(&world.lifecycle, &world.url).await;

@@ -117,14 +117,7 @@ async fn open(
     let from_header = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
     let given = |text: &&str| !text.is_empty();
     let cursor = from_header.filter(given).or(query.last_event_id.as_deref().filter(given));
-    let joining = async {
-        // Another node may have kept from this client what it has left since, and have moved its cursor on: to go on from
-        // there rightly, this one must know of that, too.
-        if cursor.is_some() {
-            state.tail.caught_up().await;
-        }
-        state.hub.join(&claims, cursor, Instant::now() + age, connection).await
-    };
+    let joining = state.hub.join(&claims, cursor, Instant::now() + age, connection);
     match timeout(JOIN_TIMEOUT, joining).await.unwrap_or(Err(Refusal::Unavailable)) {
         Ok(stream) => event_stream(Body::new(StreamBody::new(Arc::clone(&state.hub), stream))),
         // For EventSource the one answer after which it does not come back by itself.
