@@ -8,12 +8,12 @@ use stateright::{Model, Property};
 pub struct Guards {
     /// What was said in a stay that is over is withheld; without it, only while the person is not in the chat.
     pub by_stay: bool,
-    /// A node that a client comes to with a cursor looks at the log first.
-    pub look_first: bool,
+    /// The cursor of a client from whom something was withheld says by what, and a node that does not know that waits for it.
+    pub cursor_tells: bool,
 }
 
 impl Guards {
-    pub const ALL: Self = Self { by_stay: true, look_first: true };
+    pub const ALL: Self = Self { by_stay: true, cursor_tells: true };
 }
 
 /// What is tried out.
@@ -41,16 +41,18 @@ pub struct World {
     log: Vec<Event>,
     /// How much of it each node knows.
     nodes: Vec<usize>,
-    /// The node that the client is on, and how much of the log there was when it came.
-    on: Option<(usize, usize)>,
+    /// The node that the client is on.
+    on: Option<usize>,
     /// How much of the log the client has behind it.
     cursor: usize,
+    /// How much of it was known when something was last withheld from it.
+    judged_at: usize,
     /// If it knows the chat, how many messages it thinks there are.
     chat: Option<usize>,
     connects: u8,
     /// It was given something of the chat that it cannot place.
     is_confused: bool,
-    /// It was given something of the chat that the person had left before they came.
+    /// It was given something of the chat though the node knew that the person had left it since.
     has_leaked: bool,
 }
 
@@ -92,6 +94,7 @@ impl Model for Membership {
             nodes: vec![0; self.nodes],
             on: None,
             cursor: 0,
+            judged_at: 0,
             chat: None,
             connects: self.connects,
             is_confused: false,
@@ -109,11 +112,13 @@ impl Model for Membership {
                 steps.push(Step::Read(node));
             }
             // A cursor from ahead of a node is waited for.
-            if world.on.is_none() && world.connects > 0 && *position >= world.cursor {
+            let ahead =
+                if self.guards.cursor_tells { world.cursor.max(world.judged_at) } else { world.cursor };
+            if world.on.is_none() && world.connects > 0 && *position >= ahead {
                 steps.push(Step::Connect(node));
             }
         }
-        if let Some((node, _)) = world.on {
+        if let Some(node) = world.on {
             if world.cursor < world.nodes[node] {
                 steps.push(Step::Take);
             }
@@ -130,26 +135,26 @@ impl Model for Membership {
             Step::Read(node) => world.nodes[node] += 1,
             Step::Connect(node) => {
                 world.connects -= 1;
-                if self.guards.look_first {
-                    world.nodes[node] = world.log.len();
-                }
-                world.on = Some((node, world.log.len()));
+                world.on = Some(node);
             }
             Step::Take => {
-                let (node, came_at) = world.on?;
+                let node = world.on?;
                 let (index, known) = (world.cursor, world.nodes[node]);
                 let event = world.log[index];
                 world.cursor += 1;
                 let was_member = world.is_member(index);
                 let is_over =
                     if self.guards.by_stay { world.has_left(index, known) } else { !world.is_member(known) };
+                if is_over && (event == Event::Joined || was_member) {
+                    world.judged_at = known;
+                }
                 match event {
                     Event::Joined if !is_over => world.chat = Some(world.said(index)),
                     Event::Left if was_member => world.chat = None,
                     Event::Said if was_member && !is_over => {
                         world.is_confused |= world.chat != Some(world.said(index));
                         world.chat = world.chat.map(|_| world.said(index + 1));
-                        world.has_leaked |= world.has_left(index, came_at);
+                        world.has_leaked |= world.has_left(index, known);
                     }
                     Event::Joined | Event::Left | Event::Said | Event::Elsewhere => {}
                 }
@@ -178,7 +183,7 @@ impl Model for Membership {
 
 /// Nothing comes of a chat that the client does not know, and no message without those before it.
 pub const NEVER_CONFUSED: &str = "never confused";
-/// Nothing is sent that was said before the person left, if they had left before this client came.
+/// Nothing is sent that was said before the person left, by a node that knows that they did.
 pub const NOTHING_LEAKS: &str = "nothing leaks";
 /// Who has come to the end of the log knows what a snapshot would say.
 pub const ENDS_RIGHT: &str = "ends right";

@@ -6,10 +6,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use chat_core::{ChatId, EventKind, UserId, WorkspaceId, event::Audience};
 use event_log::read::MembershipChange;
 
 use crate::{
+    frame,
     ring::Entry,
     workspace::{Workspace, membership_change},
 };
@@ -22,16 +24,19 @@ pub struct Replay {
     pub cursor: i64,
     /// What the user was a member of at `cursor`.
     chats: HashSet<ChatId>,
+    /// How far the hub had come when something was last withheld for a leaving, and those who gave the first cursor.
+    pub judged_at: i64,
     /// The last time that they came into each chat between the first cursor and the beginning of this walk.
     joined: HashMap<ChatId, i64>,
 }
 
 impl Replay {
-    /// From `cursor` on. `now` is what the user is a member of after `changes`, which are all that came after the cursor.
+    /// From `cursor` on, before which it was judged by what was known at `judged_at`. `now` is what the user is a member of after `changes`, which are all that came after the cursor.
     pub fn new(
         user: UserId,
         workspace: WorkspaceId,
         cursor: i64,
+        judged_at: i64,
         now: HashSet<ChatId>,
         changes: impl IntoIterator<Item = MembershipChange>,
     ) -> Self {
@@ -51,17 +56,21 @@ impl Replay {
                 joined.insert(change.chat_id, change.id);
             }
         }
-        Self { user, workspace, cursor, chats, joined }
+        Self { user, workspace, cursor, chats, judged_at, joined }
     }
 
-    /// Moves on over `entry`. Whether it is for the user; `now` says what they are a member of by now.
-    pub fn passes(&mut self, entry: &Entry, now: &Workspace) -> bool {
+    /// Moves on over `entry`. Whether it is for the user; `now` says what they are a member of by now, which is at `head`.
+    pub fn passes(&mut self, entry: &Entry, now: &Workspace, head: i64) -> bool {
         self.cursor = entry.id;
         if entry.workspace != Some(self.workspace) {
             return false;
         }
         let was_member = entry.chat.is_some_and(|chat| self.chats.contains(&chat));
         let stays = entry.chat.is_some_and(|chat| self.stays(chat, entry.id, now));
+        let comes_in = membership_change(entry, self.user).is_some_and(|change| change.joined);
+        if (was_member || comes_in) && !stays {
+            self.judged_at = head;
+        }
         if let Some(change) = membership_change(entry, self.user) {
             if change.joined {
                 self.chats.insert(change.chat_id);
@@ -79,6 +88,11 @@ impl Replay {
             Audience::Chat if entry.kind == Some(EventKind::ChatDeleted) => was_member,
             Audience::Chat => was_member && stays,
         }
+    }
+
+    /// A frame of the event or position `id`, as this client is to get it.
+    pub fn frame(&self, id: i64, frame: &Bytes) -> Bytes {
+        if self.judged_at > id { frame::judged_at(frame, self.judged_at) } else { frame.clone() }
     }
 
     /// Whether the user is in the chat and has not left it since the event `id`.

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, atomic::AtomicI64};
 
 /// Frames that wait for a slow socket; beyond either limit they are forgotten and read again from the log.
 const QUEUE_FRAMES_MAX: usize = 64;
@@ -26,6 +26,8 @@ pub struct Stream {
     pub deadline: Instant,
     /// Cuts the connection under it.
     pub connection: CancellationToken,
+    /// How far the hub had come when catching up last withheld something; see [`crate::place`].
+    pub judged_at: AtomicI64,
     queue: Mutex<Queue>,
 }
 
@@ -96,7 +98,8 @@ impl Stream {
             waker: None,
             waiting_since: Instant::now(),
         };
-        Self { id, user, workspace, session, deadline, connection, queue: Mutex::new(queue) }
+        let judged_at = AtomicI64::new(0);
+        Self { id, user, workspace, session, deadline, connection, judged_at, queue: Mutex::new(queue) }
     }
 
     /// A live event and the id of the one before it in the shard, under the lock of the shard.

@@ -13,7 +13,7 @@ use crate::{
     proxy::Mode,
     sse::{Frame, Frames},
     traffic::send,
-    world::World,
+    world::{Node, World},
 };
 
 /// Bytes a second of a client that is slow.
@@ -50,28 +50,28 @@ pub fn faults() -> Vec<Fault> {
             about: "a member is removed while their device is away, and it comes back with an old cursor",
             lane: Lane::Clients,
             own_postgres: false,
-            run: |scene| Box::pin(removed(scene, Removal::WhileAway)),
+            run: |scene| Box::pin(removed(scene, false)),
         },
         Fault {
             name: "removed-during-replay",
             about: "a member is removed while their device is catching up",
             lane: Lane::Clients,
             own_postgres: false,
-            run: |scene| Box::pin(removed(scene, Removal::DuringReplay)),
-        },
-        Fault {
-            name: "removed-unseen",
-            about: "a member is removed while their notify_server cannot read the log, and their device comes back to it",
-            lane: Lane::Clients,
-            own_postgres: false,
-            run: |scene| Box::pin(removed(scene, Removal::Unseen)),
+            run: |scene| Box::pin(removed(scene, true)),
         },
         Fault {
             name: "removed-and-back",
             about: "a member is added, removed and added again, each unseen by a device that comes back twice meanwhile",
             lane: Lane::Clients,
             own_postgres: false,
-            run: |scene| Box::pin(removed_and_back(scene)),
+            run: |scene| Box::pin(removed_and_back(scene, false)),
+        },
+        Fault {
+            name: "removed-and-elsewhere",
+            about: "the same, and the device comes back to a server that does not know yet of what the first has judged by",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(removed_and_back(scene, true)),
         },
         Fault {
             name: "bad-cursors",
@@ -151,22 +151,12 @@ async fn same_send(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Removal {
-    WhileAway,
-    DuringReplay,
-    Unseen,
-}
-
-async fn removed(scene: &Scene, removal: Removal) -> Result {
+async fn removed(scene: &Scene, during_replay: bool) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
     let (owner, member) = (&tenant.people[0], &tenant.people[1]);
     let device = world.devices.last().context("no devices")?;
-    let channel = json!({
-        "kind": "private_channel", "name": format!("secret {}", world.history.now()), "members": [member.id],
-    });
-    let room = owner.create_chat(channel).await?;
+    let room = private_channel(scene, owner, &[member]).await?;
     let say = async |count: usize, what: &str| {
         let words = "confidential ".repeat(30);
         for _ in 0..count {
@@ -178,7 +168,7 @@ async fn removed(scene: &Scene, removal: Removal) -> Result {
     scene.note("one device is away");
     say(40, "while they are away").await;
     let connects = device.record().connections.len();
-    if removal == Removal::DuringReplay {
+    if during_replay {
         world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
         world.narrow.refuse(false);
         world
@@ -188,23 +178,9 @@ async fn removed(scene: &Scene, removal: Removal) -> Result {
             })
             .await?;
     }
-    let node = world.notify(0);
-    if removal == Removal::Unseen {
-        node.database.set_mode(Mode::Freeze);
-        scene.note(format!("no byte passes between {} and Postgres", node.name()));
-    }
     remove(owner, &room, member).await?;
     scene.note("they are removed");
     say(10, "after their removal").await;
-    if removal == Removal::Unseen {
-        // Others are told of it, by the other server; then the device comes, to this one.
-        let others = scene.until_sent_meanwhile(10).await;
-        world.narrow.refuse(false);
-        sleep(Duration::from_secs(3)).await;
-        node.database.heal();
-        scene.note("bytes pass again");
-        others?;
-    }
     world.narrow.heal();
     scene.note("the device is back");
     let cursor =
@@ -220,13 +196,12 @@ async fn removed(scene: &Scene, removal: Removal) -> Result {
 
 /// The device comes to a place in the log at which its person was in the chat, when they have left it: nothing of that stay
 /// is sent. Then it goes on from there when they are in it once more: nor is the rest of it now.
-async fn removed_and_back(scene: &Scene) -> Result {
+async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
     let (owner, member) = (&tenant.people[0], &tenant.people[1]);
     let device = world.devices.last().context("no devices")?;
-    let channel = json!({ "kind": "private_channel", "name": format!("in and out {}", world.history.now()) });
-    let room = owner.create_chat(channel).await?;
+    let room = private_channel(scene, owner, &[]).await?;
     let add = async || {
         let operation = format!("POST /api/chat/{room}/members");
         owner.certainly(&operation, Some(&json!({ "user_ids": [member.id] }))).await
@@ -251,6 +226,17 @@ async fn removed_and_back(scene: &Scene) -> Result {
     say(&tenant.general, 60, &much).await;
     say(&room, 3, "confidential, too").await;
     let stay_ends = position().await?;
+    let (first, other) = (world.notify(0), world.notify(1));
+    if elsewhere {
+        world
+            .until(&format!("{} knows of the stay", other.name()), async || {
+                let newest = newest_through(world, other);
+                if newest >= Some(stay_ends) { Ok(()) } else { Err(format!("{newest:?} of {stay_ends}")) }
+            })
+            .await?;
+        other.database.set_mode(Mode::Freeze);
+        scene.note(format!("no byte passes between {} and Postgres", other.name()));
+    }
     remove(owner, &room, member).await?;
     world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
     world.narrow.refuse(false);
@@ -263,6 +249,16 @@ async fn removed_and_back(scene: &Scene) -> Result {
     world.narrow.refuse(true);
     let reached = device.record().reached();
     scene.note(format!("cut off at {reached}, of a stay from {stay} to {stay_ends}"));
+    if elsewhere {
+        // As to where it is known of the stay, and not of its end.
+        world.narrow.set_upstream(other.address);
+        world.narrow.heal();
+        scene.note(format!("the device is sent to {}", other.name()));
+        sleep(Duration::from_secs(3)).await;
+        world.narrow.refuse(true);
+        world.narrow.set_upstream(first.address);
+        other.database.heal();
+    }
     add().await?;
     say(&room, 3, "in again").await;
     let end = position().await?;
@@ -278,6 +274,32 @@ async fn removed_and_back(scene: &Scene) -> Result {
         return Ok(Outcome::Missed(format!("it was cut off at {reached}, behind {stay_ends}")));
     }
     Ok(Outcome::Done)
+}
+
+/// The newest event that a device of the first workspace has got through a notify_server.
+fn newest_through(world: &World, node: &Node) -> Option<i64> {
+    let people = &world.tenants[0].people;
+    let devices = world.devices.iter().filter(|device| people.iter().any(|p| p.id == device.person.id));
+    let newest = devices.filter_map(|device| {
+        let record = device.record();
+        let seen = record.segments.last()?.seen.last().copied()?;
+        let is_by_it = record.connections.get(seen.connection).is_some_and(|c| c.node == node.index);
+        is_by_it.then_some(seen.position)
+    });
+    newest.max()
+}
+
+/// A new one. Where an answer was lost, the next attempt finds the name taken: then by another name.
+async fn private_channel(scene: &Scene, owner: &Person, members: &[&Person]) -> anyhow::Result<String> {
+    let members: Vec<&str> = members.iter().map(|person| person.id.as_str()).collect();
+    loop {
+        let name = format!("secret {}", scene.world.history.now());
+        let channel = json!({ "kind": "private_channel", "name": name, "members": members });
+        match owner.create_chat(channel).await {
+            Err(e) if format!("{e:#}").contains("chat_name_taken") => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 async fn remove(owner: &Person, room: &str, member: &Person) -> anyhow::Result<()> {

@@ -22,9 +22,8 @@ pub struct Delivery {
     pub longest: Option<(u64, String, i64)>,
 }
 
-/// What was certainly committed, since somebody had got it: time and position, both growing. A server knows all of that
-/// before it takes up a client that comes later.
-type Known = Vec<(Time, i64)>;
+/// How far each notify_server was known to be, by what it had delivered: time and position, both growing.
+type Known = HashMap<usize, Vec<(Time, i64)>>;
 
 /// Everything about one workspace, whose rows are given in order.
 pub fn examine(
@@ -96,14 +95,19 @@ fn known(devices: &[&Device]) -> Known {
     let mut known = Known::new();
     for device in devices {
         let record = device.record();
-        let seen = record.segments.iter().flat_map(|segment| &segment.seen);
-        known.extend(seen.map(|seen| (seen.at, seen.position)));
+        for seen in record.segments.iter().flat_map(|segment| &segment.seen) {
+            if let Some(node) = record.connections.get(seen.connection).map(|connection| connection.node) {
+                known.entry(node).or_default().push((seen.at, seen.position));
+            }
+        }
     }
-    known.sort_unstable();
-    let mut newest = 0;
-    for (_, position) in &mut known {
-        newest = newest.max(*position);
-        *position = newest;
+    for positions in known.values_mut() {
+        positions.sort_unstable();
+        let mut newest = 0;
+        for (_, position) in positions {
+            newest = newest.max(*position);
+            *position = newest;
+        }
     }
     known
 }
@@ -191,7 +195,8 @@ impl Check<'_> {
                 wrong('f', format!("{} at {} is not what the log has", row.kind, seen.position));
             }
             let connection = self.record.connections.get(seen.connection);
-            let known = connection.and_then(|connection| self.known_before(connection.asked_at));
+            let known =
+                connection.and_then(|connection| self.known_before(connection.node, connection.asked_at));
             if known.is_some_and(|known| self.sight.must_be_withheld(row, known)) {
                 wrong('d', format!("{} at {}, after they had been removed", row.kind, seen.position));
             }
@@ -203,9 +208,10 @@ impl Check<'_> {
         }
     }
 
-    /// What every server knew that was asked at a time.
-    fn known_before(&self, time: Time) -> Option<i64> {
-        let before = self.known.partition_point(|(at, _)| *at < time);
-        self.known.get(before.checked_sub(1)?).map(|(_, position)| *position)
+    /// How far a notify_server was known to be before a time.
+    fn known_before(&self, node: usize, time: Time) -> Option<i64> {
+        let positions = self.known.get(&node)?;
+        let before = positions.partition_point(|(at, _)| *at < time);
+        positions.get(before.checked_sub(1)?).map(|(_, position)| *position)
     }
 }

@@ -7,7 +7,8 @@ use tracing::warn;
 
 use super::{Hub, ShardState};
 use crate::{
-    frame, metrics::Resume, replay::Replay, ring::Entry, stream::Stream, workspace::membership_change,
+    frame, metrics::Resume, replay::Replay, ring::Entry, stream::Stream, sync::atomic::Ordering,
+    workspace::membership_change,
 };
 
 /// One page of catching up from memory: what it sends, and what it looks at, since it holds the lock meanwhile.
@@ -69,18 +70,22 @@ impl Hub {
         let replay = replay.get_or_insert_with(|| {
             let changes = state.ring.after(from).filter(|entry| entry.workspace == Some(stream.workspace));
             let changes = changes.filter_map(|entry| membership_change(entry, stream.user));
-            Replay::new(stream.user, stream.workspace, from, workspace.chats_of(stream.user), changes)
+            let judged_at = stream.judged_at.load(Ordering::Relaxed);
+            let now = workspace.chats_of(stream.user);
+            Replay::new(stream.user, stream.workspace, from, judged_at, now, changes)
         });
+        let head = state.ring.head().id;
         let mut page = Page::default();
         for entry in state.ring.after(from).take(PAGE_ENTRIES) {
             if page.is_full() {
                 break;
             }
-            if replay.passes(entry, workspace) {
-                page.push(entry.id, entry.frame.clone());
+            if replay.passes(entry, workspace, head) {
+                page.push(entry.id, replay.frame(entry.id, &entry.frame));
             }
         }
-        let is_live = replay.cursor == state.ring.head().id;
+        stream.judged_at.store(replay.judged_at, Ordering::Relaxed);
+        let is_live = replay.cursor == head;
         self.metrics.replayed.inc_by(page.frames.len() as u64);
         stream.caught_up(page.frames, replay.cursor, is_live);
         drop(state);
@@ -104,7 +109,14 @@ impl Hub {
                 (now.unwrap_or_default(), state.ring.head().id)
             };
             let changes = self.feed.membership_changes(id, user, cursor, position).await?;
-            replay.insert(Replay::new(user, id, cursor, now, changes))
+            replay.insert(Replay::new(
+                user,
+                id,
+                cursor,
+                stream.judged_at.load(Ordering::Relaxed),
+                now,
+                changes,
+            ))
         };
         let from = replay.cursor;
         let mut chats = replay.chats();
@@ -148,20 +160,21 @@ impl Hub {
                 return Some(self.give_up(stream, shard, &state));
             }
             let entry = Entry::new(&row.row, self.generation());
-            if replay.passes(&entry, workspace) {
+            if replay.passes(&entry, workspace, head) {
                 if row.withheld {
                     return Some(self.give_up(stream, shard, &state));
                 }
-                page.push(entry.id, entry.frame);
+                page.push(entry.id, replay.frame(entry.id, &entry.frame));
             }
         }
+        stream.judged_at.store(replay.judged_at, Ordering::Relaxed);
         self.metrics.replayed.inc_by(page.frames.len() as u64);
         if page.frames.is_empty() {
             // Nothing for this client, but it moves on: what it would have to read again after a reconnect gets less,
             // it sees that we live, and we see that it does.
             let passed = rows.iter().take_while(|row| row.row.id <= replay.cursor).last()?;
             let cursor = self.cursor(shard, Head { id: replay.cursor, timeline: passed.row.timeline });
-            page.push(replay.cursor, frame::heartbeat(cursor));
+            page.push(replay.cursor, replay.frame(replay.cursor, &frame::heartbeat(cursor)));
         }
         stream.caught_up(page.frames, replay.cursor, false);
         Some(CaughtUp::Progress)

@@ -117,6 +117,8 @@ fn a_chat_that_was_left_and_joined_again_comes_with_its_beginning_or_not_at_all(
         // The first page: the joining is withheld, since the leaving is known.
         game.take(client, 1, 2, 0);
         assert_eq!(game.clients[client].got, [ids[2]]);
+        // Whoever takes the client up from here must know of the leaving, too.
+        assert_eq!((game.clients[client].cursor, game.clients[client].judged_at), (ids[2], ids[4]));
         game.apply(2);
         if comes_again {
             game.play(Step::Resume { client });
@@ -126,6 +128,22 @@ fn a_chat_that_was_left_and_joined_again_comes_with_its_beginning_or_not_at_all(
         assert!(!game.clients[client].got.contains(&ids[3]), "said before they left");
         game.finish();
     }
+}
+
+/// A node that does not know yet of what another has judged by takes nobody up who comes from there.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_behind_waits_for_what_a_client_was_judged_by() {
+    let mut scene = Scene::new(NotifyConfig::default());
+    scene.say();
+    let cursor = Cursor { generation: 0, timeline: 1, shard: scene.shard(), id: 1 };
+    let from_there = Place { cursor, judged_at: 2 }.to_string();
+    let came = scene.hub.check(scene.shard(), &cursor.to_string()).await;
+    assert!(matches!(came, Ok(Start::After(place)) if place == cursor.into()));
+    let came = scene.hub.check(scene.shard(), &from_there).await;
+    assert!(matches!(came, Err(Refusal::Unavailable)));
+    scene.say();
+    let came = scene.hub.check(scene.shard(), &from_there).await;
+    assert!(matches!(came, Ok(Start::After(place)) if place.to_string() == from_there));
 }
 
 /// A log, and after each row who is in which chat.
@@ -356,8 +374,9 @@ struct Client {
     stream: Arc<Stream>,
     replay: Option<Replay>,
     start: i64,
-    /// Of the last frame, heartbeats included.
+    /// Of the last frame, heartbeats included; and how far the server had come that gave it, if it says so.
     cursor: i64,
+    judged_at: i64,
     fold: Fold,
     got: Vec<i64>,
     /// For each row, the position of the hub when it was last decided whether the client gets it.
@@ -381,7 +400,7 @@ impl Game {
             .unwrap();
         for user in CLIENTS {
             let fold = game.history.snapshot(user, game.head());
-            let client = game.connect(user, game.head(), fold);
+            let client = game.connect(user, game.head(), 0, fold);
             game.clients.push(client);
         }
         game
@@ -402,14 +421,14 @@ impl Game {
                 self.take(client, frames, page, ahead);
             }
             Step::Resume { client } => {
-                let cursor = self.clients[client].cursor;
-                let fold = std::mem::take(&mut self.clients[client].fold);
-                self.reconnect(client, cursor, fold);
+                let Client { cursor, judged_at, fold, .. } = &mut self.clients[client];
+                let (cursor, judged_at, fold) = (*cursor, *judged_at, std::mem::take(fold));
+                self.reconnect(client, cursor, judged_at, fold);
             }
             Step::GoBack { client, rows } => {
                 let cursor = self.id_at(self.applied - rows.min(self.applied));
                 let fold = self.history.snapshot(self.clients[client].user, cursor);
-                self.reconnect(client, cursor, fold);
+                self.reconnect(client, cursor, 0, fold);
             }
         }
     }
@@ -424,21 +443,24 @@ impl Game {
         self.applied = until;
     }
 
-    fn connect(&self, user: usize, cursor: i64, fold: Fold) -> Client {
+    fn connect(&self, user: usize, cursor: i64, judged_at: i64, fold: Fold) -> Client {
         let (ws, sub) = (self.history.workspace, self.history.users[user]);
         let claims = Claims { sub, ws, sid: SessionId::generate(), exp: u64::MAX };
         let shard = Shard::of(ws);
-        let start = Start::After(Cursor { generation: 0, timeline: 1, shard, id: cursor });
+        let start = Start::After(Place {
+            cursor: Cursor { generation: 0, timeline: 1, shard, id: cursor },
+            judged_at,
+        });
         let deadline = Instant::now() + Duration::from_secs(900);
         let stream = self.hub.open(&claims, start, deadline, CancellationToken::new()).unwrap();
         let (got, decided_at) = (Vec::new(), BTreeMap::new());
-        Client { user, stream, replay: None, start: cursor, cursor, fold, got, decided_at }
+        Client { user, stream, replay: None, start: cursor, cursor, judged_at, fold, got, decided_at }
     }
 
-    fn reconnect(&mut self, client: usize, cursor: i64, fold: Fold) {
+    fn reconnect(&mut self, client: usize, cursor: i64, judged_at: i64, fold: Fold) {
         self.check(client, self.clients[client].cursor);
         self.hub.leave(&self.clients[client].stream);
-        self.clients[client] = self.connect(self.clients[client].user, cursor, fold);
+        self.clients[client] = self.connect(self.clients[client].user, cursor, judged_at, fold);
     }
 
     /// What the body of an answer does. Returns whether it has to wait for the hub.
@@ -449,9 +471,9 @@ impl Game {
                 Next::Frame(frame, _) => {
                     let text = String::from_utf8_lossy(&frame);
                     let id = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
-                    let cursor: Cursor = id.parse().unwrap();
+                    let Place { cursor, judged_at } = id.parse().unwrap();
                     let client = &mut self.clients[client];
-                    client.cursor = cursor.id;
+                    (client.cursor, client.judged_at) = (cursor.id, judged_at);
                     if text.contains("event: connected") {
                         assert_eq!(cursor.id, client.start);
                     } else if text.contains("event: heartbeat") {
@@ -513,7 +535,7 @@ impl Game {
                 .filter(|row| row.id > cursor && row.id <= head)
                 .filter_map(|row| membership_change(&Entry::new(row, 0), user))
                 .collect();
-            Replay::new(user, workspace, cursor, now, changes)
+            Replay::new(user, workspace, cursor, stream.judged_at.load(Ordering::Relaxed), now, changes)
         });
         let known = (self.applied + ahead).min(self.history.rows.len());
         let rows: Vec<&LogRow> =
@@ -609,7 +631,7 @@ impl Scene {
     }
 
     fn after(&self, id: i64) -> Start {
-        Start::After(Cursor { generation: 0, timeline: 1, shard: self.shard(), id })
+        Start::After(Cursor { generation: 0, timeline: 1, shard: self.shard(), id }.into())
     }
 
     fn row(&mut self, kind: EventKind, audience: Audience) -> LogRow {
@@ -671,7 +693,7 @@ fn a_replay_with_a_hole_is_told_as_a_reset() {
         let stream = scene.open_at(SessionId::generate(), scene.after(0)).unwrap();
         assert_eq!(frames(&stream), ["connected", "catch up after 0"]);
         let rows = [ReplayRow { row: kept, withheld: false }];
-        let mut replay = Replay::new(scene.user, scene.workspace, 0, HashSet::from([scene.chat]), []);
+        let mut replay = Replay::new(scene.user, scene.workspace, 0, 0, HashSet::from([scene.chat]), []);
         scene.hub.catch_up_from_page(&stream, &mut replay, &rows[..rows_left]);
         assert_eq!(frames(&stream), ["reset", "end"]);
     }
@@ -696,7 +718,7 @@ fn what_was_written_while_a_page_was_read_again_is_left_for_the_next() {
         rows.iter().zip(withheld).map(|(row, withheld)| ReplayRow { row: row.clone(), withheld }).collect()
     };
     let page = catch_up::without_newer(read([false, true]), &read([true, true])[..1]);
-    let mut replay = Replay::new(scene.user, scene.workspace, 0, HashSet::new(), []);
+    let mut replay = Replay::new(scene.user, scene.workspace, 0, 0, HashSet::new(), []);
     scene.hub.catch_up_from_page(&stream, &mut replay, &page);
     assert_eq!(frames(&stream), ["member.joined", "catch up after 1"]);
 }
@@ -733,7 +755,7 @@ fn a_page_with_nothing_for_the_client_moves_it_on() {
     assert_eq!(frames(&stream), ["connected", "catch up after 0"]);
     let id = foreign.id;
     let rows = [ReplayRow { row: foreign, withheld: true }];
-    let mut replay = Replay::new(scene.user, scene.workspace, 0, HashSet::from([scene.chat]), []);
+    let mut replay = Replay::new(scene.user, scene.workspace, 0, 0, HashSet::from([scene.chat]), []);
     scene.hub.catch_up_from_page(&stream, &mut replay, &rows);
     // What the client says it saw last is further on, should it come back now.
     assert_eq!(frames(&stream), ["heartbeat".to_owned(), format!("catch up after {id}")]);
