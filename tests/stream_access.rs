@@ -75,6 +75,35 @@ async fn who_was_removed_while_away_does_not_hear_what_was_said() {
 }
 
 #[tokio::test]
+async fn who_left_and_came_back_while_away_hears_what_is_said_from_then_on() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let node = app.start_notify_server().await;
+        let from_database = app.start_notify_server_configured(|notify| notify.ring_events = 1).await;
+        let chat = ann.private_channel("plans", &[&bob]).await;
+        let mut at_ring = Device::connect(&bob, &node).await;
+        let mut at_database = Device::connect(&bob, &from_database).await;
+        at_ring.cut();
+        at_database.cut();
+        ann.post(&chat, "he is away").await;
+        ann.remove(&chat, &bob).await;
+        ann.post(&chat, "he is gone").await;
+        ann.add(&chat, &[&bob]).await;
+        ann.post(&chat, "he is back").await;
+        ann.mark("end").await;
+        for device in [&mut at_ring, &mut at_database] {
+            device.reconnect().await;
+            device.until_mark("end").await;
+            assert_eq!(device.kinds(), ["member.left", "member.joined", "message.new", "user.updated"]);
+            assert_eq!(device.events[1].data["last_message"]["body"], "he is gone");
+            assert_eq!(device.events[2].data["message"]["body"], "he is back");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_newcomer_hears_what_is_said_from_then_on() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;

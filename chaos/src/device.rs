@@ -2,6 +2,7 @@
 //! told to, folds what it gets, and keeps a record of it all.
 
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -46,6 +47,8 @@ pub struct Seen {
 pub struct Segment {
     pub snapshot_position: i64,
     pub snapshot_at: Time,
+    /// What the snapshot had: chats, and the number of messages in each.
+    pub snapshot: BTreeMap<String, i64>,
     pub seen: Vec<Seen>,
     pub ended_by_reset: bool,
 }
@@ -59,6 +62,14 @@ pub struct Connection {
     pub node: usize,
 }
 
+/// A device was told to start anew.
+#[derive(Clone, Debug)]
+pub struct Reset {
+    pub at: Time,
+    pub position: i64,
+    pub reason: String,
+}
+
 /// What a device has been through.
 #[derive(Default)]
 pub struct Record {
@@ -68,8 +79,7 @@ pub struct Record {
     /// What must not be, seen at once: a frame that is not whole, an event that cannot be applied, an order that is wrong.
     pub problems: Vec<(Time, i64, String)>,
     pub duplicates: u64,
-    /// When, and the reason given.
-    pub resets: Vec<(Time, String)>,
+    pub resets: Vec<Reset>,
     /// The server said that there is nothing to come back for.
     pub is_over: bool,
     /// The newest position of any frame since the last snapshot.
@@ -199,12 +209,16 @@ impl Follower {
         let cursor = snapshot["cursor"].as_str().context("a snapshot without a cursor")?.to_owned();
         let position = position(&cursor).context("no cursor of ours")?;
         self.history.note(json!({ "device": self.name, "snapshot": position }));
+        let state = State::of(&snapshot)?;
+        let messages = |item: &Value| item["chat"]["last_seq"].as_i64().unwrap_or_default();
+        let chats = state.chats.iter().map(|(id, item)| (id.clone(), messages(item))).collect();
         let mut record = self.record();
-        record.state = Some(State::of(&snapshot)?);
+        record.state = Some(state);
         record.reached = position;
         record.segments.push(Segment {
             snapshot_position: position,
             snapshot_at: at,
+            snapshot: chats,
             seen: Vec::new(),
             ended_by_reset: false,
         });
@@ -302,7 +316,7 @@ impl Follower {
             let data: Value = serde_json::from_str(&frame.data).unwrap_or_default();
             let reason = data["reason"].as_str().unwrap_or_default().to_owned();
             self.history.note(json!({ "device": self.name, "reset": reason, "position": position }));
-            record.resets.push((at, reason));
+            record.resets.push(Reset { at, position, reason });
             if let Some(segment) = record.segments.last_mut() {
                 segment.ended_by_reset = true;
             }

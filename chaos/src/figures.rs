@@ -1,7 +1,7 @@
 //! What is counted meanwhile, and what is printed in the end.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Write as _},
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -33,6 +33,8 @@ struct Counted {
     measured: BTreeMap<String, String>,
     /// Of readiness: what was answered, how often.
     readiness: BTreeMap<String, u64>,
+    /// Answers that were not true.
+    lies: BTreeSet<String>,
 }
 
 impl Tally {
@@ -58,6 +60,14 @@ impl Tally {
 
     pub fn readiness(&self, answer: &str) {
         *self.lock().readiness.entry(answer.to_owned()).or_default() += 1;
+    }
+
+    pub fn lie(&self, what: String) {
+        self.lock().lies.insert(what);
+    }
+
+    pub fn lies(&self) -> BTreeSet<String> {
+        self.lock().lies.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Counted> {

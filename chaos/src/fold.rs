@@ -29,22 +29,28 @@ impl State {
     /// Applies an event. They come in order; of a chat that I am not in, none but those that bring me in.
     ///
     /// # Errors
-    /// An event that must not come: of a chat that I am not in, or of an unknown kind.
+    /// An event that must not come: of a chat that I am not in, a message without the one before it, an unknown kind.
     pub fn apply(&mut self, event: &Value) -> anyhow::Result<()> {
         let me = self.user["id"].clone();
         let chat_id = text(&event["chat_id"]);
         match event["type"].as_str().unwrap_or_default() {
-            "message.new" => self.change(&chat_id, |item| {
+            "message.new" => {
                 let message = &event["message"];
-                if message["seq"].as_i64() > item["chat"]["last_seq"].as_i64() {
-                    item["chat"]["last_seq"] = message["seq"].clone();
-                    item["last_message"] = message.clone();
+                let last_seq = self.chats.get(&chat_id).and_then(|item| item["chat"]["last_seq"].as_i64());
+                if let (Some(seq), Some(last)) = (message["seq"].as_i64(), last_seq) {
+                    ensure!(seq <= last + 1, "message {seq} of {chat_id} came where {} was due", last + 1);
                 }
-                if message["sender_id"] == me {
-                    item["read_seq"] = message["seq"].clone();
-                }
-                count_unread(item);
-            })?,
+                self.change(&chat_id, |item| {
+                    if message["seq"].as_i64() > item["chat"]["last_seq"].as_i64() {
+                        item["chat"]["last_seq"] = message["seq"].clone();
+                        item["last_message"] = message.clone();
+                    }
+                    if message["sender_id"] == me {
+                        item["read_seq"] = message["seq"].clone();
+                    }
+                    count_unread(item);
+                })?;
+            }
             "message.edited" | "message.deleted" => self.change(&chat_id, |item| {
                 if item["last_message"]["id"] == event["message"]["id"] {
                     item["last_message"] = event["message"].clone();

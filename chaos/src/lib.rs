@@ -13,7 +13,7 @@ mod process;
 mod proxy;
 mod run;
 mod small_disk;
-mod sse;
+pub mod sse;
 mod traffic;
 mod world;
 

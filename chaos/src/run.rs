@@ -96,7 +96,26 @@ async fn run_to_end(plan: Plan) -> anyhow::Result<Verdict> {
     };
     sampling.cancel();
     findings.violations.append(&mut violations);
+    findings.violations.extend(unwarranted(faults, &world));
+    findings
+        .violations
+        .extend(tally.lies().iter().map(|lie| failure("readiness", &anyhow::anyhow!("{lie}"))));
     Ok(Verdict::new(plan.seed, &world, &tally, findings))
+}
+
+/// (b) To start anew is for what cannot be gone on from, and none of `faults` may have made it so.
+fn unwarranted(faults: &[Fault], world: &World) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for device in &world.devices {
+        for reset in &device.record().resets {
+            if !faults.iter().any(|fault| fault.resets().contains(&reset.reason.as_str())) {
+                let what = format!("{} was told to start anew: {}", device.name, reset.reason);
+                let about = vec![format!("\"device\":\"{}\"", device.name)];
+                violations.push(Violation { check: 'b', what, at: Some(reset.at), traces: vec![about] });
+            }
+        }
+    }
+    violations
 }
 
 /// (h) What was to happen or to heal did not.
@@ -196,7 +215,12 @@ async fn sample_readiness(world: Arc<World>, tally: Arc<Tally>) {
     let mut last = vec![String::new(); world.nodes.len()];
     loop {
         for (node, last) in world.nodes.iter().zip(&mut last) {
+            let was_away = node.must_not_be_ready();
             let answer = world.readiness(node).await;
+            // Before and after: it was away all the time that it took to answer.
+            if was_away && node.must_not_be_ready() && matches!(answer, Some((200, _))) {
+                tally.lie(format!("{} says that it is ready while it is not", node.name()));
+            }
             let name = match &answer {
                 Some((200, _)) => "ready",
                 Some((503, _)) => "not ready",

@@ -21,8 +21,9 @@ impl Frame {
     }
 }
 
-/// The position in a cursor.
+/// The position in a cursor, which may be followed by how far the server had come that gave it.
 pub fn position(cursor: &str) -> Option<i64> {
+    let cursor = cursor.split_once('~').map_or(cursor, |(cursor, _)| cursor);
     cursor.rsplit('.').next()?.parse().ok()
 }
 

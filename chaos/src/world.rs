@@ -3,7 +3,10 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -74,9 +77,29 @@ pub struct Node {
     /// Between the server and Postgres.
     pub database: Proxy,
     process: Mutex<ServerProcess>,
+    /// Faults that go on, for each of which it has said that it is not ready.
+    away: AtomicUsize,
+}
+
+/// While this lives, a server that says that it is ready lies.
+pub struct Away<'a>(&'a Node);
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.0.away.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Node {
+    pub fn is_away(&self) -> Away<'_> {
+        self.away.fetch_add(1, Ordering::SeqCst);
+        Away(self)
+    }
+
+    pub fn must_not_be_ready(&self) -> bool {
+        self.away.load(Ordering::SeqCst) > 0
+    }
+
     pub fn name(&self) -> String {
         format!("{} {}", self.role.name(), self.index)
     }
@@ -141,6 +164,8 @@ pub struct World {
     /// Postgres itself, past every proxy.
     database_url: Arc<RwLock<String>>,
     postgres: Postgres,
+    /// What has taken over from it.
+    promoted: OnceLock<TestCluster>,
 }
 
 impl World {
@@ -174,8 +199,19 @@ impl World {
             &history,
         )?);
         let tenants = tenants.into_iter().map(Arc::new).collect();
-        let world =
-            Self { history, archive, devices, tenants, nodes, narrow, doors, client, database_url, postgres };
+        let world = Self {
+            history,
+            archive,
+            devices,
+            tenants,
+            nodes,
+            narrow,
+            doors,
+            client,
+            database_url,
+            postgres,
+            promoted: OnceLock::new(),
+        };
         world
             .until("every device is let in", async || {
                 let waiting = world.devices.iter().find(|device| device.record().connections.is_empty());
@@ -203,6 +239,9 @@ impl World {
     /// # Errors
     /// It is shared with others.
     pub fn cluster(&self) -> anyhow::Result<&TestCluster> {
+        if let Some(promoted) = self.promoted.get() {
+            return Ok(promoted);
+        }
         match &self.postgres {
             Postgres::Own(cluster) | Postgres::OnSmallDisk(cluster, _) => Ok(cluster),
             Postgres::Shared(_) => bail!("this Postgres is not ours to kill"),
@@ -221,6 +260,12 @@ impl World {
     pub async fn psql(&self) -> anyhow::Result<PgConnection> {
         let url = self.database_url.read().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(PgConnection::connect(&url).await?)
+    }
+
+    /// From now on everybody is led to this one. Once in a run.
+    pub fn fail_over_to(&self, standby: TestCluster) -> anyhow::Result<()> {
+        self.promoted.set(standby).map_err(|_| anyhow::anyhow!("there was a failover before"))?;
+        self.follow_postgres()
     }
 
     /// Postgres may have come back on another port.
@@ -292,7 +337,7 @@ async fn start_node(size: &Size, role: Role, index: usize, database_url: &str) -
     process.start().await?;
     let address = process.address();
     let door = Proxy::start(address).await?;
-    Ok(Node { role, index, address, door, database, process: Mutex::new(process) })
+    Ok(Node { role, index, address, door, database, process: Mutex::new(process), away: AtomicUsize::new(0) })
 }
 
 /// `host:port` of a Postgres URL.

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -127,6 +127,12 @@ pub async fn say(db: &Client, place: Place, body: &str) {
     db.execute(sql, &[&chat.0, &MessageId::generate().0, &workspace.0, &user.0, &body]).await.unwrap();
 }
 
+/// `host:port` of a Postgres.
+pub fn address_of(url: &str) -> String {
+    let after = url.rsplit_once('@').unwrap().1;
+    after.split_once('/').unwrap().0.to_owned()
+}
+
 /// What the tail reports next.
 pub async fn next(tail: &mut Tail) -> TailEvent {
     timeout(DEADLINE, tail.next()).await.expect("the tail reports nothing")
@@ -167,6 +173,7 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
 pub struct Cable {
     pub address: SocketAddr,
     is_cut: Arc<AtomicBool>,
+    target: Arc<Mutex<String>>,
 }
 
 impl Cable {
@@ -174,10 +181,12 @@ impl Cable {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let is_cut = Arc::new(AtomicBool::new(false));
-        let (owner, cut) = (lifecycle.clone(), Arc::clone(&is_cut));
+        let target = Arc::new(Mutex::new(target));
+        let (owner, cut, leads_to) = (lifecycle.clone(), Arc::clone(&is_cut), Arc::clone(&target));
         lifecycle.spawn_connection(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(&target).await.unwrap();
+                let target = leads_to.lock().unwrap().clone();
+                let Ok(far) = TcpStream::connect(&target).await else { continue };
                 // What was opened before a cut stays dead after the repair.
                 let dead = Arc::new(AtomicBool::new(false));
                 let (near_read, near_write) = near.into_split();
@@ -199,7 +208,19 @@ impl Cable {
                 }
             }
         });
-        Self { address, is_cut }
+        Self { address, is_cut, target }
+    }
+
+    /// From now on, for new connections.
+    pub fn lead_to(&self, target: String) {
+        *self.target.lock().unwrap() = target;
+    }
+
+    /// `url` by way of this cable.
+    pub fn through(&self, url: &str) -> String {
+        let (user, after) = url.rsplit_once('@').unwrap();
+        let (_, database) = after.split_once('/').unwrap();
+        format!("{user}@{}/{database}", self.address)
     }
 
     pub fn cut(&self) {

@@ -6,7 +6,7 @@ use chat_core::{Shard, event::Audience};
 use event_log::TailEvent;
 use private_postgres::testing::TestCluster;
 
-use crate::support::{Cable, World, bodies, connect, make_place, next, say, take_rows, until};
+use crate::support::{Cable, World, address_of, bodies, connect, make_place, next, say, take_rows, until};
 
 #[tokio::test]
 async fn rows_come_whole_and_in_order() {
@@ -156,18 +156,65 @@ async fn a_restarted_postgres_loses_nothing() {
     assert_eq!(take_rows(&mut tail, 1).await[0].prev_id, before[0].id);
 }
 
+/// By a real standby, which had not got the last row yet when the primary died.
+#[tokio::test]
+async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
+    let primary = TestCluster::start().await.unwrap();
+    let url = primary.create_database("failover").await.unwrap();
+    let world = World::at(&url).await;
+    let elsewhere = make_place(&world.db, 6).await;
+    let standby = primary.standby().await.unwrap();
+    let follower = connect(&world.lifecycle, &standby.url("failover")).await;
+    let cable = Cable::to(&world.lifecycle, address_of(&url)).await;
+    let (mut tail, _) = world.tail_of(&cable.through(&url)).await;
+    say(&world.db, elsewhere, "there").await;
+    world.say("kept").await;
+    let kept = take_rows(&mut tail, 2).await;
+    let known = kept.iter().map(|row| row.id).max().unwrap();
+    let count = async |sql: &str| follower.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    until("the standby has all of it", async || {
+        count("select coalesce(max(id), 0) from event_log").await >= known
+    })
+    .await;
+    follower.batch_execute("alter system set primary_conninfo = ''").await.unwrap();
+    follower.batch_execute("select pg_reload_conf()").await.unwrap();
+    until("the standby follows no more", async || {
+        count("select count(*) from pg_stat_wal_receiver").await == 0
+    })
+    .await;
+    world.say("lost").await;
+    let lost = take_rows(&mut tail, 1).await.remove(0);
+    assert_eq!((lost.shard, lost.timeline), (world.place.shard(), 1));
+
+    primary.kill().await.unwrap();
+    standby.promote().await.unwrap();
+    cable.lead_to(address_of(&standby.url("failover")));
+    assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+    let TailEvent::Gap { shard, head } = next(&mut tail).await else {
+        panic!("nobody says that a row is gone")
+    };
+    assert_eq!(shard, world.place.shard());
+    assert!(head.id < lost.id && kept.iter().any(|row| row.id == head.id));
+
+    say(&follower, world.place, "after").await;
+    say(&follower, elsewhere, "after, there").await;
+    let mut after = take_rows(&mut tail, 2).await;
+    after.sort_by_key(|row| row.shard);
+    for row in &after {
+        let before = kept.iter().find(|kept| kept.shard == row.shard).unwrap();
+        assert_eq!((row.prev_id, row.timeline), (before.id, 2), "the chain goes on over the failover");
+    }
+    // What a client that saw it would come back with is good for nothing, even if the id is used again.
+    let found = event_log::read::find_timeline(&follower, lost.shard, lost.id).await.unwrap();
+    assert_ne!(found, Some(lost.timeline));
+}
+
 #[tokio::test]
 async fn a_connection_that_died_in_silence_is_noticed() {
     let world = World::new().await;
-    let config: tokio_postgres::Config = world.url.parse().unwrap();
-    let cable = Cable::to(&world.lifecycle, format!("127.0.0.1:{}", config.get_ports()[0])).await;
-    let through = world.url.replacen(
-        &format!(":{}/", config.get_ports()[0]),
-        &format!(":{}/", cable.address.port()),
-        1,
-    );
-    assert_ne!(through, world.url);
-    let (mut tail, health) = world.tail_of(&through).await;
+    let cable = Cable::to(&world.lifecycle, address_of(&world.url)).await;
+    let (mut tail, health) = world.tail_of(&cable.through(&world.url)).await;
     world.say("before").await;
     take_rows(&mut tail, 1).await;
 

@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn the_head_is_that_of_the_response_with_a_framing_of_its_own() {
         let new = head(Version::HTTP_11);
-        assert!(new.starts_with("HTTP/1.1 200 OK\r\nx-mine: 1\r\ntransfer-encoding: chunked\r\ndate: "), "{new}");
+        assert!(
+            new.starts_with("HTTP/1.1 200 OK\r\nx-mine: 1\r\ntransfer-encoding: chunked\r\ndate: "),
+            "{new}"
+        );
         assert!(new.ends_with(" GMT\r\n\r\n") && !new.contains("content-length"), "{new}");
         let old = head(Version::HTTP_10);
         assert!(old.contains("\r\nconnection: close\r\n") && !old.contains("transfer-encoding"), "{old}");

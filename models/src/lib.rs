@@ -2,3 +2,4 @@
 //! code: what they show is that each guard is needed and that together they are enough.
 
 pub mod delivery;
+pub mod membership;

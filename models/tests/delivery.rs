@@ -1,5 +1,4 @@
-//! The design holds in every order of events, and no guard of it can be taken away.
-#![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
+//! From the lock of the log to a client that resumes.
 
 use models::delivery::{Delivery, EVERYTHING_ARRIVES, Guards, NOTHING_SKIPPED};
 use stateright::{Checker as _, Model as _};

@@ -106,6 +106,10 @@ impl Future for Connection {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Whether it failed or ended makes no difference to anybody: the client comes back with its cursor.
-        if self.poll_gone(cx).is_ready() || self.poll_write(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        if self.poll_gone(cx).is_ready() || self.poll_write(cx).is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }

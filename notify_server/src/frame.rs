@@ -6,6 +6,8 @@ use chat_core::{Cursor, event::control};
 use serde_json::json;
 use time::OffsetDateTime;
 
+use crate::place::Place;
+
 /// What stands after a chunk's data (RFC 9112, section 7.1).
 const CHUNK_END: &str = "\r\n";
 /// Room for a chunk's size in hexadecimal digits and its line end.
@@ -25,25 +27,36 @@ pub struct Frame {
 impl Frame {
     /// An event of the log.
     pub fn event(cursor: Cursor, kind: &str, payload: &str, written_at: OffsetDateTime) -> Self {
-        Self { written_at: Some(written_at), ..encode("", Some(cursor), kind, payload) }
+        Self { written_at: Some(written_at), ..encode("", cursor.into(), kind, payload) }
     }
 
     /// The first frame of a stream: how long to wait before a reconnect, and where the stream goes on from.
-    pub fn connected(cursor: Cursor, resumed: bool, retry_ms: u64) -> Self {
+    pub fn connected(place: Place, resumed: bool, retry_ms: u64) -> Self {
         let data = json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed }).to_string();
-        encode(&format!("retry: {retry_ms}\n"), Some(cursor), control::CONNECTED, &data)
+        encode(&format!("retry: {retry_ms}\n"), place, control::CONNECTED, &data)
     }
 
     /// A sign of life that moves the client's cursor along.
     pub fn heartbeat(cursor: Cursor) -> Self {
         let data = json!({ "type": control::HEARTBEAT, "at": now() }).to_string();
-        encode("", Some(cursor), control::HEARTBEAT, &data)
+        encode("", cursor.into(), control::HEARTBEAT, &data)
     }
 
     /// Tells the client that it has to take a new snapshot. Its id is where the stream goes on from.
     pub fn reset(cursor: Cursor, reason: &str) -> Self {
         let data = json!({ "type": control::RESET, "at": now(), "reason": reason }).to_string();
-        encode("", Some(cursor), control::RESET, &data)
+        encode("", cursor.into(), control::RESET, &data)
+    }
+
+    /// The same frame with an id that says how far the server had come. It begins with its id.
+    #[must_use]
+    pub fn judged_at(&self, judged_at: i64) -> Self {
+        let text = String::from_utf8_lossy(self.text());
+        let (id, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let marked = Self::new(self.id, |frame| {
+            let _ = write!(frame, "{id}~{judged_at}\n{rest}");
+        });
+        Self { written_at: self.written_at, ..marked }
     }
 
     /// How long to wait before a reconnect, and nothing else.
@@ -92,13 +105,11 @@ impl Frame {
     }
 }
 
-fn encode(first: &str, cursor: Option<Cursor>, kind: &str, data: &str) -> Frame {
-    Frame::new(cursor.map_or(0, |cursor| cursor.id), |text| {
+fn encode(first: &str, place: Place, kind: &str, data: &str) -> Frame {
+    Frame::new(place.cursor.id, |text| {
         text.reserve(first.len() + data.len() + kind.len() + 96);
         text.push_str(first);
-        if let Some(cursor) = cursor {
-            let _ = writeln!(text, "id: {cursor}");
-        }
+        let _ = writeln!(text, "id: {place}");
         // A kind with a line break would end the frame early; no server of ours writes one, but psql can.
         text.push_str("event: ");
         text.extend(kind.chars().filter(|c| !c.is_control()));
@@ -125,9 +136,12 @@ mod tests {
     use super::*;
     use chat_core::Shard;
 
+    fn cursor() -> Cursor {
+        Cursor { generation: 1, timeline: 1, shard: Shard::new(3).unwrap(), id: 42 }
+    }
+
     fn event(kind: &str, payload: &str) -> Frame {
-        let cursor = Cursor { generation: 1, timeline: 1, shard: Shard::new(3).unwrap(), id: 42 };
-        Frame::event(cursor, kind, payload, OffsetDateTime::UNIX_EPOCH)
+        Frame::event(cursor(), kind, payload, OffsetDateTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -148,6 +162,15 @@ mod tests {
         }
         assert_eq!(Frame::retry(5).text(), b"retry: 5\n\n");
         assert_eq!((Frame::default().chunk(), Frame::default().text()), (&b""[..], &b""[..]));
+    }
+
+    #[test]
+    fn a_frame_that_says_how_far_the_server_had_come_differs_in_its_id_alone() {
+        let frame = event("message.new", "{}").judged_at(70);
+        assert_eq!(frame.text(), b"id: 1.1.3.42~70\nevent: message.new\ndata: {}\n\n");
+        assert_eq!((frame.id, frame.written_at), (42, Some(OffsetDateTime::UNIX_EPOCH)));
+        let frame = Frame::connected(Place { cursor: cursor(), judged_at: 70 }, true, 1);
+        assert!(frame.text().starts_with(b"retry: 1\nid: 1.1.3.42~70\nevent: connected\n"));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::{
     frame::Frame,
     loader::Loader,
     metrics::{Metrics, Resume},
+    place::Place,
     ring::{Entry, Ring},
     stream::{Identity, Offered, Stream},
     sync::{
@@ -207,12 +208,7 @@ impl Hub {
         self.open(claims, start, deadline)
     }
 
-    fn open(
-        &self,
-        claims: &Claims,
-        start: Start,
-        deadline: Instant,
-    ) -> Result<Arc<Stream>, Refusal> {
+    fn open(&self, claims: &Claims, start: Start, deadline: Instant) -> Result<Arc<Stream>, Refusal> {
         let shard = Shard::of(claims.ws);
         let retry_ms = rand::random_range(2000..4000);
         let mut guard = self.lock(shard);
@@ -228,31 +224,28 @@ impl Hub {
             return Err(Refusal::Busy);
         }
         let here = self.cursor(shard, head);
+        let judged_at = if let Start::After(place) = start { place.judged_at } else { 0 };
         let (first, cursor, is_live) = match start {
-            Start::Now => (vec![Frame::connected(here, false, retry_ms)], head.id, true),
-            Start::After(cursor) => {
+            Start::Now => (vec![Frame::connected(here.into(), false, retry_ms)], head.id, true),
+            Start::After(place) => {
+                let cursor = place.cursor;
                 let in_memory = state.ring.reaches_back_to(cursor.id);
                 self.metrics.resumed(if in_memory { Resume::Ring } else { Resume::Database });
-                (vec![Frame::connected(cursor, true, retry_ms)], cursor.id, false)
+                (vec![Frame::connected(place, true, retry_ms)], cursor.id, false)
             }
             Start::Reset(reason) => {
                 self.metrics.resumed(reason);
                 let reset = Frame::reset(here, reason.as_str());
-                (vec![Frame::connected(here, false, retry_ms), reset], head.id, true)
+                (vec![Frame::connected(here.into(), false, retry_ms), reset], head.id, true)
             }
         };
         if matches!(start, Start::Now) {
             self.metrics.resumed(Resume::Fresh);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let identity = Identity {
-            id,
-            user: claims.sub,
-            workspace: claims.ws,
-            session: claims.sid,
-            deadline,
-        };
+        let identity = Identity { id, user: claims.sub, workspace: claims.ws, session: claims.sid, deadline };
         let stream = Arc::new(Stream::new(identity, self.backlog.clone(), first, cursor, is_live));
+        stream.judged_at.store(judged_at, Ordering::Relaxed);
         workspace.connect(&stream);
         self.metrics.streams.inc();
         Ok(stream)
@@ -281,7 +274,8 @@ impl Hub {
 
     /// Whether a stream may go on after a cursor.
     async fn check(&self, shard: Shard, text: &str) -> Result<Start, Refusal> {
-        let Ok(cursor) = text.parse::<Cursor>() else { return Ok(Start::Reset(Resume::Malformed)) };
+        let Ok(place) = text.parse::<Place>() else { return Ok(Start::Reset(Resume::Malformed)) };
+        let cursor = place.cursor;
         if cursor.generation != self.generation() {
             return Ok(Start::Reset(Resume::OtherGeneration));
         }
@@ -290,7 +284,7 @@ impl Hub {
         }
         // Before the first event of all: whether it is still there shows when its first page is read.
         if cursor.id == 0 {
-            return Ok(Start::After(cursor));
+            return Ok(Start::After(place));
         }
         let known = self.lock(shard).ring.timeline_of(cursor.id).filter(|timeline| *timeline != 0);
         let timeline = match known {
@@ -300,10 +294,11 @@ impl Hub {
         if timeline != Some(cursor.timeline) {
             return Ok(Start::Reset(Resume::Unknown));
         }
-        // From a snapshot or another node that is a moment ahead of us.
+        // From a snapshot or another node that is a moment ahead of us, or has judged by what is.
+        let ahead = cursor.id.max(place.judged_at);
         let mut position = self.positions[shard.index()].subscribe();
-        let reached = timeout(AHEAD_WAIT, position.wait_for(|position| *position >= cursor.id)).await;
-        if matches!(reached, Ok(Ok(_))) { Ok(Start::After(cursor)) } else { Err(Refusal::Unavailable) }
+        let reached = timeout(AHEAD_WAIT, position.wait_for(|position| *position >= ahead)).await;
+        if matches!(reached, Ok(Ok(_))) { Ok(Start::After(place)) } else { Err(Refusal::Unavailable) }
     }
 
     /// Makes sure that a workspace is in memory.
@@ -368,7 +363,7 @@ impl Hub {
 #[derive(Clone, Copy)]
 enum Start {
     Now,
-    After(Cursor),
+    After(Place),
     Reset(Resume),
 }
 

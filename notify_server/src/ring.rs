@@ -198,7 +198,8 @@ pub(crate) mod tests {
             ..row(3, EventKind::MessageDeleted)
         };
         ring.scrub(Shard::new(0).unwrap(), 1, &Entry::new(&deletion, 1));
-        let left: String = ring.after(0).map(|e| String::from_utf8_lossy(e.frame.text()).into_owned()).collect();
+        let left: String =
+            ring.after(0).map(|e| String::from_utf8_lossy(e.frame.text()).into_owned()).collect();
         assert!(
             !left.contains("secret")
                 && left.contains("id: 1.1.0.1\nevent: message.new\n")

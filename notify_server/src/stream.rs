@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     backlog::Backlog,
     frame::Frame,
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, atomic::AtomicI64},
 };
 
 /// Frames that wait for a slow socket; beyond either limit they are forgotten and read again from the log.
@@ -33,6 +33,8 @@ pub struct Stream {
     pub session: SessionId,
     /// When it is closed however well it does.
     pub deadline: Instant,
+    /// How far the hub had come when catching up last withheld something; see [`crate::place`].
+    pub judged_at: AtomicI64,
     backlog: Backlog,
     queue: Mutex<Queue>,
 }
@@ -111,17 +113,14 @@ pub struct Written {
 
 impl Stream {
     /// `first` is sent before anything else. Live from `cursor`, or lagging behind it.
-    pub fn new(
-        identity: Identity,
-        backlog: Backlog,
-        first: Vec<Frame>,
-        cursor: i64,
-        is_live: bool,
-    ) -> Self {
+    pub fn new(identity: Identity, backlog: Backlog, first: Vec<Frame>, cursor: i64, is_live: bool) -> Self {
         let Identity { id, user, workspace, session, deadline } = identity;
         let queue = Queue {
             own: first.len(),
-            frames: first.into_iter().map(|frame| Waiting { frame: Arc::new(frame), is_live: false }).collect(),
+            frames: first
+                .into_iter()
+                .map(|frame| Waiting { frame: Arc::new(frame), is_live: false })
+                .collect(),
             in_flight: 0,
             written: 0,
             bytes: 0,
@@ -132,7 +131,8 @@ impl Stream {
             is_due: false,
             waiting_since: Instant::now(),
         };
-        Self { id, user, workspace, session, deadline, backlog, queue: Mutex::new(queue) }
+        let (judged_at, queue) = (AtomicI64::new(0), Mutex::new(queue));
+        Self { id, user, workspace, session, deadline, judged_at, backlog, queue }
     }
 
     /// A live event and the id of the one before it in the shard, under the lock of the shard.
@@ -434,7 +434,9 @@ mod tests {
     }
 
     fn overflow_from(stream: &Stream, first: i64) -> i64 {
-        (first..1000).find(|id| offer(stream, id - 1, *id, &"event".repeat(30)) == Offered::Overflowed).unwrap()
+        (first..1000)
+            .find(|id| offer(stream, id - 1, *id, &"event".repeat(30)) == Offered::Overflowed)
+            .unwrap()
     }
 
     #[tokio::test]

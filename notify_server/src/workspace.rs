@@ -20,8 +20,9 @@ type Streams = HashMap<u64, Arc<Stream>>;
 /// Members and streams of one workspace.
 #[derive(Default)]
 pub struct Workspace {
-    /// Deleted chats included, as long as the log may speak of them.
-    chats_of: HashMap<UserId, HashSet<ChatId>>,
+    /// With the event by which each membership began; 0: before the workspace was loaded. Deleted chats included, as long
+    /// as the log may speak of them.
+    chats_of: HashMap<UserId, HashMap<ChatId, i64>>,
     /// Since when that is known.
     deleted: HashMap<ChatId, Instant>,
     inactive: HashSet<UserId>,
@@ -41,9 +42,9 @@ impl Workspace {
         inactive: HashSet<UserId>,
         revoked: HashSet<SessionId>,
     ) -> Self {
-        let mut chats_of: HashMap<UserId, HashSet<ChatId>> = HashMap::new();
+        let mut chats_of: HashMap<UserId, HashMap<ChatId, i64>> = HashMap::new();
         for (user, chat) in members {
-            chats_of.entry(user).or_default().insert(chat);
+            chats_of.entry(user).or_default().insert(chat, 0);
         }
         let now = Instant::now();
         let revoked = revoked.into_iter().map(|session| (session, now)).collect();
@@ -61,10 +62,10 @@ impl Workspace {
         match (entry.kind, entry.chat, entry.user) {
             (Some(EventKind::ChatCreated), Some(chat), _) => {
                 for user in &entry.users {
-                    self.join(*user, chat);
+                    self.join(*user, chat, entry.id);
                 }
             }
-            (Some(EventKind::MemberJoined), Some(chat), Some(user)) => self.join(user, chat),
+            (Some(EventKind::MemberJoined), Some(chat), Some(user)) => self.join(user, chat, entry.id),
             (Some(EventKind::MemberLeft), Some(chat), Some(user)) => {
                 if let Some(chats) = self.chats_of.get_mut(&user) {
                     chats.remove(&chat);
@@ -84,8 +85,7 @@ impl Workspace {
             }
             (Some(EventKind::UserUpdated), _, Some(user)) if self.inactive.contains(&user) => {
                 // Reactivation is one of the changes that are told so.
-                let payload =
-                    serde_json::from_str::<Value>(&entry.frame.data()).unwrap_or_default();
+                let payload = serde_json::from_str::<Value>(&entry.frame.data()).unwrap_or_default();
                 if payload["user"]["active"] == Value::Bool(true) {
                     self.inactive.remove(&user);
                 }
@@ -112,13 +112,13 @@ impl Workspace {
         }
         self.deleted.retain(|chat, _| !over.contains(chat));
         for chats in self.chats_of.values_mut() {
-            chats.retain(|chat| !over.contains(chat));
+            chats.retain(|chat, _| !over.contains(chat));
         }
         self.chats_of.retain(|_, chats| !chats.is_empty());
     }
 
-    fn join(&mut self, user: UserId, chat: ChatId) {
-        self.chats_of.entry(user).or_default().insert(chat);
+    fn join(&mut self, user: UserId, chat: ChatId, since: i64) {
+        self.chats_of.entry(user).or_default().insert(chat, since);
         if let Some(streams) = self.streams_of_user.get(&user) {
             let followers = self.streams_of_chat.entry(chat).or_default();
             followers.extend(streams.iter().map(|(id, stream)| (*id, Arc::clone(stream))));
@@ -126,7 +126,7 @@ impl Workspace {
     }
 
     pub fn connect(&mut self, stream: &Arc<Stream>) {
-        for chat in self.chats_of.get(&stream.user).into_iter().flatten() {
+        for chat in self.chats_of.get(&stream.user).into_iter().flat_map(HashMap::keys) {
             if !self.deleted.contains_key(chat) {
                 self.streams_of_chat.entry(*chat).or_default().insert(stream.id, Arc::clone(stream));
             }
@@ -136,8 +136,7 @@ impl Workspace {
     }
 
     pub fn disconnect(&mut self, stream: &Stream) {
-        let chats: Vec<ChatId> = self.chats_of.get(&stream.user).into_iter().flatten().copied().collect();
-        for chat in chats {
+        for chat in self.chats_of(stream.user) {
             if let Some(followers) = self.streams_of_chat.get_mut(&chat) {
                 followers.remove(&stream.id);
             }
@@ -175,33 +174,19 @@ impl Workspace {
 
     /// Whether the user is in the chat now, and it is there.
     pub fn is_member(&self, user: UserId, chat: ChatId) -> bool {
-        !self.deleted.contains_key(&chat)
-            && self.chats_of.get(&user).is_some_and(|chats| chats.contains(&chat))
+        self.member_since(user, chat).is_some()
+    }
+
+    /// The event by which the user has come into the chat that they are in now; 0: one before the workspace was loaded.
+    pub fn member_since(&self, user: UserId, chat: ChatId) -> Option<i64> {
+        let since = self.chats_of.get(&user)?.get(&chat)?;
+        (!self.deleted.contains_key(&chat)).then_some(*since)
     }
 
     /// All of a user's chats now, deleted ones included.
     pub fn chats_of(&self, user: UserId) -> HashSet<ChatId> {
-        self.chats_of.get(&user).cloned().unwrap_or_default()
+        self.chats_of.get(&user).into_iter().flat_map(HashMap::keys).copied().collect()
     }
-}
-
-/// What a user was a member of before `changes`, given what they are a member of after them: the first change of a
-/// chat tells what was before it.
-pub(crate) fn undo(
-    mut now: HashSet<ChatId>,
-    changes: impl IntoIterator<Item = MembershipChange>,
-) -> HashSet<ChatId> {
-    let mut seen = HashSet::new();
-    for change in changes {
-        if seen.insert(change.chat_id) {
-            if change.joined {
-                now.remove(&change.chat_id);
-            } else {
-                now.insert(change.chat_id);
-            }
-        }
-    }
-    now
 }
 
 /// How an entry of the log changes what a user is a member of.

@@ -4,7 +4,7 @@ use std::{
     fmt,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::ExitStatus,
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use std::{
 use tokio::task::spawn_blocking;
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, Trying},
     folder::{Folder, SUPERUSER},
     programs::{self, Programs, Search},
     server::Server,
@@ -164,6 +164,35 @@ impl Cluster {
             let server = Server::start(&inner.folder, &inner.programs, &inner.options)?;
             inner.replace_server(Some(Arc::new(server)));
             Ok(())
+        })
+        .await
+    }
+
+    /// Makes a folder, which is there and empty, one whose cluster follows this one as its standby.
+    pub(crate) async fn back_up_into(&self, folder: PathBuf) -> Result<()> {
+        let (inner, url) = (Arc::clone(&self.inner), self.url("postgres"));
+        blocking(move || {
+            let run_as = inner.folder.run_as();
+            run_as.give(&folder)?;
+            std::fs::write(folder.join("password"), &inner.password)
+                .trying(|| format!("cannot write in {}", folder.display()))?;
+            let output = run_as
+                .command(inner.programs.folder.join("pg_basebackup"))
+                .args([
+                    "--write-recovery-conf",
+                    "--wal-method=stream",
+                    "--checkpoint=fast",
+                    "--no-sync",
+                    "--pgdata",
+                ])
+                .arg(folder.join("cluster"))
+                .arg("--dbname")
+                .arg(url)
+                .stdin(Stdio::null())
+                .output()
+                .trying(|| "cannot run pg_basebackup".to_owned())?;
+            let said = || Error::Backup(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+            if output.status.success() { Ok(()) } else { Err(said()) }
         })
         .await
     }

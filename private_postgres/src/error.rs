@@ -84,6 +84,10 @@ pub enum Error {
     #[error("initdb failed: {0}")]
     Initialize(String),
 
+    /// pg_basebackup said no.
+    #[error("pg_basebackup failed: {0}")]
+    Backup(String),
+
     /// Postgres ended, or did not get ready in time.
     #[error("Postgres did not start: {problem}\n{log}")]
     Start {

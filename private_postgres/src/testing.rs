@@ -188,14 +188,25 @@ impl TestCluster {
 
     /// The same in a folder within `parent`, such as a file system of its own.
     pub async fn start_in(parent: &Path) -> Result<Self> {
-        sweep_folders();
-        let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(parent)
-            .trying(|| "cannot make a temporary folder".to_owned())?;
+        let folder = new_folder(parent)?;
         let cluster = Cluster::start(Options::temporary(folder.path())).await?;
         Ok(Self { cluster, _folder: folder })
+    }
+
+    /// A standby that follows this one and answers queries meanwhile.
+    pub async fn standby(&self) -> Result<Self> {
+        let folder = new_folder(&std::env::temp_dir())?;
+        self.cluster.back_up_into(folder.path().to_owned()).await?;
+        let cluster = Cluster::start(Options::temporary(folder.path())).await?;
+        Ok(Self { cluster, _folder: folder })
+    }
+
+    /// Makes a standby a primary, on a timeline of its own.
+    pub async fn promote(&self) -> Result<()> {
+        let mut admin = PgConnection::connect(&self.url("postgres")).await?;
+        sqlx::query("select pg_promote()").execute(&mut admin).await?;
+        admin.close().await?;
+        Ok(())
     }
 
     /// Makes a migrated database and returns its URL.
@@ -207,6 +218,15 @@ impl TestCluster {
         migrate(&url).await?;
         Ok(url)
     }
+}
+
+fn new_folder(parent: &Path) -> Result<TempDir> {
+    sweep_folders();
+    tempfile::Builder::new()
+        .prefix(PREFIX)
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(parent)
+        .trying(|| "cannot make a temporary folder".to_owned())
 }
 
 /// Stop, kill, restart and the rest are those of [`Cluster`].

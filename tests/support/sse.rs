@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use chaos::sse::{self, Frames};
 use futures_util::{StreamExt as _, stream::BoxStream};
 use reqwest::{Client, Response};
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub struct Device {
     url: String,
     token: String,
     body: Option<BoxStream<'static, reqwest::Result<bytes::Bytes>>>,
-    buffer: Vec<u8>,
+    received: Frames,
     /// Where it goes on after a cut.
     pub last_id: Option<String>,
     /// All events of the log that it has got, in order.
@@ -86,7 +87,7 @@ impl Device {
             url: node.url.clone(),
             token,
             body: None,
-            buffer: Vec::new(),
+            received: Frames::default(),
             last_id: None,
             events: Vec::new(),
         }
@@ -95,7 +96,7 @@ impl Device {
     /// Cuts the socket, in the middle of whatever is under way.
     pub fn cut(&mut self) {
         self.body = None;
-        self.buffer.clear();
+        self.received = Frames::default();
     }
 
     /// From now on at another notify_server.
@@ -142,15 +143,14 @@ impl Device {
 
     async fn read_frame(&mut self) -> Option<Frame> {
         let frame = loop {
-            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
-                let frame: Vec<u8> = self.buffer.drain(..end + 2).collect();
-                break parse(std::str::from_utf8(&frame[..end]).unwrap());
+            if let Some(frame) = self.received.next_frame().unwrap() {
+                break parse(frame);
             }
             let Some(Ok(bytes)) = self.body.as_mut()?.next().await else {
                 self.cut();
                 return None;
             };
-            self.buffer.extend_from_slice(&bytes);
+            self.received.push(&bytes);
         };
         if frame.id.is_some() {
             self.last_id.clone_from(&frame.id);
@@ -212,22 +212,13 @@ pub async fn try_stream(node: &Node, query: &str, headers: &[(&str, &str)]) -> R
     Reply::of("GET /events", request).await
 }
 
-fn parse(text: &str) -> Frame {
-    let mut frame = Frame { id: None, event: String::new(), data: Value::Null, retry_ms: None };
-    let mut data: Vec<&str> = Vec::new();
-    for line in text.lines() {
-        match line.split_once(": ") {
-            Some(("id", value)) => frame.id = Some(value.to_owned()),
-            Some(("event", value)) => value.clone_into(&mut frame.event),
-            Some(("data", value)) => data.push(value),
-            Some(("retry", value)) => frame.retry_ms = Some(value.parse().unwrap()),
-            _ => panic!("no line of a frame: {line:?} in {text:?}"),
-        }
-    }
-    assert!(data.len() <= 1, "data is one line: {text:?}");
-    if let Some(data) = data.first() {
-        frame.data = serde_json::from_str(data).unwrap_or_else(|e| panic!("{data}: {e}"));
-        assert_eq!(frame.data["type"], frame.event.as_str());
-    }
-    frame
+fn parse(frame: sse::Frame) -> Frame {
+    let sse::Frame { id, event, data, retry_ms } = frame;
+    assert!(!data.contains('\n'), "data is one line: {data:?}");
+    let data = match &*data {
+        "" => Value::Null,
+        text => serde_json::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}")),
+    };
+    assert!(data.is_null() || data["type"] == event.as_str(), "{event}: {data}");
+    Frame { id, event, data, retry_ms }
 }

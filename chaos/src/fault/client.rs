@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::{Fault, Lane, Outcome, Result, Scene};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     proxy::Mode,
     sse::{Frame, Frames},
     traffic::send,
-    world::World,
+    world::{Node, World},
 };
 
 /// Bytes a second of a client that is slow.
@@ -58,6 +58,20 @@ pub fn faults() -> Vec<Fault> {
             lane: Lane::Clients,
             own_postgres: false,
             run: |scene| Box::pin(removed(scene, true)),
+        },
+        Fault {
+            name: "removed-and-back",
+            about: "a member is added, removed and added again, each unseen by a device that comes back twice meanwhile",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(removed_and_back(scene, false)),
+        },
+        Fault {
+            name: "removed-and-elsewhere",
+            about: "the same, and the device comes back to a server that does not know yet of what the first has judged by",
+            lane: Lane::Clients,
+            own_postgres: false,
+            run: |scene| Box::pin(removed_and_back(scene, true)),
         },
         Fault {
             name: "bad-cursors",
@@ -142,10 +156,7 @@ async fn removed(scene: &Scene, during_replay: bool) -> Result {
     let tenant = &world.tenants[0];
     let (owner, member) = (&tenant.people[0], &tenant.people[1]);
     let device = world.devices.last().context("no devices")?;
-    let channel = json!({
-        "kind": "private_channel", "name": format!("secret {}", world.history.now()), "members": [member.id],
-    });
-    let room = owner.create_chat(channel).await?;
+    let room = private_channel(scene, owner, &[member]).await?;
     let say = async |count: usize, what: &str| {
         let words = "confidential ".repeat(30);
         for _ in 0..count {
@@ -167,10 +178,7 @@ async fn removed(scene: &Scene, during_replay: bool) -> Result {
             })
             .await?;
     }
-    owner.certainly(&format!("DELETE /api/chat/{room}/members/{}", member.id), None).await.or_else(|e| {
-        // A repeated attempt finds that the first was enough.
-        if format!("{e:#}").contains("404") { Ok(Value::Null) } else { Err(e) }
-    })?;
+    remove(owner, &room, member).await?;
     scene.note("they are removed");
     say(10, "after their removal").await;
     world.narrow.heal();
@@ -184,6 +192,123 @@ async fn removed(scene: &Scene, during_replay: bool) -> Result {
         })
         .await?;
     Ok(Outcome::Done)
+}
+
+/// The device comes to a place in the log at which its person was in the chat, when they have left it: nothing of that stay
+/// is sent. Then it goes on from there when they are in it once more: nor is the rest of it now.
+async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
+    let world = &scene.world;
+    let tenant = &world.tenants[0];
+    let (owner, member) = (&tenant.people[0], &tenant.people[1]);
+    let device = world.devices.last().context("no devices")?;
+    let room = private_channel(scene, owner, &[]).await?;
+    let add = async || {
+        let operation = format!("POST /api/chat/{room}/members");
+        owner.certainly(&operation, Some(&json!({ "user_ids": [member.id] }))).await
+    };
+    let say = async |chat: &str, count: usize, words: &str| {
+        for _ in 0..count {
+            send(&world.history, owner, chat, words.trim(), 0, 1).await;
+        }
+    };
+    let position = async || {
+        let cursor = owner.sync().await?;
+        cursor["cursor"].as_str().and_then(crate::sse::position).context("no cursor")
+    };
+    let much = "much ".repeat(400);
+    world.narrow.refuse(true);
+    scene.note("one device is away");
+    say(&room, 1, "before").await;
+    add().await?;
+    say(&room, 3, "confidential").await;
+    let stay = position().await?;
+    // Enough for the device to be cut off in the middle of it.
+    say(&tenant.general, 60, &much).await;
+    say(&room, 3, "confidential, too").await;
+    let stay_ends = position().await?;
+    let (first, other) = (world.notify(0), world.notify(1));
+    if elsewhere {
+        world
+            .until(&format!("{} knows of the stay", other.name()), async || {
+                let newest = newest_through(world, other);
+                if newest >= Some(stay_ends) { Ok(()) } else { Err(format!("{newest:?} of {stay_ends}")) }
+            })
+            .await?;
+        other.database.set_mode(Mode::Freeze);
+        scene.note(format!("no byte passes between {} and Postgres", other.name()));
+    }
+    remove(owner, &room, member).await?;
+    world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
+    world.narrow.refuse(false);
+    world
+        .until("the device has come into the middle of a stay", async || {
+            let reached = device.record().reached();
+            if reached >= stay { Ok(()) } else { Err(format!("{reached} of {stay}")) }
+        })
+        .await?;
+    world.narrow.refuse(true);
+    let reached = device.record().reached();
+    scene.note(format!("cut off at {reached}, of a stay from {stay} to {stay_ends}"));
+    if elsewhere {
+        // As to where it is known of the stay, and not of its end.
+        world.narrow.set_upstream(other.address);
+        world.narrow.heal();
+        scene.note(format!("the device is sent to {}", other.name()));
+        sleep(Duration::from_secs(3)).await;
+        world.narrow.refuse(true);
+        world.narrow.set_upstream(first.address);
+        other.database.heal();
+    }
+    add().await?;
+    say(&room, 3, "in again").await;
+    let end = position().await?;
+    world.narrow.heal();
+    scene.note("the device is back");
+    world
+        .until("the device has caught up", async || {
+            let reached = device.record().reached();
+            if reached >= end { Ok(()) } else { Err(format!("{reached} of {end}")) }
+        })
+        .await?;
+    if reached >= stay_ends {
+        return Ok(Outcome::Missed(format!("it was cut off at {reached}, behind {stay_ends}")));
+    }
+    Ok(Outcome::Done)
+}
+
+/// The newest event that a device of the first workspace has got through a notify_server.
+fn newest_through(world: &World, node: &Node) -> Option<i64> {
+    let people = &world.tenants[0].people;
+    let devices = world.devices.iter().filter(|device| people.iter().any(|p| p.id == device.person.id));
+    let newest = devices.filter_map(|device| {
+        let record = device.record();
+        let seen = record.segments.last()?.seen.last().copied()?;
+        let is_by_it = record.connections.get(seen.connection).is_some_and(|c| c.node == node.index);
+        is_by_it.then_some(seen.position)
+    });
+    newest.max()
+}
+
+/// A new one. Where an answer was lost, the next attempt finds the name taken: then by another name.
+async fn private_channel(scene: &Scene, owner: &Person, members: &[&Person]) -> anyhow::Result<String> {
+    let members: Vec<&str> = members.iter().map(|person| person.id.as_str()).collect();
+    loop {
+        let name = format!("secret {}", scene.world.history.now());
+        let channel = json!({ "kind": "private_channel", "name": name, "members": members });
+        match owner.create_chat(channel).await {
+            Err(e) if format!("{e:#}").contains("chat_name_taken") => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn remove(owner: &Person, room: &str, member: &Person) -> anyhow::Result<()> {
+    let outcome = owner.certainly(&format!("DELETE /api/chat/{room}/members/{}", member.id), None).await;
+    match outcome {
+        // A repeated attempt finds that the first was enough.
+        Err(e) if !format!("{e:#}").contains("404") => Err(e),
+        _ => Ok(()),
+    }
 }
 
 async fn bad_cursors(scene: &Scene) -> Result {

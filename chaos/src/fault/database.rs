@@ -66,10 +66,14 @@ async fn postmaster_ends(scene: &Scene, signal: Signal) -> Result {
     let pid = cluster.postmaster_pid().context("Postgres does not run")?;
     kill_process(Pid::from_raw(pid.cast_signed()).context("no pid")?, signal)?;
     cluster.exited().await;
+    let mut away = Vec::new();
     for node in &world.nodes {
-        world.until_ready(node, false).await?;
+        away.push(scene.until_not_ready(node).await?);
     }
     scene.note("every server has said that it is not ready");
+    // Nor is it a while later.
+    scene.pause(1500).await;
+    drop(away);
     let began = Instant::now();
     cluster.restart().await?;
     world.follow_postgres()?;
@@ -98,13 +102,13 @@ async fn backend_kill(scene: &Scene) -> Result {
 }
 
 /// Every server is ready, and says the truth: people write.
-async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result {
+pub async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result {
     let world = &scene.world;
     for node in &world.nodes {
         world.until_ready(node, true).await?;
     }
     world.until_sent(1).await?;
-    scene.tally.recovered(what, began.elapsed());
+    scene.recovered(what, began.elapsed())?;
     Ok(Outcome::Done)
 }
 

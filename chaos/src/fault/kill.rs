@@ -81,8 +81,9 @@ async fn pause(scene: &Scene, role: Role) -> Result {
     let process = node.process().await;
     process.pause()?;
     scene.note(format!("SIGSTOP {}", node.name()));
-    scene.world.until_ready(node, false).await?;
+    let away = scene.until_not_ready(node).await?;
     scene.pause(3000).await;
+    drop(away);
     process.resume()?;
     scene.note(format!("SIGCONT {}", node.name()));
     until_working(&scene.world, node).await?;
@@ -99,7 +100,7 @@ async fn rolling_restart(scene: &Scene) -> Result {
         process.start().await?;
         until_delivering(&scene.world, node, since).await?;
         scene.note(format!("{} is back", node.name()));
-        scene.tally.recovered(&format!("{} after SIGTERM", node.role.name()), began.elapsed());
+        scene.recovered(&format!("{} after SIGTERM", node.role.name()), began.elapsed())?;
     }
     Ok(Outcome::Done)
 }
@@ -121,8 +122,7 @@ pub async fn bring_back(scene: &Scene, node: &Node, process: &mut ServerProcess)
     process.start().await?;
     scene.note(format!("{} is started again", node.name()));
     until_delivering(&scene.world, node, began_at).await?;
-    scene.tally.recovered(&format!("{} after SIGKILL", node.role.name()), began.elapsed());
-    Ok(())
+    scene.recovered(&format!("{} after SIGKILL", node.role.name()), began.elapsed())
 }
 
 /// Waits until something came through a server by way of a connection made after a time.

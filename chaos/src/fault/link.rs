@@ -1,6 +1,6 @@
 //! What lies between two parts is cut, frozen or slow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
@@ -86,13 +86,10 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-fn any_node(scene: &Scene) -> &Node {
-    &scene.world.nodes[scene.pick(scene.world.nodes.len())]
-}
-
 async fn cut_clients(scene: &Scene) -> Result {
-    for _ in 0..4 {
-        let node = any_node(scene);
+    // By itself, each kind of server twice.
+    let nodes = (0..if scene.is_mixed { 4 } else { 2 }).flat_map(|_| scene.nodes_hit());
+    for node in nodes {
         scene.note(format!("clients of {} are cut off", node.name()));
         node.door.cut();
         scene.pause(600).await;
@@ -101,7 +98,13 @@ async fn cut_clients(scene: &Scene) -> Result {
 }
 
 async fn freeze_clients(scene: &Scene) -> Result {
-    let node = any_node(scene);
+    for node in scene.nodes_hit() {
+        freeze_clients_of(scene, node).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+async fn freeze_clients_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     scene.note(format!("no byte passes between clients and {}", node.name()));
     node.door.set_mode(Mode::Freeze);
     let seen = async {
@@ -115,8 +118,7 @@ async fn freeze_clients(scene: &Scene) -> Result {
     node.door.heal();
     scene.note("they pass again");
     seen?;
-    scene.world.until_sent(5).await?;
-    Ok(Outcome::Done)
+    scene.world.until_sent(5).await
 }
 
 async fn half_open(scene: &Scene) -> Result {
@@ -132,44 +134,49 @@ async fn half_open(scene: &Scene) -> Result {
 }
 
 async fn slow_clients(scene: &Scene) -> Result {
-    let node = any_node(scene);
-    scene.note(format!("{} is reached at {SLOW_DOOR} bytes a second", node.name()));
-    node.door.set_mode(Mode::Slow(SLOW_DOOR));
-    sleep(Duration::from_secs(3)).await;
-    scene.pause(scene.size(5000, 500)).await;
-    node.door.heal();
-    scene.note("the line is fast again");
-    scene.world.until_sent(5).await?;
+    for node in scene.nodes_hit() {
+        scene.note(format!("{} is reached at {SLOW_DOOR} bytes a second", node.name()));
+        node.door.set_mode(Mode::Slow(SLOW_DOOR));
+        sleep(Duration::from_secs(3)).await;
+        scene.pause(scene.size(5000, 500)).await;
+        node.door.heal();
+        scene.note("the line is fast again");
+        scene.world.until_sent(5).await?;
+    }
     Ok(Outcome::Done)
 }
 
 /// One server loses Postgres: it says so, the others go on, and it comes back.
 async fn away(scene: &Scene, how: fn(&Node), what: &str) -> Result {
-    let node = any_node(scene);
-    how(node);
-    scene.note(format!("{} is {what}", node.name()));
-    let seen = async {
-        scene.world.until_ready(node, false).await?;
-        scene.note(format!("{} has said that it is not ready", node.name()));
-        scene.until_sent_meanwhile(10).await
-    };
-    let seen = seen.await;
-    node.database.heal();
-    seen?;
-    until_working(&scene.world, node).await?;
+    for node in scene.nodes_hit() {
+        how(node);
+        scene.note(format!("{} is {what}", node.name()));
+        let seen = async {
+            let _away = scene.until_not_ready(node).await?;
+            scene.note(format!("{} has said that it is not ready", node.name()));
+            scene.until_sent_meanwhile(10).await
+        };
+        let seen = seen.await;
+        node.database.heal();
+        seen?;
+        let began = Instant::now();
+        until_working(&scene.world, node).await?;
+        scene.recovered(&format!("{} after it was {what}", node.role.name()), began.elapsed())?;
+    }
     Ok(Outcome::Done)
 }
 
 async fn slow_postgres(scene: &Scene) -> Result {
-    let node = any_node(scene);
-    scene.note(format!("{} reaches Postgres at {SLOW_DATABASE} bytes a second", node.name()));
-    node.database.set_mode(Mode::Slow(SLOW_DATABASE));
-    sleep(Duration::from_secs(3)).await;
-    scene.pause(scene.size(5000, 500)).await;
-    node.database.heal();
-    scene.note("the line is fast again");
-    scene.world.until_ready(node, true).await?;
-    scene.world.until_sent(5).await?;
+    for node in scene.nodes_hit() {
+        scene.note(format!("{} reaches Postgres at {SLOW_DATABASE} bytes a second", node.name()));
+        node.database.set_mode(Mode::Slow(SLOW_DATABASE));
+        sleep(Duration::from_secs(3)).await;
+        scene.pause(scene.size(5000, 500)).await;
+        node.database.heal();
+        scene.note("the line is fast again");
+        scene.world.until_ready(node, true).await?;
+        scene.world.until_sent(5).await?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -191,12 +198,15 @@ async fn listeners(world: &World, node: &Node) -> anyhow::Result<Vec<u16>> {
 async fn silent_listener(scene: &Scene) -> Result {
     let world = &scene.world;
     let node = scene.any(Role::Notify);
-    let ports = listeners(world, node).await?;
-    let frozen = ports.iter().filter(|port| node.database.set_mode_of(**port, Mode::Freeze)).count();
-    if frozen == 0 {
-        // Another fault has ended it just now.
-        return Ok(Outcome::Done);
-    }
+    let freeze = async || {
+        let ports = listeners(world, node).await.map_err(|e| format!("{e:#}"))?;
+        let frozen = ports.iter().filter(|port| node.database.set_mode_of(**port, Mode::Freeze)).count();
+        if frozen > 0 { Ok(ports) } else { Err("no connection listens".to_owned()) }
+    };
+    let ports = match world.until("there is a listener to be frozen", freeze).await {
+        Ok(ports) => ports,
+        Err(e) => return Ok(Outcome::Missed(format!("{e:#}"))),
+    };
     scene.note(format!("the listener of {} is silently dead", node.name()));
     until_working(world, node).await?;
     world

@@ -1,12 +1,16 @@
 //! The event log itself: partitions that come and go, rows that nobody should have written, a doorbell that cannot be
 //! rung.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::{Fault, Lane, Outcome, Result, Scene, client::first_frames, kill::until_working};
+use super::{
+    Fault, Lane, Outcome, Result, Scene,
+    client::first_frames,
+    kill::{bring_back, until_working},
+};
 use crate::{sse::Frame, traffic::send, world::World};
 
 pub fn faults() -> Vec<Fault> {
@@ -46,7 +50,7 @@ async fn partition_drop(scene: &Scene) -> Result {
     let world = &scene.world;
     let person = &world.tenants[0].people[0];
     let old = person.sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
-    let edge = drop_partition(scene).await?;
+    let (before, edge) = drop_partition(scene).await?;
     world.until_sent(20).await?;
     let is_resumed = |frame: &Frame| frame.data.contains("\"resumed\":true");
     world
@@ -68,6 +72,26 @@ async fn partition_drop(scene: &Scene) -> Result {
             }
         })
         .await?;
+    if scene.is_mixed {
+        return Ok(Outcome::Done);
+    }
+    // With nothing of it in memory any more the answers are exact.
+    let node = world.notify(0);
+    let mut process = node.process().await;
+    process.kill();
+    bring_back(scene, node, &mut process).await?;
+    let (start, _) = before.rsplit_once('.').context("no cursor of ours")?;
+    let first = format!("{start}.0");
+    for (cursor, answer) in [
+        (&old, "\"reason\":\"unknown\""),
+        (&before, "\"reason\":\"unknown\""),
+        (&first, "\"reason\":\"expired\""),
+        (&edge, "\"resumed\":true"),
+    ] {
+        let frames = first_frames(world, person, cursor, 2).await?;
+        let is_so = frames.iter().any(|frame| frame.data.contains(answer));
+        ensure!(is_so, "the cursor {cursor} is to be answered by {answer}: {frames:?}");
+    }
     Ok(Outcome::Done)
 }
 
@@ -91,8 +115,8 @@ async fn partition_drop_unseen(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Closes the partition in use and drops it; a cursor from just behind its end.
-async fn drop_partition(scene: &Scene) -> anyhow::Result<String> {
+/// Closes the partition in use and drops it; a cursor of the last row that was in it, and one from just behind its end.
+async fn drop_partition(scene: &Scene) -> anyhow::Result<(String, String)> {
     let world = &scene.world;
     let mut db = world.psql().await?;
     // Once to note that the partition is in use, once to close it.
@@ -111,6 +135,12 @@ async fn drop_partition(scene: &Scene) -> anyhow::Result<String> {
     }
     world.until_sent(5).await?;
     let edge = world.tenants[0].people[0].sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
+    let sql = format!(
+        "select concat_ws('.', generation, timeline, shard, id) from event_log_p{closed}, log_meta
+         where shard = workspace_shard($1) order by id desc limit 1"
+    );
+    let workspace: Uuid = world.tenants[0].people[0].workspace_id.parse()?;
+    let last = sqlx::query_scalar(AssertSqlSafe(sql)).bind(workspace).fetch_one(&mut db).await?;
     // Nothing is written into it any more: the auditor keeps what it holds.
     world.archive.catch_up().await?;
     scene.note(format!("partition {closed} is dropped"));
@@ -121,7 +151,7 @@ async fn drop_partition(scene: &Scene) -> anyhow::Result<String> {
     ] {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut db).await?;
     }
-    Ok(edge)
+    Ok((last, edge))
 }
 
 async fn roll(db: &mut PgConnection) -> anyhow::Result<()> {
@@ -142,9 +172,10 @@ async fn poison(scene: &Scene) -> Result {
     let long = whole("\"long\":\"' || repeat('x', 65536) || '\"");
     let lines = whole("' || E'\\n\\n\\r\\n' || '\"lines\":1");
     let nul = whole("\"nul\":\"\\u0000\"");
-    for payload in [long, lines, nul, "'{\"type\": \"workspace.updated\", nonsense'".to_owned()] {
+    for payload in [long, lines, nul] {
         insert_row(&mut db, workspace, &payload).await?;
     }
+    let unreadable = insert_row(&mut db, workspace, "'{\"type\": \"workspace.updated\", nonsense'").await?;
     scene.note("four rows are written by hand");
     big_message(&mut db, &tenant.general, &tenant.people[0].id).await?;
     let devices = world.devices.iter().filter(|device| device.person.workspace_id == workspace.to_string());
@@ -153,14 +184,10 @@ async fn poison(scene: &Scene) -> Result {
         world
             .until(&what, async || {
                 let record = device.record();
-                let told = record.resets.iter().any(|(_, reason)| reason == "unreadable_event");
-                // Taken by a snapshot instead, if it was away.
+                let told = record.resets.iter().any(|reset| reset.position == unreadable);
+                // Or it has taken a snapshot behind that for another reason.
                 let position = record.segments.last().map_or(0, |segment| segment.snapshot_position);
-                if told || position > 0 && record.segments.len() > 1 {
-                    Ok(())
-                } else {
-                    Err("not yet".to_owned())
-                }
+                if told || position >= unreadable { Ok(()) } else { Err(format!("it is at {position}")) }
             })
             .await?;
     }
@@ -168,8 +195,8 @@ async fn poison(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// `payload` is an expression in which `$1` is the workspace.
-async fn insert_row(db: &mut PgConnection, workspace: Uuid, payload: &str) -> anyhow::Result<()> {
+/// `payload` is an expression in which `$1` is the workspace. The id of the row.
+async fn insert_row(db: &mut PgConnection, workspace: Uuid, payload: &str) -> anyhow::Result<i64> {
     let mut tx = db.begin().await?;
     sqlx::query("select log_lock(workspace_shard($1))").bind(workspace).execute(&mut *tx).await?;
     let sql = format!(
@@ -177,11 +204,12 @@ async fn insert_row(db: &mut PgConnection, workspace: Uuid, payload: &str) -> an
          select workspace_shard($1), nextval('event_log_id'),
                 coalesce((select max(id) from event_log where shard = workspace_shard($1)), 0),
                 ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, clock_timestamp(), $1,
-                'workspace.updated', 'workspace', {payload}"
+                'workspace.updated', 'workspace', {payload}
+         returning id"
     );
-    sqlx::query(AssertSqlSafe(sql)).bind(workspace).execute(&mut *tx).await?;
+    let id = sqlx::query_scalar(AssertSqlSafe(sql)).bind(workspace).fetch_one(&mut *tx).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(id)
 }
 
 /// A message of 64 KB with line breaks, past every limit of the API, which is delivered like any other.

@@ -6,7 +6,13 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::StatusCode;
+use serde_json::Value;
+use time::{
+    OffsetDateTime,
+    format_description::well_known::{Rfc2822, Rfc3339},
+};
 use tokio::{net::TcpStream, time::sleep};
 
 use super::{
@@ -15,6 +21,7 @@ use super::{
 };
 use crate::{
     process::Role,
+    sse::Frames,
     world::{Node, World},
 };
 
@@ -80,7 +87,7 @@ async fn disk_full(scene: &Scene) -> Result {
         world.until_ready(node, true).await?;
     }
     world.until_sent(10).await?;
-    scene.tally.recovered("writing after a full disk", began.elapsed());
+    scene.recovered("writing after a full disk", began.elapsed())?;
     Ok(Outcome::Done)
 }
 
@@ -142,12 +149,10 @@ async fn clock_jump(scene: &Scene) -> Result {
         let since = world.history.now();
         process.start().await?;
         until_delivering(world, node, since).await?;
-        for jump in ["+3600s", "-3600s", "+0"] {
+        for (jump, minutes) in [("+3600s", 60), ("-3600s", -60), ("+0", 0)] {
             std::fs::write(&path, jump)?;
             scene.note(format!("the clock of {} is {jump} off", node.name()));
-            if jump.starts_with("+3600") {
-                until_an_hour_ahead(world, node).await?;
-            }
+            until_clock(world, node, minutes).await?;
             world.until_sent(30).await?;
             let answer = world.readiness(node).await;
             ensure!(
@@ -165,18 +170,47 @@ async fn clock_jump(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// By the `Date:` of an answer, which after a jump back is kept by the HTTP library for as long as the jump.
-async fn until_an_hour_ahead(world: &World, node: &Node) -> anyhow::Result<()> {
+/// Waits until a server's clock is so many minutes off.
+async fn until_clock(world: &World, node: &Node, minutes: i64) -> anyhow::Result<()> {
+    let what = format!("the clock of {} is {minutes} minutes off", node.name());
     world
-        .until("the clock has jumped", async || {
-            let url = format!("http://{}/health/live", node.address);
-            let answer = world.client.get(url).send().await.map_err(|e| e.to_string())?;
-            let date = answer.headers().get("date").and_then(|date| date.to_str().ok()).unwrap_or_default();
-            let date = OffsetDateTime::parse(date, &Rfc2822).map_err(|e| format!("{date}: {e}"))?;
-            let ahead = (date - OffsetDateTime::now_utc()).whole_minutes();
-            if ahead >= 55 { Ok(()) } else { Err(format!("{ahead} minutes ahead")) }
+        .until(&what, async || {
+            let now = clock(world, node).await.map_err(|e| format!("{e:#}"))?;
+            let off = (now - OffsetDateTime::now_utc()).whole_seconds() - minutes * 60;
+            if off.abs() < 120 { Ok(()) } else { Err(format!("{off} seconds from that")) }
         })
         .await
+}
+
+/// The time by what a server itself says: when it gave a ticket, or let a client in. `Date:` will not do, which the HTTP
+/// library keeps after a jump back for as long as the jump.
+async fn clock(world: &World, node: &Node) -> anyhow::Result<OffsetDateTime> {
+    let person = &world.tenants[0].people[0];
+    if node.role == Role::Chat {
+        let (status, answer) =
+            person.attempt(node.index, "POST /api/events/ticket", None).await.map_err(anyhow::Error::msg)?;
+        let payload = answer["ticket"].as_str().and_then(|ticket| ticket.split('.').nth(1));
+        let payload = payload.with_context(|| format!("no ticket: {status} {answer}"))?;
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
+        return Ok(OffsetDateTime::from_unix_timestamp(claims["iat"].as_i64().context("no iat")?)?);
+    }
+    // On a server whose clock is ahead every token has expired: that is refused, by an answer with a date.
+    let url = format!("http://{}/events", node.address);
+    let mut response = world.client.get(url).bearer_auth(person.token()).send().await?;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let date = response.headers().get("date").context("no date")?.to_str()?;
+        return Ok(OffsetDateTime::parse(date, &Rfc2822)?);
+    }
+    let mut frames = Frames::default();
+    loop {
+        frames.push(&response.chunk().await?.context("ended before it began")?);
+        while let Some(frame) = frames.next_frame()? {
+            if frame.event == "connected" {
+                let data: Value = serde_json::from_str(&frame.data)?;
+                return Ok(OffsetDateTime::parse(data["at"].as_str().unwrap_or_default(), &Rfc3339)?);
+            }
+        }
+    }
 }
 
 /// Where distributions put it.

@@ -3,6 +3,7 @@
 
 mod client;
 mod database;
+mod failover;
 mod kill;
 mod link;
 mod log;
@@ -10,16 +11,24 @@ mod machine;
 mod sends;
 mod storm;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
+use anyhow::ensure;
 use futures_util::future::LocalBoxFuture;
 use rand::{RngExt as _, rngs::StdRng};
 
 use crate::{
     figures::Tally,
     process::Role,
-    world::{Node, World},
+    world::{Away, Node, World},
 };
+
+/// What was killed, stopped or cut off is back within this time; and says within it that it is not ready. Alone, and where
+/// other faults may be in the way.
+const BACK_WITHIN: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(45));
 
 /// Faults of one lane happen one after another, those of two at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +60,19 @@ pub struct Fault {
     /// It hits Postgres as a whole.
     pub own_postgres: bool,
     pub run: for<'a> fn(&'a Scene) -> LocalBoxFuture<'a, Result>,
+}
+
+impl Fault {
+    /// The reasons for which a client may be told to start anew on account of it. None, for most: whatever dies, it is gone
+    /// on from where one was.
+    pub fn resets(&self) -> &'static [&'static str] {
+        match self.name {
+            "partition-drop" => &["unknown", "expired"],
+            "partition-drop-unseen" => &["unknown", "expired", "gap"],
+            "poison-rows" => &["unreadable_event"],
+            _ => &[],
+        }
+    }
 }
 
 /// What a fault works on.
@@ -91,6 +113,38 @@ impl Scene {
         Ok(())
     }
 
+    /// What a fault of connections hits: in a mixture any server, by itself one of each kind after the other.
+    fn nodes_hit(&self) -> Vec<&Node> {
+        if self.is_mixed {
+            return vec![&self.world.nodes[self.pick(self.world.nodes.len())]];
+        }
+        [Role::Chat, Role::Notify].map(|role| self.any(role)).into()
+    }
+
+    /// Waits until a server says that it is not ready, or shows it by its silence; which it then has to go on doing until
+    /// what is returned is dropped.
+    async fn until_not_ready<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
+        let began = Instant::now();
+        self.world.until_ready(node, false).await?;
+        self.in_time(&format!("{} is not ready", node.name()), began.elapsed())?;
+        Ok(node.is_away())
+    }
+
+    /// Notes how long it took until something was back.
+    ///
+    /// # Errors
+    /// Too long.
+    fn recovered(&self, what: &str, after: Duration) -> anyhow::Result<()> {
+        self.tally.recovered(what, after);
+        self.in_time(what, after)
+    }
+
+    fn in_time(&self, what: &str, after: Duration) -> anyhow::Result<()> {
+        let within = if self.is_mixed { BACK_WITHIN.1 } else { BACK_WITHIN.0 };
+        ensure!(after <= within, "{what}: after {:.1} s only", after.as_secs_f64());
+        Ok(())
+    }
+
     fn note(&self, what: impl Into<String>) {
         self.world.history.fault(what);
     }
@@ -119,6 +173,8 @@ pub fn all() -> Vec<Fault> {
         log::faults(),
         storm::faults(),
         machine::faults(),
+        // The last: what is done to a disk or a postmaster is done to the first Postgres.
+        failover::faults(),
     ];
     faults.into_iter().flatten().collect()
 }

@@ -18,6 +18,9 @@ use crate::{
     world::{Node, PATIENCE, World},
 };
 
+/// How often a moment that was not hit is tried for again.
+const TRIES: usize = 5;
+
 /// A send by somebody, to one node.
 struct Attempt {
     person: Person,
@@ -46,6 +49,12 @@ impl Attempt {
         answer.map(|(status, _)| status)
     }
 
+    /// How many rows there are of it.
+    async fn rows(&self, db: &mut PgConnection) -> sqlx::Result<i64> {
+        let sql = "select count(*) from messages where client_id = $1";
+        sqlx::query_scalar(sql).bind(&self.client_id).fetch_one(db).await
+    }
+
     /// Until it is answered, at whichever node.
     async fn until_answered(&self, world: &World, node: &Node) -> anyhow::Result<()> {
         let Self { person, chat, client_id, body } = self;
@@ -56,7 +65,8 @@ impl Attempt {
 }
 
 /// Waits until a connection of this node waits for a lock that somebody holds.
-async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<()> {
+/// The ports of all of its connections then.
+async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<Vec<i32>> {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
@@ -68,11 +78,37 @@ async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<()>
         .fetch_one(&mut *db)
         .await?;
         if waiting > 0 {
-            return Ok(());
+            return Ok(ports);
         }
         sleep(Duration::from_millis(20)).await;
     }
     bail!("no send of {} waits for a lock", node.name())
+}
+
+/// Ends the backends of these connections, and waits until they are gone.
+async fn end_backends(db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
+    let sql = "select pg_terminate_backend(pid) from pg_stat_activity
+               where datname = current_database() and client_port = any($1)";
+    sqlx::query(sql).bind(ports).execute(&mut *db).await?;
+    until_gone(db, ports).await
+}
+
+/// Waits until the backends of these connections have come to an end.
+async fn until_gone(db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let left: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity where datname = current_database() and client_port = any($1)",
+        )
+        .bind(ports)
+        .fetch_one(&mut *db)
+        .await?;
+        if left == 0 {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    bail!("backends of a dead server live on")
 }
 
 /// Its transaction has not come to its end: the row of the chat is locked by another session.
@@ -86,14 +122,16 @@ pub async fn before_commit(scene: &Scene) -> Result {
         let chat: Uuid = attempt.chat.parse()?;
         sqlx::query("select from chats where id = $1 for update").bind(chat).execute(&mut *held).await?;
         let (sent, killed) = tokio::join!(attempt.once(world, node), async {
-            let blocked = until_blocked(node, &mut watcher).await;
+            let ports = until_blocked(node, &mut watcher).await;
             process.kill();
             scene.note(format!("SIGKILL {} before the commit of {}", node.name(), attempt.client_id));
-            blocked
+            ports
         });
+        // Postgres would go on with what it has been told when the lock is free: here it hears of the end before that.
+        end_backends(&mut watcher, &killed?).await?;
         held.rollback().await?;
-        killed?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
+        ensure!(attempt.rows(&mut watcher).await? == 0, "{} was committed all the same", attempt.client_id);
         anyhow::Ok(())
     }
     .await;
@@ -103,6 +141,16 @@ pub async fn before_commit(scene: &Scene) -> Result {
 /// Its COMMIT is under way: Postgres waits for the lock of the shard. The server dies, then the transaction commits, and
 /// nobody hears of it.
 pub async fn before_answer(scene: &Scene) -> Result {
+    for _ in 0..TRIES {
+        match die_before_answer(scene).await? {
+            Outcome::Missed(why) => scene.note(format!("missed: {why}")),
+            done => return Ok(done),
+        }
+    }
+    Ok(Outcome::Missed(format!("{TRIES} times over")))
+}
+
+async fn die_before_answer(scene: &Scene) -> Result {
     let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
     let mut process = node.process().await;
     let hit = async {
@@ -120,12 +168,25 @@ pub async fn before_answer(scene: &Scene) -> Result {
             scene.note(format!("SIGKILL {} before the answer to {}", node.name(), attempt.client_id));
             blocked
         });
+        let ports = killed?;
+        ensure!(attempt.rows(&mut watcher).await? == 0, "{} is committed already", attempt.client_id);
         db.close().await?;
-        killed?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
-        anyhow::Ok(())
+        // Nobody is there to hear of it; what had come as far as Postgres goes on to its end.
+        until_gone(&mut watcher, &ports).await?;
+        let is_committed = attempt.rows(&mut watcher).await? == 1;
+        Ok(if is_committed {
+            None
+        } else {
+            Some("it had not come to Postgres when its server died".to_owned())
+        })
     }
     .await;
+    let hit = match hit {
+        Ok(None) => Ok(()),
+        Ok(Some(why)) => return missed(scene, node, &mut process, &attempt, why).await,
+        Err(e) => Err(e),
+    };
     end(scene, node, &mut process, &attempt, hit).await
 }
 
@@ -140,6 +201,9 @@ pub async fn before_doorbell(scene: &Scene) -> Result {
         let sent = attempt.once(world, node).await;
         process.kill();
         scene.note(format!("SIGKILL {} before it rang for {} (port {bell})", node.name(), attempt.client_id));
+        if matches!(sent, Ok(200 | 201)) {
+            ensure!(attempt.rows(&mut db).await? == 1, "{} is not committed", attempt.client_id);
+        }
         anyhow::Ok(sent)
     }
     .await;

@@ -1,7 +1,7 @@
 //! (b) Every event reached every device that was to see it, (c) in order, (d) none that it was not to see, (f) none that
 //! is not in the log.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -42,6 +42,12 @@ pub fn examine(
     let gone: HashSet<Uuid> =
         rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
     let known = known(&devices);
+    let mut messages: HashMap<Uuid, Vec<(i64, i64)>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.kind == "message.new") {
+        if let (Some(chat), Some(seq)) = (row.chat_id, row.seq) {
+            messages.entry(chat).or_default().push((row.id, seq));
+        }
+    }
     let mut sights: HashMap<Uuid, Sight> = HashMap::new();
     for device in devices {
         let me: Uuid = device.person.id.parse()?;
@@ -67,6 +73,7 @@ pub fn examine(
             let is_open = index == last && !segment.ended_by_reset && !record.is_over;
             // What a reset left out is in the snapshot after it.
             let until = if is_open { end.unwrap_or(seen_last) } else { seen_last };
+            check.snapshot(segment, &messages, findings);
             check.missing(segment, until, findings);
             check.seen(segment, findings);
         }
@@ -118,6 +125,31 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// A snapshot has what was written up to its position, and nothing else: what a reset has left out is in it.
+    fn snapshot(
+        &self,
+        segment: &Segment,
+        messages: &HashMap<Uuid, Vec<(i64, i64)>>,
+        findings: &mut Findings,
+    ) {
+        let position = segment.snapshot_position;
+        let last = |chat: &Uuid| {
+            let all = messages.get(chat).map_or(&[][..], Vec::as_slice);
+            let before = all.partition_point(|(id, _)| *id <= position);
+            before.checked_sub(1).map_or(0, |last| all[last].1)
+        };
+        let expected: BTreeMap<String, i64> =
+            self.sight.chats_at(position).map(|chat| (chat.to_string(), last(&chat))).collect();
+        if segment.snapshot != expected {
+            let what = format!(
+                "{}: the snapshot at {position} has {:?} and not {expected:?}",
+                self.device.name, segment.snapshot
+            );
+            let violation = Violation::new('b', what).at(segment.snapshot_at);
+            findings.violations.push(about(violation, self.device, position));
+        }
+    }
+
     fn missing(&self, segment: &Segment, until: i64, findings: &mut Findings) {
         let visible = &self.sight.visible;
         let from = visible.partition_point(|position| *position <= segment.snapshot_position);
@@ -131,7 +163,8 @@ impl Check<'_> {
             let Some(row) = self.rows.get(position) else { continue };
             // It was passed over when the next one came.
             let passed_at = next.map(|seen| seen.at);
-            if row.is_poison || self.sight.may_be_withheld(row, passed_at.unwrap_or(Time::MAX)) {
+            // A row that cannot be shown is told as a reset, which ends the segment before it.
+            if self.sight.may_be_withheld(row, passed_at.unwrap_or(Time::MAX)) {
                 continue;
             }
             let what = format!("{} never got {} at {position}", self.device.name, row.kind);
@@ -164,7 +197,7 @@ impl Check<'_> {
             let connection = self.record.connections.get(seen.connection);
             let known =
                 connection.and_then(|connection| self.known_before(connection.node, connection.asked_at));
-            if known.is_some_and(|known| self.sight.must_be_withheld(row, known, seen.at)) {
+            if known.is_some_and(|known| self.sight.must_be_withheld(row, known)) {
                 wrong('d', format!("{} at {}, after they had been removed", row.kind, seen.position));
             }
             let delay = seen.at.saturating_sub(self.history.time_of(row.at));

@@ -70,17 +70,24 @@ impl Sight {
         departures.is_some_and(|all| all.iter().any(|(id, at)| *id > row.id && *at <= time))
     }
 
-    /// Whether `row` must be kept from them by a server that has come to `known`, and still is at `time`: they had left
-    /// the chat and had not come back.
-    pub fn must_be_withheld(&self, row: &LogRow, known: i64, time: Time) -> bool {
+    /// Whether `row` must be kept from them by a server that has come to `known`: they had left the chat. That they may have
+    /// come back since does not bring back what they had left behind.
+    pub fn must_be_withheld(&self, row: &LogRow, known: i64) -> bool {
         let Some(chat) = row.chat_id else { return false };
         // What takes them out of the chat is for them.
         if matches!(row.kind.as_str(), "member.left" | "chat.deleted") {
             return false;
         }
-        let departed = self.departures.get(&chat).into_iter().flatten().find(|(id, _)| *id > row.id);
-        let Some((departed, _)) = departed.filter(|(id, _)| *id <= known) else { return false };
-        let back = self.arrivals.get(&chat).into_iter().flatten();
-        !back.into_iter().any(|(id, at)| id > departed && *at <= time)
+        let departures = self.departures.get(&chat).into_iter().flatten();
+        departures.into_iter().any(|(id, _)| *id > row.id && *id <= known)
+    }
+
+    /// The chats that they were in at a position.
+    pub fn chats_at(&self, position: i64) -> impl Iterator<Item = Uuid> {
+        let count = move |of: &HashMap<Uuid, Vec<(i64, Time)>>, chat: &Uuid| {
+            of.get(chat).into_iter().flatten().filter(|(id, _)| *id <= position).count()
+        };
+        let is_in = move |chat: &&Uuid| count(&self.arrivals, chat) > count(&self.departures, chat);
+        self.arrivals.keys().filter(is_in).copied()
     }
 }

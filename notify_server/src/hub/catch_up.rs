@@ -8,12 +8,8 @@ use tracing::warn;
 
 use super::{Hub, ShardState};
 use crate::{
-    frame::Frame,
-    metrics::Resume,
-    replay::Replay,
-    ring::Entry,
-    stream::Stream,
-    workspace::{membership_change, undo},
+    frame::Frame, metrics::Resume, replay::Replay, ring::Entry, stream::Stream, sync::atomic::Ordering,
+    workspace::membership_change,
 };
 
 /// One page of catching up from memory: what it sends, and what it looks at, since it holds the lock meanwhile.
@@ -75,19 +71,22 @@ impl Hub {
         let replay = replay.get_or_insert_with(|| {
             let changes = state.ring.after(from).filter(|entry| entry.workspace == Some(stream.workspace));
             let changes = changes.filter_map(|entry| membership_change(entry, stream.user));
-            let then = undo(workspace.chats_of(stream.user), changes);
-            Replay::new(stream.user, stream.workspace, from, then)
+            let judged_at = stream.judged_at.load(Ordering::Relaxed);
+            let now = workspace.chats_of(stream.user);
+            Replay::new(stream.user, stream.workspace, from, judged_at, now, changes)
         });
+        let head = state.ring.head().id;
         let mut page = Page::default();
         for entry in state.ring.after(from).take(PAGE_ENTRIES) {
             if page.is_full() {
                 break;
             }
-            if replay.passes(entry, workspace) {
-                page.push(&entry.frame);
+            if replay.passes(entry, workspace, head) {
+                page.push(replay.frame(&entry.frame));
             }
         }
-        let is_live = replay.cursor == state.ring.head().id;
+        stream.judged_at.store(replay.judged_at, Ordering::Relaxed);
+        let is_live = replay.cursor == head;
         self.metrics.replayed.inc_by(page.frames.len() as u64);
         stream.caught_up(&page.frames, replay.cursor, is_live);
         drop(state);
@@ -111,7 +110,14 @@ impl Hub {
                 (now.unwrap_or_default(), state.ring.head().id)
             };
             let changes = self.feed.membership_changes(id, user, cursor, position).await?;
-            replay.insert(Replay::new(user, id, cursor, undo(now, changes)))
+            replay.insert(Replay::new(
+                user,
+                id,
+                cursor,
+                stream.judged_at.load(Ordering::Relaxed),
+                now,
+                changes,
+            ))
         };
         let from = replay.cursor;
         let mut chats = replay.chats();
@@ -155,20 +161,21 @@ impl Hub {
                 return Some(self.give_up(stream, shard, &state));
             }
             let entry = Entry::new(&row.row, self.generation());
-            if replay.passes(&entry, workspace) {
+            if replay.passes(&entry, workspace, head) {
                 if row.withheld {
                     return Some(self.give_up(stream, shard, &state));
                 }
-                page.push(&entry.frame);
+                page.push(replay.frame(&entry.frame));
             }
         }
+        stream.judged_at.store(replay.judged_at, Ordering::Relaxed);
         self.metrics.replayed.inc_by(page.frames.len() as u64);
         if page.frames.is_empty() {
             // Nothing for this client, but it moves on: what it would have to read again after a reconnect gets less,
             // it sees that we live, and we see that it does.
             let passed = rows.iter().take_while(|row| row.row.id <= replay.cursor).last()?;
             let cursor = self.cursor(shard, Head { id: replay.cursor, timeline: passed.row.timeline });
-            page.push(&Arc::new(Frame::heartbeat(cursor)));
+            page.push(replay.frame(&Arc::new(Frame::heartbeat(cursor))));
         }
         stream.caught_up(&page.frames, replay.cursor, false);
         Some(CaughtUp::Progress)
@@ -198,9 +205,9 @@ struct Page {
 }
 
 impl Page {
-    fn push(&mut self, frame: &Arc<Frame>) {
+    fn push(&mut self, frame: Arc<Frame>) {
         self.bytes += frame.chunk().len();
-        self.frames.push(Arc::clone(frame));
+        self.frames.push(frame);
     }
 
     fn is_full(&self) -> bool {

@@ -61,7 +61,7 @@ impl Scene {
     /// Goes on after the event `id`, or from now on.
     fn open(&self, after: Option<i64>) -> Result<Follower, Refusal> {
         let start = after.map_or(Start::Now, |id| {
-            Start::After(Cursor { generation: 0, timeline: 1, shard: Shard::of(self.claims.ws), id })
+            Start::After(Cursor { generation: 0, timeline: 1, shard: Shard::of(self.claims.ws), id }.into())
         });
         let deadline = Instant::now() + Duration::from_secs(900);
         let stream = self.hub.open(&self.claims, start, deadline)?;

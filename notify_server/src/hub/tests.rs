@@ -1,7 +1,7 @@
 //! Whatever the order of events, reads and reconnects: what a client gets is what it may see, each once, in order.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     task::Waker,
 };
 
@@ -15,10 +15,7 @@ use event_log::read::ReplayRow;
 
 use super::*;
 use crate::{loader, stream::Next};
-use crate::{
-    replay::Replay,
-    workspace::{membership_change, undo},
-};
+use crate::{replay::Replay, workspace::membership_change};
 
 /// Users 0 and 1 have clients, 2 has none.
 const USERS: usize = 3;
@@ -99,13 +96,67 @@ proptest! {
     }
 }
 
+/// Between two pages of a replay, or two connections, a user leaves a chat and comes back: what was withheld stays so.
+#[test]
+fn a_chat_that_was_left_and_joined_again_comes_with_its_beginning_or_not_at_all() {
+    let (user, chat) = (1, 0);
+    let history = History::new(&[
+        Action::Create { members: [true, false, false] },
+        Action::Join { user, chat },
+        Action::Rename,
+        Action::Say { chat },
+        Action::Leave { user, chat },
+        Action::Join { user, chat },
+        Action::Say { chat },
+    ]);
+    let ids: Vec<i64> = history.rows.iter().map(|row| row.id).collect();
+    let client = CLIENTS.len() - 1;
+    for comes_again in [false, true] {
+        let mut game = Game::new(history.clone(), 1, 1, 0);
+        game.apply(4);
+        // The first page: the joining is withheld, since the leaving is known.
+        game.take(client, 1, 2, 0);
+        assert_eq!(game.clients[client].got, [ids[2]]);
+        // Whoever takes the client up from here must know of the leaving, too.
+        assert_eq!((game.clients[client].cursor, game.clients[client].judged_at), (ids[2], ids[4]));
+        game.apply(2);
+        if comes_again {
+            game.play(Step::Resume { client });
+        }
+        while !game.take(client, 1, 1, 0) {}
+        assert!(game.clients[client].got.ends_with(&ids[4..]), "{:?}", game.clients[client].got);
+        assert!(!game.clients[client].got.contains(&ids[3]), "said before they left");
+        game.finish();
+    }
+}
+
+/// A node that does not know yet of what another has judged by takes nobody up who comes from there.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_behind_waits_for_what_a_client_was_judged_by() {
+    let mut scene = Scene::new(NotifyConfig::default());
+    scene.say();
+    let cursor = Cursor { generation: 0, timeline: 1, shard: scene.shard(), id: 1 };
+    let from_there = Place { cursor, judged_at: 2 }.to_string();
+    let came = scene.hub.check(scene.shard(), &cursor.to_string()).await;
+    assert!(matches!(came, Ok(Start::After(place)) if place == cursor.into()));
+    let came = scene.hub.check(scene.shard(), &from_there).await;
+    assert!(matches!(came, Err(Refusal::Unavailable)));
+    scene.say();
+    let came = scene.hub.check(scene.shard(), &from_there).await;
+    assert!(matches!(came, Ok(Start::After(place)) if place.to_string() == from_there));
+}
+
 /// A log, and after each row who is in which chat.
+#[derive(Clone)]
 struct History {
     workspace: WorkspaceId,
     users: Vec<UserId>,
     rows: Vec<LogRow>,
     /// By index of a row; one more in front for the beginning.
     states: Vec<Members>,
+    /// When each user has left each chat or it was deleted under them.
+    departures: HashMap<(usize, ChatId), Vec<i64>>,
+    messages: HashMap<ChatId, Vec<i64>>,
 }
 
 #[derive(Clone, Default)]
@@ -125,7 +176,14 @@ impl History {
     fn new(actions: &[Action]) -> Self {
         let workspace = WorkspaceId(Uuid::from_bytes([0; 16]));
         let users: Vec<UserId> = (0..USERS).map(|_| UserId::generate()).collect();
-        let mut this = Self { workspace, users, rows: Vec::new(), states: vec![Members::default()] };
+        let mut this = Self {
+            workspace,
+            users,
+            rows: Vec::new(),
+            states: vec![Members::default()],
+            departures: HashMap::new(),
+            messages: HashMap::new(),
+        };
         for action in actions {
             this.add(*action);
         }
@@ -165,6 +223,7 @@ impl History {
                 // In a deleted chat too: a send may have been under way.
                 if let Some(chat) = state.chats.get(chat).copied() {
                     tell(EventKind::MessageNew, Audience::Chat, Some(chat), Some(0));
+                    self.messages.entry(chat).or_default().push(row.id);
                 }
             }
             Action::Join { user, chat } => {
@@ -177,6 +236,7 @@ impl History {
                 if let Some(chat) = pick(chat).filter(|chat| state.is_member(user, *chat)) {
                     tell(EventKind::MemberLeft, Audience::Chat, Some(chat), Some(user));
                     state.pairs.remove(&(user, chat));
+                    self.departures.entry((user, chat)).or_default().push(row.id);
                 }
             }
             Action::Create { members } => {
@@ -194,6 +254,9 @@ impl History {
                 if let Some(chat) = pick(chat) {
                     tell(EventKind::ChatDeleted, Audience::Chat, Some(chat), None);
                     state.deleted.insert(chat);
+                    for (user, _) in state.pairs.iter().filter(|(_, theirs)| *theirs == chat) {
+                        self.departures.entry((*user, chat)).or_default().push(row.id);
+                    }
                 }
             }
             Action::Read { user, chat } => {
@@ -228,20 +291,62 @@ impl History {
         if row.workspace_id != Some(self.workspace) {
             return false;
         }
-        let (before, now) = (&self.states[self.index(row.id)], self.state_after(now));
+        let before = &self.states[self.index(row.id)];
         let me = self.users[user];
         let (kind, chat) = (EventKind::parse(&row.kind).unwrap(), row.chat_id);
         let was_in = chat.is_some_and(|chat| before.is_member(user, chat));
-        let is_in = chat.is_some_and(|chat| now.is_member(user, chat));
+        let departures = chat.and_then(|chat| self.departures.get(&(user, chat)));
+        let stays = !departures.is_some_and(|all| all.iter().any(|id| *id > row.id && *id <= now));
         match kind {
-            EventKind::ChatCreated if row.users.contains(&me) => is_in,
-            EventKind::MemberJoined if row.user_id == Some(me) => is_in,
+            EventKind::ChatCreated if row.users.contains(&me) => stays,
+            EventKind::MemberJoined if row.user_id == Some(me) => stays,
             EventKind::MemberLeft if row.user_id == Some(me) => was_in,
             EventKind::ChatDeleted => was_in,
-            EventKind::ChatRead => row.users.contains(&me) && was_in && is_in,
+            EventKind::ChatRead => row.users.contains(&me) && was_in && stays,
             EventKind::ChatCreated | EventKind::Tick => false,
             EventKind::WorkspaceUpdated => true,
-            _ => was_in && is_in,
+            _ => was_in && stays,
+        }
+    }
+
+    fn last_message(&self, chat: ChatId, until: i64) -> Option<i64> {
+        self.messages.get(&chat)?.iter().rev().find(|id| **id <= until).copied()
+    }
+
+    /// What a snapshot says after the row with that id.
+    fn snapshot(&self, user: usize, id: i64) -> Fold {
+        let state = self.state_after(id);
+        let chats = state.chats.iter().filter(|chat| state.is_member(user, **chat));
+        chats.map(|chat| (*chat, self.last_message(*chat, id))).collect()
+    }
+
+    /// What a client makes of the row with that id. Of a chat that it does not know nothing must come, and no message
+    /// without those before it.
+    fn fold(&self, user: usize, fold: &mut Fold, id: i64) {
+        let row = &self.rows[self.index(id)];
+        let Some(chat) = row.chat_id else { return };
+        let me = self.users[user];
+        match EventKind::parse(&row.kind).unwrap() {
+            EventKind::ChatCreated => {
+                fold.insert(chat, None);
+            }
+            EventKind::MemberJoined if row.user_id == Some(me) => {
+                fold.insert(chat, self.last_message(chat, id));
+            }
+            EventKind::MemberLeft if row.user_id == Some(me) => {
+                fold.remove(&chat);
+            }
+            EventKind::ChatDeleted => {
+                fold.remove(&chat);
+            }
+            kind => {
+                let known = fold.get_mut(&chat);
+                let known = known.unwrap_or_else(|| panic!("{kind:?} at {id} of a chat that is not known"));
+                if kind == EventKind::MessageNew {
+                    assert_eq!(*known, self.last_message(chat, id - 1), "a hole before the message at {id}");
+                    *known = Some(id);
+                }
+            }
         }
     }
 
@@ -260,12 +365,19 @@ struct Game {
     clients: Vec<Client>,
 }
 
+/// The chats that a client knows, each with its last message.
+type Fold = HashMap<ChatId, Option<i64>>;
+
 /// One stream, and what it should have got.
 struct Client {
     user: usize,
     stream: Arc<Stream>,
     replay: Option<Replay>,
     start: i64,
+    /// Of the last frame, heartbeats included; and how far the server had come that gave it, if it says so.
+    cursor: i64,
+    judged_at: i64,
+    fold: Fold,
     got: Vec<i64>,
     /// For each row, the position of the hub when it was last decided whether the client gets it.
     decided_at: BTreeMap<i64, i64>,
@@ -287,7 +399,8 @@ impl Game {
             .install(Shard::of(game.history.workspace), game.history.workspace, workspace, read_at)
             .unwrap();
         for user in CLIENTS {
-            let client = game.connect(user, game.head());
+            let fold = game.history.snapshot(user, game.head());
+            let client = game.connect(user, game.head(), 0, fold);
             game.clients.push(client);
         }
         game
@@ -308,13 +421,14 @@ impl Game {
                 self.take(client, frames, page, ahead);
             }
             Step::Resume { client } => {
-                let seen = &self.clients[client];
-                let cursor = seen.got.last().copied().unwrap_or(seen.start);
-                self.reconnect(client, cursor);
+                let Client { cursor, judged_at, fold, .. } = &mut self.clients[client];
+                let (cursor, judged_at, fold) = (*cursor, *judged_at, std::mem::take(fold));
+                self.reconnect(client, cursor, judged_at, fold);
             }
             Step::GoBack { client, rows } => {
                 let cursor = self.id_at(self.applied - rows.min(self.applied));
-                self.reconnect(client, cursor);
+                let fold = self.history.snapshot(self.clients[client].user, cursor);
+                self.reconnect(client, cursor, 0, fold);
             }
         }
     }
@@ -329,20 +443,24 @@ impl Game {
         self.applied = until;
     }
 
-    fn connect(&self, user: usize, cursor: i64) -> Client {
+    fn connect(&self, user: usize, cursor: i64, judged_at: i64, fold: Fold) -> Client {
         let (ws, sub) = (self.history.workspace, self.history.users[user]);
         let claims = Claims { sub, ws, sid: SessionId::generate(), exp: u64::MAX };
         let shard = Shard::of(ws);
-        let start = Start::After(Cursor { generation: 0, timeline: 1, shard, id: cursor });
+        let start = Start::After(Place {
+            cursor: Cursor { generation: 0, timeline: 1, shard, id: cursor },
+            judged_at,
+        });
         let deadline = Instant::now() + Duration::from_secs(900);
         let stream = self.hub.open(&claims, start, deadline).unwrap();
-        Client { user, stream, replay: None, start: cursor, got: Vec::new(), decided_at: BTreeMap::new() }
+        let (got, decided_at) = (Vec::new(), BTreeMap::new());
+        Client { user, stream, replay: None, start: cursor, cursor, judged_at, fold, got, decided_at }
     }
 
-    fn reconnect(&mut self, client: usize, cursor: i64) {
-        self.check(client, self.clients[client].got.last().copied().unwrap_or(0));
+    fn reconnect(&mut self, client: usize, cursor: i64, judged_at: i64, fold: Fold) {
+        self.check(client, self.clients[client].cursor);
         self.hub.leave(&self.clients[client].stream);
-        self.clients[client] = self.connect(self.clients[client].user, cursor);
+        self.clients[client] = self.connect(self.clients[client].user, cursor, judged_at, fold);
     }
 
     /// What the body of an answer does. Returns whether it has to wait for the hub.
@@ -353,8 +471,9 @@ impl Game {
                 Next::Write => {
                     let text = self.clients[client].stream.write_one();
                     let id = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
-                    let cursor: Cursor = id.parse().unwrap();
+                    let Place { cursor, judged_at } = id.parse().unwrap();
                     let client = &mut self.clients[client];
+                    (client.cursor, client.judged_at) = (cursor.id, judged_at);
                     if text.contains("event: connected") {
                         assert_eq!(cursor.id, client.start);
                     } else if text.contains("event: heartbeat") {
@@ -362,6 +481,7 @@ impl Game {
                         assert!(client.got.last().is_none_or(|last| *last <= cursor.id));
                     } else {
                         client.got.push(cursor.id);
+                        self.history.fold(client.user, &mut client.fold, cursor.id);
                         taken += 1;
                     }
                 }
@@ -415,7 +535,7 @@ impl Game {
                 .filter(|row| row.id > cursor && row.id <= head)
                 .filter_map(|row| membership_change(&Entry::new(row, 0), user))
                 .collect();
-            Replay::new(user, workspace, cursor, undo(now, changes))
+            Replay::new(user, workspace, cursor, stream.judged_at.load(Ordering::Relaxed), now, changes)
         });
         let known = (self.applied + ahead).min(self.history.rows.len());
         let rows: Vec<&LogRow> =
@@ -459,7 +579,9 @@ impl Game {
         for client in 0..self.clients.len() {
             while !self.take(client, 1000, 7, 0) {}
             self.check(client, i64::MAX);
-            assert_eq!(self.clients[client].stream.stuck_since(), None);
+            let Client { user, stream, fold, .. } = &self.clients[client];
+            assert_eq!(*fold, self.history.snapshot(*user, self.head()), "what user {user} has made of it");
+            assert_eq!(stream.stuck_since(), None);
         }
         for client in &self.clients {
             self.hub.leave(&client.stream);
@@ -509,7 +631,7 @@ impl Scene {
     }
 
     fn after(&self, id: i64) -> Start {
-        Start::After(Cursor { generation: 0, timeline: 1, shard: self.shard(), id })
+        Start::After(Cursor { generation: 0, timeline: 1, shard: self.shard(), id }.into())
     }
 
     fn row(&mut self, kind: EventKind, audience: Audience) -> LogRow {
@@ -571,7 +693,7 @@ fn a_replay_with_a_hole_is_told_as_a_reset() {
         let stream = scene.open_at(SessionId::generate(), scene.after(0)).unwrap();
         assert_eq!(frames(&stream), ["connected", "catch up after 0"]);
         let rows = [ReplayRow { row: kept, withheld: false }];
-        let mut replay = Replay::new(scene.user, scene.workspace, 0, HashSet::from([scene.chat]));
+        let mut replay = Replay::new(scene.user, scene.workspace, 0, 0, HashSet::from([scene.chat]), []);
         scene.hub.catch_up_from_page(&stream, &mut replay, &rows[..rows_left]);
         assert_eq!(frames(&stream), ["reset", "end"]);
     }
@@ -596,7 +718,7 @@ fn what_was_written_while_a_page_was_read_again_is_left_for_the_next() {
         rows.iter().zip(withheld).map(|(row, withheld)| ReplayRow { row: row.clone(), withheld }).collect()
     };
     let page = catch_up::without_newer(read([false, true]), &read([true, true])[..1]);
-    let mut replay = Replay::new(scene.user, scene.workspace, 0, HashSet::new());
+    let mut replay = Replay::new(scene.user, scene.workspace, 0, 0, HashSet::new(), []);
     scene.hub.catch_up_from_page(&stream, &mut replay, &page);
     assert_eq!(frames(&stream), ["member.joined", "catch up after 1"]);
 }
@@ -633,7 +755,7 @@ fn a_page_with_nothing_for_the_client_moves_it_on() {
     assert_eq!(frames(&stream), ["connected", "catch up after 0"]);
     let id = foreign.id;
     let rows = [ReplayRow { row: foreign, withheld: true }];
-    let mut replay = Replay::new(scene.user, scene.workspace, 0, HashSet::from([scene.chat]));
+    let mut replay = Replay::new(scene.user, scene.workspace, 0, 0, HashSet::from([scene.chat]), []);
     scene.hub.catch_up_from_page(&stream, &mut replay, &rows);
     // What the client says it saw last is further on, should it come back now.
     assert_eq!(frames(&stream), ["heartbeat".to_owned(), format!("catch up after {id}")]);

@@ -31,8 +31,8 @@ impl Hub {
                 } else if stream.deadline <= now {
                     stream.close(Some(Frame::retry(rand::random_range(200..2000))), false);
                 } else if (stream.id + second).is_multiple_of(self.config.heartbeat_seconds) {
-                    let frame = heartbeat
-                        .get_or_insert_with(|| Arc::new(Frame::heartbeat(self.cursor(shard, head))));
+                    let frame =
+                        heartbeat.get_or_insert_with(|| Arc::new(Frame::heartbeat(self.cursor(shard, head))));
                     stream.offer_when_idle(frame);
                 }
             }
