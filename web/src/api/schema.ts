@@ -949,6 +949,8 @@ export interface components {
             chats: components["schemas"]["ChatPart"];
             /** @description Connect the stream with this: what comes is exactly what happened since. */
             cursor: string;
+            /** @description The stream. */
+            events_url: string;
             user: components["schemas"]["User"];
             workspace: components["schemas"]["Workspace"];
         };
@@ -2326,6 +2328,8 @@ export interface operations {
             query?: {
                 /** @description Part of a name or an e-mail address. */
                 query?: string;
+                /** @description x */
+                ids?: components["schemas"]["UserId"][];
                 /** @description The last user of the page before. */
                 after?: components["schemas"]["UserId"];
                 limit?: number;
