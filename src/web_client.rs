@@ -145,10 +145,11 @@ impl Sources {
         let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", GUARD, "guard", "npm"]).args(arguments).current_dir(&self.folder);
-        // The other end stays open as long as this process, or the group below, lives.
         command.stdin(Stdio::piped());
         command.stdout(log.try_clone()?).stderr(log).process_group(0);
         let mut running = Group(command.spawn().context("npm cannot be started")?);
+        // Its other end: open until this is over, one way or another. Waiting for the process would close it.
+        let _lifeline = running.0.stdin.take();
         let status =
             timeout(STEP_TIMEOUT, running.0.wait()).await.context("npm does not come to an end")??;
         if !status.success() {

@@ -114,6 +114,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     anchorTo: 'end',
     followOnAppend: !more.after,
     scrollEndThreshold: END_PX,
+    observeElementOffset: keepMovement.observe,
     scrollToFn: keepMovement.write,
   })
   virtualizer.shouldAdjustScrollPositionOnItemSizeChange = isAboveTheEye
@@ -169,9 +170,8 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
 
   const look = useCallback(() => {
     const element = scroller.current
-    if (element) keepMovement.told(element.scrollTop)
     if (element) setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight <= END_PX)
-  }, [keepMovement])
+  }, [])
   // biome-ignore lint/correctness/useExhaustiveDependencies: rows change what the end is
   useEffect(look, [look, rows])
 

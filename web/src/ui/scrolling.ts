@@ -1,5 +1,5 @@
 // What the virtual list does to the scroller, made exact: whatever is measured or put in above the eye, what one reads stays where it is.
-import type { VirtualItem, Virtualizer } from '@tanstack/react-virtual'
+import { observeElementOffset, type VirtualItem, type Virtualizer } from '@tanstack/react-virtual'
 
 type List = Virtualizer<HTMLDivElement, Element>
 
@@ -20,10 +20,12 @@ export function isAboveTheEye(item: VirtualItem, _delta: number, list: List): bo
 export class KeptMovement {
   private last: number | null = null
 
-  /** The list knows of this position. */
-  told(position: number): void {
-    this.last = position
-  }
+  /** For the list, which hears of the position from here; it may write at once. */
+  observe: List['options']['observeElementOffset'] = (list, hear) =>
+    observeElementOffset(list, (position, isScrolling) => {
+      this.last = position
+      hear(position, isScrolling)
+    })
 
   /** The list is being sent somewhere: where it was does not matter. */
   forget(): void {
