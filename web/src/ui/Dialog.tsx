@@ -1,6 +1,6 @@
 // What opens over everything else and wants an answer.
 import { X } from 'lucide-react'
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
 import { IconButton } from './bits'
 import { FormTrouble, type Trouble, useAction } from './forms'
@@ -19,14 +19,19 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
   const dialog = useRef<HTMLDialogElement>(null)
   const pressed = useRef<EventTarget | null>(null)
   const id = useId()
+  // While it is drawn for the first time: what is pressed in a menu is gone right after.
+  const [opener] = useState(openerOf)
   useEffect(() => {
     const element = dialog.current
     element?.showModal()
     // The browser would take the first thing there is, which is mostly the cross.
     const first = element?.querySelector<HTMLElement>('[data-autofocus]') ?? element?.querySelector('h2')
     first?.focus()
-    return () => element?.close()
-  }, [])
+    return () => {
+      element?.close()
+      if (document.activeElement === document.body) opener?.focus()
+    }
+  }, [opener])
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes it, the browser sees to that
     <dialog
@@ -57,6 +62,13 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
       </div>
     </dialog>
   )
+}
+
+/** What has the focus; for an entry of a menu, what opened the menu. */
+function openerOf(): HTMLElement | null {
+  const element = document.activeElement as HTMLElement | null
+  const trigger = element?.closest('[role="menu"]')?.getAttribute('aria-labelledby')
+  return trigger ? document.getElementById(trigger) : element
 }
 
 interface ActionsProps {
