@@ -116,11 +116,7 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
 
 /// Those of a user's memberships in whose chats something happened last: a message, or that the user joined. By times as
 /// JSON shows them, so that a client can tell the same order.
-pub async fn list_most_active(
-    db: impl PgExecutor<'_>,
-    user: UserId,
-    limit: i64,
-) -> Result<Vec<Membership>> {
+pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
     let rows = sqlx::query!(
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
                   m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!"

@@ -1,4 +1,5 @@
 // Fields, and what can go wrong with what was put into them.
+import { ChevronDown } from 'lucide-react'
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useState } from 'react'
 import { Refused } from '../api/client'
 import { texts } from '../texts'
@@ -104,13 +105,16 @@ export function Select({ label, value, options, onChange }: SelectProps) {
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <select id={id} value={value} onChange={event => onChange(event.target.value)}>
-        {options.map(([value, text]) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
+      <div className="select">
+        <select id={id} value={value} onChange={event => onChange(event.target.value)}>
+          {options.map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </select>
+        <ChevronDown aria-hidden="true" />
+      </div>
     </div>
   )
 }
