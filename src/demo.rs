@@ -82,7 +82,7 @@ const fn corrects(by: Person, body: &'static str, edited: &'static str) -> Line 
 }
 
 /// The last is a chat of two, which nobody can leave, rename or delete: when it is complete, everything is.
-const CONVERSATIONS: [Conversation; 7] = [
+const CONVERSATIONS: [Conversation; 11] = [
     Conversation {
         kind: "public_channel",
         name: Some("general"),
@@ -201,6 +201,56 @@ const CONVERSATIONS: [Conversation; 7] = [
             says(Grace, "```\nMOVE A TO B\n```\nThat is the line that puzzles me."),
         ],
         read: &[],
+    },
+    Conversation {
+        kind: "public_channel",
+        name: Some("random"),
+        description: Some("Moths, apples and whatever else"),
+        by: Alan,
+        with: &[Ada, Grace, Katherine, Edsger],
+        lines: &[
+            says(Alan, "Found an apple on my desk. Nobody has claimed it."),
+            says(Katherine, "It was on a ballistic trajectory from mine."),
+            answers(Grace, 2, "Confirmed. I have the log."),
+        ],
+        read: &[(Ada, 3)],
+    },
+    Conversation {
+        kind: "group",
+        name: Some("Reading circle"),
+        description: None,
+        by: Edsger,
+        with: &[Ada, Grace],
+        lines: &[
+            says(Edsger, "Next is the note on the harmfulness of a certain statement. I know the author."),
+            says(Ada, "I have notes on it that are longer than the text."),
+            answers(Grace, 2, "You always do. They are the better part."),
+        ],
+        read: &[(Ada, 3)],
+    },
+    Conversation {
+        kind: "single",
+        name: None,
+        description: None,
+        by: Katherine,
+        with: &[Ada],
+        lines: &[
+            says(Ada, "Did the figures for Thursday come in?"),
+            says(Katherine, "Yes, and they agree with mine to the ninth place. Shall I send the sheet?"),
+        ],
+        read: &[],
+    },
+    Conversation {
+        kind: "single",
+        name: None,
+        description: None,
+        by: Edsger,
+        with: &[Ada],
+        lines: &[
+            says(Edsger, "I proved the queue empty. Then somebody put something in."),
+            says(Ada, "That is what queues are for."),
+        ],
+        read: &[(Edsger, 2)],
     },
     Conversation {
         kind: "single",

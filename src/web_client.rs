@@ -1,5 +1,5 @@
-//! Builds the web client with npm where its sources stand beside the folder that is served: on the first run, and when they
-//! have changed. The servers run meanwhile; what was built before is served until the new one is whole.
+//! Builds the web client with npm where its sources stand beside the folder that is served: on the first run, and whenever
+//! they have changed. The servers run meanwhile; what was built before is served until the new one is whole.
 
 use std::{
     fs::{self, File},
@@ -15,13 +15,30 @@ use chat_core::{config::Config, lifecycle::Lifecycle};
 use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tokio::{
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::launcher::say;
 
 /// Fetching packages through a slow line, and building on a slow machine, take no longer.
 const STEP_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// How often the sources are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Whoever saves several files, or checks out others, is not done within it.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// Runs a program, and ends it with all that it started when the other end of standard input goes: also when this process was
+/// killed and could do nothing about it.
+const GUARD: &str = r#"
+exec 3<&0 </dev/null
+"$@" 3<&- & work=$!
+{ cat <&3; kill -KILL 0; } >/dev/null 2>&1 & guard=$!
+wait $work; code=$?
+kill $guard
+exit $code
+"#;
 
 /// What vite needs. An older one fails with words that explain nothing.
 const NODE: (u32, u32) = (20, 19);
@@ -35,12 +52,7 @@ pub fn keep_current(config: &Config, lifecycle: &Lifecycle) {
     let Some(sources) = Sources::beside(&config.server.web_dir) else { return };
     let token = lifecycle.token();
     lifecycle.spawn("build of the web client", async move {
-        match token.run_until_cancelled(sources.build_if_stale()).await {
-            Some(Err(problem)) => say(&format!("Web client: {problem:#}. REST and SSE run without it.")),
-            Some(Ok(Some(took))) => say(&format!("Web client: built in {} s.", took.as_secs().max(1))),
-            Some(Ok(None)) | None => {}
-        }
-        token.cancelled().await;
+        token.run_until_cancelled(sources.follow()).await;
         Ok(())
     });
 }
@@ -71,12 +83,26 @@ impl Sources {
         Ok(())
     }
 
-    /// How long it took, if something was to be done.
-    async fn build_if_stale(&self) -> anyhow::Result<Option<Duration>> {
-        if !self.is_stale() {
-            return Ok(None);
+    /// Builds what there is, and again after each change. What failed is tried again when something has changed.
+    async fn follow(&self) {
+        let mut tried = None;
+        loop {
+            let changed = SOURCES.iter().filter_map(|name| newest(&self.folder.join(name))).max();
+            let in_the_making = changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < QUIET);
+            if changed > self.built_at() && changed != tried && !in_the_making {
+                tried = changed;
+                match self.build().await {
+                    Ok(took) => say(&format!("Web client: built in {} s.", took.as_secs().max(1))),
+                    Err(problem) => say(&format!("Web client: {problem:#}. REST and SSE run without it.")),
+                }
+            }
+            sleep(LOOK_EVERY).await;
         }
-        let started = Instant::now();
+    }
+
+    /// How long it took.
+    async fn build(&self) -> anyhow::Result<Duration> {
+        let (started, started_at) = (Instant::now(), SystemTime::now());
         self.check_owner()?;
         check_node().await?;
         let Some(_lock) = self.lock()? else {
@@ -90,14 +116,14 @@ impl Sources {
         let next = self.folder.join("dist.next");
         let out = format!("--outDir={}", next.file_name().unwrap_or_default().display());
         self.npm(&["exec", "--no", "--", "vite", "build", &out, "--emptyOutDir", "--logLevel=error"]).await?;
+        // What is changed meanwhile is younger than that.
+        File::options().write(true).open(next.join("index.html"))?.set_modified(started_at)?;
         self.put_in_place(&next).context("cannot put it in place")?;
-        Ok(Some(started.elapsed()))
+        Ok(started.elapsed())
     }
 
-    fn is_stale(&self) -> bool {
-        let built = modified(&self.target.join("index.html"));
-        let changed = SOURCES.iter().filter_map(|name| newest(&self.folder.join(name))).max();
-        built.is_none_or(|built| changed.is_some_and(|changed| changed > built))
+    fn built_at(&self) -> Option<SystemTime> {
+        modified(&self.target.join("index.html"))
     }
 
     fn packages_are_stale(&self) -> bool {
@@ -117,10 +143,13 @@ impl Sources {
     async fn npm(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let log_path = self.folder.join("build.log");
         let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
-        let mut command = Command::new("npm");
-        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", GUARD, "guard", "npm"]).args(arguments).current_dir(&self.folder);
+        command.stdin(Stdio::piped());
         command.stdout(log.try_clone()?).stderr(log).process_group(0);
         let mut running = Group(command.spawn().context("npm cannot be started")?);
+        // Its other end: open until this is over, one way or another. Waiting for the process would close it.
+        let _lifeline = running.0.stdin.take();
         let status =
             timeout(STEP_TIMEOUT, running.0.wait()).await.context("npm does not come to an end")??;
         if !status.success() {

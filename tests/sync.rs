@@ -1,6 +1,6 @@
 //! A snapshot and the events after it make the next snapshot: whatever people do, on every device, live or caught up.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use chaos::fold::State;
 use chat_core::EventKind;
@@ -37,6 +37,32 @@ impl Follower {
             self.state.apply(&event.data).unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn snapshot_holds_the_chats_that_were_active_last_and_says_where_the_stream_is() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let mut chats = Vec::new();
+        for n in 0..4 {
+            chats.push(ann.private_channel(&format!("c{n}"), &[]).await);
+        }
+        ann.post(&chats[1], "something happens").await;
+        ann.post(&chats[0], "and here").await;
+        let sync = ann.call("GET /api/sync?limit=3").await.ok();
+        let items = sync["chats"]["items"].as_array().unwrap();
+        let ids: Vec<&str> = items.iter().map(|item| item["chat"]["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, [&chats[0].0, &chats[1].0, &chats[3].0]);
+        assert_eq!(sync["chats"]["has_more"], true);
+        assert_eq!(ann.call("GET /api/sync?limit=4").await.ok()["chats"]["has_more"], false);
+        let ticket = ann.call("POST /api/events/ticket").await.body;
+        let url = sync["events_url"].as_str().unwrap();
+        assert!(ticket["url"].as_str().unwrap().starts_with(&format!("{url}?ticket=")), "{ticket}");
+        for query in ["limit=0", "limit=201"] {
+            ann.call(&format!("GET /api/sync?{query}")).await.refused_at(422, "invalid", "limit");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -83,6 +109,13 @@ async fn people_do_anything(app: &App, seed: u64) {
             let name = &follower.actor.name;
             let now = State::of(&follower.actor.call("GET /api/sync").await.ok()).unwrap();
             assert_states(&follower.state, &now, &format!("seed {seed}, round {round}, {name} live"));
+            let part = follower.actor.call("GET /api/sync?limit=3").await.ok();
+            assert_eq!(
+                part["chats"]["items"].as_array().unwrap(),
+                &most_active(&follower.state, 3),
+                "seed {seed}, round {round}, {name}: the most active chats, folded on the right"
+            );
+            assert_eq!(part["chats"]["has_more"], follower.state.chats.len() > 3);
             kinds.extend(follower.device.events.iter().map(|event| event.event.clone()));
         }
     }
@@ -113,6 +146,17 @@ fn assert_states(folded: &State, fresh: &State, whose: &str) {
     for (id, item) in &folded.chats {
         assert_eq!(item, &fresh.chats[id], "{whose}: chat {id}, folded on the left");
     }
+}
+
+/// As `/api/sync` chooses them where there are more than it answers with.
+fn most_active(state: &State, limit: usize) -> Vec<Value> {
+    let mut items: Vec<&Value> = state.chats.values().collect();
+    items.sort_by_key(|item| {
+        let time = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let active = time(&item["last_message"]["created_at"]).max(time(&item["member"]["joined_at"]));
+        Reverse((active, time(&item["chat"]["id"])))
+    });
+    items.into_iter().take(limit).cloned().collect()
 }
 
 /// What chance may leave out, so that every kind of event occurs.

@@ -44,10 +44,30 @@ async fn people_are_found_by_page_and_by_text() {
 }
 
 #[tokio::test]
+async fn people_are_looked_up_by_id_many_at_once() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let cid = app.invite(&ann, "Cid").await;
+        let (a, b, c) = (&ann.id, &bob.id, &cid.id);
+        let by = async |ids: String| ann.call(&format!("GET /api/users?ids={ids}")).await;
+        assert_eq!(names(&by(format!("{c},{a}")).await.ok()), ["Ann", "Cid"]);
+        assert_eq!(names(&by(format!("{b},{b},{}", uuid::Uuid::now_v7())).await.ok()), ["Bob"]);
+        assert_eq!(names(&by(String::new()).await.ok()), [""; 0]);
+        assert_eq!(names(&by(format!("{a},{b}&query=bo")).await.ok()), ["Bob"]);
+        assert_eq!(by(format!("{a},{b}&limit=1")).await.ok()["has_more"], true);
+        by(format!("{a},x")).await.refused_at(422, "invalid", "ids");
+        by(vec![a.as_str(); 201].join(",")).await.refused_at(422, "invalid", "ids");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn people_of_another_workspace_are_unknown() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;
         let eve = app.sign_up("other", "Eve").await;
+        assert_eq!(names(&ann.call(&format!("GET /api/users?ids={}", eve.id)).await.ok()), [""; 0]);
         ann.call(&format!("GET /api/users/{}", eve.id)).await.refused(404, "not_found");
         change(&ann, &eve, json!({ "role": "member" })).await.refused(404, "not_found");
         ann.call("GET /api/users/garbage").await.refused(404, "not_found");

@@ -38,7 +38,9 @@ async fn a_built_client_is_served_with_a_strict_policy_and_nothing_else_of_the_d
             for path in
                 ["/nope", "/api/nope", "/assets/nope.js", "/assets/..%2f..%2fsecret", "/%2e%2e/secret"]
             {
-                assert_eq!(get(app, path).await.status(), 404, "{path}");
+                let response = get(app, path).await;
+                assert_eq!(response.status(), 404, "{path}");
+                assert!(!header(&response, "cache-control").contains("immutable"), "{path}");
             }
         },
     )

@@ -20,7 +20,8 @@ case "$*" in
   --version) echo 10.0.0 ;;
   ci*) mkdir -p node_modules/.bin && : > node_modules/.bin/vite && : > node_modules/.package-lock.json ;;
   *vite\ build*) if [ -e src/broken ]; then echo 'error: broken'; exit 1; fi
-    mkdir -p dist.next/assets && cat src/page > dist.next/index.html ;;
+    mkdir -p dist.next/assets && cat src/page > dist.next/index.html
+    echo $$ > ../building; while [ -e ../hold ]; do sleep 0.02; done; rm ../building ;;
 esac
 "#;
 
@@ -62,10 +63,27 @@ impl Checkout {
         File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
     }
 
+    fn file(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
     fn program(&self, name: &str, text: &str) {
         let path = self.path().join("bin").join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The process of npm that builds, which does not end as long as there is a file `hold`.
+    async fn builder(&self) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let id = fs::read_to_string(self.path().join("building")).unwrap_or_default();
+            if id.ends_with('\n') {
+                return id.trim().to_owned();
+            }
+            assert!(Instant::now() < deadline, "it never builds");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn calls(&self) -> String {
@@ -190,4 +208,38 @@ async fn build_that_fails_leaves_the_client_that_was_there() {
     let said = checkout.says("failed: error: broken").await;
     assert!(said.contains("build.log"), "{said}");
     assert_eq!(parlor.page().await, "old");
+}
+
+#[tokio::test]
+async fn change_that_is_made_during_a_build_is_built_after_it() {
+    let checkout = Checkout::new().await;
+    checkout.file("hold", "");
+    let parlor = checkout.start(true).await;
+    checkout.builder().await;
+    checkout.write("src/page", "second");
+    fs::remove_file(checkout.path().join("hold")).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while parlor.page().await != "second" {
+        assert!(Instant::now() < deadline, "{}", checkout.calls());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(checkout.calls().matches("vite build").count(), 2);
+}
+
+#[tokio::test]
+async fn build_ends_with_a_launcher_that_is_killed() {
+    let checkout = Checkout::new().await;
+    checkout.file("hold", "");
+    let parlor = checkout.start(true).await;
+    let builder = Path::new("/proc").join(checkout.builder().await).join("stat");
+    // What has ended and nobody has asked about is a zombie.
+    let runs = || fs::read_to_string(&builder).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(runs());
+    // SIGKILL.
+    drop(parlor);
+    let deadline = Instant::now() + DEADLINE;
+    while runs() {
+        assert!(Instant::now() < deadline, "npm is still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

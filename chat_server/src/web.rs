@@ -1,9 +1,9 @@
-//! The web client's files, as built into a folder, with the headers that keep message content from ever being run.
+//! The web client's files, as built into a folder or carried in the program, with the headers that keep message content from
+//! ever being run.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod embedded;
+
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Extension, Router,
@@ -13,41 +13,48 @@ use axum::{
     routing::{any, get},
 };
 use chat_core::config::Config;
-use tower::{ServiceBuilder, ServiceExt as _};
-use tower_http::{
-    services::{ServeDir, ServeFile},
-    set_header::SetResponseHeaderLayer,
-};
+use tower::ServiceExt as _;
+use tower_http::services::ServeFile;
 
 use crate::{error::ApiError, extract::ApiPath, state::AppState};
 
 /// Serves the client. Whether it has been built is looked at anew with each page: it may be in the making.
 pub fn router(config: &Config) -> Router<AppState> {
     let client = Client { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
-    // Their names change with their content.
-    let assets = ServiceBuilder::new()
-        .layer(header_layer(header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .service(ServeDir::new(client.folder.join("assets")));
     let mut router = Router::new();
     // The client's own addresses; everything else stays 404.
     for path in ["/", "/signin", "/signup", "/c/{*rest}"] {
         router = router.route(path, get(page));
     }
-    router.route("/{file}", any(file)).layer(Extension(Arc::new(client))).nest_service("/assets", assets)
+    router.route("/{file}", any(file)).route("/assets/{file}", any(asset)).layer(Extension(Arc::new(client)))
 }
 
-/// The built client.
+/// The built client: that of the folder if there is one, else that of the program.
 struct Client {
     folder: PathBuf,
     policy: String,
 }
 
-async fn page(Extension(client): Extension<Arc<Client>>, request: Request) -> Response {
-    let index = client.folder.join("index.html");
-    if !index.is_file() {
-        return welcome().into_response();
+impl Client {
+    async fn file(&self, path: &str, request: Request) -> Option<Response> {
+        if !self.folder.join("index.html").is_file() {
+            return embedded::file(path, request.headers());
+        }
+        let path = self.folder.join(path);
+        if !path.is_file() {
+            return None;
+        }
+        match ServeFile::new(path).oneshot(request).await {
+            Ok(response) => Some(response.into_response()),
+            Err(never) => match never {},
+        }
     }
-    let mut response = serve(&index, request).await;
+}
+
+async fn page(Extension(client): Extension<Arc<Client>>, request: Request) -> Response {
+    let Some(mut response) = client.file("index.html", request).await else {
+        return welcome().into_response();
+    };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, client.policy.as_str()),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -66,22 +73,33 @@ async fn file(
     Extension(client): Extension<Arc<Client>>,
     ApiPath(name): ApiPath<String>,
     request: Request,
-) -> Response {
-    let readable = matches!(*request.method(), Method::GET | Method::HEAD);
-    // A slash may come in disguise, and a dot may lead upwards or to what is nobody's business.
-    let plain = !name.contains(['/', '\\']) && !name.starts_with('.') && name != "index.html";
-    let path = client.folder.join(&name);
-    if !(readable && plain && path.is_file()) {
-        return ApiError::NotFound("page").into_response();
+) -> Result<Response, ApiError> {
+    if name == "index.html" || !is_readable(&name, &request) {
+        return Err(ApiError::NotFound("page"));
     }
-    serve(&path, request).await
+    client.file(&name, request).await.ok_or(ApiError::NotFound("page"))
 }
 
-async fn serve(path: &Path, request: Request) -> Response {
-    match ServeFile::new(path).oneshot(request).await {
-        Ok(response) => response.into_response(),
-        Err(never) => match never {},
+/// A script, a style or a font. Their names change with their content.
+async fn asset(
+    Extension(client): Extension<Arc<Client>>,
+    ApiPath(name): ApiPath<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if !is_readable(&name, &request) {
+        return Err(ApiError::NotFound("page"));
     }
+    let found = client.file(&format!("assets/{name}"), request).await;
+    let mut response = found.ok_or(ApiError::NotFound("page"))?;
+    let for_ever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    response.headers_mut().insert(header::CACHE_CONTROL, for_ever);
+    Ok(response)
+}
+
+/// A slash may come in disguise, and a dot may lead upwards or to what is nobody's business.
+fn is_readable(name: &str, request: &Request) -> bool {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    reads && !name.contains(['/', '\\']) && !name.starts_with('.')
 }
 
 /// Nothing inline and nothing from elsewhere, but for the stream.
@@ -91,10 +109,6 @@ fn content_security_policy(config: &Config) -> String {
          connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         config.notify.public_url
     )
-}
-
-fn header_layer(name: header::HeaderName, value: &str) -> SetResponseHeaderLayer<Option<HeaderValue>> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_str(value).ok())
 }
 
 fn welcome() -> impl IntoResponse {

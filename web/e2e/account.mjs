@@ -76,6 +76,7 @@ export async function steps(step, world) {
     await ben.page.getByRole('button', { name: 'Join' }).click()
     await ben.page.getByRole('button', { name: `Other ${stamp}` }).waitFor()
     await ben.page.getByRole('button', { name: `Other ${stamp}` }).click()
+    await ben.audit('menu of the workspaces')
     await ben.page.getByRole('menuitem', { name: `Team ${stamp}` }).click()
     await ben.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
     await ben.page.reload()

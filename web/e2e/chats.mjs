@@ -64,6 +64,7 @@ export async function steps(step, world) {
 
   await step('a private channel is for those who were added', async () => {
     await newChat('Private channel')
+    await olga.audit('new chat, private channel')
     await dialog.getByLabel('Name', { exact: true }).fill('secrets')
     await dialog.getByLabel('What is it about?').fill('Nobody else')
     await dialog.getByRole('button', { name: 'Create' }).click()
@@ -108,6 +109,7 @@ export async function steps(step, world) {
     const members = page.getByRole('complementary', { name: 'Members' })
     await olga.audit('members')
     await members.getByRole('button', { name: 'Make Ben Newcomer the owner' }).click()
+    await olga.audit('hand over?')
     await dialog.getByRole('button', { name: 'Hand over' }).click()
     await members
       .getByRole('button', { name: /the owner/ })
@@ -119,6 +121,7 @@ export async function steps(step, world) {
 
   await step('who is removed no longer has the chat', async () => {
     await ben.page.getByRole('button', { name: 'Remove Olga Owner' }).click()
+    await ben.audit('remove?')
     await ben.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
     await page.getByText('This conversation is not here').waitFor()
     await olga.audit('not here')
@@ -130,6 +133,7 @@ export async function steps(step, world) {
     await cara.joinChannel('lobby')
     await cara.page.getByRole('button', { name: 'More about this chat' }).click()
     await cara.page.getByRole('menuitem', { name: 'Leave' }).click()
+    await cara.audit('leave?')
     await cara.page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click()
     await cara.entry('lobby').waitFor({ state: 'detached' })
     await cara.page.getByRole('button', { name: 'Browse channels' }).click()
@@ -139,8 +143,17 @@ export async function steps(step, world) {
     await cara.sees('lobby')
   })
 
-  await step('delete a channel, for everybody', async () => {
+  await step('an owner cannot leave, and is told what to do instead', async () => {
     await olga.open('lobby')
+    await page.getByRole('button', { name: 'More about this chat' }).click()
+    await page.getByRole('menuitem', { name: 'Leave' }).click()
+    await dialog.getByRole('button', { name: 'Leave' }).click()
+    await dialog.getByText('Make somebody else the owner before you leave').waitFor()
+    await olga.audit('leave, refused')
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+  })
+
+  await step('delete a channel, for everybody', async () => {
     await page.getByRole('button', { name: 'More about this chat' }).click()
     await page.getByRole('menuitem', { name: 'Delete for everybody' }).click()
     await olga.audit('delete a chat?')

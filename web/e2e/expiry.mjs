@@ -1,4 +1,5 @@
 // Tokens that really run out. This takes as long as it takes, so it begins before everything else and is looked at last.
+import assert from 'node:assert/strict'
 import { Person } from './browser.mjs'
 import { until } from './until.mjs'
 
@@ -15,6 +16,18 @@ export async function begin(world) {
 }
 
 export async function steps(step, world, eve) {
+  await step('the program carries the client, under the same policy', async () => {
+    const page = await fetch(eve.base)
+    assert.match(page.headers.get('content-security-policy'), /default-src 'none'; script-src 'self'/)
+    const [, script] = /src="(\/assets\/[^"]+)"/.exec(await page.text())
+    const asset = await fetch(eve.base + script)
+    assert.match(asset.headers.get('content-type'), /javascript/)
+    assert.match(asset.headers.get('cache-control'), /immutable/)
+    const again = { headers: { 'if-none-match': asset.headers.get('etag') } }
+    assert.equal((await fetch(eve.base + script, again)).status, 304)
+    assert.equal((await fetch(`${eve.base}/assets/nope.js`)).status, 404)
+  })
+
   await step('a page that stays open outlives its tokens, and its stream goes on', async () => {
     const { page } = eve
     const over = () => Date.now() > eve.since + TOKEN_SECONDS * 1000 && page.streams >= 2 && page.refreshes >= 1

@@ -11,6 +11,14 @@ export async function steps(step, world) {
   const press = async (...all) => {
     for (const key of all) await keyboard.press(key)
   }
+  /** Presses a key until that has the focus. */
+  const walk = async (key, selector) => {
+    const there = page.locator(selector).and(page.locator(':focus'))
+    for (let presses = 0; (await there.count()) === 0; presses++) {
+      assert.ok(presses < 30, `${key} does not lead to ${selector}`)
+      await press(key)
+    }
+  }
   const focused = selector => until(`${selector} has the focus`, () => page.locator(`${selector}:focus`).count())
 
   await step('sign in', async () => {
@@ -103,18 +111,82 @@ export async function steps(step, world) {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   })
 
-  await step('menus open, are walked through and close', async () => {
-    await page.getByRole('button', { name: 'Olga Owner' }).focus()
+  await step('the whole list is one stop for Tab, and the arrows go through it', async () => {
+    const entries = await page.locator('.entry').count()
+    assert.ok(entries >= 2)
+    assert.equal(await page.locator('.entry[tabindex="0"]').count(), 1)
+    await walk('F6', '.entry')
+    await press('End')
+    await until(
+      'the last one',
+      async () => (await page.locator('.entry').last().and(page.locator(':focus')).count()) > 0,
+    )
+    await press('Home')
+    await until(
+      'the first one',
+      async () => (await page.locator('.entry').first().and(page.locator(':focus')).count()) > 0,
+    )
+    await press('Tab')
+    assert.equal(await page.locator('.entry:focus').count(), 0)
+  })
+
+  await step('wherever Tab leads, one sees where one is', async () => {
+    const stops = new Set()
+    for (let presses = 0; presses < 60; presses++) {
+      await press('Tab')
+      const stop = await page.evaluate(() => {
+        const element = document.activeElement
+        if (!element || element === document.body) return null
+        // Where one writes, the box around it shows it.
+        const shown = element.closest('.composer-box') ?? element
+        const { outlineStyle, outlineWidth } = getComputedStyle(shown)
+        const name = element.getAttribute('aria-label') ?? element.textContent
+        return { name, seen: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2 }
+      })
+      if (!stop) continue
+      assert.ok(stop.seen, `${stop.name} does not show that it has the focus`)
+      if (stops.has(stop.name) && stops.size > 8) break
+      stops.add(stop.name)
+    }
+    assert.ok(stops.size > 8, [...stops].join(', '))
+  })
+
+  await step('who wants less motion gets none', async () => {
+    await page.emulateMedia({ reducedMotion: 'reduce' })
+    await press('Control+k')
+    await page.getByRole('dialog').waitFor()
+    assert.equal(await page.evaluate(() => document.getAnimations().length), 0)
+    await press('Escape')
+    await page.emulateMedia({ reducedMotion: null })
+  })
+
+  await step('from the list to the menu at its foot, and through it to the settings', async () => {
+    await walk('Tab', '.me-button')
     await press('Enter')
     await page.getByRole('menu').waitFor()
-    await press('ArrowDown')
-    await focused('[role^="menuitem"]')
-    await page.getByRole('menuitem', { name: 'Settings' }).press('Enter')
+    await walk('ArrowDown', '[role="menuitem"]:has-text("Settings")')
+    await press('Enter')
+    await page.getByRole('dialog', { name: 'Settings' }).waitFor()
+  })
+
+  await step('Esc leads back to where one was', async () => {
+    await press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await focused('.me-button')
+    await press('Enter')
+    await page.getByRole('menu').waitFor()
+    await press('Escape')
+    await page.getByRole('menu').waitFor({ state: 'detached' })
+    await focused('.me-button')
+    await press('Enter')
+    await walk('ArrowDown', '[role="menuitem"]:has-text("Settings")')
+    await press('Enter')
     await page.getByRole('dialog', { name: 'Settings' }).waitFor()
   })
 
   await step('another language, at once and after a reload', async () => {
-    await page.getByLabel('Language').selectOption('de')
+    await walk('Tab', 'select >> nth=1')
+    await press('End')
     await page.getByRole('dialog', { name: 'Einstellungen' }).waitFor()
     await keys.audit('settings in German')
     await press('Escape')

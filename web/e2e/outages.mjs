@@ -1,7 +1,7 @@
 // What goes away and comes back: the network, the page, notify_server, Postgres. Nothing is lost, nothing comes twice, and the
 // slim line tells the truth.
 import assert from 'node:assert/strict'
-import { two } from './browser.mjs'
+import { Person, two } from './browser.mjs'
 import { until } from './until.mjs'
 
 export async function steps(step, world) {
@@ -67,6 +67,20 @@ export async function steps(step, world) {
       await last(person, ['while Postgres restarts', 'and right after', 'we are back'])
       await person.page.getByText(/Connecting|to send/).waitFor({ state: 'detached' })
     }
+  })
+
+  await step('a part of the client that cannot be fetched is told, once it is not helped by a new page', async () => {
+    const late = await Person.at(world)
+    await late.context.route('**/assets/ChatPane-*.js', route => route.abort('connectionreset'))
+    await late.signIn(olga.email)
+    await late.page.goto(olga.page.url())
+    await late.page.getByText('This could not be shown').waitFor()
+    await late.audit('a part that is missing')
+    assert.match(world.troubles.splice(0).join(), /dynamically imported module/)
+    await late.context.unroute('**/assets/ChatPane-*.js')
+    await late.page.getByRole('button', { name: 'Load again' }).click()
+    await late.gets('we are back')
+    await late.leave()
   })
 
   await step('a reset: a new snapshot, and the draft, what is read and what was missed are there', async () => {

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
+import { ELSEWHERE } from './browser.mjs'
 import { until } from './until.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -41,6 +42,7 @@ export class Parlor {
     this.ports = { chat: await freePort(), notify: await freePort(), second: await freePort() }
     this.url = `http://localhost:${this.ports.chat}`
     this.second = `http://localhost:${this.ports.second}`
+    this.insecure = `http://${ELSEWHERE}:${this.ports.chat}`
     this.events = `http://localhost:${this.ports.notify}`
     this.spawn('parlor', demo ? ['--demo'] : [], {
       PARLOR_SERVER__PORT: this.ports.chat,
@@ -52,6 +54,8 @@ export class Parlor {
     if (secondTokenSeconds === 0) return
     this.spawn('second', ['chat_server'], {
       PARLOR_SERVER__PORT: this.ports.second,
+      // None there: it serves the one that the program carries.
+      PARLOR_SERVER__WEB_DIR: join(this.folder, 'nowhere'),
       PARLOR_AUTH__ACCESS_TOKEN_SECONDS: secondTokenSeconds,
       PARLOR_AUTH__KEY_FILE: join(this.folder, 'second.pem'),
       DATABASE_URL: this.database(),
@@ -64,7 +68,7 @@ export class Parlor {
     this.spawn('notify', ['notify_server'], {
       PARLOR_NOTIFY__PORT: this.ports.notify,
       PARLOR_SERVER__PUBLIC_URL: this.url,
-      PARLOR_CORS__ORIGINS: `[${this.second}]`,
+      PARLOR_CORS__ORIGINS: `[${this.second}, ${this.insecure}]`,
       DATABASE_URL: this.database(),
     })
     await this.answers('notify', `http://127.0.0.1:${this.ports.notify}/health/ready`)

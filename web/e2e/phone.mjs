@@ -68,5 +68,43 @@ export async function steps(step, world) {
     await page.getByRole('dialog', { name: 'Settings' }).waitFor()
     await fits()
     await phone.audit('phone: settings')
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).tap()
+  })
+
+  await step('so do the switcher, the channels and an invitation', async () => {
+    const close = async () => {
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+    }
+    await page.getByRole('button', { name: /^Go to/ }).tap()
+    await page.getByRole('option', { name: /lobby/ }).waitFor()
+    await fits()
+    await phone.audit('phone: switcher')
+    await close()
+    await page.getByRole('button', { name: 'Browse channels' }).tap()
+    await page.getByText('You are in every channel there is').waitFor()
+    await fits()
+    await phone.audit('phone: browse')
+    await close()
+    await page.getByRole('button', { name: 'Invite people' }).tap()
+    await page.getByRole('button', { name: 'Make a link' }).tap()
+    await page.getByLabel('Invitation link').waitFor()
+    await fits()
+    await phone.audit('phone: invitation link')
+    await close()
+  })
+
+  await step('on the narrowest screen, or magnified four times, nothing is cut off', async () => {
+    await page.setViewportSize({ width: 320, height: 512 })
+    await fits()
+    await phone.open('lobby')
+    await fits()
+    await phone.audit('phone: 320 pixels')
+    await page.getByRole('button', { name: 'Back to the list' }).tap()
+    await page.getByRole('button', { name: 'New chat' }).tap()
+    await page.getByRole('dialog', { name: 'New chat' }).waitFor()
+    await fits()
+    const body = await page.locator('.dialog-body').evaluate(e => e.scrollWidth - e.clientWidth)
+    assert.equal(body, 0)
   })
 }

@@ -4,7 +4,19 @@ import { launch } from './browser.mjs'
 import { TOKEN_SECONDS } from './expiry.mjs'
 import { Parlor } from './parlor.mjs'
 
-const SUITES = ['account', 'talk', 'chats', 'tabs', 'outages', 'long', 'keyboard', 'phone', 'expiry']
+const SUITES = [
+  'fold',
+  'account',
+  'talk',
+  'chats',
+  'tabs',
+  'insecure',
+  'outages',
+  'long',
+  'keyboard',
+  'phone',
+  'expiry',
+]
 /** More than this is a hang. */
 const SUITE_MS = 10 * 60_000
 

@@ -69,8 +69,62 @@ export async function steps(step, world) {
     await olga.context.unroute('**/messages', expire)
   })
 
-  await step('when the first tab is closed, the second takes over and misses nothing', async () => {
-    await olga.page.close()
+  await step('the desktop tells of a message while no tab is looked at, once, and leads to it', async () => {
+    await olga.context.grantPermissions(['notifications', 'clipboard-read', 'clipboard-write'])
+    const look = (page, looking) =>
+      page.evaluate(looking => {
+        document.hasFocus = () => looking
+        dispatchEvent(new Event(looking ? 'focus' : 'blur'))
+      }, looking)
+    for (const page of [olga.page, second]) {
+      await page.evaluate(() => {
+        const Real = Notification
+        window.told = []
+        window.Notification = class extends Real {
+          constructor(title, options) {
+            super(title, options)
+            window.told.push({ title, ...options, note: this })
+          }
+        }
+      })
+    }
+    const told = async () => {
+      const each = page => page.evaluate(() => window.told.map(({ title, body }) => `${title}: ${body}`))
+      return [...(await each(olga.page)), ...(await each(second))]
+    }
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await olga.page.getByLabel(/Tell me on the desktop/).check()
+    await olga.page.keyboard.press('Escape')
+    await ben.open('Olga Owner')
+    // The second tab does not hold the stream; that it is looked at is enough.
+    await look(olga.page, false)
+    await look(second, true)
+    await ben.say('you are looking')
+    await olga.entry('Ben Newcomer').locator('.badge').waitFor()
+    await look(second, false)
+    await ben.say('look **here**')
+    await until('the desktop tells', async () => (await told()).length > 0)
+    assert.deepEqual(await told(), ['Ben Newcomer: look here'])
+    await until('the title counts', async () => /^\(2\) /.test(await olga.page.title()))
+    await ben.open('lobby')
+    await ben.say('nobody is told of a channel')
+    await olga.entry('lobby').locator('.badge').waitFor()
+    assert.equal((await told()).length, 1)
+    await olga.page.evaluate(() => window.told[0].note.onclick(new Event('click')))
+    await olga.sees('Ben Newcomer')
+    await look(olga.page, true)
+    await olga.gets('look here')
+    await until('read', async () => (await olga.entry('Ben Newcomer').locator('.badge').count()) === 0)
+    await look(second, true)
+    await olga.open('lobby')
+  })
+
+  await step('when the first tab dies, the second takes over and misses nothing', async () => {
+    const died = olga.page.waitForEvent('crash')
+    const session = await olga.context.newCDPSession(olga.page)
+    void session.send('Page.crash').catch(() => undefined)
+    await died
     await ben.say('during the change')
     await olga.gets('during the change', second)
     await ben.say('after the change')

@@ -79,6 +79,19 @@ export async function steps(step, world) {
     await olga.page.locator('.message[data-marked]', { hasText: 'one that waits' }).waitFor()
   })
 
+  await step('a link into a channel that one is not in offers to join it', async () => {
+    const link = ben.page.url()
+    await ben.createChannel('by-link')
+    await ben.say('come and read this')
+    await olga.page.goto(ben.page.url())
+    await olga.page.getByRole('heading', { name: 'by-link', level: 1 }).waitFor()
+    await olga.audit('a channel to join')
+    await olga.page.getByRole('main').getByRole('button', { name: 'Join' }).click()
+    await olga.gets('come and read this')
+    await ben.page.goto(link)
+    await olga.open('lobby')
+  })
+
   await step('a refused message can be edited and sent, or discarded', async () => {
     const refuse = async route => {
       if (route.request().method() !== 'POST') return route.fallback()
@@ -118,7 +131,9 @@ export async function steps(step, world) {
 
   await step('a long paste is sent whole, and one that is too long is told before', async () => {
     const long = Array.from({ length: 400 }, (_, i) => `line ${i} of a long paste`).join('\n')
-    await olga.box().fill(long)
+    await olga.page.evaluate(text => navigator.clipboard.writeText(text), long)
+    await olga.box().press('Control+v')
+    await until('it is in the box', async () => (await olga.box().inputValue()) === long)
     await olga.page.getByRole('button', { name: 'Send' }).click()
     await ben.message('line 399 of a long paste').waitFor()
     await olga.box().fill('x'.repeat(16_001))

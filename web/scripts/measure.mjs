@@ -1,4 +1,5 @@
-// How quick and how heavy the client is, with 500 chats and 10,000 messages on hand, on a Parlor that it starts itself:
+// How quick and how heavy the client is, on a Parlor that it starts itself: with 500 chats and more than 10,000 messages scrolled
+// through, and beginning with 2,000 chats among 10,000 people.
 //   npm run build && cargo build && npm run measure
 // Prints what is in README.md under "Measured". Nothing fails by being slow.
 import { readdirSync, readFileSync } from 'node:fs'
@@ -10,44 +11,79 @@ import { until } from '../e2e/until.mjs'
 
 const CHATS = 500
 const PER_CHAT = 700
-/** As many chats as have windows at once, times what a window holds: well above 10,000 messages scrolled through. */
+/** More chats than have windows at once, with more than 10,000 messages together. */
 const VISITED = 18
 const KEYS = 300
+const MANY = { chats: 2000, people: 10_000 }
 
 const parlor = await Parlor.start()
 const browser = await launch()
 try {
-  const world = { parlor, browser, stamp: Date.now().toString(36), contexts: [], troubles: [], audited: new Set() }
-  const person = await Person.at(world)
-  await person.signUp('Measured', 'Mia Measure')
-  await person.page.goto('about:blank')
-  await fill()
-  await first(person)
-  await heavy(person)
+  const stamp = Date.now().toString(36)
+  const world = { parlor, browser, stamp, contexts: [], troubles: [], audited: new Set() }
+  const mia = await Person.at(world)
+  await mia.signUp('Measured', 'Mia Measure')
+  await mia.page.goto('about:blank')
+  await fill(mia.email)
+  await begin(mia, CHATS)
+  await read(mia)
+  await write(mia)
+  await mia.leave()
+  const max = await Person.at({ ...world, stamp: `${stamp}m` })
+  await max.signUp('Many', 'Max Many')
+  await max.page.goto('about:blank')
+  await fillMany(max.email)
+  await begin(max, MANY.chats)
+  const session = await max.page.context().newCDPSession(max.page)
+  console.log(`memory with a list of ${MANY.chats} chats among ${MANY.people} people: ${await memory(session)}`)
 } finally {
   await browser.close()
   await parlor.stop()
 }
 
-async function fill() {
+/** Channels, of which some have many messages. */
+async function fill(email) {
   await parlor.sql(
-    `with made as (
+    `with me as (select u.id, u.workspace_id from users u join accounts a on a.id = u.account_id where a.email = $4),
+     made as (
        insert into chats (id, workspace_id, kind, name, last_seq)
-       select gen_random_uuid(), u.workspace_id, 'public_channel', 'channel ' || n, $2
-       from users u, generate_series(1, $1::int) n returning id, workspace_id
+       select gen_random_uuid(), workspace_id, 'public_channel', 'channel ' || n, case when n <= $3 then $2 else 0 end
+       from me, generate_series(1, $1::int) n returning id, workspace_id, last_seq
      ), joined as (
        insert into chat_members (chat_id, user_id, workspace_id, role, read_seq)
-       select c.id, u.id, c.workspace_id, 'owner', $2 from made c, users u returning chat_id, user_id
+       select m.id, me.id, m.workspace_id, 'owner', m.last_seq from made m, me returning chat_id, user_id
      )
      insert into messages (id, workspace_id, chat_id, seq, sender_id, body, created_at)
      select gen_random_uuid(), c.workspace_id, c.id, n, j.user_id, 'number ' || n || repeat(' word', (n * 7) % 60),
             now() - make_interval(secs => ($2 - n) * 40)
-     from (select * from made limit ${VISITED}) c join joined j on j.chat_id = c.id, generate_series(1, $2::int) n`,
-    [CHATS, PER_CHAT],
+     from made c join joined j on j.chat_id = c.id, generate_series(1, $2::int) n where c.last_seq > 0`,
+    [CHATS, PER_CHAT, VISITED, email],
   )
 }
 
-async function first({ page, base }) {
+/** As many chats as one may be in, a quarter of them with one other person each. */
+async function fillMany(email) {
+  await parlor.sql(
+    `with me as (select u.id, u.workspace_id from users u join accounts a on a.id = u.account_id where a.email = $3),
+     people as (
+       insert into users (id, workspace_id, fullname, role)
+       select gen_random_uuid(), workspace_id, 'Person Number' || n, 'member' from me, generate_series(1, $2::int) n
+       returning id, workspace_id, substr(fullname, 14)::int as n
+     ), made as (
+       insert into chats (id, workspace_id, kind, name, single_key)
+       select gen_random_uuid(), p.workspace_id, case when n % 4 = 0 then 'single' else 'public_channel' end,
+              case when n % 4 > 0 then 'channel ' || n end, case when n % 4 = 0 then 'measured ' || p.id end
+       from people p where n <= $1 returning id, workspace_id, kind, single_key
+     )
+     insert into chat_members (chat_id, user_id, workspace_id, role)
+     select m.id, me.id, m.workspace_id, case when m.kind = 'single' then 'member' else 'owner' end from made m, me
+     union all
+     select m.id, substr(m.single_key, 10)::uuid, m.workspace_id, 'member' from made m where m.kind = 'single'`,
+    [MANY.chats, MANY.people, email],
+  )
+}
+
+async function begin({ page, base }, chats) {
   const assets = resolve(import.meta.dirname, '../dist/assets')
   const sizes = new Map(
     readdirSync(assets).map(name => {
@@ -69,59 +105,97 @@ async function first({ page, base }) {
     [...loaded].filter(name => pattern.test(name)).reduce((all, name) => all + (sizes.get(name) ?? 0), 0)
   console.log(`first load, gzipped: ${kb(sum(/\.(js|css)$/))} of scripts and styles, ${kb(sum(/\.woff2$/))} of fonts`)
   const warm = [await usable(), await usable(), await usable()].sort((a, b) => a - b)[1]
-  console.log(`to a usable list of ${CHATS} chats: ${cold} ms with an empty cache, ${warm} ms after that`)
+  console.log(`to a usable list, of ${chats} chats: ${cold} ms with an empty cache, ${warm} ms after that`)
+  const from = Date.now()
+  await until('all chats are there', async () => (await page.locator('.entry').count()) >= chats)
+  console.log(`and all of them: ${Date.now() - from} ms later`)
 }
 
-async function heavy(person) {
-  const { page } = person
+async function read({ page }) {
   const session = await page.context().newCDPSession(page)
-  const memory = async () => {
-    await session.send('HeapProfiler.collectGarbage')
-    const { usedSize } = await session.send('Runtime.getHeapUsage')
-    return usedSize
-  }
-  await until('all chats are there', async () => (await page.locator('.entry').count()) >= CHATS)
-  const ids = await page.locator('.entry').evaluateAll(all => all.map(a => a.getAttribute('href')))
-  const long = []
-  for (const href of ids) {
-    const [{ count }] = await parlor.sql('select count(*)::int from messages where chat_id = $1', [href.split('/')[2]])
-    if (count > 0) long.push(href)
-  }
-  console.log(`memory with the list: ${mb(await memory())}`)
-  let seen = 0
-  for (const [index, href] of long.entries()) {
-    await page.locator(`.entry[href="${href}"]`).click()
+  const long = await parlor.sql('select id from chats where last_seq = $1', [PER_CHAT])
+  console.log(`memory with the list: ${await memory(session)}`)
+  for (const [index, { id }] of long.entries()) {
+    await page.locator(`.entry[href="/c/${id}"]`).click()
     await page.locator('.timeline[data-ready] .message').first().waitFor()
     await until('scrolled up', async () => {
       await page.locator('.scroller').evaluate(e => e.scrollTo({ top: 0 }))
       return (await page.locator('.beginning').count()) > 0
     })
-    seen += PER_CHAT
-    if ((index + 1) % 6 === 0) console.log(`memory after ${seen} messages scrolled through: ${mb(await memory())}`)
-  }
-  const latencies = await page.evaluate(async keys => {
-    const area = document.querySelector('.composer textarea')
-    area.focus()
-    const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set
-    const times = []
-    for (let i = 0; i < keys; i++) {
-      const from = performance.now()
-      set.call(area, `${area.value}${i % 6 === 5 ? ' ' : 'a'}`)
-      area.dispatchEvent(new Event('input', { bubbles: true }))
-      // Until what was typed is laid out.
-      area.getBoundingClientRect()
-      times.push(performance.now() - from)
-      await new Promise(resolve => requestAnimationFrame(resolve))
+    if ((index + 1) % 6 === 0) {
+      const seen = (index + 1) * PER_CHAT
+      const drawn = await page.evaluate(() => document.querySelectorAll('*').length)
+      console.log(`memory after ${seen} messages scrolled through: ${await memory(session)}, ${drawn} elements`)
     }
-    return times.sort((a, b) => a - b)
-  }, KEYS)
-  const at = share => latencies[Math.floor(latencies.length * share)].toFixed(1)
-  console.log(`a key, to its layout: ${at(0.5)} ms in the middle, ${at(0.95)} ms at 95 %, ${at(0.99)} ms at 99 %`)
+  }
+}
+
+/** Real keys, in a chat with its messages before one, first in silence and then while a message comes ten times a second. */
+async function write(person) {
+  const { page } = person
+  await page.getByRole('button', { name: /To the newest/ }).click()
+  await type(person, 'in silence')
+  const [chat] = await parlor.sql('select id, workspace_id from chats where id = $1', [page.url().split('/c/')[1]])
+  let come = true
+  const coming = (async () => {
+    for (let n = 1; come; n++) {
+      await parlor.sql(
+        `with c as (update chats set last_seq = last_seq + 1 where id = $1 returning *)
+         insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
+         select gen_random_uuid(), c.workspace_id, c.id, c.last_seq, m.user_id, 'coming ' || $2::int
+         from c join chat_members m on m.chat_id = c.id limit 1`,
+        [chat.id, n],
+      )
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+  })()
+  await type(person, 'while ten messages a second come')
+  come = false
+  await coming
+}
+
+async function type({ page }, when) {
+  const area = page.locator('.composer textarea')
+  await area.fill('')
+  await page.evaluate(() => {
+    window.keys = []
+    window.longest = 0
+    let last = performance.now()
+    window.frames = true
+    const frame = now => {
+      window.longest = Math.max(window.longest, now - last)
+      last = now
+      if (window.frames) requestAnimationFrame(frame)
+    }
+    requestAnimationFrame(frame)
+    const observer = new PerformanceObserver(list => {
+      for (const entry of list.getEntries()) {
+        if (entry.name === 'keydown') window.keys.push([entry.duration, entry.processingEnd - entry.processingStart])
+      }
+    })
+    observer.observe({ type: 'event', durationThreshold: 0 })
+  })
+  await area.focus()
+  for (let i = 0; i < KEYS; i++) {
+    await page.keyboard.press(i % 6 === 5 ? 'Space' : 'a')
+    await new Promise(resolve => setTimeout(resolve, 25))
+  }
+  const { keys, longest } = await page.evaluate(() => {
+    window.frames = false
+    return { keys: window.keys, longest: window.longest }
+  })
+  const at = share => keys.map(([all]) => all).sort((a, b) => a - b)[Math.floor(keys.length * share)]
+  console.log(
+    `a key to the screen, ${when}: ${at(0.5)} ms in the middle, ${at(0.95)} ms at 95 %, ${at(0.99)} ms at 99 % of ${keys.length}; longest frame ${Math.round(longest)} ms`,
+  )
+}
+
+async function memory(session) {
+  await session.send('HeapProfiler.collectGarbage')
+  const { usedSize } = await session.send('Runtime.getHeapUsage')
+  return `${(usedSize / 1e6).toFixed(1)} MB`
 }
 
 function kb(bytes) {
   return `${Math.round(bytes / 1000)} KB`
-}
-function mb(bytes) {
-  return `${(bytes / 1e6).toFixed(1)} MB`
 }

@@ -24,7 +24,8 @@ process.exit(complaints > 0 ? 1 : 0)
 
 async function tour(size, colorScheme) {
   const options = { viewport: sizes[size], colorScheme, locale: 'en-GB', reducedMotion: 'reduce' }
-  const context = await browser.newContext({ ...options, deviceScaleFactor: size === 'phone' ? 1.5 : 1 })
+  const device = size === 'phone' ? { deviceScaleFactor: 2, hasTouch: true, isMobile: true } : { deviceScaleFactor: 1 }
+  const context = await browser.newContext({ ...options, ...device })
   const page = await context.newPage()
   page.setDefaultTimeout(PATIENCE_MS)
   page.on('console', message => {

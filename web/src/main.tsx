@@ -1,21 +1,34 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import '@fontsource-variable/inter/index.css'
-import './styles.css'
+import './styles/index.css'
 import { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
+import { Guard } from './ui/Broken'
 import { applyTheme } from './ui/theme'
+
+const RELOADED_KEY = 'parlor.reloaded_at'
+const RELOAD_AGAIN_MS = 60_000
 
 applyTheme()
 // A chunk that is gone since the client was built anew: the new page has the new names.
-addEventListener('vite:preloadError', () => location.reload())
+addEventListener('vite:preloadError', event => {
+  const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? 0)
+  // Not in a loop, and not away from what is there: then it is told where that part would be.
+  if (!navigator.onLine || Date.now() - last < RELOAD_AGAIN_MS) return
+  sessionStorage.setItem(RELOADED_KEY, String(Date.now()))
+  event.preventDefault()
+  location.reload()
+})
 await loadLanguage()
 const root = document.getElementById('root')
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <App session={new Session()} />
+      <Guard>
+        <App session={new Session()} />
+      </Guard>
     </StrictMode>,
   )
 }

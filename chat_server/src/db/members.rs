@@ -114,6 +114,29 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
     Ok(memberships.collect())
 }
 
+/// Those of a user's memberships in whose chats something happened last: a message, or that the user joined. By times as
+/// JSON shows them, so that a client can tell the same order.
+pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
+    let rows = sqlx::query!(
+        r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
+                  m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!"
+           from chat_members m join chats c on c.id = m.chat_id
+           left join messages l on l.chat_id = c.id and l.seq = c.last_seq
+           where m.user_id = $1 and c.deleted_at is null
+           order by date_trunc('milliseconds', greatest(l.created_at, m.joined_at)) desc, m.chat_id desc limit $2"#,
+        user.0,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    let memberships = rows.into_iter().map(|row| Membership {
+        chat_id: row.chat_id,
+        member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
+        read_seq: row.read_seq,
+    });
+    Ok(memberships.collect())
+}
+
 /// Those of `users` who are in as many chats as one may be, or more.
 pub async fn list_full(db: impl PgExecutor<'_>, users: &[UserId], max: i64) -> Result<Vec<UserId>> {
     let users: Vec<_> = users.iter().map(|id| id.0).collect();

@@ -93,6 +93,34 @@ pub async fn list(
     .await
 }
 
+/// Those of `ids` that are in the workspace and answer to the rest as in [`list`].
+pub async fn list_of(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    ids: &[UserId],
+    pattern: Option<&str>,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<User>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_as!(
+        User,
+        r#"select u.id as "id: UserId", u.fullname, a.email as "email?", u.role as "role: WorkspaceRole",
+                  u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
+           from users u left join accounts a on a.id = u.account_id
+           where u.workspace_id = $1 and u.id = any($2) and ($3::uuid is null or u.id > $3)
+             and ($4::text is null or u.fullname ilike $4 or a.email ilike $4)
+           order by u.id limit $5"#,
+        workspace.0,
+        &ids,
+        after.map(|id| id.0),
+        pattern,
+        limit + 1
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// The account's user in a workspace, deactivated or not.
 pub async fn find_of_account(
     db: impl PgExecutor<'_>,

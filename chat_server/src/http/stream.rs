@@ -33,27 +33,31 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct SyncQuery {
-    /// How many chats to answer with.
+    /// How many chats to answer with, the most recently active first.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     pub limit: Limit,
 }
 
-/// Everything at one moment, and the position in the stream that belongs to it.
+/// What a client begins with, all of one moment, and the position in the stream that belongs to it. Bounded however much
+/// there is: people come by `GET /api/users?ids=` as they are needed, chats beyond the limit by `GET /api/chat`.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// Connect the stream with this: what comes is exactly what happened since.
     pub cursor: String,
+    /// The stream.
+    pub events_url: String,
     pub user: User,
     pub workspace: Workspace,
-    /// My chats, the newest made first. The rest comes by `GET /api/chat?after=`.
+    /// My chats, the most recently active first: by their newest message, or by when I joined if that was later.
     pub chats: ChatPart,
 }
 
-/// The first page of my chats.
+/// Those of my chats that were active last.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct ChatPart {
     pub items: Vec<ChatListItem>,
+    /// Whether I am in others too. `GET /api/chat` lists all of them.
     pub has_more: bool,
 }
 
@@ -81,7 +85,7 @@ pub async fn sync(
     let me =
         db::users::find(&mut *tx, user.workspace_id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
     let workspace = db::workspaces::find(&mut *tx, user.workspace_id).await?;
-    let memberships = db::members::list_of_user(&mut *tx, user.id, limit + 1).await?;
+    let memberships = db::members::list_most_active(&mut *tx, user.id, limit + 1).await?;
     let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);
     let ids: Vec<_> = memberships.iter().map(|m| m.chat_id).collect();
     let mut chats: std::collections::HashMap<_, _> = db::chats::list_with_last(&mut *tx, &ids)
@@ -99,7 +103,8 @@ pub async fn sync(
         .collect();
     let cursor =
         Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
-    Ok(ok(Snapshot { cursor, user: me, workspace, chats: ChatPart { items, has_more } }))
+    let events_url = events_url(&state);
+    Ok(ok(Snapshot { cursor, events_url, user: me, workspace, chats: ChatPart { items, has_more } }))
 }
 
 /// Get leave to open a stream where no header can be sent, as with EventSource
@@ -109,6 +114,10 @@ pub async fn create_ticket(State(state): State<AppState>, user: CurrentUser) -> 
     let expires_in = TICKET_TTL.as_secs();
     let claims = Claims { sub: user.id, ws: user.workspace_id, sid: user.session_id, exp: now + expires_in };
     let ticket = state.keys.signer.sign(claims, Purpose::Stream, now)?;
-    let url = format!("{}/events?ticket={ticket}", state.config.notify.public_url);
+    let url = format!("{}?ticket={ticket}", events_url(&state));
     Ok(created(Ticket { ticket, expires_in, url }))
+}
+
+fn events_url(state: &AppState) -> String {
+    format!("{}/events", state.config.notify.public_url)
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chat_core::{ChatId, ChatRole, UserId, WorkspaceRole, permission::WorkspaceAction, text::FullName};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -19,6 +19,9 @@ use crate::{
     state::AppState,
 };
 
+/// As many as a page may have.
+const IDS_MAX: usize = 200;
+
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(list_users))
@@ -33,6 +36,11 @@ pub struct UserPage {
     /// Part of a name or an e-mail address.
     #[param(max_length = 100)]
     pub query: Option<String>,
+    /// Only these, separated by commas; those who are not in the workspace are left out. For the names behind the ids in
+    /// chats and messages.
+    #[serde(default, deserialize_with = "comma_separated")]
+    #[param(value_type = Option<Vec<UserId>>, style = Form, explode = false, max_items = 200)]
+    pub ids: Option<Vec<UserId>>,
     /// The last user of the page before.
     pub after: Option<UserId>,
     #[serde(default)]
@@ -65,7 +73,14 @@ pub async fn list_users(
 ) -> Result<Answer<Page<User>>> {
     let limit = page.limit.get()?;
     let pattern = pattern(page.query.as_deref())?;
-    let rows = db::users::list(&state.db, user.workspace_id, pattern.as_deref(), page.after, limit).await?;
+    let (workspace, pattern, after) = (user.workspace_id, pattern.as_deref(), page.after);
+    let rows = match &page.ids {
+        Some(ids) if ids.len() > IDS_MAX => {
+            return Err(ApiError::invalid("ids", format!("at most {IDS_MAX} at once")));
+        }
+        Some(ids) => db::users::list_of(&state.db, workspace, ids, pattern, after, limit).await?,
+        None => db::users::list(&state.db, workspace, pattern, after, limit).await?,
+    };
     Ok(ok(Page::from_rows(rows, limit)))
 }
 
@@ -161,6 +176,12 @@ async fn hand_over_chats(tx: &mut PgConnection, user: UserId) -> Result<Vec<(Cha
         }
     }
     Ok(handed_over)
+}
+
+fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<UserId>>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let ids = text.split(',').filter(|part| !part.is_empty()).map(str::parse);
+    ids.collect::<Result<_, _>>().map(Some).map_err(de::Error::custom)
 }
 
 async fn find(state: &AppState, user: &CurrentUser, id: UserId) -> Result<Answer<User>> {

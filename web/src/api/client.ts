@@ -11,6 +11,8 @@ export interface Tokens {
 export function connectApi(tokens: Tokens, baseUrl = location.origin) {
   return createClient<paths>({
     baseUrl,
+    // `ids=a,b`
+    querySerializer: { array: { style: 'form', explode: false } },
     fetch: async request => {
       const token = await tokens.token()
       const again = request.clone()

@@ -601,8 +601,9 @@ export interface components {
         };
         /** @description A channel's or group's name: one line. */
         ChatName: string;
-        /** @description The first page of my chats. */
+        /** @description Those of my chats that were active last. */
         ChatPart: {
+            /** @description Whether I am in others too. `GET /api/chat` lists all of them. */
             has_more: boolean;
             items: components["schemas"]["ChatListItem"][];
         };
@@ -943,12 +944,17 @@ export interface components {
             /** @description All workspaces of the account. */
             workspaces: components["schemas"]["Workspace"][];
         };
-        /** @description Everything at one moment, and the position in the stream that belongs to it. */
+        /**
+         * @description What a client begins with, all of one moment, and the position in the stream that belongs to it. Bounded however much
+         *     there is: people come by `GET /api/users?ids=` as they are needed, chats beyond the limit by `GET /api/chat`.
+         */
         Snapshot: {
-            /** @description My chats, the newest made first. The rest comes by `GET /api/chat?after=`. */
+            /** @description My chats, the most recently active first: by their newest message, or by when I joined if that was later. */
             chats: components["schemas"]["ChatPart"];
             /** @description Connect the stream with this: what comes is exactly what happened since. */
             cursor: string;
+            /** @description The stream. */
+            events_url: string;
             user: components["schemas"]["User"];
             workspace: components["schemas"]["Workspace"];
         };
@@ -2293,7 +2299,7 @@ export interface operations {
     sync: {
         parameters: {
             query?: {
-                /** @description How many chats to answer with. */
+                /** @description How many chats to answer with, the most recently active first. */
                 limit?: number;
             };
             header?: never;
@@ -2326,6 +2332,11 @@ export interface operations {
             query?: {
                 /** @description Part of a name or an e-mail address. */
                 query?: string;
+                /**
+                 * @description Only these, separated by commas; those who are not in the workspace are left out. For the names behind the ids in
+                 *     chats and messages.
+                 */
+                ids?: components["schemas"]["UserId"][];
                 /** @description The last user of the page before. */
                 after?: components["schemas"]["UserId"];
                 limit?: number;

@@ -35,6 +35,7 @@ class Model {
     return {
       cursor: String(this.events.length),
       user: this.people[0]!,
+      events_url: 'http://notify/events',
       workspace: { id: 'w', name: 'w', created_at: AT },
       chats: { items, has_more: false },
     }
@@ -194,14 +195,19 @@ describe('folding a stream onto a snapshot', () => {
     }
   })
 
-  it('takes in pages of chats that were fetched while events came', () => {
+  it('takes in pages of chats that were fetched while events came, and forgets what is in none of them', () => {
     for (let seed = 1; seed <= 100; seed++) {
       const model = new Model(seeded(seed))
-      for (let i = 0; i < 60; i++) model.step()
+      for (let i = 0; i < 40; i++) model.step()
+      // What was there before a time without a stream, which ends with a snapshot that holds only one chat.
+      const before = fromSnapshot(model.snapshot())
+      for (let i = 0; i < 40; i++) model.step()
       const snapshot = model.snapshot()
       let at = model.events.length
-      let state = fromSnapshot({ ...snapshot, chats: { items: snapshot.chats.items.slice(0, 1), has_more: true } })
-      const paging = new Paging()
+      const part = snapshot.chats.items.slice(0, 1)
+      let state = fromSnapshot({ ...snapshot, chats: { items: part, has_more: true } }, before)
+      expect(state.chats.size, 'what was there stays meanwhile').toBeGreaterThanOrEqual(before.chats.size)
+      const paging = new Paging(part)
       const follow = (steps: number) => {
         for (let i = 0; i < steps; i++) model.step()
         for (; at < model.events.length; at++) {
@@ -211,9 +217,12 @@ describe('folding a stream onto a snapshot', () => {
         }
       }
       follow(10)
-      const page = model.snapshot().chats.items
-      follow(10)
-      state = paging.merge(state, page)
+      const pages = [...model.snapshot().chats.items].sort((a, b) => (a.chat.id < b.chat.id ? 1 : -1))
+      for (let from = 0; from < pages.length; from += 2) {
+        follow(3)
+        state = paging.merge(state, pages.slice(from, from + 2))
+      }
+      state = paging.finish(state)
       follow(30)
       expect(comparable(state).chats, `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())).chats)
     }

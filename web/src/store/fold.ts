@@ -11,12 +11,15 @@ export interface State {
   readonly users: ReadonlyMap<string, User>
 }
 
-export function fromSnapshot(snapshot: Snapshot, users: ReadonlyMap<string, User> = new Map()): State {
+/** `before` is what was known till then: people, and as long as the snapshot is only a part, the chats that it leaves out. */
+export function fromSnapshot(snapshot: Snapshot, before?: State): State {
+  const { user, workspace, chats } = snapshot
+  const fresh = chats.items.map(item => [item.chat.id, item] as const)
   return {
-    user: snapshot.user,
-    workspace: snapshot.workspace,
-    chats: new Map(snapshot.chats.items.map(item => [item.chat.id, item])),
-    users: new Map(users).set(snapshot.user.id, snapshot.user),
+    user,
+    workspace,
+    chats: new Map(chats.has_more && before ? [...before.chats, ...fresh] : fresh),
+    users: new Map(before?.users).set(user.id, user),
   }
 }
 
@@ -92,7 +95,13 @@ function counted(item: ChatItem): ChatItem {
 function add(state: State, chat: Chat, member: Member, last_message: Message | null): State {
   const known = state.chats.get(chat.id)
   const item = known
-    ? { ...withChat(known, chat), member }
+    ? counted({
+        ...withChat(known, chat),
+        member,
+        last_message: (last_message?.seq ?? 0) > (known.last_message?.seq ?? 0) ? last_message : known.last_message,
+        // Whoever joins starts with everything read, also where their leaving went by unseen.
+        read_seq: Math.max(known.read_seq, chat.last_seq),
+      })
     : { chat, member, last_message, read_seq: chat.last_seq, unread_count: 0 }
   return { ...state, chats: new Map(state.chats).set(chat.id, item) }
 }
@@ -111,24 +120,50 @@ function change(state: State, id: string, change: (item: ChatItem) => ChatItem):
   return next === item ? state : { ...state, chats: new Map(state.chats).set(id, next) }
 }
 
-/** Further pages of chats, merged while the stream goes on: what happened to a chat meanwhile is told to it afterwards. */
+/**
+ * The chats that a snapshot had no room for, merged while the stream goes on: what happened to a chat since its page was asked
+ * for is told to it afterwards.
+ */
 export class Paging {
   private readonly meanwhile: Event[] = []
+  /** Those that need not be fetched: they came with the snapshot, a page or an event. */
+  private readonly known: Set<string>
+  /** Those that an event spoke of as new to somebody: they are still there. */
+  private readonly joined = new Set<string>()
+
+  constructor(fresh: readonly ChatItem[]) {
+    this.known = new Set(fresh.map(item => item.chat.id))
+  }
+
+  /** The same for a chat that came by itself. */
+  knows(id: string): void {
+    this.known.add(id)
+  }
 
   saw(event: Event): void {
-    if ('chat_id' in event) this.meanwhile.push(event)
+    if (!('chat_id' in event)) return
+    this.meanwhile.push(event)
+    if (event.type === 'chat.created' || event.type === 'member.joined') this.joined.add(event.chat_id)
   }
 
   merge(state: State, items: readonly ChatItem[]): State {
-    const fresh = items.filter(item => !state.chats.has(item.chat.id))
+    const fresh = items.filter(item => !this.known.has(item.chat.id))
     if (fresh.length === 0) return state
     const chats = new Map(state.chats)
     for (const item of fresh) chats.set(item.chat.id, item)
     const ids = new Set(fresh.map(item => item.chat.id))
+    for (const id of ids) this.known.add(id)
     let next: State = { ...state, chats }
     for (const event of this.meanwhile) {
       if ('chat_id' in event && ids.has(event.chat_id)) next = apply(next, event)
     }
     return next
+  }
+
+  /** All pages are here: what was in none of them, and did not come since, is no chat of mine any more. */
+  finish(state: State): State {
+    const chats = new Map(state.chats)
+    for (const id of chats.keys()) if (!this.known.has(id) && !this.joined.has(id)) chats.delete(id)
+    return chats.size === state.chats.size ? state : { ...state, chats }
   }
 }

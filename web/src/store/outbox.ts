@@ -58,7 +58,7 @@ export class Outbox {
     const now = (this.options.now ?? Date.now)()
     const newest = Math.max(0, ...[...this.entries.values()].map(entry => entry.written_at))
     const entry: Outgoing = {
-      client_id: (this.options.id ?? (() => crypto.randomUUID()))(),
+      client_id: (this.options.id ?? newId)(),
       chat_id,
       body,
       reply_to,
@@ -179,6 +179,11 @@ export function localShelf(storage: Storage): Shelf {
     set: (key, value) => storage.setItem(key, value),
     remove: key => storage.removeItem(key),
   }
+}
+
+/** Not `randomUUID`, which a page that is not served securely does not have. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function parse(text: string | null): Outgoing | null {

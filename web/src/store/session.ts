@@ -2,6 +2,7 @@
 // may use it at a time (Web Lock), and the others take what it got (BroadcastChannel).
 import { answer, openApi, Refused } from '../api/client'
 import type { SignedIn } from '../api/types'
+import { exclusive } from './locks'
 
 const WORKSPACE_KEY = 'parlor.workspace'
 const RENEWED_KEY = 'parlor.renewed_at'
@@ -82,8 +83,7 @@ export class Session {
 
   private renew(stale?: string): Promise<string> {
     if (this.renewing) return this.renewing
-    const alone = async () => await navigator.locks.request('parlor-renew', async () => await this.renewAlone(stale))
-    this.renewing = alone().finally(() => {
+    this.renewing = exclusive('parlor-renew', () => this.renewAlone(stale)).finally(() => {
       this.renewing = null
     })
     return this.renewing

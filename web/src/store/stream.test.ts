@@ -46,7 +46,7 @@ function setUp(answers: (number | string)[]) {
   const stop = new AbortController()
   let cursor = '10'
   const options: StreamOptions = {
-    url: async () => 'http://notify/events',
+    url: () => 'http://notify/events',
     token: async stale => {
       if (stale) renewed.push(stale)
       return `t${renewed.length}`

@@ -9,7 +9,7 @@ const BACKOFF_MAX_MS = 30_000
 export type StreamStatus = 'connecting' | 'open'
 
 export interface StreamOptions {
-  url: () => Promise<string>
+  url: () => string
   /** A token for the stream; `stale` is one that was refused. Fails when there is none to be had. */
   token: (stale?: string) => Promise<string>
   cursor: () => string
@@ -66,7 +66,7 @@ async function once(
   try {
     alive()
     const token = await options.token()
-    const response = await (options.fetch ?? fetch)(await options.url(), {
+    const response = await (options.fetch ?? fetch)(options.url(), {
       headers: { accept: 'text/event-stream', authorization: `Bearer ${token}`, 'last-event-id': options.cursor() },
       signal: connection.signal,
       cache: 'no-store',

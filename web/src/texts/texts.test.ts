@@ -65,10 +65,3 @@ it('counts as each language does', () => {
   expect([en.newMessages(1), en.newMessages(2)]).toEqual(['1 new message', '2 new messages'])
   expect([de.newMessages(1), de.newMessages(2)]).toEqual(['1 neue Nachricht', '2 neue Nachrichten'])
 })
-
-it('lays nothing out by left and right: a language that is read from the right turns it over', () => {
-  const css = readFileSync('src/styles.css', 'utf8')
-  const physical =
-    /(?<![-\w])(?:(?:margin|padding|border)-(?:left|right)|left|right|(?:text-align|float|clear):\s*(?:left|right))(?![-\w])\s*:?/g
-  expect(css.match(physical) ?? []).toEqual([])
-})

@@ -4,36 +4,24 @@ import { useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
-import { ChatIcon, Empty, IconButton, MenuContent } from './bits'
+import { ChatIcon, IconButton, MenuContent } from './bits'
 import { Composer, type Draft } from './Composer'
-import { Confirm } from './Confirm'
 import { ConnectionLine } from './ConnectionLine'
-import { EditChat } from './dialogs'
-import { useChat, useMe, useStore, useView } from './hooks'
+import { Confirm } from './Dialog'
+import { EditChat } from './dialogs/EditChat'
+import { useChat, useChatTitle, useMe, useStore } from './hooks'
 import { MembersPanel } from './MembersPanel'
-import { chatTitle } from './names'
+import { NotHere } from './NotHere'
 import { go } from './route'
 import { Timeline } from './Timeline'
 
 export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefined }) {
-  const t = useTexts()
   const item = useChat(chatId)
   const store = useStore()
   const [membersOpen, setMembersOpen] = useState(false)
   const [draft, setDraft] = useState<Draft>({ kind: 'new' })
-  useEffect(() => () => store.closeChat(chatId), [store, chatId])
-  if (!item) {
-    return (
-      <div className="welcome">
-        <Empty page title={t.notHereTitle}>
-          <p>{t.notHereText}</p>
-          <button type="button" className="button" onClick={() => go('/')}>
-            {t.backToChats}
-          </button>
-        </Empty>
-      </div>
-    )
-  }
+  useEffect(() => () => store.reading.close(chatId), [store, chatId])
+  if (!item) return <NotHere chatId={chatId} />
   return (
     <div className="chat" data-members={membersOpen || undefined}>
       <div className="chat-main">
@@ -49,7 +37,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
           item={item}
           draft={draft}
           onDraft={setDraft}
-          lastOwn={() => lastOwn(store.get().windows.get(chatId)?.items ?? [], store.get().data?.user.id)}
+          lastOwn={() => lastOwn(store.view.get().windows.get(chatId)?.items ?? [], store.view.get().data?.user.id)}
         />
       </div>
       {membersOpen && <MembersPanel item={item} onClose={() => setMembersOpen(false)} />}
@@ -71,7 +59,7 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
   const t = useTexts()
   const me = useMe()
   const store = useStore()
-  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
+  const title = useChatTitle(item)
   const [asking, setAsking] = useState<'leave' | 'delete' | 'edit' | null>(null)
   const { chat } = item
   const single = chat.kind === 'single'

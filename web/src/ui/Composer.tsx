@@ -5,8 +5,7 @@ import { useTexts } from '../texts'
 import { IconButton, Name } from './bits'
 import { EmojiList, useEmoji } from './EmojiList'
 import type { Emoji } from './emoji'
-import { useMe, useStore, useView } from './hooks'
-import { chatTitle } from './names'
+import { useChatTitle, useMe, useStore } from './hooks'
 import { plain } from './plain'
 
 export type Draft = { kind: 'new' } | { kind: 'reply'; message: Message } | { kind: 'edit'; message: Message }
@@ -30,7 +29,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
   const [text, setText] = useState(() => localStorage.getItem(shelf) ?? '')
   const [trouble, setTrouble] = useState('')
   const area = useRef<HTMLTextAreaElement>(null)
-  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
+  const title = useChatTitle(item)
   const editing = draft.kind === 'edit' ? draft.message : null
 
   // What was being written waits while a message is edited.
@@ -76,14 +75,14 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
     if (body === '') return
     if (editing) {
       try {
-        if (body !== editing.body) await store.edit(editing, body)
+        if (body !== editing.body) await store.reading.edit(editing, body)
         done()
       } catch (error) {
         setTrouble(error instanceof Error ? error.message : String(error))
       }
       return
     }
-    store.send(id, body, draft.kind === 'reply' ? draft.message.id : null)
+    store.outbox.add(id, body, draft.kind === 'reply' ? draft.message.id : null)
     setText('')
     onDraft({ kind: 'new' })
   }

@@ -2,6 +2,7 @@
 import { type RefObject, useEffect, useId, useState } from 'react'
 import { useTexts } from '../texts'
 import type { Emoji } from './emoji'
+import { Options } from './Options'
 
 /** What is offered at the cursor, and which of it is chosen. */
 export function useEmoji(area: RefObject<HTMLTextAreaElement | null>, text: string) {
@@ -52,25 +53,23 @@ export function EmojiList({ id, found, active, onPick }: ListProps) {
   const t = useTexts()
   if (found.length === 0) return null
   return (
-    <div className="emoji-list" id={id} role="listbox" aria-label={t.emoji}>
-      {found.map((emoji, index) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: the field below has the keys
-        <div
-          key={emoji.name}
-          id={`${id}-${index}`}
-          role="option"
-          tabIndex={-1}
-          aria-selected={index === active}
-          className="option"
-          onMouseDown={event => event.preventDefault()}
-          onClick={() => onPick(emoji)}
-        >
+    <Options
+      id={id}
+      label={t.emoji}
+      className="emoji-list"
+      options={found}
+      active={active}
+      keyOf={emoji => emoji.name}
+      onPick={onPick}
+    >
+      {emoji => (
+        <>
           <span className="emoji" aria-hidden="true">
             {emoji.text}
           </span>
           <span className="option-title">:{emoji.name}:</span>
-        </div>
-      ))}
-    </div>
+        </>
+      )}
+    </Options>
   )
 }

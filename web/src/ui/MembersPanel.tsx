@@ -1,12 +1,15 @@
 import { Crown, UserMinus, UserPlus, X } from 'lucide-react'
-import { useCallback, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Member } from '../api/types'
-import { texts, useTexts } from '../texts'
+import { useTexts } from '../texts'
 import { Avatar, IconButton, Name } from './bits'
-import { Confirm } from './Confirm'
-import { AddMembers } from './dialogs'
+import { Confirm } from './Dialog'
+import { AddMembers } from './dialogs/AddMembers'
+import { FormTrouble, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
+
+const PAGE = 100
 
 export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () => void }) {
   const t = useTexts()
@@ -17,34 +20,28 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
   const [after, setAfter] = useState<string | null>(null)
   const [adding, setAdding] = useState(false)
   const [asking, setAsking] = useState<{ what: 'remove' | 'hand over'; userId: string } | null>(null)
-  const [trouble, setTrouble] = useState('')
   const users = useView(view => view.data?.users)
   const nameOf = (userId: string) => users?.get(userId)?.fullname ?? '…'
   const owner = item.chat.owner_id === me.id
 
-  const load = useCallback(
-    async (from?: string) => {
-      const query = from ? { after: from, limit: 100 } : { limit: 100 }
-      const page = await answer(store.api.GET('/api/chat/{id}/members', { params: { path: { id }, query } }))
-      setMembers(now => (from ? [...now, ...page.items] : page.items))
-      setAfter(page.has_more ? (page.items.at(-1)?.user_id ?? null) : null)
-    },
-    [store, id],
-  )
+  const load = useAction(async (from?: string) => {
+    const query = from ? { after: from, limit: PAGE } : { limit: PAGE }
+    const page = await answer(store.api.GET('/api/chat/{id}/members', { params: { path: { id }, query } }))
+    setMembers(now => (from ? [...now, ...page.items] : page.items))
+    setAfter(page.has_more ? (page.items.at(-1)?.user_id ?? null) : null)
+  })
   // biome-ignore lint/correctness/useExhaustiveDependencies: anew when somebody came, went or took over
-  useEffect(() => {
-    load().catch(() => setTrouble(texts().membersFailed))
-  }, [load, member_count, item.chat.owner_id])
+  useEffect(() => load.run(), [store, id, member_count, item.chat.owner_id])
 
   const remove = async (userId: string) => {
     const path = { id, member_id: userId }
     await answer(store.api.DELETE('/api/chat/{id}/members/{member_id}', { params: { path } }))
-    await load()
+    load.run()
   }
   const handOver = async (userId: string) => {
     const path = { id, member_id: userId }
     await answer(store.api.PATCH('/api/chat/{id}/members/{member_id}', { params: { path }, body: { role: 'owner' } }))
-    await load()
+    load.run()
   }
 
   return (
@@ -60,11 +57,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
           <X />
         </IconButton>
       </header>
-      {trouble && (
-        <p className="form-trouble" role="alert">
-          {trouble}
-        </p>
-      )}
+      <FormTrouble trouble={load.trouble} />
       <ul className="members-list">
         {members.map(member => (
           <li key={member.user_id} className="member">
@@ -96,7 +89,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
         ))}
       </ul>
       {after && (
-        <button type="button" className="button" onClick={() => void load(after)}>
+        <button type="button" className="button" onClick={() => load.run(after)}>
           {t.more}
         </button>
       )}
@@ -116,7 +109,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
           item={item}
           without={members.map(member => member.user_id)}
           onClose={() => setAdding(false)}
-          onDone={() => void load()}
+          onDone={() => load.run()}
         />
       )}
     </aside>

@@ -5,7 +5,7 @@ import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
 import { Avatar, IconButton, MenuContent, Name } from './bits'
-import { Confirm } from './Confirm'
+import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
 import { useMe, useStore, useView } from './hooks'
 import { Markdown } from './Markdown'
@@ -103,7 +103,7 @@ export const MessageRow = memo(function MessageRow({
           text={t.deleteMessageText}
           action={t.delete}
           onClose={() => setAsking(false)}
-          onConfirm={() => store.remove(message)}
+          onConfirm={() => store.reading.remove(message)}
         />
       )}
     </article>
@@ -163,7 +163,7 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
   const fetched = useView(view => view.quotes.get(id))
   const message = here ?? fetched
   useEffect(() => {
-    if (message === undefined) store.wantQuote(chatId, id)
+    if (message === undefined) store.reading.wantQuote(chatId, id)
   }, [store, message, chatId, id])
   const to = message ? `/c/${chatId}/${message.seq}` : undefined
   return (
@@ -231,7 +231,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
             <button
               type="button"
               className="link-button"
-              onClick={() => store.retry(entry.client_id, editing?.trim() || undefined)}
+              onClick={() => store.outbox.retry(entry.client_id, editing?.trim() || undefined)}
             >
               {editing === null ? t.retry : t.send}
             </button>
@@ -240,7 +240,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
                 {t.edit}
               </button>
             )}
-            <button type="button" className="link-button" onClick={() => store.discard(entry.client_id)}>
+            <button type="button" className="link-button" onClick={() => store.outbox.discard(entry.client_id)}>
               {t.discard}
             </button>
           </div>

@@ -1,27 +1,25 @@
 // Choosing people by name: what is known at once, then what the server finds.
 import { X } from 'lucide-react'
 import { useEffect, useId, useMemo, useState } from 'react'
-import { answer } from '../api/client'
 import type { User } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar } from './bits'
 import { useMe, useStore, useView } from './hooks'
 import { match } from './names'
+import { Options, optionId } from './Options'
 
 const SHOWN = 30
+/** The list below a field stays short. */
+const OFFERED = 6
+/** Whoever types on within it asks once. */
+const SEARCH_MS = 150
 
 export function usePeople(query: string): User[] {
   const store = useStore()
   const me = useMe()
   const users = useView(view => view.data?.users)
   useEffect(() => {
-    const word = query.trim()
-    if (word.length < 2) return
-    const timer = setTimeout(() => {
-      answer(store.api.GET('/api/users', { params: { query: { query: word, limit: SHOWN } } }))
-        .then(page => store.addUsers(page.items))
-        .catch(() => undefined)
-    }, 150)
+    const timer = setTimeout(() => void store.people.search(query.trim()).catch(() => undefined), SEARCH_MS)
     return () => clearTimeout(timer)
   }, [store, query])
   return useMemo(() => {
@@ -60,6 +58,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
     setQuery('')
     setActive(0)
   }
+  const shown = found.slice(0, OFFERED)
   const full = one && chosen.length > 0
   return (
     <div className="field">
@@ -83,7 +82,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
             role="combobox"
             aria-expanded={open && found.length > 0}
             aria-controls={open && found.length > 0 ? `${id}-list` : undefined}
-            aria-activedescendant={open && found[active] ? `${id}-${active}` : undefined}
+            aria-activedescendant={open && shown[active] ? optionId(`${id}-list`, active) : undefined}
             autoComplete="off"
             placeholder={chosen.length === 0 ? t.nameOrEmail : ''}
             value={query}
@@ -94,8 +93,8 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
             onFocus={() => setOpen(true)}
             data-autofocus={one || undefined}
             onKeyDown={event => {
-              const user = found[active]
-              if (event.key === 'ArrowDown') setActive(Math.min(active + 1, found.length - 1))
+              const user = shown[active]
+              if (event.key === 'ArrowDown') setActive(Math.min(active + 1, shown.length - 1))
               else if (event.key === 'ArrowUp') setActive(Math.max(active - 1, 0))
               else if (event.key === 'Enter' && user) pick(user)
               else if (event.key === 'Backspace' && query === '') onChange(chosen.slice(0, -1))
@@ -111,25 +110,23 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
         </p>
       )}
       {!full && open && found.length > 0 && (
-        <div className="picker-list" id={`${id}-list`} role="listbox" aria-label={label}>
-          {found.slice(0, 6).map((user, index) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
-            <div
-              key={user.id}
-              id={`${id}-${index}`}
-              role="option"
-              tabIndex={-1}
-              aria-selected={index === active}
-              className="option"
-              onMouseDown={event => event.preventDefault()}
-              onClick={() => pick(user)}
-            >
+        <Options
+          id={`${id}-list`}
+          label={label}
+          className="picker-list"
+          options={shown}
+          active={active}
+          keyOf={user => user.id}
+          onPick={pick}
+        >
+          {user => (
+            <>
               <Avatar userId={user.id} size="s" />
               <span className="option-title">{user.fullname}</span>
               <span className="option-note">{user.email}</span>
-            </div>
-          ))}
-        </div>
+            </>
+          )}
+        </Options>
       )}
     </div>
   )

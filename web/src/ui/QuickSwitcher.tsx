@@ -2,10 +2,15 @@ import { useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, User } from '../api/types'
 import { useTexts } from '../texts'
-import { Avatar, ChatIcon, Dialog } from './bits'
+import { Avatar, ChatIcon, ChatTitle, Unread } from './bits'
+import { Dialog } from './Dialog'
+import { FormTrouble, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
 import { byActivity, chatTitle, match } from './names'
+import { Options, optionId } from './Options'
 import { usePeople } from './People'
+
+const LIST = 'switcher-list'
 
 type Found = { kind: 'chat'; item: ChatItem; title: string } | { kind: 'person'; user: User }
 
@@ -19,7 +24,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
   const people = usePeople(query)
   const found = useMemo((): Found[] => {
     if (!data) return []
-    const chats = byActivity(data)
+    const chats = byActivity(data.chats)
       .map((item, order) => ({ item, order, title: chatTitle(item, me.id, data.users) }))
       .map(entry => ({ ...entry, score: match(entry.title, query) }))
       .filter(({ score }) => score > 0)
@@ -34,13 +39,13 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
     return [...chats, ...others.map((user): Found => ({ kind: 'person', user }))]
   }, [data, me.id, query, people])
 
-  const choose = async (entry: Found | undefined) => {
+  const { trouble, run: choose } = useAction(async (entry: Found | undefined) => {
     if (!entry) return
     if (entry.kind === 'chat') return onChat(entry.item.chat.id)
     const item = await answer(store.api.POST('/api/chat', { body: { kind: 'single', members: [entry.user.id] } }))
     store.addChat(item)
     onChat(item.chat.id)
-  }
+  })
   return (
     <Dialog title={t.goToTitle} onClose={onClose} className="switcher" bare>
       <input
@@ -48,8 +53,8 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
         role="combobox"
         aria-label={t.goToLabel}
         aria-expanded={found.length > 0}
-        aria-controls="switcher-list"
-        aria-activedescendant={found[active] ? `switcher-${active}` : undefined}
+        aria-controls={found.length > 0 ? LIST : undefined}
+        aria-activedescendant={found[active] ? optionId(LIST, active) : undefined}
         placeholder={t.goToLabel}
         autoComplete="off"
         autoFocus
@@ -62,46 +67,45 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
         onKeyDown={event => {
           if (event.key === 'ArrowDown') setActive((active + 1) % Math.max(1, found.length))
           else if (event.key === 'ArrowUp') setActive((active - 1 + found.length) % Math.max(1, found.length))
-          else if (event.key === 'Enter') void choose(found[active])
+          else if (event.key === 'Enter') choose(found[active])
           else return
           event.preventDefault()
         }}
       />
-      {found.length === 0 && (
+      {found.length === 0 ? (
         <p className="switcher-list picker-none" role="status">
           {t.nothingCalled}
         </p>
+      ) : (
+        <Options
+          id={LIST}
+          label={t.chatsAndPeople}
+          className="switcher-list"
+          options={found}
+          active={active}
+          keyOf={entry => (entry.kind === 'chat' ? entry.item.chat.id : entry.user.id)}
+          onPick={choose}
+        >
+          {entry =>
+            entry.kind === 'chat' ? (
+              <>
+                <ChatIcon item={entry.item} />
+                <span className="option-title">
+                  <ChatTitle item={entry.item} />
+                </span>
+                {entry.item.unread_count > 0 && <Unread count={entry.item.unread_count} />}
+              </>
+            ) : (
+              <>
+                <Avatar userId={entry.user.id} size="s" />
+                <span className="option-title">{entry.user.fullname}</span>
+                <span className="option-note">{t.newConversation}</span>
+              </>
+            )
+          }
+        </Options>
       )}
-      <div
-        className="switcher-list"
-        hidden={found.length === 0}
-        id="switcher-list"
-        role="listbox"
-        aria-label={t.chatsAndPeople}
-      >
-        {found.map((entry, index) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys
-          <div
-            key={entry.kind === 'chat' ? entry.item.chat.id : entry.user.id}
-            id={`switcher-${index}`}
-            role="option"
-            tabIndex={-1}
-            aria-selected={index === active}
-            className="option"
-            ref={element => {
-              if (index === active) element?.scrollIntoView({ block: 'nearest' })
-            }}
-            onClick={() => void choose(entry)}
-          >
-            {entry.kind === 'chat' ? <ChatIcon item={entry.item} /> : <Avatar userId={entry.user.id} size="s" />}
-            <span className="option-title">{entry.kind === 'chat' ? entry.title : entry.user.fullname}</span>
-            {entry.kind === 'chat' && entry.item.unread_count > 0 && (
-              <span className="badge">{entry.item.unread_count}</span>
-            )}
-            {entry.kind === 'person' && <span className="option-note">{t.newConversation}</span>}
-          </div>
-        ))}
-      </div>
+      <FormTrouble trouble={trouble} />
     </Dialog>
   )
 }

@@ -1,13 +1,13 @@
 // What is mine: my name, where I am signed in, and whether the desktop tells me of messages.
-import { type FormEvent, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { components } from '../api/schema'
 import { LANGUAGES, type Language, language, setLanguage, texts, useTexts } from '../texts'
-import { Dialog, Field, Select } from './bits'
+import { Dialog } from './Dialog'
 import { shortDate } from './dates'
+import { Field, FormTrouble, Select, useAction, useForm } from './forms'
 import { useMe, useStore } from './hooks'
 import { setWanted, supported, wanted } from './notifications'
-import { troubleOf } from './SignIn'
 import { setTheme, type Theme, theme } from './theme'
 
 type SignIn = components['schemas']['Session']
@@ -28,31 +28,22 @@ function Profile() {
   const t = useTexts()
   const store = useStore()
   const me = useMe()
-  const [trouble, setTrouble] = useState('')
   const [saved, setSaved] = useState(false)
-  const save = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    setTrouble('')
-    try {
-      const fullname = String(new FormData(event.currentTarget).get('fullname') ?? '').trim()
-      await answer(store.api.PATCH('/api/users/me', { body: { fullname } }))
-      setSaved(true)
-    } catch (error) {
-      const { message, fields } = troubleOf(error)
-      setTrouble(fields.fullname ?? message)
-    }
-  }
+  const { trouble, busy, onSubmit } = useForm(async ({ fullname = '' }) => {
+    await answer(store.api.PATCH('/api/users/me', { body: { fullname } }))
+    setSaved(true)
+  })
   return (
-    <form className="settings-part settings-row" onSubmit={save} onChange={() => setSaved(false)}>
+    <form className="settings-part settings-row" onSubmit={onSubmit} onChange={() => setSaved(false)}>
       <Field
         label={t.yourName}
         name="fullname"
         defaultValue={me.fullname}
         required
         maxLength={100}
-        error={trouble || undefined}
+        error={trouble ? (trouble.fields.fullname ?? trouble.message) : undefined}
       />
-      <button type="submit" className="button">
+      <button type="submit" className="button" disabled={busy}>
         {saved ? t.saved : t.save}
       </button>
     </form>
@@ -94,13 +85,24 @@ function Appearance() {
 function Notifications() {
   const t = useTexts()
   const [on, setOn] = useState(wanted)
+  const [refused, setRefused] = useState(false)
   if (!supported) return null
+  const change = async (want: boolean) => {
+    const is = await setWanted(want)
+    setOn(is)
+    setRefused(want && !is)
+  }
   return (
     <section className="settings-part">
       <label className="check">
-        <input type="checkbox" checked={on} onChange={event => void setWanted(event.target.checked).then(setOn)} />
+        <input type="checkbox" checked={on} onChange={event => void change(event.target.checked)} />
         <span>{t.notifyMe}</span>
       </label>
+      {refused && (
+        <p className="field-hint" role="status">
+          {t.notifyRefused}
+        </p>
+      )}
     </section>
   )
 }
@@ -109,28 +111,18 @@ function Sessions() {
   const t = useTexts()
   const store = useStore()
   const [sessions, setSessions] = useState<SignIn[]>([])
-  const [trouble, setTrouble] = useState('')
-  useEffect(() => {
-    answer(store.api.GET('/api/sessions'))
-      .then(page => setSessions(page.items))
-      .catch(error => setTrouble(troubleOf(error).message))
-  }, [store])
-  const end = async (id: string) => {
-    try {
-      await answer(store.api.DELETE('/api/sessions/{id}', { params: { path: { id } } }))
-      setSessions(now => now.filter(session => session.id !== id))
-    } catch (error) {
-      setTrouble(troubleOf(error).message)
-    }
-  }
+  const load = useAction(async () => setSessions((await answer(store.api.GET('/api/sessions'))).items))
+  const { run } = load
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once
+  useEffect(run, [store])
+  const end = useAction(async (id: string) => {
+    await answer(store.api.DELETE('/api/sessions/{id}', { params: { path: { id } } }))
+    setSessions(now => now.filter(session => session.id !== id))
+  })
   return (
     <section className="settings-part">
       <h3>{t.sessions}</h3>
-      {trouble && (
-        <p className="form-trouble" role="alert">
-          {trouble}
-        </p>
-      )}
+      <FormTrouble trouble={end.trouble ?? load.trouble} />
       <ul className="sessions">
         {sessions.map(session => (
           <li key={session.id}>
@@ -141,7 +133,7 @@ function Sessions() {
             {session.current ? (
               <span className="tag">{t.thisOne}</span>
             ) : (
-              <button type="button" className="button" onClick={() => void end(session.id)}>
+              <button type="button" className="button" onClick={() => end.run(session.id)}>
                 {t.signOut}
               </button>
             )}

@@ -2,7 +2,7 @@
 import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
 import { useTexts } from '../texts'
 import type { Texts } from '../texts/en'
-import { Dialog } from './bits'
+import { Dialog } from './Dialog'
 import { isMod, MAC, useStore } from './hooks'
 import { byActivity, isChannel } from './names'
 import { go } from './route'
@@ -49,9 +49,9 @@ export function useShortcuts(chatId: string | null, setOverlay: (next: (now: Ove
   const store = useStore()
   useEffect(() => {
     const step = (by: number, unreadOnly: boolean) => {
-      const { data } = store.get()
+      const { data } = store.view.get()
       if (!data) return
-      const all = byActivity(data)
+      const all = byActivity(data.chats)
       const shown = [...all.filter(isChannel), ...all.filter(item => !isChannel(item))]
       const at = shown.findIndex(item => item.chat.id === chatId)
       for (let i = 1; i <= shown.length; i++) {
@@ -96,10 +96,11 @@ function toRegion(by: number): void {
 
 /** Up and down among links that stand below one another. */
 export function onListKeys(event: ReactKeyboardEvent<HTMLElement>): void {
-  const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
-  if (by === 0 || event.altKey) return
+  if (event.altKey) return
   const links = [...event.currentTarget.querySelectorAll<HTMLElement>('a[href]')]
-  const next = links[links.indexOf(document.activeElement as HTMLElement) + by]
+  const at = links.indexOf(document.activeElement as HTMLElement)
+  const to: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }
+  const next = links[to[event.key] ?? -1]
   if (!next) return
   event.preventDefault()
   next.focus()

@@ -16,9 +16,9 @@ import { memo, useEffect, useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
-import { Avatar, ChatIcon, IconButton, LandmarkContext, MenuContent } from './bits'
-import { MAC, useMe, usePhone, useSession, useStore, useView } from './hooks'
-import { byActivity, chatTitle, isChannel } from './names'
+import { Avatar, ChatIcon, IconButton, LandmarkContext, MenuContent, Unread } from './bits'
+import { MAC, useChatTitle, useMe, usePhone, useSession, useStore, useView } from './hooks'
+import { byActivity, isChannel } from './names'
 import { go } from './route'
 import { onListKeys } from './Shortcuts'
 import { setTheme, type Theme, theme } from './theme'
@@ -31,13 +31,14 @@ interface SidebarProps {
 
 export function Sidebar({ chatId, onOverlay }: SidebarProps) {
   const t = useTexts()
-  const data = useView(view => view.data)
+  const chats = useView(view => view.data?.chats)
   const { channels, people } = useMemo(() => {
-    const all = data ? byActivity(data) : []
+    const all = chats ? byActivity(chats) : []
     return { channels: all.filter(isChannel), people: all.filter(item => !isChannel(item)) }
-    // Only the chats decide the order: names that come in later are drawn by the entries themselves.
-  }, [data])
+  }, [chats])
   const workspace = useView(view => view.data?.workspace.name)
+  // One stop for Tab; the arrows go on from there.
+  const stop = chatId !== null && chats?.has(chatId) ? chatId : (channels[0] ?? people[0])?.chat.id
   const alone = usePhone() && chatId === null
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const Landmark = alone ? 'main' : 'aside'
@@ -57,12 +58,12 @@ export function Sidebar({ chatId, onOverlay }: SidebarProps) {
           <kbd>{MAC ? '⌘' : 'Ctrl '}K</kbd>
         </button>
         <nav className="sidebar-scroll" aria-label={t.chats} onKeyDown={onListKeys}>
-          <Section title={t.channels} items={channels} chatId={chatId}>
+          <Section title={t.channels} items={channels} chatId={chatId} stop={stop}>
             <IconButton label={t.browseChannels} className="icon-button-s" onClick={() => onOverlay('browse')}>
               <Compass />
             </IconButton>
           </Section>
-          <Section title={t.people} items={people} chatId={chatId}>
+          <Section title={t.people} items={people} chatId={chatId} stop={stop}>
             <IconButton label={t.invitePeople} className="icon-button-s" onClick={() => onOverlay('invite')}>
               <UserPlus />
             </IconButton>
@@ -78,10 +79,11 @@ interface SectionProps {
   title: string
   items: ChatItem[]
   chatId: string | null
+  stop: string | undefined
   children: React.ReactNode
 }
 
-function Section({ title, items, chatId, children }: SectionProps) {
+function Section({ title, items, chatId, stop, children }: SectionProps) {
   const t = useTexts()
   return (
     <section className="sidebar-section">
@@ -94,7 +96,7 @@ function Section({ title, items, chatId, children }: SectionProps) {
       ) : (
         <ul>
           {items.map(item => (
-            <Entry key={item.chat.id} item={item} current={item.chat.id === chatId} />
+            <Entry key={item.chat.id} item={item} current={item.chat.id === chatId} stop={item.chat.id === stop} />
           ))}
         </ul>
       )}
@@ -102,10 +104,14 @@ function Section({ title, items, chatId, children }: SectionProps) {
   )
 }
 
-const Entry = memo(function Entry({ item, current }: { item: ChatItem; current: boolean }) {
-  const t = useTexts()
-  const me = useMe()
-  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
+interface EntryProps {
+  item: ChatItem
+  current: boolean
+  stop: boolean
+}
+
+const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
+  const title = useChatTitle(item)
   const unread = current && document.hasFocus() ? 0 : item.unread_count
   return (
     <li>
@@ -113,6 +119,7 @@ const Entry = memo(function Entry({ item, current }: { item: ChatItem; current: 
         href={`/c/${item.chat.id}`}
         className="entry"
         aria-current={current ? 'page' : undefined}
+        tabIndex={stop ? 0 : -1}
         data-unread={unread > 0 || undefined}
         onClick={event => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return
@@ -122,12 +129,7 @@ const Entry = memo(function Entry({ item, current }: { item: ChatItem; current: 
       >
         <ChatIcon item={item} />
         <span className="entry-title">{title}</span>
-        {unread > 0 && (
-          <span className="badge">
-            {unread > 99 ? '99+' : unread}
-            <span className="visually-hidden"> {t.unread}</span>
-          </span>
-        )}
+        {unread > 0 && <Unread count={unread} />}
       </a>
     </li>
   )

@@ -1,43 +1,10 @@
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { answer, connectApi, openApi, Refused } from '../api/client'
 import { texts, useTexts } from '../texts'
-import { Field, Logo } from './bits'
+import { Logo } from './bits'
+import { Field, FormTrouble, troubleOf, useForm } from './forms'
 import { useSession } from './hooks'
 import { go } from './route'
-
-/** What went wrong with a form: one sentence, and what belongs to single fields. */
-interface Trouble {
-  message: string
-  fields: Record<string, string>
-}
-
-/** Refusals that are about one field, though the server does not say so. */
-const AT: Record<string, string> = { chat_name_taken: 'name' }
-
-export function troubleOf(error: unknown): Trouble {
-  if (!(error instanceof Refused)) return { message: texts().noConnection, fields: {} }
-  const fields = Object.fromEntries((error.fields ?? []).map(field => [field.pointer.replace(/^\//, ''), field.detail]))
-  const at = AT[error.code]
-  if (at) return { message: '', fields: { [at]: texts().troubles[error.code] ?? error.message } }
-  return { message: texts().troubles[error.code] ?? (Object.keys(fields).length > 0 ? '' : error.message), fields }
-}
-
-function useForm(submit: (values: Record<string, string>) => Promise<void>) {
-  const [trouble, setTrouble] = useState<Trouble | null>(null)
-  const [busy, setBusy] = useState(false)
-  const onSubmit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    setBusy(true)
-    setTrouble(null)
-    try {
-      await submit(Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>)
-    } catch (error) {
-      setTrouble(troubleOf(error))
-      setBusy(false)
-    }
-  }
-  return { trouble, busy, onSubmit }
-}
 
 function Link({ to, children }: { to: string; children: ReactNode }) {
   return (
@@ -74,14 +41,6 @@ function Door({
         <p className="door-foot">{foot}</p>
       </div>
     </main>
-  )
-}
-
-function FormTrouble({ trouble }: { trouble: Trouble | null }) {
-  return (
-    <div role="alert" className="form-trouble-slot">
-      {trouble?.message && <p className="form-trouble">{trouble.message}</p>}
-    </div>
   )
 }
 

@@ -5,11 +5,11 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { dayName } from './dates'
-import { useMe, useStore, useView } from './hooks'
+import { useChatTitle, useLooking, useMe, useStore, useView } from './hooks'
 import { MessageRow, OutgoingRow } from './MessageRow'
-import { chatTitle } from './names'
 import { type Row, rowsOf } from './rows'
 import { onMessageKeys } from './Shortcuts'
+import { isAboveTheEye, KeptMovement } from './scrolling'
 
 interface TimelineProps {
   item: ChatItem
@@ -38,7 +38,7 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
 
   const load = useCallback(() => {
     setFailed(false)
-    store.open(chatId, seq).catch(() => setFailed(true))
+    store.reading.open(chatId, seq).catch(() => setFailed(true))
   }, [store, chatId, seq])
   useEffect(load, [load])
   // A stretch that was let go is fetched again.
@@ -104,6 +104,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
   const chatId = item.chat.id
   const scroller = useRef<HTMLDivElement>(null)
   const [atEnd, setAtEnd] = useState(true)
+  const [keepMovement] = useState(() => new KeptMovement())
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -113,7 +114,10 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     anchorTo: 'end',
     followOnAppend: !more.after,
     scrollEndThreshold: END_PX,
+    observeElementOffset: keepMovement.observe,
+    scrollToFn: keepMovement.write,
   })
+  virtualizer.shouldAdjustScrollPositionOnItemSizeChange = isAboveTheEye
 
   // Where one begins: at the message of the link, at the first unread, or at the end.
   const place = `${chatId} ${seq ?? ''}`
@@ -123,6 +127,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
   const settled = settledAt === place
   useLayoutEffect(() => {
     if (placed.current === place) return
+    keepMovement.forget()
     if (seq !== undefined) {
       const index = rows.findIndex(row => row.kind === 'message' && row.message.seq === seq)
       if (index < 0) return
@@ -133,7 +138,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
       else virtualizer.scrollToIndex(rows.length - 1, { align: 'end' })
     }
     placed.current = place
-  }, [place, seq, rows, virtualizer])
+  }, [place, seq, rows, virtualizer, keepMovement])
   useEffect(() => {
     const timer = setTimeout(() => setSettledAt(place), SETTLE_MS)
     return () => clearTimeout(timer)
@@ -147,7 +152,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
   useEffect(() => {
     // A failed load is tried again with the next movement, not in a loop.
     if (settled && first < EDGE_ROWS && more.before && !resting) {
-      store.older(chatId).catch(() => {
+      store.reading.older(chatId).catch(() => {
         setResting(true)
         setTimeout(() => setResting(false), 3000)
       })
@@ -156,7 +161,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
   // biome-ignore lint/correctness/useExhaustiveDependencies: the same at the very end
   useEffect(() => {
     if (last >= rows.length - EDGE_ROWS && more.after && !resting) {
-      store.newer(chatId).catch(() => {
+      store.reading.newer(chatId).catch(() => {
         setResting(true)
         setTimeout(() => setResting(false), 3000)
       })
@@ -173,18 +178,21 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
   // What I have seen the end of, with the window before me, is read.
   const reading = useLooking()
   useEffect(() => {
-    if (reading && atEnd && !more.after && newest) store.markRead(chatId, newest.seq)
+    if (reading && atEnd && !more.after && newest) store.reading.markRead(chatId, newest.seq)
   }, [reading, atEnd, more.after, newest, chatId, store])
 
   const toEnd = useCallback(() => {
     onSent()
-    store
+    store.reading
       .latest(chatId)
       .then(() =>
-        requestAnimationFrame(() => virtualizer.scrollToIndex(virtualizer.options.count - 1, { align: 'end' })),
+        requestAnimationFrame(() => {
+          keepMovement.forget()
+          virtualizer.scrollToIndex(virtualizer.options.count - 1, { align: 'end' })
+        }),
       )
       .catch(() => undefined)
-  }, [store, chatId, virtualizer, onSent])
+  }, [store, chatId, virtualizer, keepMovement, onSent])
 
   // My own new message brings me to the end.
   const mine = useView(view => view.outgoing.findLast(entry => entry.chat_id === chatId)?.client_id)
@@ -275,8 +283,7 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
 
 function Beginning({ item }: { item: ChatItem }) {
   const t = useTexts()
-  const me = useMe()
-  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? new Map()))
+  const title = useChatTitle(item)
   const text = t.beginning[item.chat.kind](title)
   return (
     <div className="beginning">
@@ -304,22 +311,4 @@ function estimate(row: Row | undefined): number {
     return Math.min(lines, 60) * 22 + (row.head ? 34 : 6)
   }
   return row.kind === 'start' ? 120 : row.kind === 'more' ? 120 : 44
-}
-
-/** Whether somebody is likely to be looking at the page. */
-function useLooking(): boolean {
-  const now = () => document.visibilityState === 'visible' && document.hasFocus()
-  const [looking, setLooking] = useState(now)
-  useEffect(() => {
-    const update = () => setLooking(now())
-    addEventListener('focus', update)
-    addEventListener('blur', update)
-    document.addEventListener('visibilitychange', update)
-    return () => {
-      removeEventListener('focus', update)
-      removeEventListener('blur', update)
-      document.removeEventListener('visibilitychange', update)
-    }
-  })
-  return looking
 }

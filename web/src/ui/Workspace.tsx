@@ -2,8 +2,11 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTexts } from '../texts'
 import { Splash } from './App'
+import { Guard } from './Broken'
 import { Empty, LandmarkContext } from './bits'
-import { BrowseChannels, InvitePeople, NewChat } from './dialogs'
+import { BrowseChannels } from './dialogs/BrowseChannels'
+import { InvitePeople } from './dialogs/InvitePeople'
+import { NewChat } from './dialogs/NewChat'
 import { MAC, useStore, useView } from './hooks'
 import { byActivity } from './names'
 import { useNotifications } from './notifications'
@@ -20,7 +23,7 @@ const ChatPane = lazy(chatPane)
 export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | null
 
 export function Workspace() {
-  useEffect(() => void chatPane(), [])
+  useEffect(() => void chatPane().catch(() => undefined), [])
   const ready = useView(view => view.data !== null)
   const trouble = useView(view => view.trouble)
   if (!ready) return <Splash unreachable={trouble !== null} />
@@ -50,9 +53,11 @@ function Rooms() {
       <main className="room" aria-label={t.conversation} ref={setLandmark}>
         <LandmarkContext value={landmark}>
           {chatId ? (
-            <Suspense>
-              <ChatPane key={chatId} chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} />
-            </Suspense>
+            <Guard key={chatId}>
+              <Suspense>
+                <ChatPane chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} />
+              </Suspense>
+            </Guard>
           ) : (
             <Welcome onOverlay={setOverlay} />
           )}
@@ -104,10 +109,10 @@ function useLastChat(chatId: string | null): void {
       localStorage.setItem(LAST_KEY, chatId)
       return
     }
-    const { data } = store.get()
+    const { data } = store.view.get()
     if (!data || !matchMedia('(min-width: 721px)').matches) return
     const last = localStorage.getItem(LAST_KEY) ?? ''
-    const next = data.chats.has(last) ? last : byActivity(data)[0]?.chat.id
+    const next = data.chats.has(last) ? last : byActivity(data.chats)[0]?.chat.id
     if (next) go(`/c/${next}`, true)
   }, [chatId, store])
 }

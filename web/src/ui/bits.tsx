@@ -1,19 +1,10 @@
 // Small parts that every screen shares.
-import { Hash, Lock, Users, X } from 'lucide-react'
+import { Hash, Lock, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import {
-  type ButtonHTMLAttributes,
-  createContext,
-  type InputHTMLAttributes,
-  type ReactNode,
-  useContext,
-  useEffect,
-  useId,
-  useRef,
-} from 'react'
+import { type ButtonHTMLAttributes, createContext, type ReactNode, useContext } from 'react'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
-import { useMe, useUser } from './hooks'
+import { useChatTitle, useMe, useUser } from './hooks'
 import { hue, initials, partner } from './names'
 
 export function Avatar({ userId, size = 'm' }: { userId: string; size?: 's' | 'm' | 'l' }) {
@@ -30,6 +21,10 @@ export function Name({ userId }: { userId: string }) {
   return <>{user?.fullname ?? '…'}</>
 }
 
+export function ChatTitle({ item }: { item: ChatItem }) {
+  return <>{useChatTitle(item)}</>
+}
+
 export function ChatIcon({ item, size = 's' }: { item: ChatItem; size?: 's' | 'm' }) {
   const me = useMe()
   const other = partner(item, me.id)
@@ -38,6 +33,16 @@ export function ChatIcon({ item, size = 's' }: { item: ChatItem; size?: 's' | 'm
   return (
     <span className={`chat-icon chat-icon-${size}`} aria-hidden="true">
       <Icon />
+    </span>
+  )
+}
+
+export function Unread({ count }: { count: number }) {
+  const t = useTexts()
+  return (
+    <span className="badge">
+      {count > 99 ? '99+' : count}
+      <span className="visually-hidden"> {t.unread}</span>
     </span>
   )
 }
@@ -68,114 +73,8 @@ export function MenuContent({ children, ...rest }: DropdownMenu.DropdownMenuCont
   )
 }
 
-interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
-  label: string
-  hint?: ReactNode
-  error?: string | undefined
-}
-
-export function Field({ label, hint, error, autoFocus, ...rest }: FieldProps) {
-  const id = useId()
-  const note = error ?? hint
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      <input
-        id={id}
-        aria-invalid={Boolean(error)}
-        aria-describedby={note ? `${id}-note` : undefined}
-        autoFocus={autoFocus}
-        data-autofocus={autoFocus || undefined}
-        {...rest}
-      />
-      {note && (
-        <p id={`${id}-note`} className={error ? 'field-error' : 'field-hint'}>
-          {note}
-        </p>
-      )}
-    </div>
-  )
-}
-
-interface SelectProps {
-  label: string
-  value: string
-  options: [value: string, text: string][]
-  onChange: (value: string) => void
-}
-
-export function Select({ label, value, options, onChange }: SelectProps) {
-  const id = useId()
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      <select id={id} value={value} onChange={event => onChange(event.target.value)}>
-        {options.map(([value, text]) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
-  )
-}
-
-interface DialogProps {
-  title: string
-  onClose: () => void
-  children: ReactNode
-  className?: string
-  bare?: boolean
-}
-
-/** The browser's own modal dialog: it holds the focus, closes by Esc and needs no injected style. */
-export function Dialog({ title, onClose, children, className = '', bare = false }: DialogProps) {
-  const t = useTexts()
-  const dialog = useRef<HTMLDialogElement>(null)
-  const pressed = useRef<EventTarget | null>(null)
-  const id = useId()
-  useEffect(() => {
-    const element = dialog.current
-    element?.showModal()
-    // The browser would take the first thing there is, which is mostly the cross.
-    const first = element?.querySelector<HTMLElement>('[data-autofocus]') ?? element?.querySelector('h2')
-    first?.focus()
-    return () => element?.close()
-  }, [])
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes it, the browser sees to that
-    <dialog
-      ref={dialog}
-      className={`dialog ${className}`}
-      aria-labelledby={id}
-      onClose={onClose}
-      onMouseDown={event => {
-        pressed.current = event.target
-      }}
-      onClick={event => {
-        // Beside it, from press to release: a press on a button that moves away ends on the dialog as well.
-        if (event.target === dialog.current && pressed.current === dialog.current) onClose()
-      }}
-    >
-      <div className="dialog-body">
-        <header className={bare ? 'visually-hidden' : 'dialog-head'}>
-          <h2 id={id} tabIndex={-1}>
-            {title}
-          </h2>
-          {!bare && (
-            <IconButton label={t.close} onClick={onClose}>
-              <X />
-            </IconButton>
-          )}
-        </header>
-        {children}
-      </div>
-    </dialog>
-  )
-}
-
 /** `page`: it is all that there is on the screen, so its title is the page's. */
-export function Empty({ title, page = false, children }: { title: string; page?: boolean; children?: ReactNode }) {
+export function Empty({ title, page = false, children }: { title: ReactNode; page?: boolean; children?: ReactNode }) {
   const Title = page ? 'h1' : 'p'
   return (
     <div className="empty">

@@ -1,7 +1,9 @@
-import { createContext, useContext, useEffect, useSyncExternalStore } from 'react'
+import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import type { ChatItem, User } from '../api/types'
 import type { Session } from '../store/session'
-import type { Store, View } from '../store/store'
+import type { Store } from '../store/store'
+import type { View } from '../store/view'
+import { chatTitle, UNKNOWN } from './names'
 
 export const StoreContext = createContext<Store | null>(null)
 export const SessionContext = createContext<Session | null>(null)
@@ -21,7 +23,7 @@ export function useStore(): Store {
 /** Part of the view. What `select` gives must be the same object as long as it is the same thing. */
 export function useView<T>(select: (view: View) => T): T {
   const store = useStore()
-  return useSyncExternalStore(store.subscribe, () => select(store.get()))
+  return useSyncExternalStore(store.view.subscribe, () => select(store.view.get()))
 }
 
 export function useMe(): User {
@@ -36,10 +38,24 @@ export function useUser(id: string | undefined): User | undefined {
   const store = useStore()
   const user = useView(view => (id ? view.data?.users.get(id) : undefined))
   useEffect(() => {
-    if (id && !user) store.want(id)
+    if (id && !user) store.people.want(id)
   }, [store, id, user])
   return user
 }
+
+/** What a chat is called, once those whose names it bears are known. */
+export function useChatTitle(item: ChatItem): string {
+  const store = useStore()
+  const me = useMe()
+  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? NOBODY))
+  const unknown = title.includes(UNKNOWN)
+  useEffect(() => {
+    if (unknown) for (const id of item.chat.member_ids) store.people.want(id)
+  }, [store, item, unknown])
+  return title
+}
+
+const NOBODY: ReadonlyMap<string, User> = new Map()
 
 const phone = matchMedia('(max-width: 720px)')
 
@@ -60,3 +76,24 @@ export function isMod(event: { metaKey: boolean; ctrlKey: boolean }): boolean {
 }
 
 export const MAC = /Mac|iPhone|iPad/.test(navigator.platform)
+
+function isLookedAt(): boolean {
+  return document.visibilityState === 'visible' && document.hasFocus()
+}
+
+/** Whether somebody is likely to be looking at the page. */
+export function useLooking(): boolean {
+  const [looking, setLooking] = useState(isLookedAt)
+  useEffect(() => {
+    const update = () => setLooking(isLookedAt())
+    addEventListener('focus', update)
+    addEventListener('blur', update)
+    document.addEventListener('visibilitychange', update)
+    return () => {
+      removeEventListener('focus', update)
+      removeEventListener('blur', update)
+      document.removeEventListener('visibilitychange', update)
+    }
+  }, [])
+  return looking
+}

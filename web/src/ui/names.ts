@@ -3,10 +3,13 @@ import type { ChatItem, User } from '../api/types'
 import type { State } from '../store/fold'
 import { texts } from '../texts'
 
+/** Stands for a name that is being looked up. */
+export const UNKNOWN = '…'
+
 export function chatTitle(item: ChatItem, me: string, users: ReadonlyMap<string, User>): string {
   const { chat } = item
   if (chat.name) return chat.name
-  const names = chat.member_ids.filter(id => id !== me).map(id => users.get(id)?.fullname ?? '…')
+  const names = chat.member_ids.filter(id => id !== me).map(id => users.get(id)?.fullname ?? UNKNOWN)
   if (chat.kind === 'single') return names[0] ?? texts().justYou
   const first = names.slice(0, 3).map(name => name.split(' ')[0] ?? name)
   const more = chat.member_count - 1 - first.length
@@ -18,12 +21,16 @@ export function partner(item: ChatItem, me: string): string | undefined {
   return item.chat.kind === 'single' ? item.chat.member_ids.find(id => id !== me) : undefined
 }
 
-export function lastActive(item: ChatItem): string {
-  return item.last_message?.created_at ?? item.member?.joined_at ?? item.chat.created_at
+/** When something happened last, as `/api/sync` orders chats: a message, or that I joined. */
+function lastActive(item: ChatItem): string {
+  const [said, joined] = [item.last_message?.created_at ?? '', item.member?.joined_at ?? '']
+  return said > joined ? said : joined
 }
 
-export function byActivity(state: State): ChatItem[] {
-  return [...state.chats.values()].sort((a, b) => (lastActive(a) < lastActive(b) ? 1 : -1))
+export function byActivity(chats: State['chats']): ChatItem[] {
+  const timed = [...chats.values()].map(item => ({ item, at: lastActive(item) }))
+  timed.sort((a, b) => (a.at < b.at || (a.at === b.at && a.item.chat.id < b.item.chat.id) ? 1 : -1))
+  return timed.map(({ item }) => item)
 }
 
 export function isChannel({ chat }: ChatItem): boolean {

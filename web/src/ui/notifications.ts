@@ -1,12 +1,15 @@
 // Desktop notifications: of single chats and groups, while no tab is looked at, from the one tab that holds the stream.
 import { useEffect } from 'react'
 import { texts } from '../texts'
-import { useStore } from './hooks'
+import { useLooking, useStore } from './hooks'
 import { chatTitle } from './names'
 import { plain } from './plain'
 import { go } from './route'
 
 const KEY = 'parlor.notify'
+/** Held by every tab that is looked at. */
+const LOOKING = 'parlor-looking'
+const BODY_MAX = 200
 export const supported = 'Notification' in window
 
 export function wanted(): boolean {
@@ -22,19 +25,33 @@ export async function setWanted(on: boolean): Promise<boolean> {
 
 export function useNotifications(): void {
   const store = useStore()
+  const looking = useLooking()
+  useEffect(() => {
+    if (!looking || !('locks' in navigator)) return
+    let leave = () => {}
+    const away = new Promise<void>(resolve => {
+      leave = resolve
+    })
+    void navigator.locks.request(LOOKING, { mode: 'shared' }, () => away)
+    return leave
+  }, [looking])
+
   useEffect(
     () =>
-      store.onMessage(message => {
-        const { data } = store.get()
+      store.onMessage(async message => {
+        if (!wanted() || (await isLookedAtAnywhere())) return
+        const { data } = store.view.get()
         const item = data?.chats.get(message.chat_id)
-        if (!data || !item || !wanted() || document.hasFocus()) return
-        if (item.chat.kind !== 'single' && item.chat.kind !== 'group') return
-        const sender = data.users.get(message.sender_id)?.fullname ?? ''
+        if (!data || !item || (item.chat.kind !== 'single' && item.chat.kind !== 'group')) return
+        const known = await store.people.find(message.sender_id).catch(() => undefined)
+        const sender = known?.fullname ?? texts().somebody
         const title =
           item.chat.kind === 'single'
             ? sender
             : texts().notificationIn(sender, chatTitle(item, data.user.id, data.users))
-        const note = new Notification(title, { body: plain(message.body).slice(0, 200), tag: message.chat_id })
+        const body = plain(message.body).slice(0, BODY_MAX)
+        const note = show(title, { body, tag: message.chat_id })
+        if (!note) return
         note.onclick = () => {
           window.focus()
           go(`/c/${message.chat_id}`)
@@ -43,4 +60,19 @@ export function useNotifications(): void {
       }),
     [store],
   )
+}
+
+/** Under the tag of its chat, so the newest takes the place of the one before. Undefined where only a service worker may (Android). */
+function show(title: string, options: NotificationOptions): Notification | undefined {
+  try {
+    return new Notification(title, options)
+  } catch {
+    return undefined
+  }
+}
+
+async function isLookedAtAnywhere(): Promise<boolean> {
+  if (!('locks' in navigator)) return document.hasFocus()
+  const { held } = await navigator.locks.query()
+  return held?.some(lock => lock.name === LOOKING) ?? false
 }

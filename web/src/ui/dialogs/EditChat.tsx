@@ -1,0 +1,44 @@
+// What a chat is called and about.
+import { answer } from '../../api/client'
+import type { ChatItem } from '../../api/types'
+import { useTexts } from '../../texts'
+import { Dialog, DialogActions } from '../Dialog'
+import { Field, useForm } from '../forms'
+import { useStore } from '../hooks'
+
+export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => void }) {
+  const t = useTexts()
+  const store = useStore()
+  const { chat } = item
+  const channel = chat.kind !== 'group'
+  const { trouble, busy, onSubmit } = useForm(async ({ name, description = '' }) => {
+    const body = { ...(name ? { name } : {}), ...(channel ? { description } : {}) }
+    await answer(store.api.PATCH('/api/chat/{id}', { params: { path: { id: chat.id } }, body }))
+    onClose()
+  })
+  return (
+    <Dialog title={t.rename} onClose={onClose} className="dialog-s">
+      <form onSubmit={onSubmit}>
+        <Field
+          label={t.name}
+          name="name"
+          defaultValue={chat.name ?? ''}
+          required={channel}
+          maxLength={80}
+          autoFocus
+          error={trouble?.fields.name}
+        />
+        {channel && (
+          <Field
+            label={t.about}
+            name="description"
+            defaultValue={chat.description}
+            maxLength={500}
+            error={trouble?.fields.description}
+          />
+        )}
+        <DialogActions action={t.save} disabled={busy} onClose={onClose} trouble={trouble} />
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,50 @@
+// A link by which others come into the workspace.
+import { Check, Copy } from 'lucide-react'
+import { useState } from 'react'
+import { answer } from '../../api/client'
+import { useTexts } from '../../texts'
+import { Dialog, DialogActions } from '../Dialog'
+import { Field, useForm } from '../forms'
+import { useMe, useStore } from '../hooks'
+
+export function InvitePeople({ onClose }: { onClose: () => void }) {
+  const t = useTexts()
+  const store = useStore()
+  const me = useMe()
+  const [link, setLink] = useState('')
+  const [copied, setCopied] = useState(false)
+  const { trouble, busy, onSubmit } = useForm(async ({ uses }) => {
+    const invite = await answer(store.api.POST('/api/invites', { body: { max_uses: Number(uses) } }))
+    setLink(`${location.origin}/signup?invite=${encodeURIComponent(invite.code)}`)
+  })
+  const copy = async () => {
+    await navigator.clipboard.writeText(link)
+    setCopied(true)
+  }
+  return (
+    <Dialog title={t.invitePeople} onClose={onClose} className="dialog-s">
+      {me.role === 'member' ? (
+        <p className="dialog-text">{t.inviteForbidden}</p>
+      ) : link ? (
+        <>
+          <p className="dialog-text">{t.inviteText}</p>
+          <div className="copy-row">
+            <input readOnly value={link} aria-label={t.inviteLink} onFocus={event => event.target.select()} />
+            {/* Where a page is not served securely, a browser lets it copy nothing: the text is chosen, one presses the keys. */}
+            {'clipboard' in navigator && (
+              <button type="button" className="button button-primary" onClick={() => void copy()}>
+                {copied ? <Check aria-hidden="true" /> : <Copy aria-hidden="true" />}
+                {copied ? t.copied : t.copy}
+              </button>
+            )}
+          </div>
+        </>
+      ) : (
+        <form onSubmit={onSubmit}>
+          <Field label={t.howMany} name="uses" type="number" min={1} max={10000} defaultValue={10} required autoFocus />
+          <DialogActions action={t.makeLink} disabled={busy} onClose={onClose} trouble={trouble} />
+        </form>
+      )}
+    </Dialog>
+  )
+}

@@ -1,0 +1,120 @@
+// Fields, and what can go wrong with what was put into them.
+import { ChevronDown } from 'lucide-react'
+import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useState } from 'react'
+import { Refused } from '../api/client'
+import { texts } from '../texts'
+
+/** What went wrong: one sentence, and what belongs to single fields. */
+export interface Trouble {
+  message: string
+  fields: Record<string, string>
+}
+
+/** Refusals that are about one field, though the server does not say so. */
+const AT: Record<string, string> = { chat_name_taken: 'name' }
+
+export function troubleOf(error: unknown): Trouble {
+  if (!(error instanceof Refused)) return { message: texts().noConnection, fields: {} }
+  const fields = Object.fromEntries((error.fields ?? []).map(field => [field.pointer.replace(/^\//, ''), field.detail]))
+  const at = AT[error.code]
+  if (at) return { message: '', fields: { [at]: texts().troubles[error.code] ?? error.message } }
+  return { message: texts().troubles[error.code] ?? (Object.keys(fields).length > 0 ? '' : error.message), fields }
+}
+
+/** Does one thing at a time, and keeps what went wrong with it. */
+export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
+  const [trouble, setTrouble] = useState<Trouble | null>(null)
+  const [busy, setBusy] = useState(false)
+  const run = async (...args: A) => {
+    setBusy(true)
+    setTrouble(null)
+    try {
+      await work(...args)
+    } catch (error) {
+      setTrouble(troubleOf(error))
+    } finally {
+      setBusy(false)
+    }
+  }
+  return { trouble, busy, run: (...args: A) => void run(...args) }
+}
+
+/** The same for a form: what is in its fields, without the white space around it. */
+export function useForm(submit: (values: Record<string, string>) => Promise<void>) {
+  const { trouble, busy, run } = useAction(submit)
+  const onSubmit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const values = [...new FormData(event.currentTarget)].map(([name, value]) => [name, plainText(name, value)])
+    run(Object.fromEntries(values))
+  }
+  return { trouble, busy, onSubmit }
+}
+
+/** A password is what it is. */
+function plainText(name: string, value: FormDataEntryValue): string {
+  const text = typeof value === 'string' ? value : ''
+  return name === 'password' ? text : text.trim()
+}
+
+export function FormTrouble({ trouble }: { trouble: Trouble | null }) {
+  return (
+    <div role="alert" className="form-trouble-slot">
+      {trouble?.message && <p className="form-trouble">{trouble.message}</p>}
+    </div>
+  )
+}
+
+interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
+  label: string
+  hint?: ReactNode
+  error?: string | undefined
+}
+
+export function Field({ label, hint, error, autoFocus, ...rest }: FieldProps) {
+  const id = useId()
+  const note = error ?? hint
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id}
+        aria-invalid={Boolean(error)}
+        aria-describedby={note ? `${id}-note` : undefined}
+        autoFocus={autoFocus}
+        data-autofocus={autoFocus || undefined}
+        {...rest}
+      />
+      {note && (
+        <p id={`${id}-note`} className={error ? 'field-error' : 'field-hint'}>
+          {note}
+        </p>
+      )}
+    </div>
+  )
+}
+
+interface SelectProps {
+  label: string
+  value: string
+  options: [value: string, text: string][]
+  onChange: (value: string) => void
+}
+
+export function Select({ label, value, options, onChange }: SelectProps) {
+  const id = useId()
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <div className="select">
+        <select id={id} value={value} onChange={event => onChange(event.target.value)}>
+          {options.map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </select>
+        <ChevronDown aria-hidden="true" />
+      </div>
+    </div>
+  )
+}

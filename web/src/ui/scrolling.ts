@@ -1,0 +1,45 @@
+// What the virtual list does to the scroller, made exact: whatever is measured or put in above the eye, what one reads stays where it is.
+import { observeElementOffset, type VirtualItem, type Virtualizer } from '@tanstack/react-virtual'
+
+type List = Virtualizer<HTMLDivElement, Element>
+
+/**
+ * Whether what a row gains or loses in height is taken out of the position. A row that
+ * is measured for the first time was a guess, and counts if it begins above; one that changes later counts if all of it is above.
+ * Unlike the list's own rule this holds while one scrolls up too, when a font, a name or coloured code comes late.
+ */
+export function isAboveTheEye(item: VirtualItem, _delta: number, list: List): boolean {
+  const eye = list.scrollOffset ?? 0
+  return list.itemSizeCache.has(item.key) ? item.end <= eye : item.start < eye
+}
+
+/**
+ * The list writes positions that it works out from the last one that it was told of. Where the reader has moved on since, by a wheel or a
+ * key between two frames, that movement is added and not undone.
+ */
+export class KeptMovement {
+  private last: number | null = null
+
+  /** For the list, which hears of the position from here; it may write at once. */
+  observe: List['options']['observeElementOffset'] = (list, hear) =>
+    observeElementOffset(list, (position, isScrolling) => {
+      this.last = position
+      hear(position, isScrolling)
+    })
+
+  /** The list is being sent somewhere: where it was does not matter. */
+  forget(): void {
+    this.last = null
+  }
+
+  write = (offset: number, options: { adjustments?: number; behavior?: ScrollBehavior }, list: List): void => {
+    const element = list.scrollElement
+    if (!element) return
+    const moved = this.last === null ? 0 : element.scrollTop - this.last
+    element.scrollTo({
+      top: offset + (options.adjustments ?? 0) + moved,
+      ...(options.behavior ? { behavior: options.behavior } : {}),
+    })
+    this.last = element.scrollTop - moved
+  }
+}
