@@ -44,7 +44,7 @@ impl Tagged {
         Ok(Self { body: body.into(), tag })
     }
 
-    pub fn len(&self) -> usize {
+    pub fn body_bytes(&self) -> usize {
         self.body.len()
     }
 

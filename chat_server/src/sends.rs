@@ -408,8 +408,12 @@ mod tests {
             let mut tx = locker.begin().await.unwrap();
             sqlx::query(lock).execute(&mut *tx).await.unwrap();
             let failed = messages::insert_all(&mut db, shard, &[&new], None).await.unwrap_err();
-            let code = failed.as_database_error().and_then(|e| e.code()).unwrap_or_default();
-            assert_eq!((code.as_ref(), is_about_one(&failed)), ("55P03", dissolves), "{lock}: {failed}");
+            let sqlx::Error::Database(e) = &failed else { panic!("{lock}: {failed}") };
+            assert_eq!(
+                (e.code().as_deref(), is_about_one(&failed)),
+                (Some("55P03"), dissolves),
+                "{lock}: {e}"
+            );
             assert!(is_certain(&failed));
             tx.rollback().await.unwrap();
         }

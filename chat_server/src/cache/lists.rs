@@ -38,7 +38,7 @@ pub(super) struct Lists(Cache<ListKey, (Arc<Sources>, Tagged)>);
 impl Lists {
     pub fn new() -> Self {
         let bytes = |_: &ListKey, (sources, list): &(Arc<Sources>, Tagged)| {
-            let bytes = ENTRY_BYTES + list.len() + size_of_val(sources.chats.as_slice());
+            let bytes = ENTRY_BYTES + list.body_bytes() + size_of_val(sources.chats.as_slice());
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(BYTES_MAX).weigher(bytes).time_to_live(TIME_TO_LIVE).build())
