@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Actor, App, Chat, Node, eventually, with_app};
+use crate::support::{Actor, App, Chat, Node, Reply, eventually, with_app};
 
 async fn on_two_nodes(app: &App) -> (Actor, Actor, Node) {
     let ann = app.sign_up("acme", "Ann").await;
@@ -127,6 +127,88 @@ async fn a_role_or_a_session_taken_away_is_gone_on_every_node() {
         there.call("GET /api/users/me").await.ok();
         ann.call_with(&format!("PATCH /api/users/{}", bob.id), json!({ "active": false })).await.ok();
         refused(&there, "GET /api/users/me", 401).await;
+    })
+    .await;
+}
+
+/// Asks for a list again as somebody who has it. The list now, or None if it is still the same.
+async fn again(actor: &Actor, path: &str, tag: &str) -> Option<Value> {
+    let reply = actor.request(&format!("GET {path}"), &[("if-none-match", tag)], None).await;
+    assert_eq!(reply.header("cache-control"), Some("private, no-cache"), "{reply:?}");
+    assert!(reply.header("vary").is_some_and(|vary| vary.contains("authorization")), "{reply:?}");
+    let shown = tag.contains(reply.header("etag").unwrap());
+    if reply.status == 304 {
+        assert!(shown && reply.body.is_null(), "{reply:?}");
+        return None;
+    }
+    assert!(!shown, "{reply:?}");
+    Some(reply.ok())
+}
+
+async fn tag_of(actor: &Actor, path: &str) -> String {
+    let reply = actor.call(&format!("GET {path}")).await;
+    let tag = reply.header("etag").unwrap_or_else(|| panic!("{reply:?}")).to_owned();
+    reply.ok();
+    tag
+}
+
+#[tokio::test]
+async fn a_list_that_is_still_the_same_is_not_sent_again() {
+    with_app(async |app| {
+        let (ann, bob, second) = on_two_nodes(app).await;
+        let chat = ann.public_channel("general", &[&bob]).await;
+        ann.public_channel("another", &[]).await;
+        let members = format!("/api/chat/{chat}/members");
+        for path in ["/api/chat", "/api/chat?limit=1", "/api/channels", "/api/users", &members] {
+            let tag = tag_of(&bob, path).await;
+            assert_eq!(again(&bob, path, &tag).await, None);
+            assert_eq!(again(&bob, path, &format!("\"other\", {tag}")).await, None);
+            assert_eq!(tag_of(&bob, path).await, tag, "and whole for who does not ask so");
+            assert!(again(&bob, path, "\"other\"").await.is_some());
+            // The tag is no key to it.
+            let stranger = app.sign_up(&format!("other{}", path.len()), "Eve").await;
+            let theirs = stranger.request(&format!("GET {path}"), &[("if-none-match", &tag)], None).await;
+            assert_ne!(theirs.status, 304, "{path}: {theirs}");
+            let nobody = app.call(&format!("GET {path}")).await;
+            nobody.refused(401, "unauthenticated");
+        }
+        // The other node gives the same answer the same tag.
+        let there = bob.at(&second);
+        list_shows(&there, &chat, "created", Value::is_object).await;
+        let tag = tag_of(&bob, "/api/chat").await;
+        assert_eq!(again(&there, "/api/chat", &tag).await, None);
+
+        // Whatever it shows: a message, reading it, a name, who is in it.
+        let mut tag = tag;
+        let mut changed = async |what: &str| {
+            assert!(again(&bob, "/api/chat", &tag).await.is_some(), "{what}");
+            tag = tag_of(&bob, "/api/chat").await;
+        };
+        ann.post(&chat, "hello").await;
+        changed("message").await;
+        bob.mark_read(&chat, 1).await;
+        changed("read").await;
+        ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "name": "town hall" })).await.ok();
+        changed("name").await;
+        let cid = app.invite(&ann, "Cid").await;
+        ann.add(&chat, &[&cid]).await;
+        changed("member").await;
+        ann.remove(&chat, &bob).await;
+        changed("removal").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_document_of_the_interface_is_sent_once() {
+    with_app(async |app| {
+        let first = app.call("GET /api/openapi.json").await;
+        let tag = first.header("etag").unwrap().to_owned();
+        assert_eq!(first.header("cache-control"), Some("public, no-cache"));
+        let asked =
+            app.client.get(format!("{}/api/openapi.json", app.chat.url)).header("if-none-match", &tag);
+        let again = Reply::of("openapi.json again", asked).await;
+        assert_eq!((again.status, &again.body), (304, &Value::Null));
     })
     .await;
 }

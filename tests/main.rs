@@ -22,6 +22,8 @@ mod writers;
 mod caches;
 mod floods;
 mod limits;
+mod silence;
+mod statements;
 mod upkeep;
 
 mod contract;

@@ -275,6 +275,47 @@ async fn a_chat_that_somebody_keeps_locked_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn many_sends_to_a_locked_chat_hold_up_nobody_of_their_batch() {
+    with_app(async |app| {
+        let (ann, bob, one, two) = two(app).await;
+        let three = ann.public_channel("three", &[]).await;
+        let mut locker =
+            PgConnection::connect(app.config.database.url.as_ref().unwrap().expose()).await.unwrap();
+        let mut tx = locker.begin().await.unwrap();
+        sqlx::query("select from chats where id = $1::uuid for update")
+            .bind(&one.0)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        let mut gate = Gate::close(app).await;
+        let held = ann.post(&three, GATE);
+        let rest = async {
+            gate.until_somebody_is_at_it().await;
+            let stuck = join_all((0..24).map(|n| ann.try_post(&one, json!({ "body": format!("m{n}") }))));
+            let others = async {
+                until_under_way(app, 25).await;
+                let others = (0..8).map(|n| bob.try_post(&two, json!({ "body": format!("m{n}") })));
+                let open = async {
+                    until_under_way(app, 33).await;
+                    gate.open().await;
+                };
+                let (others, ()) = join!(join_all(others), open);
+                assert!(others.iter().all(|reply| reply.status == 201), "{others:?}");
+                // Each of those to the locked chat waits for two seconds, one after the other.
+                let waiting = metric(app, &app.chat, "parlor_chat_sends_under_way").await;
+                assert!(waiting >= 16, "{waiting}");
+                tx.rollback().await.unwrap();
+            };
+            join!(stuck, others).0
+        };
+        let (_, stuck) = join!(held, rest);
+        assert!(stuck.iter().filter(|reply| reply.status == 201).count() >= 16, "{stuck:?}");
+        check_log(app).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_nodes_over_the_same_chats_are_no_deadlock() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;

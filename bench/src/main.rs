@@ -17,7 +17,7 @@ use clap::Parser;
 /// Measures Parlor. Starts a Postgres, the servers and the load by itself, on this machine alone.
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, or all.
+    /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, start, growth, or all.
     scenario: String,
     /// How often each measurement is made; the median counts.
     #[arg(long, default_value_t = 3)]

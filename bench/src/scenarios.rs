@@ -1,15 +1,18 @@
 //! What can be measured.
 
 mod deliver;
+mod growth;
 pub mod reads;
 mod send;
+mod start;
 mod streams;
 
 use anyhow::bail;
 
 use crate::{Arguments, report::say};
 
-const ALL: [&str; 8] = ["send", "deliver", "idle", "fanout", "sustain", "storm", "list", "page"];
+const ALL: [&str; 10] =
+    ["send", "deliver", "idle", "fanout", "sustain", "storm", "list", "page", "start", "growth"];
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let chosen: Vec<&str> = match arguments.scenario.as_str() {
@@ -27,6 +30,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "sustain" => streams::sustain(&arguments).await?,
             "storm" => streams::storm(&arguments).await?,
             "list" => reads::list(&arguments).await?,
+            "start" => start::run(&arguments).await?,
+            "growth" => growth::run(&arguments).await?,
             _ => reads::page(&arguments).await?,
         };
         report.print();

@@ -35,6 +35,7 @@ pub struct World {
 #[derive(Clone)]
 pub struct Person {
     pub id: UserId,
+    pub workspace: WorkspaceId,
     pub token: String,
 }
 
@@ -87,58 +88,77 @@ impl World {
 
     /// New people with sessions. A chat_server must have run before: it makes the key that their tokens are signed with.
     pub async fn people(&self, count: usize) -> anyhow::Result<Vec<Person>> {
+        self.people_in(&[self.workspace], count).await
+    }
+
+    /// So many new people in each of `workspaces`, one workspace after the other.
+    pub async fn people_in(&self, workspaces: &[WorkspaceId], each: usize) -> anyhow::Result<Vec<Person>> {
         let mut db = self.connect_for_bulk().await?;
         let pem = fs::read_to_string(self.folder.path().join("signing_key.pem"))?;
         let signer = Signer::from_pem(&pem)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let count = workspaces.len() * each;
         let accounts: Vec<_> = (0..count).map(|_| AccountId::generate().0).collect();
         let users: Vec<_> = (0..count).map(|_| UserId::generate().0).collect();
         let sessions: Vec<_> = (0..count).map(|_| SessionId::generate().0).collect();
+        let of_user: Vec<_> = (0..count).map(|n| workspaces[n / each]).collect();
         sqlx::query(
             "with a as (insert into accounts (id, email, password_hash) select id, id || '@bench.example', '' from unnest($1::uuid[]) id),
                   u as (insert into users (id, workspace_id, account_id, fullname, role)
-                        select u, $4, a, 'Person ' || n, 'member' from unnest($1, $2::uuid[]) with ordinality t(a, u, n))
+                        select u, w, a, 'Person ' || n, 'member'
+                        from unnest($1, $2::uuid[], $4::uuid[]) with ordinality t(a, u, w, n))
              insert into sessions (id, account_id, user_id, user_agent, expires_at)
              select s, a, u, 'bench', now() + interval '1 day' from unnest($1, $2, $3::uuid[]) t(a, u, s)",
         )
         .bind(&accounts)
         .bind(&users)
         .bind(&sessions)
-        .bind(self.workspace.0)
+        .bind(of_user.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
         .execute(&mut db)
         .await?;
-        users
-            .into_iter()
-            .zip(sessions)
-            .map(|(user, session)| {
-                let (id, session) = (UserId(user), SessionId(session));
-                let claims = Claims { sub: id, ws: self.workspace, sid: session, exp: now + 12 * 3600 };
-                Ok(Person { id, token: signer.sign(claims, Purpose::Access, now)? })
-            })
-            .collect()
+        let people = users.into_iter().zip(sessions).zip(of_user).map(|((user, session), workspace)| {
+            let (id, session) = (UserId(user), SessionId(session));
+            let claims = Claims { sub: id, ws: workspace, sid: session, exp: now + 12 * 3600 };
+            Ok(Person { id, workspace, token: signer.sign(claims, Purpose::Access, now)? })
+        });
+        people.collect()
     }
 
-    /// New public channels. `members` says for each who is in it.
+    /// More workspaces.
+    pub async fn workspaces(&self, count: usize) -> anyhow::Result<Vec<WorkspaceId>> {
+        let mut db = self.connect_for_bulk().await?;
+        let workspaces: Vec<WorkspaceId> = (0..count).map(|_| WorkspaceId::generate()).collect();
+        sqlx::query("insert into workspaces (id, name) select id, id::text from unnest($1::uuid[]) id")
+            .bind(workspaces.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
+            .execute(&mut db)
+            .await?;
+        Ok(workspaces)
+    }
+
+    /// New public channels. `members` says for each who is in it: one or more, of one workspace.
     pub async fn chats(&self, members: &[Vec<&Person>]) -> anyhow::Result<Vec<ChatId>> {
         let mut db = self.connect_for_bulk().await?;
         let chats: Vec<ChatId> = members.iter().map(|_| ChatId::generate()).collect();
         let ids: Vec<_> = chats.iter().map(|id| id.0).collect();
-        sqlx::query("insert into chats (id, workspace_id, kind, name) select id, $2, 'public_channel', id::text from unnest($1::uuid[]) id")
-            .bind(&ids)
-            .bind(self.workspace.0)
-            .execute(&mut db)
-            .await?;
+        let workspaces: Vec<_> = members.iter().map(|people| people[0].workspace.0).collect();
+        sqlx::query(
+            "insert into chats (id, workspace_id, kind, name)
+             select id, w, 'public_channel', id::text from unnest($1::uuid[], $2::uuid[]) t(id, w)",
+        )
+        .bind(&ids)
+        .bind(&workspaces)
+        .execute(&mut db)
+        .await?;
         let pairs =
             chats.iter().zip(members).flat_map(|(chat, people)| people.iter().map(move |p| (chat.0, p.id.0)));
         let (of_chat, of_user): (Vec<_>, Vec<_>) = pairs.unzip();
         sqlx::query(
             "insert into chat_members (chat_id, user_id, workspace_id, role)
-             select c, u, $3, case when row_number() over (partition by c) = 1 then 'owner' else 'member' end
-             from unnest($1::uuid[], $2::uuid[]) t(c, u)",
+             select c, u, chats.workspace_id, case when row_number() over (partition by c) = 1 then 'owner' else 'member' end
+             from unnest($1::uuid[], $2::uuid[]) t(c, u) join chats on chats.id = c",
         )
         .bind(&of_chat)
         .bind(&of_user)
-        .bind(self.workspace.0)
         .execute(&mut db)
         .await?;
         sqlx::raw_sql("analyze").execute(&mut db).await?;
@@ -237,7 +257,7 @@ impl Drop for Server {
     }
 }
 
-fn is_ready(address: SocketAddr) -> bool {
+pub fn is_ready(address: SocketAddr) -> bool {
     let ask = || {
         let mut stream = std::net::TcpStream::connect(address)?;
         stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;

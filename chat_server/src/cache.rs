@@ -2,6 +2,8 @@
 //! whatever changes it is in the event log. This node's own writes are forgotten before they are answered, everybody
 //! else's when the tail of the log brings them; while the tail is behind, nothing remembered is used.
 
+mod lists;
+
 use std::{
     collections::HashMap,
     future::Future,
@@ -18,7 +20,10 @@ use event_log::{LogRow, TailHealth};
 use moka::future::Cache;
 use sqlx::PgPool;
 
+pub use self::lists::ListKey;
+use self::lists::{Lists, Sources};
 use crate::{
+    conditional::Tagged,
     db::{
         self,
         chats::ChatWithLast,
@@ -58,14 +63,17 @@ where
         }
     }
 
-    fn changes(&self, key: &K) -> &AtomicU64 {
-        let stripe = self.hasher.hash_one(key) % STRIPES as u64;
-        &self.changes[usize::try_from(stripe).unwrap_or(0)]
+    fn stripe(&self, key: &K) -> usize {
+        usize::try_from(self.hasher.hash_one(key) % STRIPES as u64).unwrap_or(0)
     }
 
     /// To be taken before the read whose result is offered to [`Remembered::keep`].
     fn mark(&self, key: &K) -> u64 {
-        self.changes(key).load(Ordering::SeqCst)
+        self.mark_of(self.stripe(key))
+    }
+
+    fn mark_of(&self, stripe: usize) -> u64 {
+        self.changes[stripe].load(Ordering::SeqCst)
     }
 
     async fn keep(&self, key: K, value: V, mark: u64) {
@@ -73,20 +81,18 @@ where
             self.values.insert(key, value).await;
             // The change may have come between the check and the insert.
             if self.mark(&key) != mark {
-                self.values.invalidate(&key).await;
+                self.forget(&key).await;
             }
         }
     }
 
     async fn forget(&self, key: &K) {
-        self.changes(key).fetch_add(1, Ordering::SeqCst);
+        let _change = Change::begin(std::slice::from_ref(&self.changes[self.stripe(key)]));
         self.values.invalidate(key).await;
     }
 
     fn forget_all(&self) {
-        for change in &self.changes {
-            change.fetch_add(1, Ordering::SeqCst);
-        }
+        let _change = Change::begin(&self.changes);
         self.values.invalidate_all();
     }
 
@@ -104,11 +110,36 @@ where
     }
 }
 
+/// Moves the marks before a value goes and once more after it has gone: until then somebody may have got the old value
+/// and a mark that was moved already, and made something of it. Also if whoever forgets is cut off in between.
+struct Change<'a>(&'a [AtomicU64]);
+
+impl<'a> Change<'a> {
+    fn begin(marks: &'a [AtomicU64]) -> Self {
+        let this = Self(marks);
+        this.move_marks();
+        this
+    }
+
+    fn move_marks(&self) {
+        for mark in self.0 {
+            mark.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.move_marks();
+    }
+}
+
 /// Everything that is remembered.
 pub struct Caches {
     chats: Remembered<ChatId, Arc<ChatWithLast>>,
     memberships: Remembered<UserId, Arc<Vec<Membership>>>,
     sessions: Remembered<(SessionId, UserId), Option<Bearer>>,
+    lists: Lists,
     /// Whether the tail of the log is being followed.
     current: AtomicBool,
     /// How well it is: a read that hangs is noticed here first.
@@ -121,6 +152,7 @@ impl Caches {
             chats: Remembered::new(CHATS_MAX),
             memberships: Remembered::new(USERS_MAX),
             sessions: Remembered::new(SESSIONS_MAX),
+            lists: Lists::new(),
             current: AtomicBool::new(false),
             tail,
         }
@@ -214,6 +246,36 @@ impl Caches {
         self.memberships.get_or_load(self.is_usable(), user, load).await
     }
 
+    /// A page of a chat list as it was sent before, if nothing that it was made of has changed.
+    pub fn list(&self, key: &ListKey) -> Option<Tagged> {
+        if self.is_usable() { self.lists.find(key, |sources| self.stamp(sources)) } else { None }
+    }
+
+    /// What a page of a user's list will be made of. To be taken before their memberships are read.
+    pub fn sources_of(&self, user: UserId) -> Sources {
+        let member = self.memberships.stripe(&user);
+        Sources { member, chats: Vec::new(), stamp: self.memberships.mark_of(member) }
+    }
+
+    /// These as well. To be called before the chats are read.
+    pub fn add_sources(&self, sources: &mut Sources, chats: &[ChatId]) {
+        sources.chats = chats.iter().map(|chat| self.chats.stripe(chat)).collect();
+        let marks = sources.chats.iter().map(|stripe| self.chats.mark_of(*stripe));
+        sources.stamp = marks.fold(sources.stamp, u64::wrapping_add);
+    }
+
+    /// Remembers a page, unless what it was made of has changed since.
+    pub fn keep_list(&self, key: ListKey, sources: Sources, list: Tagged) {
+        if self.is_usable() && self.stamp(&sources) == sources.stamp {
+            self.lists.keep(key, sources, list);
+        }
+    }
+
+    fn stamp(&self, sources: &Sources) -> u64 {
+        let member = self.memberships.mark_of(sources.member);
+        sources.chats.iter().map(|stripe| self.chats.mark_of(*stripe)).fold(member, u64::wrapping_add)
+    }
+
     /// Chats by id; those that are not remembered come by one query. Deleted ones are left out.
     pub async fn chats(&self, db: &PgPool, ids: &[ChatId]) -> Result<HashMap<ChatId, Arc<ChatWithLast>>> {
         let usable = self.is_usable();
@@ -256,5 +318,17 @@ mod tests {
         assert_eq!(cache.values.get(&1).await, None);
         cache.keep(1, "new", cache.mark(&1)).await;
         assert_eq!(cache.values.get(&1).await, Some("new"));
+    }
+
+    #[tokio::test]
+    async fn what_was_made_of_a_value_while_it_was_going_does_not_count() {
+        let cache: Remembered<u32, &str> = Remembered::new(10);
+        let change = Change::begin(std::slice::from_ref(&cache.changes[cache.stripe(&1)]));
+        let mark_meanwhile = cache.mark(&1); // and with it, perhaps, the old value
+        drop(change);
+        assert_ne!(cache.mark(&1), mark_meanwhile);
+        let mark = cache.mark(&1);
+        cache.forget_all();
+        assert_ne!(cache.mark(&1), mark);
     }
 }

@@ -5,13 +5,10 @@ use std::{borrow::Cow, time::Duration};
 
 use axum::{
     body::Body,
-    extract::Request,
     http::{HeaderValue, Response, StatusCode, header},
-    middleware::Next,
     response::IntoResponse,
 };
 use serde::Serialize;
-use tower_http::request_id::RequestId;
 use tracing::error;
 use utoipa::ToSchema;
 
@@ -153,7 +150,7 @@ impl<T> ConstraintExt<T> for std::result::Result<T, sqlx::Error> {
 }
 
 impl IntoResponse for ApiError {
-    /// The problem travels in the extensions: [`render_problems`] writes the body, since only it knows the request id.
+    /// The problem travels in the extensions: [`render_problem`] writes the body, since only it knows the request id.
     fn into_response(self) -> axum::response::Response {
         let (status, code) = self.status_and_code();
         let mut response = Response::builder().status(status).body(Body::empty()).unwrap_or_default();
@@ -205,15 +202,12 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Middleware: writes problems as JSON with the request's id, and gives the framework's own bare refusals (no such
-/// path, wrong method) the same form.
-pub async fn render_problems(request: Request, next: Next) -> axum::response::Response {
-    let request_id = request
-        .extensions()
-        .get::<RequestId>()
-        .and_then(|id| id.header_value().to_str().ok())
-        .map(ToOwned::to_owned);
-    let mut response = next.run(request).await;
+/// Writes a problem as JSON with the request's id, and gives the framework's own bare refusals (no such path, wrong
+/// method) the same form.
+pub fn render_problem(
+    mut response: axum::response::Response,
+    request_id: Option<&str>,
+) -> axum::response::Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| {
         let (code, detail) = match status {
@@ -241,7 +235,7 @@ pub async fn render_problems(request: Request, next: Next) -> axum::response::Re
         })
     });
     if let Some(mut problem) = problem {
-        problem.request_id = request_id;
+        problem.request_id = request_id.map(ToOwned::to_owned);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         response.headers_mut().remove(header::CONTENT_LENGTH);
         response

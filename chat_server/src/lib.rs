@@ -10,6 +10,7 @@ pub mod router;
 pub mod server;
 
 pub mod auth;
+pub mod conditional;
 pub mod error;
 pub mod extract;
 pub mod http;

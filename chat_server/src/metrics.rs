@@ -11,17 +11,17 @@ use prometheus_client::{
 /// Labels of a request: few values each.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RequestLabels {
-    pub method: String,
+    pub method: &'static str,
     /// The route with its placeholders, never the path itself.
-    pub route: String,
+    pub route: Arc<str>,
     pub status: u16,
 }
 
 /// Labels of a duration.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RouteLabels {
-    pub method: String,
-    pub route: String,
+    pub method: &'static str,
+    pub route: Arc<str>,
 }
 
 /// Handles to all metrics. Clones count into the same ones.
@@ -88,10 +88,10 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub fn observe_request(&self, method: &str, route: &str, status: u16, took: Duration) {
-        let (method, route) = (method.to_owned(), route.to_owned());
+    pub fn observe_request(&self, method: &'static str, route: &Arc<str>, status: u16, took: Duration) {
+        let route = Arc::clone(route);
         self.durations
-            .get_or_create(&RouteLabels { method: method.clone(), route: route.clone() })
+            .get_or_create(&RouteLabels { method, route: Arc::clone(&route) })
             .observe(took.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { method, route, status }).inc();
     }

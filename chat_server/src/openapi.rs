@@ -3,7 +3,8 @@
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Components, Content, OpenApi as Document, Ref, RefOr, Response,
+        Components, Content, Object, OpenApi as Document, Ref, RefOr, Required, Response, Type,
+        path::{ParameterBuilder, ParameterIn},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -48,12 +49,36 @@ pub fn document() -> Document {
     let (_, mut document) = utoipa_axum::router::OpenApiRouter::with_openapi(Base::openapi())
         .merge(http::router())
         .split_for_parts();
-    add_refusals(&mut document);
+    complete(&mut document);
     document
 }
 
+/// Adds what is not said at each handler.
+pub fn complete(document: &mut Document) {
+    add_revalidation(document);
+    add_refusals(document);
+}
+
+/// An operation whose answer has an entity tag may be asked whether it still holds.
+fn add_revalidation(document: &mut Document) {
+    for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
+        let Some(RefOr::T(found)) = operation.responses.responses.get("200") else { continue };
+        let Some(tag) = found.headers.get("ETag").cloned() else { continue };
+        let has = ParameterBuilder::new()
+            .name("If-None-Match")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("The ETag of the answer that I have"))
+            .required(Required::False)
+            .schema(Some(Object::with_type(Type::String)));
+        operation.parameters.get_or_insert_default().push(RefOr::T(has.build()));
+        let mut same = Response::new("It is still the same");
+        same.headers.insert("ETag".into(), tag);
+        operation.responses.responses.insert("304".into(), RefOr::T(same));
+    }
+}
+
 /// Every operation may answer with a problem: the refusals that all share are not repeated at each handler.
-pub fn add_refusals(document: &mut Document) {
+fn add_refusals(document: &mut Document) {
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,

@@ -1,6 +1,9 @@
 //! All routes and what every request passes through.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -8,6 +11,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use chat_core::config::Config;
 use tower::ServiceBuilder;
@@ -21,28 +25,32 @@ use tower_http::{
 };
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::{
-    error::render_problems,
+    conditional::{IfNoneMatch, Tagged},
+    error::{Result, render_problem},
     extract::BODY_BYTES_MAX,
     http,
-    openapi::{Base, add_refusals},
+    openapi::{Base, complete},
     state::AppState,
     web,
 };
 
 /// From the first byte of a request's head to the last of its answer's head; body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const DOCUMENT_PATH: &str = "/api/openapi.json";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything that chat_server answers.
-pub fn router(state: AppState) -> Router {
+pub fn router(state: AppState) -> Result<Router> {
     let (api, mut document) =
         OpenApiRouter::with_openapi(Base::openapi()).merge(http::router()).split_for_parts();
-    add_refusals(&mut document);
+    complete(&mut document);
+    let document = Tagged::new(&document)?;
     let pages = Router::new()
-        .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
+        .merge(SwaggerUi::new("/api/docs").config(SwaggerConfig::from(DOCUMENT_PATH)))
+        .route(DOCUMENT_PATH, get(async move |has: IfNoneMatch| document.answer_publicly(&has)))
         .merge(web::router(&state.config));
     let around = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
@@ -58,36 +66,29 @@ pub fn router(state: AppState) -> Router {
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ))
-        .layer(middleware::from_fn(render_problems))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-    api.merge(pages).layer(around).with_state(state)
+    Ok(api.merge(pages).layer(around).with_state(state))
 }
 
-/// Counts and logs each request: its route, never its path with ids, nor its query.
+/// Counts and logs each request: its route, never its path with ids, nor its query. Writes what went wrong.
 async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
+    let route: Arc<str> =
+        request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).into();
     let id = request.extensions().get::<RequestId>().cloned();
     let response = next.run(request).await;
+    let id = id.as_ref().and_then(|id| id.header_value().to_str().ok());
+    let response = render_problem(response, id);
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    // A method of the client's own making must not become a label of its own.
-    let known = [
-        Method::GET,
-        Method::POST,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::HEAD,
-        Method::PUT,
-    ];
-    let label = if known.contains(&method) { method.as_str() } else { "OTHER" };
+    let label = label(&method);
     state.metrics.observe_request(label, &route, status, took);
-    let id = id.as_ref().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+    let id = id.unwrap_or_default();
+    let route = &*route;
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if status >= 500 {
         tracing::warn!(request.id = id, method = label, route, status, took_ms, "request failed");
@@ -97,6 +98,20 @@ async fn observe(State(state): State<AppState>, request: Request, next: Next) ->
         tracing::debug!(request.id = id, method = label, route, status, took_ms, "request");
     }
     response
+}
+
+/// A method of the client's own making must not become a label of its own.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        _ => "OTHER",
+    }
 }
 
 /// Which web pages may call us: our own and those in the configuration.
@@ -109,9 +124,15 @@ fn cors(config: &Config) -> CorsLayer {
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
             HeaderName::from_static("idempotency-key"),
             REQUEST_ID,
         ])
-        .expose_headers([REQUEST_ID, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")])
+        .expose_headers([
+            REQUEST_ID,
+            header::RETRY_AFTER,
+            header::ETAG,
+            HeaderName::from_static("idempotent-replayed"),
+        ])
         .max_age(Duration::from_secs(3600))
 }

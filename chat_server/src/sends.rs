@@ -5,23 +5,28 @@
 //! it is under way, the next gathers. What a batch may not send is left out by its SQL; if the statement itself
 //! fails on account of one message (a chat that somebody keeps locked), each is sent apart, by whoever asked for it.
 
+mod apart;
+mod connections;
 mod queue;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
-use chat_core::{ChatId, Shard, config::LimitsConfig, lifecycle::Lifecycle};
+use chat_core::{Shard, config::LimitsConfig, lifecycle::Lifecycle};
 use prometheus_client::metrics::gauge::Gauge;
-use sqlx::{PgPool, Postgres, pool::PoolConnection};
-use tokio::{sync::Semaphore, time::timeout};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgDatabaseError},
+};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use self::queue::{Batch, Consumer, Producer, Refused, Waiting, queue};
+use self::{
+    apart::Apart,
+    connections::{Connections, InUse},
+    queue::{Batch, Consumer, Producer, Refused, Waiting, queue},
+};
 use crate::{
     db::messages::{self, NewMessage, Stored},
     doorbell::Doorbell,
@@ -30,7 +35,9 @@ use crate::{
 };
 
 /// Batches under way at once, each on a connection of its own.
-pub const CONNECTIONS: u32 = 4;
+const CONNECTIONS: usize = 4;
+/// How long a batch waits for one of them.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
 /// Most messages of a batch: with more, those that come first wait for longer than is gained.
 const BATCH_MAX: usize = 64;
 /// How long a batch waits for a chat or sender that somebody else has locked. Longer than another node's batch takes;
@@ -38,8 +45,6 @@ const BATCH_MAX: usize = 64;
 const BATCH_PATIENCE: Duration = Duration::from_millis(250);
 /// From the end of a statement to its answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
-/// Sends at once that wait apart for as long as the connection lets them.
-const APART_MAX: usize = 4;
 
 /// How long a batch may run: others wait for it, so as long as they would and once more.
 pub fn statement_timeout(limits: &LimitsConfig) -> Duration {
@@ -60,9 +65,7 @@ struct Shared {
     db: PgPool,
     doorbell: Doorbell,
     metrics: Metrics,
-    /// Chats that somebody waits for apart, and how many do: sends to them would hold up a batch.
-    apart: Mutex<HashMap<ChatId, usize>>,
-    places_apart: Semaphore,
+    apart: Apart,
 }
 
 /// What a batch says to one of its members.
@@ -101,9 +104,10 @@ impl From<Failure> for ApiError {
 }
 
 impl Sends {
-    /// Starts the combiners. `pool` is for their batches alone, `db` for sends apart. They run until [`Sends::close`], and then until all that was taken in is answered.
+    /// Starts the combiners. `options` are those of their own connections, `db` is for sends apart. They run until
+    /// [`Sends::close`], and then until all that was taken in is answered.
     pub fn start(
-        pool: &PgPool,
+        options: PgConnectOptions,
         db: PgPool,
         limits: &LimitsConfig,
         doorbell: Doorbell,
@@ -113,6 +117,7 @@ impl Sends {
         let closing = CancellationToken::new();
         let wait_max = Duration::from_secs(limits.send_wait_seconds);
         let answer_max = statement_timeout(limits) + ANSWER_MARGIN;
+        let connections = Arc::new(Connections::new(options, CONNECTIONS));
         let mut queues = Vec::new();
         for shard in Shard::all() {
             let (producer, consumer) = queue(limits.waiting_sends, closing.clone());
@@ -125,23 +130,14 @@ impl Sends {
                 doorbell: doorbell.clone(),
                 metrics: metrics.clone(),
             };
-            let pool = pool.clone();
+            let connections = Arc::clone(&connections);
             lifecycle.spawn("sends", async move {
-                combiner.run(&pool).await;
+                combiner.run(&connections).await;
                 Ok(())
             });
         }
-        let places_apart = Semaphore::new(APART_MAX);
-        Self(Arc::new(Shared {
-            queues,
-            wait_max,
-            closing,
-            db,
-            doorbell,
-            metrics,
-            apart: Mutex::default(),
-            places_apart,
-        }))
+        let apart = Apart::new(db.options().get_max_connections());
+        Self(Arc::new(Shared { queues, wait_max, closing, db, doorbell, metrics, apart }))
     }
 
     /// Takes nothing in any more. To be called when no request is under way.
@@ -157,7 +153,7 @@ impl Sends {
     pub async fn send(&self, new: &Arc<NewMessage>) -> Result<Option<Stored>> {
         let shared = &self.0;
         let _under_way = UnderWay::enter(&shared.metrics.sends_under_way);
-        if !shared.is_apart(new.chat_id) {
+        if !shared.apart.has(new.chat_id) {
             let queue = &shared.queues[Shard::of(new.workspace_id).index()];
             let answer = queue.put(Arc::clone(new)).map_err(|refused| match refused {
                 Refused::Full => {
@@ -178,17 +174,13 @@ impl Sends {
 }
 
 impl Shared {
-    fn is_apart(&self, chat: ChatId) -> bool {
-        self.apart.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&chat)
-    }
-
     async fn send_apart(&self, new: &NewMessage) -> Result<Option<Stored>> {
-        let _here = Apart::enter(self, new.chat_id);
-        let place = timeout(self.wait_max, self.places_apart.acquire()).await;
-        let Ok(Ok(_place)) = place else { return Err(Failure::Late.into()) };
+        let here = self.apart.enter(new.chat_id);
+        let Some(_place) = here.place(self.wait_max).await else { return Err(Failure::Late.into()) };
         let shard = Shard::of(new.workspace_id);
         match messages::insert_all(&self.db, shard, &[new], None).await {
             Ok(stored) => {
+                here.came_through();
                 self.doorbell.ring(shard);
                 Ok(stored.first().copied())
             }
@@ -218,31 +210,6 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// One send that waits apart, for as long as this is kept.
-struct Apart<'a> {
-    shared: &'a Shared,
-    chat: ChatId,
-}
-
-impl<'a> Apart<'a> {
-    fn enter(shared: &'a Shared, chat: ChatId) -> Self {
-        *shared.apart.lock().unwrap_or_else(PoisonError::into_inner).entry(chat).or_default() += 1;
-        Self { shared, chat }
-    }
-}
-
-impl Drop for Apart<'_> {
-    fn drop(&mut self) {
-        let mut apart = self.shared.apart.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = apart.get_mut(&self.chat) {
-            *count -= 1;
-            if *count == 0 {
-                apart.remove(&self.chat);
-            }
-        }
-    }
-}
-
 /// Commits the sends of one shard, batch by batch.
 struct Combiner {
     shard: Shard,
@@ -255,10 +222,10 @@ struct Combiner {
 }
 
 impl Combiner {
-    async fn run(mut self, pool: &PgPool) {
+    async fn run(mut self, connections: &Connections) {
         while self.consumer.ready().await {
             // First the connection: what comes while it is waited for goes along.
-            let connection = pool.acquire().await;
+            let connection = connections.take(CONNECTION_PATIENCE).await;
             let same_send = |new: &Arc<NewMessage>| Some((new.sender_id, new.client_id.clone()?));
             let Batch { items, late } = self.consumer.take(BATCH_MAX, self.wait_max, same_send);
             answer_all(late, Answer::Failed(Failure::Late));
@@ -278,19 +245,19 @@ impl Combiner {
         }
     }
 
-    async fn store(&self, mut db: PoolConnection<Postgres>, items: Vec<Waiting<Arc<NewMessage>, Answer>>) {
+    async fn store(&self, mut db: InUse<'_>, items: Vec<Waiting<Arc<NewMessage>, Answer>>) {
         let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
-        let insert = messages::insert_all(&mut *db, self.shard, &new, Some(BATCH_PATIENCE));
+        let insert = messages::insert_all(&mut db.connection, self.shard, &new, Some(BATCH_PATIENCE));
         let outcome = timeout(self.answer_max, insert).await;
         self.metrics.send_batches.inc();
         let Ok(outcome) = outcome else {
             error!("a batch of {} sends failed: the database is silent", items.len());
             // Closed, not given back: whatever comes over it is too late.
-            drop(db.detach());
             return answer_all(items, Answer::Failed(Failure::Unknown));
         };
         match outcome {
             Ok(stored) => {
+                db.give_back();
                 self.doorbell.ring(self.shard);
                 let stored: HashMap<_, _> = stored.into_iter().map(|stored| (stored.id, stored)).collect();
                 for waiting in items {
@@ -299,6 +266,7 @@ impl Combiner {
                 }
             }
             Err(e) if is_about_one(&e) => {
+                db.give_back();
                 warn!("a batch of {} sends is sent one by one: {e}", items.len());
                 answer_all(items, Answer::SendApart);
             }
@@ -334,11 +302,17 @@ fn is_certain(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether one message may have failed all: a value that breaks a rule, or a lock that was waited for in vain.
+/// Whether one message may have failed all: a value that breaks a rule, or a chat's or sender's lock that was waited for
+/// in vain. The shard's lock is waited for by whoever sends there, apart or not.
 fn is_about_one(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(e) = error else { return false };
+    let at_shard = || {
+        let context = e.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where);
+        context.is_some_and(|context| context.contains("log_lock"))
+    };
     e.code().is_some_and(|code| {
-        ["40001", "40P01", "55P03"].contains(&code.as_ref())
+        ["40001", "40P01"].contains(&code.as_ref())
+            || (code == "55P03" && !at_shard())
             || code.starts_with("22")
             // Without a constraint's name: the event log has no partition for the next id.
             || (code.starts_with("23") && e.constraint().is_some())
@@ -348,4 +322,101 @@ fn is_about_one(error: &sqlx::Error) -> bool {
 /// Somebody else has used it at the same moment for another chat.
 fn is_used_client_id(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(e) if e.constraint() == Some("messages_sender_id_client_id_key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::{ChatId, MessageId, UserId, WorkspaceId, config::Secret, text::MessageBody};
+    use private_postgres::testing::TestDatabase;
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::*;
+    use crate::db;
+
+    const CHAT: &str = "
+        insert into workspaces (id, name) values ('01930000-0000-7000-8000-000000000000', 'acme');
+        insert into users (id, workspace_id, fullname, role)
+            select '01930000-0000-7000-8000-000000000001', id, 'Ann', 'owner' from workspaces;
+        insert into chats (id, workspace_id, kind, name)
+            select '01930000-0000-7000-8000-000000000002', id, 'public_channel', 'general' from workspaces;
+        insert into chat_members (chat_id, user_id, workspace_id, role)
+            select c.id, u.id, u.workspace_id, 'owner' from chats c, users u;";
+
+    fn id(last: u8) -> uuid::Uuid {
+        uuid::Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 | u128::from(last))
+    }
+
+    fn hello() -> NewMessage {
+        NewMessage {
+            id: MessageId::generate(),
+            workspace_id: WorkspaceId(id(0)),
+            sender_id: UserId(id(1)),
+            chat_id: ChatId(id(2)),
+            body: MessageBody::parse("hello").unwrap(),
+            client_id: None,
+            request_hash: None,
+            reply_to: None,
+        }
+    }
+
+    async fn connect(database: &TestDatabase) -> PgConnection {
+        let options = db::connect_options(&Secret::new(database.url())).unwrap();
+        let options = db::send_options(options, &LimitsConfig::default()).options([("lock_timeout", "50ms")]);
+        let mut db = PgConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(CHAT).execute(&mut db).await.unwrap();
+        db
+    }
+
+    #[tokio::test]
+    async fn a_send_reads_one_membership_however_many_chats_its_sender_is_in() {
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = connect(&database).await;
+        sqlx::raw_sql(
+            "insert into chats (id, workspace_id, kind, name)
+                 select gen_random_uuid(), w.id, 'public_channel', n::text from workspaces w, generate_series(1, 200) n;
+             insert into chat_members (chat_id, user_id, workspace_id, role)
+                 select c.id, u.id, u.workspace_id, 'owner' from chats c, users u on conflict do nothing",
+        )
+        .execute(&mut db)
+        .await
+        .unwrap();
+        let new = hello();
+        let mut tx = db.begin().await.unwrap();
+        let sent = messages::insert_all(&mut *tx, Shard::of(new.workspace_id), &[&new], None).await.unwrap();
+        assert_eq!(sent.len(), 1);
+        let read: i64 = sqlx::query_scalar(
+            "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'chat_members'",
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+        assert!(read < 10, "{read} of 201");
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_dissolved_over_a_locked_chat_or_sender_and_not_over_the_locked_shard() {
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = connect(&database).await;
+        let new = hello();
+        let shard = Shard::of(new.workspace_id);
+        for (lock, dissolves) in [
+            ("select from chats for update", true),
+            ("select from users for update", true),
+            ("select log_lock(workspace_shard(id)) from workspaces", false),
+        ] {
+            let mut locker = PgConnection::connect(database.url()).await.unwrap();
+            let mut tx = locker.begin().await.unwrap();
+            sqlx::query(lock).execute(&mut *tx).await.unwrap();
+            let failed = messages::insert_all(&mut db, shard, &[&new], None).await.unwrap_err();
+            let sqlx::Error::Database(e) = &failed else { panic!("{lock}: {failed}") };
+            assert_eq!(
+                (e.code().as_deref(), is_about_one(&failed)),
+                (Some("55P03"), dissolves),
+                "{lock}: {e}"
+            );
+            assert!(is_certain(&failed));
+            tx.rollback().await.unwrap();
+        }
+        assert_eq!(messages::insert_all(&mut db, shard, &[&new], None).await.unwrap().len(), 1);
+    }
 }

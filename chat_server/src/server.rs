@@ -11,8 +11,18 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::{
-    cache::Caches, db, doorbell::Doorbell, keys::Keys, maintenance, metrics::Metrics, password::Hasher,
-    rate_limit::RateLimits, router::router, sends::Sends, state::AppState, tail,
+    cache::Caches,
+    db,
+    doorbell::Doorbell,
+    keys::Keys,
+    maintenance,
+    metrics::Metrics,
+    password::Hasher,
+    rate_limit::RateLimits,
+    router::router,
+    sends::Sends,
+    state::{AppState, State},
+    tail,
 };
 
 /// A chat_server that has its address and its database, ready to serve.
@@ -40,9 +50,8 @@ impl ChatServer {
         keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;
 
         let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
-        let send_pool = db::send_pool(options.clone(), &config.limits);
         let sends = Sends::start(
-            &send_pool,
+            db::send_options(options.clone(), &config.limits),
             pool.clone(),
             &config.limits,
             doorbell.clone(),
@@ -50,28 +59,28 @@ impl ChatServer {
             lifecycle,
         );
         let (log_tail, health) = Tail::start(url.expose(), lifecycle)?;
-        let state = AppState {
+        let state = AppState::from(State {
             db: pool,
-            keys: Arc::new(keys),
+            keys,
             caches: Arc::new(Caches::new(health.clone())),
             hasher: Hasher::new(config.auth.hashing_parallelism)?,
-            limits: Arc::new(RateLimits::new(&config.limits)),
+            limits: RateLimits::new(&config.limits),
             doorbell,
             sends,
             tail: health,
             metrics,
-            config: Arc::new(config),
-        };
+            config,
+        });
         let until_stop = |task: &'static str, work: Work| {
             let token = lifecycle.token();
             lifecycle.spawn(task, async move { token.run_until_cancelled(work).await.unwrap_or(Ok(())) });
         };
-        until_stop("tail", Box::pin(tail::follow(log_tail, Arc::clone(&state.caches))));
+        until_stop("tail", Box::pin(tail::follow(log_tail.sparing(), Arc::clone(&state.caches))));
         until_stop("doorbell", Box::pin(state.doorbell.clone().run(options.clone())));
         until_stop("node upkeep", Box::pin(maintenance::keep_node(state.clone())));
         let upkeep = maintenance::keep_database(options, state.config.event_log.clone());
         until_stop("database upkeep", Box::pin(upkeep));
-        let router = router(state.clone());
+        let router = router(state.clone())?;
         Ok(Self { listener, address, state, router })
     }
 

@@ -1,6 +1,6 @@
 //! What every handler has at hand.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use chat_core::config::Config;
 use event_log::TailHealth;
@@ -11,17 +11,34 @@ use crate::{
     rate_limit::RateLimits, sends::Sends,
 };
 
-/// Clones are cheap and the same state.
+/// Clones are the same state. It is cloned several times for each request, on every core: one counter for all of it.
 #[derive(Clone)]
-pub struct AppState {
-    pub config: Arc<Config>,
+pub struct AppState(Arc<State>);
+
+/// What [`AppState`] leads to.
+pub struct State {
+    pub config: Config,
     pub db: PgPool,
-    pub keys: Arc<Keys>,
+    pub keys: Keys,
     pub caches: Arc<Caches>,
     pub hasher: Hasher,
-    pub limits: Arc<RateLimits>,
+    pub limits: RateLimits,
     pub doorbell: Doorbell,
     pub sends: Sends,
     pub tail: TailHealth,
     pub metrics: Metrics,
+}
+
+impl From<State> for AppState {
+    fn from(state: State) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
+impl Deref for AppState {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
 }

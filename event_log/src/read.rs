@@ -68,8 +68,17 @@ pub(crate) async fn primary_timeline(db: &impl GenericClient) -> Result<Option<i
     Ok(db.query_one(sql, &[]).await?.try_get(0)?)
 }
 
-/// Prepares [`after`] on a connection.
-pub(crate) async fn prepare_after(db: &impl GenericClient) -> Result<Statement, Error> {
+/// Prepares [`after`] on a connection. Without payloads they are empty.
+pub(crate) async fn prepare_after(db: &impl GenericClient, with_payloads: bool) -> Result<Statement, Error> {
+    if !with_payloads {
+        let columns = COLUMNS.replace("e.payload", "'' as payload");
+        let sql = format!(
+            "select {columns} from unnest($1::smallint[], $2::bigint[]) c(shard, id), lateral (
+                 select e.* from event_log e where e.shard = c.shard and e.id > c.id order by e.id limit {ROWS_MAX}
+             ) e"
+        );
+        return Ok(db.prepare(&sql).await?);
+    }
     let sql = format!(
         "select {COLUMNS} from unnest($1::smallint[], $2::bigint[]) c(shard, id), lateral (
              select w.*, sum(octet_length(w.payload)) over (order by w.id) - octet_length(w.payload) as bytes_before

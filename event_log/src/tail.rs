@@ -22,6 +22,8 @@ const POLL_FIRST: Duration = Duration::from_millis(10);
 const POLL_LONGEST: Duration = Duration::from_millis(250);
 /// Reads begin at least this far apart: under load one read takes what many rings announce.
 const READ_SPACING: Duration = Duration::from_millis(1);
+/// The same for a reader that only forgets what has changed. The first read after a while does not wait in either case.
+const SPARING_READ_SPACING: Duration = Duration::from_millis(10);
 
 /// What [`Tail::next`] reports.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Tail {
     lifecycle: Lifecycle,
     health: TailHealth,
     bell: Arc<Bell>,
+    read_spacing: Duration,
+    with_payloads: bool,
     rings_seen: u64,
     session: Option<Session>,
     reached: Option<Reached>,
@@ -93,6 +97,8 @@ impl Tail {
             lifecycle: lifecycle.clone(),
             health: health.clone(),
             bell,
+            read_spacing: READ_SPACING,
+            with_payloads: true,
             rings_seen: 0,
             session: None,
             reached: None,
@@ -104,6 +110,13 @@ impl Tail {
             more: false,
         };
         Ok((tail, health))
+    }
+
+    /// For a reader that wants to know what has changed and not into what: payloads are empty, and while much is written
+    /// rows come some milliseconds later, many at once.
+    #[must_use]
+    pub fn sparing(self) -> Self {
+        Self { read_spacing: SPARING_READ_SPACING, with_payloads: false, ..self }
     }
 
     /// Waits for what happens next. May be dropped and called again: nothing is lost by that.
@@ -164,7 +177,7 @@ impl Tail {
                 Some(_) => Shard::all().collect(),
                 None => Vec::new(),
             };
-            let after = read::prepare_after(&client).await?;
+            let after = read::prepare_after(&client, self.with_payloads).await?;
             Ok((timeline, heads, lost, after))
         };
         let (timeline, heads, lost, after) = within(READ_TIMEOUT, checked).await?;
@@ -193,7 +206,7 @@ impl Tail {
             () = self.bell.rung_after(self.rings_seen) => {}
             () = sleep_until(self.read_at + self.pause) => {}
         }
-        sleep_until(self.read_at + READ_SPACING).await;
+        sleep_until(self.read_at + self.read_spacing).await;
     }
 
     /// Reads once what is there, and moves on behind it.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chat_core::{Shard, event::Audience};
-use event_log::TailEvent;
+use event_log::{Tail, TailEvent};
 use private_postgres::testing::TestCluster;
 
 use crate::support::{Cable, World, address_of, bodies, connect, make_place, next, say, take_rows, until};
@@ -23,6 +23,22 @@ async fn rows_come_whole_and_in_order() {
     assert_eq!((row.workspace_id, row.chat_id), (Some(world.place.workspace), Some(world.place.chat)));
     assert!(row.message_id.is_some() && row.payload.starts_with(r#"{"type":"message.new""#));
     assert!(health.is_fresh(Duration::from_secs(10)) && health.rows() == 3 && health.gaps() == 0);
+}
+
+#[tokio::test]
+async fn a_sparing_reader_gets_every_row_without_what_was_said() {
+    let world = World::new().await;
+    let mut tail = Tail::start(&world.url, &world.lifecycle).unwrap().0.sparing();
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+    for n in 0..3 {
+        world.say(&n.to_string()).await;
+    }
+    let rows = take_rows(&mut tail, 3).await;
+    assert!(rows.windows(2).all(|pair| pair[1].prev_id == pair[0].id));
+    for row in rows {
+        assert_eq!((row.kind.as_str(), row.chat_id), ("message.new", Some(world.place.chat)));
+        assert!(row.message_id.is_some() && row.payload.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ pub mod log;
 pub mod process;
 pub mod raw;
 pub mod sse;
+pub mod statements;
 pub mod wait;
 
 pub use actor::{Actor, Chat, Reply};

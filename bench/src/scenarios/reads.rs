@@ -148,7 +148,7 @@ pub async fn page(arguments: &Arguments) -> anyhow::Result<Report> {
 }
 
 /// Brings the database to `total` messages.
-async fn fill(
+pub async fn fill(
     db: &mut PgConnection,
     world: &World,
     chats: &[ChatId],
@@ -183,7 +183,7 @@ async fn fill(
 }
 
 /// Fifty messages around a place anywhere in the chat, again and again; how long each took.
-async fn pages(
+pub async fn pages(
     address: SocketAddr,
     token: &str,
     chat: ChatId,

@@ -21,6 +21,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::sends;
@@ -33,6 +34,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection that was used more lately is not asked again whether it still is one.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// A connection that is given back answers by then, or is closed. Without that, those over which the database has fallen
+/// silent would fill the pool for as long as the kernel believes in them; sqlx sets no keepalive.
+const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Items of a list when the caller names no limit, and the most it may name.
 pub const PAGE_DEFAULT: i64 = 50;
@@ -81,20 +85,8 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
     PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options)
-}
-
-/// The pool of the batches of messages. Its one query is planned once for each connection, not for each batch: its arrays
-/// vary in length, which Postgres takes for a reason to plan again, for longer than the query runs. That plan must be good
-/// for tables of any size, though it may be made while they are empty: every row is looked up by an index.
-pub fn send_pool(options: PgConnectOptions, limits: &LimitsConfig) -> PgPool {
-    let patience = format!("{}s", sends::statement_timeout(limits).as_secs());
-    PgPoolOptions::new()
-        .max_connections(sends::CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(|connection, state| {
-            // One that was just used is good; one that has idled may be of a database that has been restarted since.
             Box::pin(async move {
                 if state.idle_for < TRUSTED_IDLE {
                     return Ok(true);
@@ -102,14 +94,28 @@ pub fn send_pool(options: PgConnectOptions, limits: &LimitsConfig) -> PgPool {
                 connection.ping().await.map(|()| true)
             })
         })
-        .connect_lazy_with(options.options([
-            ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"),
-            ("enable_bitmapscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("statement_timeout", &patience),
-        ]))
+        .after_release(|connection, _| {
+            Box::pin(
+                async move { Ok(matches!(timeout(GIVE_BACK_TIMEOUT, connection.ping()).await, Ok(Ok(())))) },
+            )
+        })
+        .connect_lazy_with(options)
+}
+
+/// For the connections of the batches of messages. Their one query is planned once for each connection, not for each
+/// batch: its arrays vary in length, which Postgres takes for a reason to plan again, for longer than the query runs.
+/// That plan must be good for tables of any size, though it may be made while they are empty: every row is looked up by
+/// an index.
+pub fn send_options(options: PgConnectOptions, limits: &LimitsConfig) -> PgConnectOptions {
+    let patience = format!("{}s", sends::statement_timeout(limits).as_secs());
+    options.options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("statement_timeout", &patience),
+    ])
 }
 
 /// Brings the schema up to this program's.

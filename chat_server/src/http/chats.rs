@@ -1,6 +1,6 @@
 //! Chats: mine, those I could join, and what can be done to one.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{
     ChatId, ChatKind, ChatRole, UserId,
     chat::MEMBERS_PER_REQUEST_MAX,
@@ -15,6 +15,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Limit, pattern};
 use crate::{
     auth::{CurrentUser, VisibleChat, lock_chat, session_over},
+    cache::ListKey,
+    conditional::{IfNoneMatch, Tagged},
     db::{
         self, Page,
         chats::{Chat, NewChat, PER_USER_MAX},
@@ -96,17 +98,24 @@ pub struct ChatListItem {
 }
 
 /// My chats, the newest made first
-#[utoipa::path(get, path = "/api/chat", tag = "chats", params(ChatPage), responses((status = 200, body = Page<ChatListItem>)))]
+#[utoipa::path(get, path = "/api/chat", tag = "chats", params(ChatPage),
+    responses((status = 200, body = Page<ChatListItem>, headers(("ETag" = String)))))]
 pub async fn list_chats(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(page): ApiQuery<ChatPage>,
-) -> Result<Answer<Page<ChatListItem>>> {
-    let limit = page.limit.get()?;
+    has: IfNoneMatch,
+) -> Result<Response> {
+    let key = ListKey { user: user.id, after: page.after, limit: page.limit.get()? };
+    if let Some(list) = state.caches.list(&key) {
+        return Ok(list.answer(&has));
+    }
+    let mut sources = state.caches.sources_of(user.id);
     let memberships = state.caches.memberships(&state.db, user.id).await?;
-    let start = page.after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
-    let end = memberships.len().min(start + usize::try_from(limit).unwrap_or(usize::MAX));
+    let start = key.after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
+    let end = memberships.len().min(start + usize::try_from(key.limit).unwrap_or(usize::MAX));
     let ids: Vec<ChatId> = memberships[start..end].iter().map(|m| m.chat_id).collect();
+    state.caches.add_sources(&mut sources, &ids);
     let chats = state.caches.chats(&state.db, &ids).await?;
     let items = memberships[start..end]
         .iter()
@@ -114,8 +123,10 @@ pub async fn list_chats(
             let found = chats.get(&membership.chat_id)?;
             Some(item(found.chat.clone(), found.last_message.clone(), membership))
         })
-        .collect();
-    Ok(ok(Page { items, has_more: end < memberships.len() }))
+        .collect::<Vec<_>>();
+    let list = Tagged::new(&Page { items, has_more: end < memberships.len() })?;
+    state.caches.keep_list(key, sources, list.clone());
+    Ok(list.answer(&has))
 }
 
 /// A chat as its member sees it.
@@ -320,12 +331,14 @@ pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Res
 }
 
 /// Public channels that I could join
-#[utoipa::path(get, path = "/api/channels", tag = "chats", params(ChannelPage), responses((status = 200, body = Page<Chat>)))]
+#[utoipa::path(get, path = "/api/channels", tag = "chats", params(ChannelPage),
+    responses((status = 200, body = Page<Chat>, headers(("ETag" = String)))))]
 pub async fn list_channels(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(page): ApiQuery<ChannelPage>,
-) -> Result<Answer<Page<Chat>>> {
+    has: IfNoneMatch,
+) -> Result<Response> {
     let limit = page.limit.get()?;
     let pattern = pattern(page.query.as_deref())?;
     let ids = db::chats::list_joinable(
@@ -339,8 +352,8 @@ pub async fn list_channels(
     .await?;
     let Page { items: ids, has_more } = Page::from_rows(ids, limit);
     let chats = state.caches.chats(&state.db, &ids).await?;
-    let items = ids.iter().filter_map(|id| chats.get(id).map(|found| found.chat.clone())).collect();
-    Ok(ok(Page { items, has_more }))
+    let items = ids.iter().filter_map(|id| chats.get(id).map(|found| &found.chat)).collect::<Vec<_>>();
+    Ok(Tagged::new(&Page { items, has_more })?.answer(&has))
 }
 
 /// The chat as the database has it now.

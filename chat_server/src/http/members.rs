@@ -1,6 +1,6 @@
 //! The members of a chat.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{ChatId, ChatRole, UserId, chat::MEMBERS_PER_REQUEST_MAX, permission::ChatAction};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
+    conditional::{IfNoneMatch, Tagged},
     db::{self, Page, members::Member},
     error::{ApiError, Problem, Result},
     extract::{Answer, ApiJson, ApiPath, ApiQuery, ok},
@@ -56,15 +57,16 @@ pub struct MemberPath {
 
 /// Who is in a chat, by user id
 #[utoipa::path(get, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path), MemberPage),
-    responses((status = 200, body = Page<Member>), (status = 403, body = Problem)))]
+    responses((status = 200, body = Page<Member>, headers(("ETag" = String))), (status = 403, body = Problem)))]
 pub async fn list_members(
     State(state): State<AppState>,
     chat: ChatMember,
     ApiQuery(page): ApiQuery<MemberPage>,
-) -> Result<Answer<Page<Member>>> {
+    has: IfNoneMatch,
+) -> Result<Response> {
     let limit = page.limit.get()?;
     let rows = db::members::list(&state.db, chat.id, page.after, limit).await?;
-    Ok(ok(Page::from_rows(rows, limit)))
+    Ok(Tagged::new(&Page::from_rows(rows, limit))?.answer(&has))
 }
 
 /// Add people; who is in it already stays as they are

@@ -1,6 +1,6 @@
 //! The people of the workspace.
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use chat_core::{ChatId, ChatRole, UserId, WorkspaceRole, permission::WorkspaceAction, text::FullName};
 use serde::{Deserialize, Deserializer, de};
 use sqlx::PgConnection;
@@ -10,6 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Limit, pattern};
 use crate::{
     auth::{CurrentUser, forbidden},
+    conditional::{IfNoneMatch, Tagged},
     db::{
         self, Page,
         users::{LockedUser, User},
@@ -65,12 +66,14 @@ pub struct UserChanges {
 }
 
 /// The people of the workspace, in the order in which they came
-#[utoipa::path(get, path = "/api/users", tag = "users", params(UserPage), responses((status = 200, body = Page<User>)))]
+#[utoipa::path(get, path = "/api/users", tag = "users", params(UserPage),
+    responses((status = 200, body = Page<User>, headers(("ETag" = String)))))]
 pub async fn list_users(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(page): ApiQuery<UserPage>,
-) -> Result<Answer<Page<User>>> {
+    has: IfNoneMatch,
+) -> Result<Response> {
     let limit = page.limit.get()?;
     let pattern = pattern(page.query.as_deref())?;
     let (workspace, pattern, after) = (user.workspace_id, pattern.as_deref(), page.after);
@@ -81,7 +84,7 @@ pub async fn list_users(
         Some(ids) => db::users::list_of(&state.db, workspace, ids, pattern, after, limit).await?,
         None => db::users::list(&state.db, workspace, pattern, after, limit).await?,
     };
-    Ok(ok(Page::from_rows(rows, limit)))
+    Ok(Tagged::new(&Page::from_rows(rows, limit))?.answer(&has))
 }
 
 /// Me

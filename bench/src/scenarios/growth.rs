@@ -1,0 +1,145 @@
+//! How cost grows with the members of a chat, with one's chats, with messages and with workspaces. `page` has the larger databases, and how
+//! it grows with streams the scenarios of streams say (`--streams`).
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::ensure;
+use chat_core::ChatId;
+
+use super::reads::{fill, pages};
+use crate::{
+    Arguments,
+    http::{self, Client},
+    load::{self, BODY, Place, send_request},
+    report::{Report, median},
+    world::{Person, Server, World, memory},
+};
+
+const MEMBERS: [usize; 4] = [10, 100, 1_000, 10_000];
+const CHATS: [usize; 4] = [10, 100, 1_000, 2_000];
+const MESSAGES: [i64; 3] = [10_000, 100_000, 1_000_000];
+const WORKSPACES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+const PEOPLE: usize = 50;
+const CONNECTIONS: usize = 32;
+/// Calls of which the median is taken.
+const CALLS: usize = 300;
+
+pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    let mut report = Report::new("growth");
+    let world = World::start(arguments.servers.as_deref()).await?;
+    let server = world.start_chat_server()?;
+    members(&mut report, &world, &server).await?;
+    chats(&mut report, &world, &server).await?;
+    workspaces(&mut report, &world, &server, arguments.seconds).await?;
+    messages(&mut report, &world, &server, arguments.seconds).await?;
+    drop(server);
+    world.stop().await?;
+    Ok(report)
+}
+
+/// One chat, ever more members.
+async fn members(report: &mut Report, world: &World, server: &Server) -> anyhow::Result<()> {
+    let mut everybody: Vec<Person> = Vec::new();
+    for count in MEMBERS {
+        everybody.extend(world.people(count - everybody.len()).await?);
+        let chat = world.chats(&[everybody.iter().collect()]).await?[0];
+        let place = Place { chat, sender: everybody[0].clone() };
+        let token = &everybody[1].token;
+        let read = |path: String| move |_| http::request("GET", &path, token, "");
+        for (name, times) in [
+            ("send", calls(server, |_| send_request(&place, BODY), 201).await?),
+            ("the chat", calls(server, read(format!("/api/chat/{chat}")), 200).await?),
+            ("page of messages", calls(server, read(format!("/api/chat/{chat}/messages")), 200).await?),
+            ("page of members", calls(server, read(format!("/api/chat/{chat}/members")), 200).await?),
+        ] {
+            report.add(&format!("{name}, chat of {count}, p50"), "ms", median(&times) * 1e3);
+        }
+    }
+    for name in ["send", "the chat", "page of messages", "page of members"] {
+        let of = |count: usize| format!("{name}, chat of {count}, p50");
+        report.ratio(&of(10_000), &of(10), None, true);
+    }
+    Ok(())
+}
+
+/// One person in ever more chats.
+async fn chats(report: &mut Report, world: &World, server: &Server) -> anyhow::Result<()> {
+    let people = world.people(5).await?;
+    let mut chats: Vec<ChatId> = Vec::new();
+    for count in CHATS {
+        chats.extend(world.chats(&vec![people.iter().collect(); count - chats.len()]).await?);
+        let place = Place { chat: chats[0], sender: people[0].clone() };
+        let list = |_| http::request("GET", "/api/chat", &people[1].token, "");
+        for (name, times) in [
+            ("send", calls(server, |_| send_request(&place, BODY), 201).await?),
+            ("chat list", calls(server, list, 200).await?),
+        ] {
+            report.add(&format!("{name}, sender in {count} chats, p50"), "ms", median(&times) * 1e3);
+        }
+    }
+    for name in ["send", "chat list"] {
+        let of = |count: usize| format!("{name}, sender in {count} chats, p50");
+        report.ratio(&of(2_000), &of(10), None, true);
+    }
+    Ok(())
+}
+
+/// Chats of five in ever more workspaces.
+async fn workspaces(report: &mut Report, world: &World, server: &Server, seconds: f64) -> anyhow::Result<()> {
+    let mut places: Vec<Place> = Vec::new();
+    for count in WORKSPACES {
+        let new = world.workspaces(count - places.len()).await?;
+        let people = world.people_in(&new, 5).await?;
+        let members: Vec<Vec<&Person>> = people.chunks(5).map(|members| members.iter().collect()).collect();
+        let chats = world.chats(&members).await?;
+        let new = chats
+            .iter()
+            .zip(&members)
+            .map(|(chat, members)| Place { chat: *chat, sender: members[0].clone() });
+        places.extend(new);
+        let rate = load::send(server.address, CONNECTIONS, Arc::new(places.clone()), seconds).await?;
+        report.add(&format!("sends, {count} workspaces"), "1/s", rate);
+        let list =
+            |n: usize| http::request("GET", "/api/chat", &places[n * 31 % places.len()].sender.token, "");
+        let times = calls(server, list, 200).await?;
+        report.add(&format!("chat list, {count} workspaces, p50"), "ms", median(&times) * 1e3);
+        report.add(&format!("chat_server, {count} workspaces"), "MB", memory(&[server.pid()])? / 1e6);
+    }
+    report.ratio("sends, 10000 workspaces", "sends, 1 workspaces", None, false);
+    Ok(())
+}
+
+/// Ever more messages, a tenth of them in the chat that is read.
+async fn messages(report: &mut Report, world: &World, server: &Server, seconds: f64) -> anyhow::Result<()> {
+    let people = world.people(PEOPLE).await?;
+    let chats: Vec<ChatId> = world.chats(&vec![people.iter().collect(); 11]).await?;
+    let mut db = world.connect_for_bulk().await?;
+    let places = chats.iter().map(|chat| Place { chat: *chat, sender: people[0].clone() }).collect();
+    let places: Arc<Vec<Place>> = Arc::new(places);
+    let (token, chat) = (&people[0].token, chats[0]);
+    for total in MESSAGES {
+        fill(&mut db, world, &chats, &people, total).await?;
+        let times = pages(server.address, token, chat, total / 10, seconds).await?;
+        report.add(&format!("page, {total} messages, p50"), "ms", median(&times) * 1e3);
+        let rate = load::send(server.address, CONNECTIONS, Arc::clone(&places), seconds).await?;
+        report.add(&format!("sends, {total} messages"), "1/s", rate);
+    }
+    let of = |total: i64| format!("page, {total} messages, p50");
+    report.ratio(&of(1_000_000), &of(10_000), None, true);
+    report.ratio("sends, 1000000 messages", "sends, 10000 messages", None, false);
+    Ok(())
+}
+
+/// How long each of some calls took, one after the other.
+async fn calls(server: &Server, request: impl Fn(usize) -> Vec<u8>, status: u16) -> anyhow::Result<Vec<f64>> {
+    let mut client = Client::connect(server.address).await?;
+    let mut times = Vec::new();
+    for number in 0..CALLS {
+        let request = request(number);
+        let asked = Instant::now();
+        let answer = client.call(&request).await?;
+        ensure!(answer.status == status, "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+        times.push(asked.elapsed().as_secs_f64());
+    }
+    Ok(times)
+}

@@ -1,0 +1,147 @@
+//! Answers that a client may have already: each has an entity tag, and whoever shows the tag again is answered 304
+//! without a body (RFC 9110, section 13).
+
+use std::convert::Infallible;
+
+use anyhow::Context as _;
+use axum::{
+    body::{Body, Bytes},
+    extract::FromRequestParts,
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use chat_core::token::base64url;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Result;
+
+/// A client may keep it and has to ask each time whether it still holds. What is in it is for one user.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// The same for everybody.
+const PUBLIC: HeaderValue = HeaderValue::from_static("public, no-cache");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Of the hash: enough that no two answers to one client have the same.
+const TAG_BYTES: usize = 16;
+
+/// An answer as it is sent, with its tag. Clones share the bytes.
+#[derive(Clone, Debug)]
+pub struct Tagged {
+    body: Bytes,
+    /// Made of the content alone, so that all nodes give the same. Weak: compression changes the bytes and not what
+    /// they say.
+    tag: HeaderValue,
+}
+
+impl Tagged {
+    /// # Errors
+    /// It cannot be written as JSON, which is our fault.
+    pub fn new<T: Serialize>(value: &T) -> Result<Self> {
+        let body = serde_json::to_vec(value).context("an answer cannot be written as JSON")?;
+        let hash = Sha256::digest(&body);
+        let tag = format!("W/\"{}\"", base64url(&hash[..TAG_BYTES]));
+        let tag = HeaderValue::try_from(tag).context("an entity tag is no header")?;
+        Ok(Self { body: body.into(), tag })
+    }
+
+    pub fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// For the one user who has asked.
+    pub fn answer(&self, has: &IfNoneMatch) -> Response {
+        let mut response = self.answer_with(has, PRIVATE);
+        // A cache must not take it for what another user, or nobody, would get.
+        response.headers_mut().insert(header::VARY, header::AUTHORIZATION.into());
+        response
+    }
+
+    /// For everybody.
+    pub fn answer_publicly(&self, has: &IfNoneMatch) -> Response {
+        self.answer_with(has, PUBLIC)
+    }
+
+    fn answer_with(&self, has: &IfNoneMatch, cache_control: HeaderValue) -> Response {
+        let mut response = if has.includes(&self.tag) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            let mut response = Response::new(Body::from(self.body.clone()));
+            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+            response
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::ETAG, self.tag.clone());
+        headers.insert(header::CACHE_CONTROL, cache_control);
+        response
+    }
+}
+
+/// The tags of what the client has.
+#[derive(Debug, Default)]
+pub struct IfNoneMatch(Vec<HeaderValue>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Infallible> {
+        Ok(Self(parts.headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect()))
+    }
+}
+
+impl IfNoneMatch {
+    /// By the weak comparison. A list that cannot be read includes nothing.
+    fn includes(&self, tag: &HeaderValue) -> bool {
+        // Our own tags have no comma in them.
+        self.0.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|given| {
+            let given = given.trim_ascii();
+            given == b"*" || opaque(given) == opaque(tag.as_bytes())
+        })
+    }
+}
+
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has(values: &[&str]) -> IfNoneMatch {
+        IfNoneMatch(values.iter().map(|value| HeaderValue::from_str(value).unwrap()).collect())
+    }
+
+    #[test]
+    fn who_has_it_gets_no_body() {
+        let list = Tagged::new(&[1, 2]).unwrap();
+        let tag = list.tag.to_str().unwrap();
+        let strong = tag.strip_prefix("W/").unwrap();
+        for having in [
+            has(&[tag]),
+            has(&[strong]),
+            has(&["\"x\"", tag]),
+            has(&[&format!("W/\"y\" , {tag}")]),
+            has(&["*"]),
+        ] {
+            let answer = list.answer(&having);
+            assert_eq!(answer.status(), StatusCode::NOT_MODIFIED, "{having:?}");
+            assert_eq!(answer.headers()[header::ETAG], tag);
+            assert!(!answer.headers().contains_key(header::CONTENT_TYPE));
+        }
+        let other = Tagged::new(&[1, 2, 3]).unwrap();
+        for having in [has(&[]), has(&[""]), has(&[other.tag.to_str().unwrap()]), has(&["W/\"", "\"\""])] {
+            assert_eq!(list.answer(&having).status(), StatusCode::OK, "{having:?}");
+        }
+    }
+
+    #[test]
+    fn a_private_answer_says_that_it_is_one() {
+        let list = Tagged::new(&[1]).unwrap();
+        for having in [has(&[]), has(&["*"])] {
+            let answer = list.answer(&having);
+            assert_eq!(answer.headers()[header::CACHE_CONTROL], "private, no-cache");
+            assert_eq!(answer.headers()[header::VARY], "authorization");
+            assert_eq!(list.answer_publicly(&having).headers()[header::CACHE_CONTROL], "public, no-cache");
+        }
+    }
+}

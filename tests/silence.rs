@@ -1,0 +1,93 @@
+//! A database that falls silent over a connection, without an end that anybody sees, costs that connection and not the
+//! server.
+
+use std::net::SocketAddr;
+
+use chaos::{Mode, Proxy};
+use chat_core::config::{Config, Secret};
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{App, eventually, with_app_configured};
+
+/// Stands between the servers and their database.
+struct Line(Proxy);
+
+impl Line {
+    async fn new() -> Self {
+        Self(Proxy::start(SocketAddr::from(([127, 0, 0, 1], 1))).await.unwrap())
+    }
+
+    fn stand_before(&self, config: &mut Config) {
+        let url = config.database.url.take().unwrap();
+        let (user, rest) = url.expose().rsplit_once('@').unwrap();
+        let (server, name) = rest.split_once('/').unwrap();
+        self.0.set_upstream(server.parse().unwrap());
+        config.database.url = Some(Secret::new(format!("{user}@{}/{name}", self.0.address())));
+    }
+
+    /// From now on nothing passes over the connections that last did what is like `query`; new ones are well. How many.
+    async fn silence(&self, app: &App, query: &str) -> usize {
+        let ports: Vec<i32> = sqlx::query_scalar(
+            "select client_port from pg_stat_activity
+             where datname = current_database() and application_name = 'chat_server' and query like $1",
+        )
+        .bind(query)
+        .fetch_all(&app.db)
+        .await
+        .unwrap();
+        let silent = |port: &&i32| self.0.set_mode_of(u16::try_from(**port).unwrap(), Mode::Freeze);
+        ports.iter().filter(silent).count()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_over_a_silent_connection_ends_and_the_next_takes_another() {
+    let line = Line::new().await;
+    with_app_configured(
+        |config| {
+            line.stand_before(config);
+            config.limits.send_wait_seconds = 1;
+        },
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let chat = ann.public_channel("general", &[]).await;
+            ann.post(&chat, "before").await;
+            assert_eq!(line.silence(app, "%send_message%").await, 1);
+            let send = json!({ "body": "into silence", "client_id": "k" });
+            let problem = ann.try_post(&chat, send.clone()).await.refused(503, "unavailable");
+            assert!(problem["detail"].as_str().unwrap().contains("not known"), "{problem}");
+            assert_eq!(ann.try_post(&chat, send).await.ok()["seq"], 2);
+            line.0.heal();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn silent_connections_do_not_stay_in_the_pool() {
+    let line = Line::new().await;
+    with_app_configured(
+        |config| {
+            line.stand_before(config);
+            config.database.max_connections = 2;
+        },
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let asked = join_all((0..4).map(|_| ann.call("GET /api/users"))).await;
+            assert!(asked.iter().all(|reply| reply.status == 200), "{asked:?}");
+            assert!(line.silence(app, "%").await >= 2);
+            // Whoever asks now waits for nothing, and goes away before the server gives up.
+            let patience = std::time::Duration::from_secs(1);
+            let asks = (0..4).map(|_| tokio::time::timeout(patience, ann.call("GET /api/users")));
+            join_all(asks).await;
+            eventually(async || {
+                let reply = ann.call("GET /api/users").await;
+                if reply.status == 200 { Ok(()) } else { Err(reply.to_string()) }
+            })
+            .await;
+            line.0.heal();
+        },
+    )
+    .await;
+}

@@ -1,0 +1,128 @@
+//! What is asked of the database for one request does not grow with what is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::support::{Actor, App, Chat, statements::StatementCounter, with_app_configured};
+
+/// Everything that there is a list of, so many of each more than before.
+struct World<'a> {
+    app: &'a App,
+    ann: Actor,
+    chat: Chat,
+    made: usize,
+}
+
+impl World<'_> {
+    async fn grow(&mut self, count: usize) {
+        for n in self.made..self.made + count {
+            let person = self.app.invite(&self.ann, &format!("Person {n}")).await;
+            self.ann.add(&self.chat, &[&person]).await;
+            self.ann.post(&self.chat, &format!("m{n}")).await;
+            person.public_channel(&format!("theirs {n}"), &[]).await;
+            let mine = self.ann.public_channel(&format!("mine {n}"), &[&person]).await;
+            person.post(&mine, "hello").await;
+            self.app.sign_in(&self.ann).await;
+            let workspace = json!({ "name": format!("workspace {n}") });
+            self.ann.call_with("POST /api/workspaces", workspace).await.created();
+        }
+        self.made += count;
+    }
+}
+
+/// By path: with the parameters to ask it with.
+fn lists(chat: &Chat) -> BTreeMap<&'static str, Vec<String>> {
+    let messages = ["", "?before=3", "?after=1", "?around=2", "?anchor=first_unread"];
+    let messages = messages.map(|query| format!("/api/chat/{chat}/messages{query}"));
+    let same = |path: &'static str| (path, vec![path.to_owned()]);
+    BTreeMap::from([
+        same("/.well-known/jwks.json"),
+        same("/api/channels"),
+        same("/api/chat"),
+        same("/api/invites"),
+        same("/api/sessions"),
+        same("/api/sync"),
+        same("/api/users"),
+        same("/api/workspaces"),
+        ("/api/chat/{id}", vec![format!("/api/chat/{chat}")]),
+        ("/api/chat/{id}/members", vec![format!("/api/chat/{chat}/members")]),
+        ("/api/chat/{id}/messages", messages.into()),
+    ])
+}
+
+#[tokio::test]
+async fn no_list_costs_a_statement_for_each_of_its_items() {
+    let counter = StatementCounter::start().await;
+    with_app_configured(
+        |config| counter.stand_before(config),
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let chat = ann.public_channel("general", &[]).await;
+            let tested = lists(&chat).into_keys().map(str::to_owned).collect();
+            let documented = documented_lists(app).await;
+            assert!(documented.is_subset(&tested), "{:?} are lists as well", documented.difference(&tested));
+
+            let mut world = World { app, ann, chat, made: 0 };
+            world.grow(2).await;
+            let mut before = costs(&world, &counter).await;
+            assert!(before.values().all(|statements| (1..=9).contains(statements)), "{before:?}");
+            // Once more in case the server's own upkeep came in between; what grows does so each time.
+            for _ in 0..3 {
+                world.grow(8).await;
+                let now = costs(&world, &counter).await;
+                if now == before {
+                    return;
+                }
+                before = now;
+            }
+            panic!("with 8 more of each: {before:?}");
+        },
+    )
+    .await;
+}
+
+/// How many statements each list takes. Nothing of it is remembered: it has all just changed.
+async fn costs(world: &World<'_>, counter: &StatementCounter) -> BTreeMap<String, usize> {
+    let mut costs = BTreeMap::new();
+    for paths in lists(&world.chat).into_values() {
+        for path in paths {
+            // Signing in and what a request needs anyway are known by then.
+            world.ann.call("GET /api/users/me").await.ok();
+            let before = counter.executed();
+            let answer = world.ann.call(&format!("GET {path}")).await.ok();
+            let statements = counter.executed() - before;
+            assert!(!answer.to_string().is_empty());
+            costs.insert(path, statements);
+        }
+    }
+    costs
+}
+
+/// The paths of all operations that answer with a list, by the document.
+async fn documented_lists(app: &App) -> BTreeSet<String> {
+    let document = app.call("GET /api/openapi.json").await.ok();
+    let holds_list = |operation: &Value| {
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        has_array(&document, schema)
+    };
+    let paths = document["paths"].as_object().unwrap();
+    let found: BTreeSet<String> =
+        paths.iter().filter(|(_, item)| holds_list(&item["get"])).map(|(path, _)| path.clone()).collect();
+    assert!(found.len() > 8, "{found:?}");
+    found
+}
+
+fn has_array(document: &Value, schema: &Value) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return has_array(document, &document.pointer(reference.trim_start_matches('#')).unwrap().clone());
+    }
+    let is_array = schema["type"] == "array";
+    let inner = [&schema["properties"], &schema["oneOf"], &schema["allOf"], &schema["anyOf"]];
+    is_array
+        || inner.iter().any(|inner| match inner {
+            Value::Object(map) => map.values().any(|schema| has_array(document, schema)),
+            Value::Array(list) => list.iter().any(|schema| has_array(document, schema)),
+            _ => false,
+        })
+}
