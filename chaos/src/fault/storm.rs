@@ -96,11 +96,13 @@ async fn open_until_in(
     cursor: &str,
 ) -> anyhow::Result<(BareStream, usize)> {
     let end = Instant::now() + STORM_TIMEOUT;
+    let spread = rand::random_range(0..300);
     for attempt in 1.. {
         match BareStream::open(address, token, cursor).await {
             Ok(stream) => return Ok((stream, attempt)),
             Err(e) if Instant::now() > end => return Err(e),
-            Err(_) => sleep(Duration::from_millis(100 + 7 * (attempt as u64 % 40))).await,
+            // Later each time, though sooner than they are asked to: those that are turned away must not keep the others out.
+            Err(_) => sleep(Duration::from_millis((100 * attempt as u64).min(3000) + spread)).await,
         }
     }
     bail!("never")
