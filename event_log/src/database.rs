@@ -75,9 +75,11 @@ impl Database {
     pub fn config(&self, application_name: &str) -> tokio_postgres::Config {
         let mut config = self.config.clone();
         config.application_name(application_name);
-        // Whoever waited has gone by then; what nobody waits for must not go on.
+        // Whoever waited has gone by then; what nobody waits for must not go on. Nor must the transaction of a process that
+        // is stopped, for which a partition that is to be dropped would wait.
         let options = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
-        config.options(format!("{options}-c statement_timeout=35s"));
+        config
+            .options(format!("{options}-c statement_timeout=35s -c idle_in_transaction_session_timeout=35s"));
         config
     }
 
