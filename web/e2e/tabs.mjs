@@ -94,7 +94,10 @@ export async function steps(step, world) {
     }
     await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
     await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
-    await olga.page.getByLabel(/Tell me on the desktop/).check()
+    // Once the browser has agreed.
+    const box = olga.page.getByLabel(/Tell me on the desktop/)
+    await box.click()
+    await until('it is on', () => box.isChecked())
     await olga.page.keyboard.press('Escape')
     await ben.open('Olga Owner')
     // The second tab does not hold the stream; that it is looked at is enough.

@@ -19,8 +19,9 @@ pub fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     struct Files;
 
     let file = Files::get(path)?;
-    let digest: String = file.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
-    let tag = HeaderValue::from_str(&format!("\"{digest}\"")).ok()?;
+    let hash = file.metadata.sha256_hash();
+    let digest = u64::from_be_bytes(*hash.first_chunk()?);
+    let tag = HeaderValue::from_str(&format!("\"{digest:016x}\"")).ok()?;
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Some((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }

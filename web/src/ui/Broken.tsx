@@ -15,7 +15,7 @@ export class Guard extends Component<{ children: ReactNode }, { broken: boolean 
     const t = texts()
     return (
       <div className="welcome" role="alert">
-        <Empty title={t.brokenTitle}>
+        <Empty page title={t.brokenTitle}>
           <p>{t.brokenText}</p>
           <button type="button" className="button button-primary" onClick={() => location.reload()}>
             {t.reload}

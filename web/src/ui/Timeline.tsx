@@ -110,7 +110,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     getScrollElement: () => scroller.current,
     estimateSize: index => estimate(rows[index]),
     getItemKey: index => rows[index]?.key ?? index,
-    overscan: 8,
+    overscan: 12,
     anchorTo: 'end',
     followOnAppend: !more.after,
     scrollEndThreshold: END_PX,

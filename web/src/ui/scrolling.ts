@@ -4,13 +4,18 @@ import { observeElementOffset, type VirtualItem, type Virtualizer } from '@tanst
 type List = Virtualizer<HTMLDivElement, Element>
 
 /**
- * Whether what a row gains or loses in height is taken out of the position. A row that
- * is measured for the first time was a guess, and counts if it begins above; one that changes later counts if all of it is above.
- * Unlike the list's own rule this holds while one scrolls up too, when a font, a name or coloured code comes late.
+ * Whether what a row gains or loses in height is taken out of the position, so that what is below it stays. One that changes counts if
+ * all of it is above the eye. One that is measured for the first time was a guess: it counts if it begins above, and also if it came
+ * into sight above a row that was there before, as when one scrolls up faster than rows are drawn ahead. Unlike the list's own rule
+ * this holds while one scrolls up too, when a font, a name or coloured code comes late.
  */
 export function isAboveTheEye(item: VirtualItem, _delta: number, list: List): boolean {
   const eye = list.scrollOffset ?? 0
-  return list.itemSizeCache.has(item.key) ? item.end <= eye : item.start < eye
+  if (list.itemSizeCache.has(item.key)) return item.end <= eye
+  const bottom = eye + (list.scrollRect?.height ?? 0)
+  const isKnownBelow = (other: VirtualItem) =>
+    other.index > item.index && other.start < bottom && list.itemSizeCache.has(other.key)
+  return item.start < eye || list.getVirtualItems().some(isKnownBelow)
 }
 
 /**
