@@ -315,6 +315,7 @@ impl Drop for Stream {
 }
 
 /// Who a stream belongs to, and its limits.
+#[derive(Clone, Copy)]
 pub struct Identity {
     pub id: u64,
     pub user: UserId,

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Fault, Lane, Outcome, Result, Scene};
 use crate::{
+    device::Device,
     person::Person,
     proxy::Mode,
     sse::{Frame, Frames},
@@ -185,12 +186,7 @@ async fn removed(scene: &Scene, during_replay: bool) -> Result {
     scene.note("the device is back");
     let cursor =
         owner.sync().await?["cursor"].as_str().and_then(crate::sse::position).context("no cursor")?;
-    world
-        .until("the device has caught up", async || {
-            let reached = device.record().reached();
-            if reached >= cursor { Ok(()) } else { Err(format!("{reached} of {cursor}")) }
-        })
-        .await?;
+    until_reached(world, device, cursor).await?;
     Ok(Outcome::Done)
 }
 
@@ -206,7 +202,7 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
         let operation = format!("POST /api/chat/{room}/members");
         owner.certainly(&operation, Some(&json!({ "user_ids": [member.id] }))).await
     };
-    let say = async |chat: &str, count: usize, words: &str| {
+    let write = async |chat: &str, count: usize, words: &str| {
         for _ in 0..count {
             send(&world.history, owner, chat, words.trim(), 0, 1).await;
         }
@@ -218,13 +214,13 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     let much = "much ".repeat(400);
     world.narrow.refuse(true);
     scene.note("one device is away");
-    say(&room, 1, "before").await;
+    write(&room, 1, "before").await;
     add().await?;
-    say(&room, 3, "confidential").await;
+    write(&room, 3, "confidential").await;
     let stay = position().await?;
     // Enough for the device to be cut off in the middle of it.
-    say(&tenant.general, 60, &much).await;
-    say(&room, 3, "confidential, too").await;
+    write(&tenant.general, 60, &much).await;
+    write(&room, 3, "confidential, too").await;
     let stay_ends = position().await?;
     let (first, other) = (world.notify(0), world.notify(1));
     if elsewhere {
@@ -240,12 +236,7 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     remove(owner, &room, member).await?;
     world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
     world.narrow.refuse(false);
-    world
-        .until("the device has come into the middle of a stay", async || {
-            let reached = device.record().reached();
-            if reached >= stay { Ok(()) } else { Err(format!("{reached} of {stay}")) }
-        })
-        .await?;
+    until_reached(world, device, stay).await?;
     world.narrow.refuse(true);
     let reached = device.record().reached();
     scene.note(format!("cut off at {reached}, of a stay from {stay} to {stay_ends}"));
@@ -260,20 +251,23 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
         other.database.heal();
     }
     add().await?;
-    say(&room, 3, "in again").await;
+    write(&room, 3, "in again").await;
     let end = position().await?;
     world.narrow.heal();
     scene.note("the device is back");
-    world
-        .until("the device has caught up", async || {
-            let reached = device.record().reached();
-            if reached >= end { Ok(()) } else { Err(format!("{reached} of {end}")) }
-        })
-        .await?;
+    until_reached(world, device, end).await?;
     if reached >= stay_ends {
         return Ok(Outcome::Missed(format!("it was cut off at {reached}, behind {stay_ends}")));
     }
     Ok(Outcome::Done)
+}
+
+async fn until_reached(world: &World, device: &Device, position: i64) -> anyhow::Result<()> {
+    let has_come = async || {
+        let reached = device.record().reached();
+        if reached >= position { Ok(()) } else { Err(format!("{reached} of {position}")) }
+    };
+    world.until("the device has come as far", has_come).await
 }
 
 /// The newest event that a device of the first workspace has got through a notify_server.
