@@ -288,3 +288,64 @@ async fn stopping_waits_for_no_client() {
     assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
     assert!(TcpStream::connect(scene.address).await.is_err());
 }
+
+#[tokio::test]
+async fn a_stream_is_the_last_answer_of_its_connection_in_the_clients_own_version_of_http() {
+    let database = TestDatabase::new().await.unwrap();
+    let scene = Scene::new(database.url(), |_| {}).await;
+    let authorization = format!("authorization: Bearer {}", scene.token());
+
+    // After another answer on the same connection, and in chunks.
+    let mut socket = TcpStream::connect(scene.address).await.unwrap();
+    socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    read_until(&mut socket, r#"{"status":"ok"}"#).await;
+    let request = format!("GET /events HTTP/1.1\r\nhost: x\r\n{authorization}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let answer = read_until(&mut socket, "event: connected").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\r\nx-request-id: "), "{answer}");
+    assert!(answer.contains("\r\ntransfer-encoding: chunked\r\n"), "{answer}");
+
+    // An old client knows no chunks: until the connection ends.
+    let old = scene.ask(&format!("GET /events HTTP/1.0\r\n{authorization}"), "event: connected").await;
+    let (head, body) = old.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("connection: close") && !head.contains("transfer-encoding"), "{old}");
+    assert!(body.starts_with("retry: "), "{old}");
+
+    // HEAD gets the head, and no stream is left behind.
+    let head = scene.ask(&format!("HEAD /events HTTP/1.1\r\nconnection: close\r\n{authorization}"), "").await;
+    assert!(
+        head.contains("200 OK") && head.contains("text/event-stream") && head.ends_with("\r\n\r\n"),
+        "{head}"
+    );
+    drop(socket);
+    let all_gone = async {
+        while scene.metric("parlor_notify_streams ").await > 0.0
+            || scene.metric("parlor_notify_connections ").await > 1.0
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, all_gone).await.expect("streams and connections are counted to their end");
+    scene.lifecycle.stop();
+}
+
+#[tokio::test]
+async fn who_talks_into_a_stream_is_cut_off() {
+    let database = TestDatabase::new().await.unwrap();
+    let scene = Scene::new(database.url(), |_| {}).await;
+    let mut socket = TcpStream::connect(scene.address).await.unwrap();
+    let request =
+        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", scene.token());
+    socket.write_all(request.as_bytes()).await.unwrap();
+    read_until(&mut socket, "connected").await;
+    // A little is passed over: the next request of somebody who pipelines.
+    socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    scene.say(1, 1, 10).await;
+    read_until(&mut socket, "message.new").await;
+    let talk = async {
+        let much = [b'x'; 8192];
+        while socket.write_all(&much).await.is_ok() {}
+    };
+    timeout(DEADLINE, talk).await.expect("a client that only sends is cut off");
+    scene.lifecycle.stop();
+}
