@@ -260,6 +260,10 @@ impl Stream {
         let mut frames: [Option<Arc<Frame>>; WRITE_FRAMES_MAX] = [const { None }; WRITE_FRAMES_MAX];
         let mut queue = self.lock();
         let count = queue.frames.len().min(WRITE_FRAMES_MAX);
+        if count == 0 {
+            // Forgotten since it was polled.
+            return Ok(Written::default());
+        }
         for (slot, waiting) in frames.iter_mut().zip(&queue.frames) {
             *slot = Some(Arc::clone(&waiting.frame));
         }
