@@ -1,0 +1,188 @@
+//! What a queue hands on, and what it keeps, when its socket takes all, some or nothing.
+
+use std::time::Duration;
+
+use super::*;
+
+fn frame(id: i64, text: &str) -> Frame {
+    Frame::of_text(id, text)
+}
+
+fn offer(stream: &Stream, previous: i64, id: i64, text: &str) -> Offered {
+    stream.offer(previous, &Arc::new(frame(id, text)))
+}
+
+fn stream(first: &[&'static str]) -> Stream {
+    let identity = Identity {
+        id: 1,
+        user: UserId::generate(),
+        workspace: WorkspaceId::generate(),
+        session: SessionId::generate(),
+        deadline: Instant::now() + Duration::from_secs(900),
+    };
+    let first = first.iter().map(|text| frame(0, text)).collect();
+    Stream::new(identity, Backlog::default(), first, 10, true)
+}
+
+fn poll(stream: &Stream) -> String {
+    match stream.poll(Waker::noop()) {
+        Next::Write => stream.write_one(),
+        Next::CatchUp { cursor } => format!("catch up after {cursor}"),
+        Next::End => "end".into(),
+        Next::Wait => "wait".into(),
+    }
+}
+
+/// Ids from 11 on; returns the one that did not fit.
+fn overflow(stream: &Stream) -> i64 {
+    overflow_from(stream, 11)
+}
+
+fn overflow_from(stream: &Stream, first: i64) -> i64 {
+    (first..1000).find(|id| offer(stream, id - 1, *id, &"event".repeat(30)) == Offered::Overflowed).unwrap()
+}
+
+#[tokio::test]
+async fn what_says_where_the_stream_begins_survives_an_overflow() {
+    let stream = stream(&["connected", "reset"]);
+    assert_eq!(overflow(&stream), 11 + 64);
+    assert_eq!(poll(&stream), "connected");
+    assert_eq!(poll(&stream), "reset");
+    assert_eq!(poll(&stream), "catch up after 10");
+}
+
+#[tokio::test]
+async fn an_overflow_goes_on_after_what_the_socket_took() {
+    let stream = stream(&[]);
+    offer(&stream, 40, 41, "taken");
+    assert_eq!(poll(&stream), "taken");
+    offer(&stream, 60, 61, &"x".repeat(QUEUE_BYTES_MAX - 100));
+    assert_eq!(offer(&stream, 61, 62, &"too much".repeat(20)), Offered::Overflowed);
+    // Not after 41: what lies between was not for this stream.
+    assert_eq!(poll(&stream), "catch up after 60");
+    assert_eq!(offer(&stream, 62, 63, "e"), Offered::Passed);
+}
+
+#[tokio::test]
+async fn an_overflow_sends_nothing_twice() {
+    let stream = stream(&[]);
+    offer(&stream, 40, 41, "taken");
+    offer(&stream, 41, 42, "taken");
+    offer(&stream, 42, 43, "waiting");
+    assert_eq!([poll(&stream), poll(&stream)], ["taken", "taken"]);
+    offer(&stream, 43, 44, &"x".repeat(QUEUE_BYTES_MAX));
+    assert_eq!(poll(&stream), "catch up after 42");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_quiet_stream_is_not_stuck_when_something_comes() {
+    let stream = stream(&[]);
+    assert_eq!(poll(&stream), "wait");
+    tokio::time::advance(Duration::from_secs(100)).await;
+    assert_eq!(stream.stuck_since(), None);
+    offer(&stream, 10, 11, "event");
+    assert_eq!(stream.stuck_since(), Some(Instant::now()));
+    tokio::time::advance(Duration::from_secs(7)).await;
+    offer(&stream, 11, 12, "event");
+    assert_eq!(stream.stuck_since().unwrap().elapsed(), Duration::from_secs(7));
+    overflow(&stream);
+    assert_eq!(stream.stuck_since().unwrap().elapsed(), Duration::from_secs(7));
+    poll(&stream);
+    assert_eq!(stream.stuck_since().unwrap().elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn closing_sends_the_last_word_once_and_never_skips() {
+    let live = stream(&[]);
+    offer(&live, 10, 11, "event");
+    live.close(Some(frame(0, "bye")), false);
+    live.close(Some(frame(0, "bye again")), false);
+    assert_eq!([poll(&live), poll(&live), poll(&live)], ["event", "bye", "end"]);
+
+    let lagging = stream(&[]);
+    overflow(&lagging);
+    lagging.caught_up(&[Arc::new(frame(11, "page"))], 11, false);
+    lagging.close(Some(frame(0, "bye")), false);
+    assert_eq!([poll(&lagging), poll(&lagging)], ["bye", "end"]);
+}
+
+#[tokio::test]
+async fn a_frame_that_is_half_written_is_written_to_its_end() {
+    let stream = stream(&[]);
+    for (id, text) in [(11, "one"), (12, "two"), (13, "three")] {
+        offer(&stream, id - 1, id, text);
+    }
+    let mut taken = Vec::new();
+    let mut write = |room: usize| {
+        let socket = |slices: &[IoSlice<'_>]| {
+            let before = taken.len();
+            taken.extend(slices.iter().flat_map(|slice| slice.iter()).take(room));
+            Ok(taken.len() - before)
+        };
+        stream.write(false, socket).unwrap();
+    };
+    write(4);
+    // Overflows between two writes: the rest of "two" must come before anything else.
+    overflow_from(&stream, 14);
+    write(1);
+    assert_eq!(stream.poll(Waker::noop()), Next::Write);
+    write(100);
+    assert_eq!(String::from_utf8_lossy(&taken), "onetwo");
+    assert_eq!(poll(&stream), "catch up after 12");
+}
+
+#[tokio::test]
+async fn what_a_write_is_under_way_with_is_neither_forgotten_nor_sent_twice() {
+    let stream = stream(&[]);
+    offer(&stream, 10, 11, "one");
+    offer(&stream, 11, 12, "two");
+    let mut taken = 0;
+    let socket = |slices: &[IoSlice<'_>]| {
+        overflow_from(&stream, 13);
+        taken = slices.iter().map(|slice| slice.len()).sum();
+        Ok(taken - 1)
+    };
+    stream.write(false, socket).unwrap();
+    assert_eq!(taken, "onetwo".len());
+    assert_eq!([poll(&stream), poll(&stream)], ["o", "catch up after 12"]);
+}
+
+#[tokio::test]
+async fn cutting_leaves_nothing_to_do() {
+    let stream = stream(&["connected"]);
+    assert!(!stream.park(Waker::noop()));
+    stream.cut();
+    assert!(stream.park(Waker::noop()) && stream.is_cut());
+    assert_eq!(stream.poll(Waker::noop()), Next::End);
+    assert_eq!(offer(&stream, 10, 11, "event"), Offered::Passed);
+    stream.close(Some(frame(0, "bye")), true);
+    assert_eq!(stream.poll(Waker::noop()), Next::End);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_due_from_its_wake_up_until_it_has_written_or_cannot_or_is_gone() {
+    let due = async |stream: &Stream| {
+        let began = Instant::now();
+        stream.backlog.settled().await;
+        began.elapsed() > Duration::ZERO
+    };
+    let stream = stream(&[]);
+    offer(&stream, 10, 11, "nobody waits for it yet");
+    assert!(!due(&stream).await);
+    assert_eq!([poll(&stream), poll(&stream)], ["nobody waits for it yet", "wait"]);
+    offer(&stream, 11, 12, "event");
+    assert!(due(&stream).await);
+    assert_eq!([poll(&stream), poll(&stream)], ["event", "wait"]);
+    assert!(!due(&stream).await);
+    offer(&stream, 12, 13, "event");
+    stream.park(Waker::noop());
+    offer(&stream, 13, 14, "a blocked one is waited for no longer");
+    assert!(!due(&stream).await);
+    while poll(&stream) != "wait" {}
+    offer(&stream, 14, 15, "event");
+    let backlog = stream.backlog.clone();
+    drop(stream);
+    let began = Instant::now();
+    backlog.settled().await;
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
