@@ -1060,7 +1060,10 @@ export interface operations {
                 after?: components["schemas"]["ChatId"];
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of the answer that I have */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1068,11 +1071,20 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Chat"];
                 };
+            };
+            /** @description It is still the same */
+            304: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed; `code` says why */
             default: {
@@ -1092,7 +1104,10 @@ export interface operations {
                 after?: components["schemas"]["ChatId"];
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of the answer that I have */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1100,11 +1115,20 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ChatListItem"];
                 };
+            };
+            /** @description It is still the same */
+            304: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed; `code` says why */
             default: {
@@ -1375,7 +1399,10 @@ export interface operations {
                 after?: components["schemas"]["UserId"];
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of the answer that I have */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: components["schemas"]["ChatId"];
             };
@@ -1385,11 +1412,20 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Member"];
                 };
+            };
+            /** @description It is still the same */
+            304: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             403: {
                 headers: {
@@ -2341,7 +2377,10 @@ export interface operations {
                 after?: components["schemas"]["UserId"];
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of the answer that I have */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2349,11 +2388,20 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_User"];
                 };
+            };
+            /** @description It is still the same */
+            304: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed; `code` says why */
             default: {
