@@ -39,6 +39,65 @@ impl Shard {
     }
 }
 
+/// A set of shards. Text form, as the doorbell carries it: their numbers, with commas between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shards(u16);
+
+impl Shards {
+    pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(u16::MAX);
+
+    /// What a ring of the doorbell announces. A text that is none of ours says nothing of where: all of them.
+    pub fn of_ring(text: &str) -> Self {
+        let shards: Option<Self> = text.split(',').map(|number| Shard::new(number.parse().ok()?)).collect();
+        shards.unwrap_or(Self::ALL)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Shard> {
+        Shard::all().filter(move |shard| self.0 & (1 << shard.0) != 0)
+    }
+
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// One bit a shard, for an atomic.
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    pub fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+}
+
+impl From<Shard> for Shards {
+    fn from(shard: Shard) -> Self {
+        Self(1 << shard.0)
+    }
+}
+
+impl FromIterator<Shard> for Shards {
+    fn from_iter<I: IntoIterator<Item = Shard>>(shards: I) -> Self {
+        shards.into_iter().fold(Self::NONE, |set, shard| set.union(shard.into()))
+    }
+}
+
+impl fmt::Display for Shards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, shard) in self.iter().enumerate() {
+            let comma = if n == 0 { "" } else { "," };
+            write!(f, "{comma}{}", shard.0)?;
+        }
+        Ok(())
+    }
+}
+
 /// The last event that somebody has seen. Text form: `generation.timeline.shard.id`, in decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -104,6 +163,22 @@ mod tests {
                 prop_assert!(cursor.generation >= 0 && cursor.timeline >= 0 && cursor.id >= 0);
                 prop_assert!(cursor.shard.number() < SHARDS);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_shards_survive_the_doorbell(bits: u16) {
+            let shards = Shards::from_bits(bits);
+            prop_assert_eq!(shards.iter().collect::<Shards>(), shards);
+            prop_assert!(shards.is_empty() || Shards::of_ring(&shards.to_string()) == shards);
+        }
+
+        #[test]
+        fn a_ring_that_says_nothing_of_ours_is_for_all(text in "[a-z ,]{0,9}|[0-9]{0,3}|[0-9],,?[0-9]{0,2}") {
+            let shards = Shards::of_ring(&text);
+            prop_assert!(shards == Shards::ALL || shards.iter().all(|shard| text.contains(&shard.number().to_string())));
+            prop_assert!(!shards.is_empty());
         }
     }
 

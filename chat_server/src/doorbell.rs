@@ -5,12 +5,12 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU16, Ordering},
     },
     time::Duration,
 };
 
-use chat_core::{Shard, event::DOORBELL_CHANNEL};
+use chat_core::{Shard, cursor::Shards, event::DOORBELL_CHANNEL};
 use sqlx::{PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::Notify, time::timeout};
 use tracing::warn;
@@ -22,14 +22,14 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// Handle for those who ring.
 #[derive(Clone, Default)]
 pub struct Doorbell {
-    shards: Arc<AtomicU32>,
+    shards: Arc<AtomicU16>,
     wake: Arc<Notify>,
 }
 
 impl Doorbell {
     /// Says that there is something new in `shard`. Never waits.
     pub fn ring(&self, shard: Shard) {
-        self.shards.fetch_or(1 << shard.number(), Ordering::AcqRel);
+        self.shards.fetch_or(Shards::from(shard).bits(), Ordering::AcqRel);
         self.wake.notify_one();
     }
 
@@ -38,15 +38,11 @@ impl Doorbell {
         let mut connection: Option<PgConnection> = None;
         loop {
             self.wake.notified().await;
-            let shards = self.shards.swap(0, Ordering::AcqRel);
-            if shards == 0 {
+            let shards = Shards::from_bits(self.shards.swap(0, Ordering::AcqRel));
+            if shards.is_empty() {
                 continue;
             }
-            let numbers: Vec<String> = Shard::all()
-                .filter(|s| shards & (1 << s.number()) != 0)
-                .map(|s| s.number().to_string())
-                .collect();
-            let rung = timeout(RING_TIMEOUT, notify(&mut connection, &options, &numbers.join(","))).await;
+            let rung = timeout(RING_TIMEOUT, notify(&mut connection, &options, &shards.to_string())).await;
             if !matches!(rung, Ok(Ok(()))) {
                 warn!("the doorbell could not be rung; readers will find the rows by their poll");
                 connection = None;

@@ -4,11 +4,11 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
-    sync::atomic::{AtomicU64, Ordering::SeqCst},
+    sync::atomic::{AtomicU16, Ordering::SeqCst},
     time::Duration,
 };
 
-use chat_core::event::DOORBELL_CHANNEL;
+use chat_core::{cursor::Shards, event::DOORBELL_CHANNEL};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, timeout},
@@ -26,27 +26,28 @@ use crate::{
 const ECHO_INTERVAL: Duration = Duration::from_secs(5);
 const ECHO_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Counts rings.
+/// Remembers what it has rung for until that is taken.
 #[derive(Debug, Default)]
 pub struct Bell {
-    rings: AtomicU64,
+    shards: AtomicU16,
     rung: Notify,
 }
 
 impl Bell {
-    pub fn rings(&self) -> u64 {
-        self.rings.load(SeqCst)
+    /// The shards that it has rung for since this was asked last.
+    pub fn take(&self) -> Shards {
+        Shards::from_bits(self.shards.swap(0, SeqCst))
     }
 
-    /// Completes once there were more rings than `seen`.
-    pub async fn rung_after(&self, seen: u64) {
-        while self.rings() == seen {
+    /// Completes once there is something to take.
+    pub async fn rung(&self) {
+        while self.shards.load(SeqCst) == 0 {
             self.rung.notified().await;
         }
     }
 
-    fn ring(&self) {
-        self.rings.fetch_add(1, SeqCst);
+    fn ring(&self, shards: Shards) {
+        self.shards.fetch_or(shards.bits(), SeqCst);
         self.rung.notify_one();
     }
 }
@@ -76,7 +77,7 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
         loop {
             match poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == echo_channel => echo.notify_one(),
-                Some(Ok(AsyncMessage::Notification(_))) => bell.ring(),
+                Some(Ok(AsyncMessage::Notification(n))) => bell.ring(Shards::of_ring(n.payload())),
                 Some(Ok(_)) => {}
                 Some(Err(e)) => return Err(Error::from(e)),
                 None => return Err(Error::Closed),
@@ -89,7 +90,7 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
         info!("listening for the doorbell");
         health.set_listening(true);
         // What was written before this moment may have rung for nobody: look once.
-        bell.ring();
+        bell.ring(Shards::ALL);
         loop {
             let sent = Instant::now();
             let notify = format!("notify {echo_channel}");

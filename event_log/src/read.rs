@@ -1,7 +1,10 @@
 //! The queries on the log. Each takes whatever connection or transaction it is to run in; none has a time limit of its
 //! own (see [`crate::READ_TIMEOUT`]).
 
-use chat_core::{ChatId, EventKind, Shard, UserId, WorkspaceId, cursor::SHARDS};
+use chat_core::{
+    ChatId, EventKind, Shard, UserId, WorkspaceId,
+    cursor::{SHARDS, Shards},
+};
 use tokio_postgres::{GenericClient, Statement};
 use uuid::Uuid;
 
@@ -88,15 +91,16 @@ pub(crate) async fn prepare_after(db: &impl GenericClient, with_payloads: bool) 
     Ok(db.prepare(&sql).await?)
 }
 
-/// The rows after `cursors`, which are by [`Shard::index`]; ordered by shard and id.
+/// The rows of `shards` after `cursors`, which are by [`Shard::index`]; ordered by shard and id.
 pub(crate) async fn after(
     db: &impl GenericClient,
     prepared: &Statement,
     cursors: &[Head; SHARDS as usize],
+    shards: Shards,
 ) -> Result<Vec<LogRow>, Error> {
-    let shards: Vec<i16> = Shard::all().map(|shard| shard.number().into()).collect();
-    let ids: Vec<i64> = cursors.iter().map(|cursor| cursor.id).collect();
-    let rows = db.query(prepared, &[&shards, &ids]).await?;
+    let numbers: Vec<i16> = shards.iter().map(|shard| shard.number().into()).collect();
+    let ids: Vec<i64> = shards.iter().map(|shard| cursors[shard.index()].id).collect();
+    let rows = db.query(prepared, &[&numbers, &ids]).await?;
     let mut rows = rows.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
     rows.sort_unstable_by_key(|row| (row.shard, row.id));
     Ok(rows)

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use chat_core::{Shard, lifecycle::Lifecycle};
+use chat_core::{Shard, cursor::Shards, lifecycle::Lifecycle};
 use tokio::time::{Instant, sleep_until};
 use tokio_postgres::{Client, Statement};
 use tracing::{error, info, warn};
@@ -16,8 +16,8 @@ use crate::{
     row::LogRow,
 };
 
-/// The poll: soon after rows were found, since more tend to follow, then less and less often. The longest pause is how
-/// late an event can be when the doorbell is not heard.
+/// The poll, of all shards: soon after it has found rows, since more tend to follow, then less and less often. The longest
+/// pause is how late an event can be when the doorbell is not heard, whatever else it rings for.
 const POLL_FIRST: Duration = Duration::from_millis(10);
 const POLL_LONGEST: Duration = Duration::from_millis(250);
 /// Reads begin at least this far apart: under load one read takes what many rings announce.
@@ -47,16 +47,17 @@ pub struct Tail {
     bell: Arc<Bell>,
     read_spacing: Duration,
     with_payloads: bool,
-    rings_seen: u64,
+    /// To be read whether or not the poll is due: the bell has rung for them, or there was more than one read gives.
+    due: Shards,
     session: Option<Session>,
     reached: Option<Reached>,
     events: VecDeque<TailEvent>,
     backoff: Backoff,
     retry_at: Instant,
     read_at: Instant,
+    /// When all shards were read last.
+    polled_at: Instant,
     pause: Duration,
-    /// The last read did not come to the end of the log.
-    more: bool,
 }
 
 /// The connection that reads.
@@ -99,15 +100,15 @@ impl Tail {
             bell,
             read_spacing: READ_SPACING,
             with_payloads: true,
-            rings_seen: 0,
+            due: Shards::NONE,
             session: None,
             reached: None,
             events: VecDeque::new(),
             backoff: Backoff::new(),
             retry_at: Instant::now(),
             read_at: Instant::now(),
+            polled_at: Instant::now(),
             pause: POLL_FIRST,
-            more: false,
         };
         Ok((tail, health))
     }
@@ -193,38 +194,44 @@ impl Tail {
         }
         self.backoff = Backoff::new();
         self.pause = POLL_FIRST;
-        self.more = true;
+        self.due = Shards::ALL;
         Ok(())
     }
 
     /// Until the bell rings or the poll is due.
     async fn wait_to_look(&self) {
-        if self.more {
+        if !self.due.is_empty() {
             return;
         }
         tokio::select! {
-            () = self.bell.rung_after(self.rings_seen) => {}
-            () = sleep_until(self.read_at + self.pause) => {}
+            () = self.bell.rung() => {}
+            () = sleep_until(self.polled_at + self.pause) => {}
         }
         sleep_until(self.read_at + self.read_spacing).await;
     }
 
     /// Reads once what is there, and moves on behind it.
     async fn look(&mut self) -> Result<Vec<LogRow>, Error> {
-        let rings = self.bell.rings();
-        let by_bell = std::mem::replace(&mut self.rings_seen, rings) != rings;
+        let rung = self.bell.take();
+        // Kept until they are read, should this future be dropped meanwhile.
+        self.due = self.due.union(rung);
         self.read_at = Instant::now();
-        let mut rows = self.read().await?;
+        let is_poll = self.read_at >= self.polled_at + self.pause;
+        let shards = if is_poll { Shards::ALL } else { self.due };
+        let mut rows = self.read(shards).await?;
         let mut broken = self.broken_shards(&rows);
         if !broken.is_empty() {
             // Cannot happen while writers take the shard's lock. Once more, lest it was a moment's doing.
             error!(?broken, "rows are missing in the event log");
-            rows = self.read().await?;
+            rows = self.read(shards).await?;
             broken = self.broken_shards(&rows);
         }
-        self.health.note_read(rows.len(), by_bell);
-        self.more = is_cut(&rows) || !broken.is_empty();
-        self.pause = if rows.is_empty() { (self.pause * 2).min(POLL_LONGEST) } else { POLL_FIRST };
+        self.health.note_read(rows.len(), !rung.is_empty());
+        if is_poll {
+            self.polled_at = self.read_at;
+            self.pause = if rows.is_empty() { (self.pause * 2).min(POLL_LONGEST) } else { POLL_FIRST };
+        }
+        self.due = cut_shards(&rows).chain(broken.iter().copied()).collect();
         if !broken.is_empty() {
             let (Some(session), Some(_)) = (&self.session, &self.reached) else { return Err(Error::Closed) };
             let heads = within(READ_TIMEOUT, read::heads(&session.client)).await?;
@@ -241,11 +248,12 @@ impl Tail {
         Ok(rows)
     }
 
-    async fn read(&self) -> Result<Vec<LogRow>, Error> {
+    async fn read(&self, shards: Shards) -> Result<Vec<LogRow>, Error> {
         let (Some(session), Some(reached)) = (&self.session, &self.reached) else {
             return Err(Error::Closed);
         };
-        within(READ_TIMEOUT, read::after(&session.client, &session.after, &reached.heads.by_shard)).await
+        within(READ_TIMEOUT, read::after(&session.client, &session.after, &reached.heads.by_shard, shards))
+            .await
     }
 
     /// The shards in which some row does not follow the one before it.
@@ -273,10 +281,11 @@ impl Tail {
     }
 }
 
-/// Whether a limit of [`read::after`] may have kept rows back.
-fn is_cut(rows: &[LogRow]) -> bool {
-    rows.chunk_by(|a, b| a.shard == b.shard).any(|rows| {
-        rows.len() >= ROWS_MAX || rows.iter().map(|row| row.payload.len()).sum::<usize>() >= BYTES_MAX
+/// Where a limit of [`read::after`] may have kept rows back.
+fn cut_shards(rows: &[LogRow]) -> impl Iterator<Item = Shard> {
+    rows.chunk_by(|a, b| a.shard == b.shard).filter_map(|rows| {
+        let bytes = || rows.iter().map(|row| row.payload.len()).sum::<usize>();
+        (rows.len() >= ROWS_MAX || bytes() >= BYTES_MAX).then_some(rows[0].shard)
     })
 }
 
