@@ -1,6 +1,7 @@
 //! One run of Postgres: the process, its lifeline, and its end.
 
 use std::{
+    fs,
     io::{self, PipeWriter, Write as _},
     net::{Ipv4Addr, TcpListener},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
@@ -76,7 +77,7 @@ impl Server {
         programs: &Programs,
         options: &Options,
         port: u16,
-        log: std::fs::File,
+        log: fs::File,
     ) -> Result<Self> {
         let (argument, open) = folder.data_argument(&folder.cluster())?;
         let (lifeline_end, lifeline) = io::pipe().trying(|| "cannot make a pipe".to_owned())?;
@@ -161,8 +162,18 @@ impl Server {
         }
     }
 
-    /// Ends it as a power cut would, as far as a process can. Blocks.
+    /// Ends it as a power cut would, as far as processes can: all of them at once. Blocks.
+    ///
+    /// Were the postmaster killed alone, its backends would see that one after the other, and one that waits for a
+    /// standby would end its wait and show what it has committed, and the standby has not, to those that still read.
     pub(crate) fn kill(&self) {
+        self.signal(Signal::STOP); // makes no more backends
+        let backends = backends(self.pid);
+        for signal in [Signal::STOP, Signal::KILL] {
+            for backend in &backends {
+                let _ = kill_process(*backend, signal); // it may have ended
+            }
+        }
         self.signal(Signal::KILL);
         self.wait(Duration::from_secs(5));
     }
@@ -208,6 +219,22 @@ fn reap(mut child: Child, pid: Pid, lifeline: &Mutex<Option<PipeWriter>>) -> Exi
         let _ = pipe.write_all(b"ended\n");
     }
     child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0))
+}
+
+/// The processes of Postgres that the postmaster has started; none where the system does not tell. Its watcher is a child of
+/// it as well and is none of them.
+fn backends(postmaster: Pid) -> Vec<Pid> {
+    let postmaster = postmaster.as_raw_nonzero();
+    let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
+    let is_postgres = |pid: &str| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "postgres")
+    };
+    children
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter(|pid| is_postgres(pid))
+        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -183,7 +183,10 @@ async fn root_can_keep_a_cluster_where_only_root_can_enter() {
     let url = cluster.url("postgres");
     write_marker(&url).await;
     cluster.restart().await.unwrap();
+    let mut busy = PgConnection::connect(&url).await.unwrap();
+    let backend: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut busy).await.unwrap();
     cluster.kill().await.unwrap();
+    until("its backends are gone", || is_gone(Pid::from_raw(backend).unwrap()));
     cluster.restart().await.unwrap();
     assert!(has_marker(&url).await, "crash recovery lost a commit");
     cluster.stop().await.unwrap();
