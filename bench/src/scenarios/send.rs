@@ -1,5 +1,5 @@
 //! Sends through the whole path, beside one-row inserts into the same table straight in Postgres, without and with
-//! `pg_notify`.
+//! `pg_notify`, and beside all the rows that a send writes.
 
 use std::sync::Arc;
 
@@ -43,8 +43,11 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
             ("insert + pg_notify, 32 clients", "notifying", 32),
             ("insert, 1 client", "plain", 1),
         ] {
-            report.add(name, "1/s", insert(&world, table, clients, Arc::clone(&places), seconds).await?);
+            let sql = insert_into(table);
+            report.add(name, "1/s", insert(&world, &sql, clients, Arc::clone(&places), seconds).await?);
         }
+        let rows = insert(&world, ROWS_OF_A_SEND, 1, Arc::clone(&places), seconds).await?;
+        report.add("the rows of a send, 1 client", "1/s", rows);
         for (name, connections, places) in [
             ("send", CONNECTIONS, &places),
             ("send, one chat", CONNECTIONS, &hot),
@@ -61,6 +64,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     report.ratio("send", "insert + pg_notify, 32 clients", Some(2.5), false);
     report.ratio("send, one chat", "send", Some(0.7), false);
     report.ratio("send, 1 connection", "insert, 1 client", Some(0.45), false);
+    report.ratio("the rows of a send, 1 client", "insert, 1 client", None, false);
+    report.ratio("send, 1 connection", "the rows of a send, 1 client", None, false);
     drop(server);
     world.stop().await?;
     Ok(report)
@@ -69,7 +74,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
 /// Tables with the columns, indexes and foreign keys of messages, and no log.
 pub async fn make_tables(world: &World) -> anyhow::Result<()> {
     let mut db = world.connect().await?;
-    for table in ["plain", "notifying"] {
+    for table in ["plain", "notifying", "whole"] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
             "create table {table} (like messages including all);
              alter table {table} add foreign key (workspace_id, chat_id) references chats (workspace_id, id);
@@ -82,31 +87,59 @@ pub async fn make_tables(world: &World) -> anyhow::Result<()> {
     sqlx::raw_sql(
         "create function notify_of_row() returns trigger language plpgsql as
              $$ begin perform pg_notify('bench', new.chat_id || ' ' || new.seq); return null; end $$;
-         create trigger notify after insert on notifying for each row execute function notify_of_row()",
+         create trigger notify after insert on notifying for each row execute function notify_of_row();
+         create table bench_chats (like chats including all) with (fillfactor = 70);
+         insert into bench_chats select * from chats;
+         create table bench_members (like chat_members including all) with (fillfactor = 80);
+         insert into bench_members select * from chat_members;
+         create table bench_log (like event_log including all);
+         create function rows_of_a_send(message uuid, workspace uuid, chat uuid, sender uuid, body text, client_id text, hash bytea)
+         returns bigint language plpgsql as $$
+         #variable_conflict use_variable
+         declare next_seq bigint; last bigint; now_at timestamptz;
+         begin
+             update bench_chats set last_seq = last_seq + 1 where id = chat returning last_seq into next_seq;
+             update bench_members set sent_seq = next_seq where chat_id = chat and user_id = sender;
+             insert into whole (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
+                 values (message, workspace, chat, next_seq, sender, body, client_id, hash) returning created_at into now_at;
+             perform pg_advisory_xact_lock(1, 1);
+             select id into last from bench_log where shard = 1 order by id desc limit 1;
+             insert into bench_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, chat_id, user_id, message_id, payload)
+                 values (1, nextval('whole_seq'), coalesce(last, 0), 1, now_at, workspace, 'message.new', 'chat', chat, sender,
+                         message, repeat('x', 300) || body);
+             return next_seq;
+         end $$",
     )
     .execute(&mut db)
     .await?;
     Ok(())
 }
 
-/// Prepared one-row inserts over so many connections, each a transaction; rows a second.
+fn insert_into(table: &str) -> String {
+    format!(
+        "insert into {table} (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
+         values ($1, $2, $3, nextval('{table}_seq'), $4, $5, $6, $7)"
+    )
+}
+
+/// What no send can do without, and nothing that makes it a right one: the chat's count, the sender's, the message, the
+/// shard's lock, the end of the log and the event. No partitions, no triggers, no look at who may.
+const ROWS_OF_A_SEND: &str = "select rows_of_a_send($1, $2, $3, $4, $5, $6, $7)";
+
+/// A prepared statement over so many connections, each time a transaction; how often a second.
 async fn insert(
     world: &World,
-    table: &str,
+    sql: &str,
     clients: usize,
     places: Arc<Vec<Place>>,
     seconds: f64,
 ) -> anyhow::Result<f64> {
     let listener = connect(world).await?;
     listener.batch_execute("listen bench").await?;
-    let sql = format!(
-        "insert into {table} (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
-         values ($1, $2, $3, nextval('{table}_seq'), $4, $5, $6, $7)"
-    );
     let mut connections: Vec<(Client, Statement)> = Vec::new();
     for _ in 0..clients {
         let client = connect(world).await?;
-        let statement = client.prepare(&sql).await?;
+        let statement = client.prepare(sql).await?;
         connections.push((client, statement));
     }
     let workspace = world.workspace.0;
