@@ -84,6 +84,41 @@ export async function steps(step, world) {
     await nora.leave()
   })
 
+  await step('an invitation is not lost on the way through the sign-in', async () => {
+    const lena = await Person.at(world)
+    await lena.signUp(`Third ${stamp}`, 'Lena Late')
+    await lena.context.clearCookies()
+    await lena.page.goto(link)
+    await lena.page.getByRole('link', { name: 'Sign in' }).click()
+    await lena.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await lena.audit('sign in with an invitation')
+    await lena.page.getByLabel('E-mail').fill(lena.email)
+    await lena.page.getByLabel('Password').fill('correct horse')
+    await lena.page.getByRole('button', { name: 'Sign in' }).click()
+    await lena.page.getByRole('heading', { name: `Join Team ${stamp}` }).waitFor()
+    await lena.page.getByRole('button', { name: 'Join' }).click()
+    await lena.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
+    await lena.leave()
+  })
+
+  await step('somebody who is signed in makes another workspace', async () => {
+    await ben.page.getByRole('button', { name: `Team ${stamp}` }).click()
+    await ben.page.getByRole('menuitem', { name: 'Make a workspace' }).click()
+    const dialog = ben.page.getByRole('dialog', { name: 'Make a workspace' })
+    await dialog.getByLabel('Workspace').fill(`Team ${stamp}`)
+    await dialog.getByRole('button', { name: 'Make the workspace' }).click()
+    await until(
+      'the name is taken',
+      async () => (await dialog.getByLabel('Workspace').getAttribute('aria-invalid')) === 'true',
+    )
+    await ben.audit('another workspace, refused')
+    await dialog.getByLabel('Workspace').fill(`Own ${stamp}`)
+    await dialog.getByRole('button', { name: 'Make the workspace' }).click()
+    await ben.page.getByRole('button', { name: `Own ${stamp}` }).click()
+    await ben.page.getByRole('menuitem', { name: `Team ${stamp}` }).click()
+    await ben.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
+  })
+
   await step('another name is seen by everybody', async () => {
     await ben.page.getByRole('button', { name: 'Ben Newcomer' }).click()
     await ben.audit('my menu')

@@ -31,6 +31,7 @@ export const de: Texts = {
   lookingAtInvite: 'Die Einladung wird geprüft …',
   badInviteTitle: 'Diese Einladung gilt nicht',
   badInvite: 'Sie ist verbraucht, zurückgezogen oder abgelaufen. Bitte um eine neue.',
+  joinLink: 'Mit einem neuen Konto beitreten',
 
   troubles: {
     wrong_credentials: 'E-Mail und Passwort passen nicht zusammen.',

@@ -30,6 +30,7 @@ export const en = {
   lookingAtInvite: 'Looking at your invitation …',
   badInviteTitle: 'This invitation does not work',
   badInvite: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
+  joinLink: 'Join with a new account',
 
   // What went wrong
   troubles: {

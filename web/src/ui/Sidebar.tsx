@@ -168,6 +168,10 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
             ))}
           </>
         )}
+        <DropdownMenu.Separator className="menu-line" />
+        <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('workspace')}>
+          <Plus /> {t.makeWorkspaceTitle}
+        </DropdownMenu.Item>
       </MenuContent>
     </DropdownMenu.Root>
   )

@@ -4,7 +4,7 @@ import { texts, useTexts } from '../texts'
 import { Logo } from './bits'
 import { Field, FormTrouble, troubleOf, useForm } from './forms'
 import { useSession } from './hooks'
-import { go } from './route'
+import { doorOf, go } from './route'
 
 function Link({ to, children }: { to: string; children: ReactNode }) {
   return (
@@ -44,7 +44,8 @@ function Door({
   )
 }
 
-export function SignIn() {
+/** Who comes with an invitation is asked about it once they are in. */
+export function SignIn({ invite }: { invite: string | null }) {
   const t = useTexts()
   const session = useSession()
   const { trouble, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
@@ -55,7 +56,7 @@ export function SignIn() {
       title={t.signInTitle}
       foot={
         <>
-          {t.newHere} <Link to="/signup">{t.makeWorkspaceLink}</Link>
+          {t.newHere} <Link to={doorOf('signup', invite)}>{invite ? t.joinLink : t.makeWorkspaceLink}</Link>
         </>
       }
     >
@@ -150,7 +151,7 @@ export function SignUp({ invite }: { invite: string | null }) {
       lead={preview ? t.joinLead : t.makeWorkspaceLead}
       foot={
         <>
-          {t.haveAccount} <Link to="/signin">{t.signIn}</Link>
+          {t.haveAccount} <Link to={doorOf('signin', invite)}>{t.signIn}</Link>
         </>
       }
     >

@@ -7,6 +7,7 @@ import { Empty, LandmarkContext } from './bits'
 import { BrowseChannels } from './dialogs/BrowseChannels'
 import { InvitePeople } from './dialogs/InvitePeople'
 import { NewChat } from './dialogs/NewChat'
+import { NewWorkspace } from './dialogs/NewWorkspace'
 import { MAC, useStore, useView } from './hooks'
 import { byActivity } from './names'
 import { useNotifications } from './notifications'
@@ -20,7 +21,7 @@ import { Sidebar } from './Sidebar'
 const chatPane = () => import('./ChatPane').then(module => ({ default: module.ChatPane }))
 const ChatPane = lazy(chatPane)
 
-export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | null
+export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | 'workspace' | null
 
 export function Workspace() {
   useEffect(() => void chatPane().catch(() => undefined), [])
@@ -67,6 +68,7 @@ function Rooms() {
       {overlay === 'new' && <NewChat onClose={close} onChat={visit} />}
       {overlay === 'browse' && <BrowseChannels onClose={close} onChat={visit} onNew={() => setOverlay('new')} />}
       {overlay === 'invite' && <InvitePeople onClose={close} />}
+      {overlay === 'workspace' && <NewWorkspace onClose={close} />}
       {overlay === 'settings' && <Settings onClose={close} />}
       {overlay === 'shortcuts' && <Shortcuts onClose={close} />}
     </div>
