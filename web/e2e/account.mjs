@@ -168,4 +168,25 @@ export async function steps(step, world) {
     await olga.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await other.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
   })
+
+  await step('who signs out without a connection is signed out, now and once it is back', async () => {
+    await olga.signIn(olga.email)
+    await olga.createChannel('left-behind')
+    const refuse = route => route.abort('connectionrefused')
+    await olga.context.route('**/api/logout', refuse)
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitem', { name: 'Sign out' }).click()
+    await olga.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    assert.equal(new URL(olga.page.url()).pathname, '/')
+    await olga.page.reload()
+    await olga.page.getByRole('heading', { name: /Sign in to Parlor|Channels/ }).waitFor()
+    assert.equal(await olga.page.getByRole('heading', { name: 'Channels' }).count(), 0, 'the cookie is not used')
+    // In whichever tab: one tells the server for all.
+    const told = olga.context.waitForEvent('response', response => response.url().endsWith('/api/logout'))
+    await olga.context.unroute('**/api/logout', refuse)
+    await told
+    await until('the cookie is gone', async () => (await olga.context.cookies()).length === 0)
+    await olga.page.reload()
+    await olga.signIn(olga.email)
+  })
 }

@@ -104,7 +104,7 @@ export class Store {
         this.tell({ kind: 'reset' })
         await this.snapshot()
       } else if (end === 'gone') {
-        await this.session.signOut()
+        this.session.end('ended')
         return
       }
     }

@@ -40,6 +40,12 @@ export function App({ session }: { session: Session }) {
     if (invited && route.page === 'signin') go(doorOf('signup', invite), true)
   }, [invited, invite, route.page])
 
+  // What was open is nothing to whoever signs in next.
+  const left = session.ending === 'left'
+  useEffect(() => {
+    if (left) go('/', true)
+  }, [left])
+
   if (!info && state !== 'known') return <Splash unreachable={state === 'unreachable'} />
   return (
     <SessionContext value={session}>

@@ -213,7 +213,7 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
           <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('shortcuts')}>
             <Keyboard /> {t.shortcuts}
           </DropdownMenu.Item>
-          <DropdownMenu.Item className="menu-item" onSelect={() => void session.signOut()}>
+          <DropdownMenu.Item className="menu-item" onSelect={() => session.signOut()}>
             <LogOut /> {t.signOut}
           </DropdownMenu.Item>
         </MenuContent>

@@ -49,6 +49,7 @@ export function SignIn({ invite }: { invite: string | null }) {
   const t = useTexts()
   const session = useSession()
   const { trouble, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
+    await session.leaveNow()
     session.signedIn(await answer(openApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
@@ -106,6 +107,7 @@ export function SignUp({ invite }: { invite: string | null }) {
     const body = invite
       ? { fullname, email, password, invite }
       : { fullname, email, password, workspace: workspace ?? '' }
+    await session.leaveNow()
     session.signedIn(await answer(openApi.POST('/api/signup', { body })))
     go('/', true)
   })
