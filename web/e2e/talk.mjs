@@ -93,18 +93,19 @@ export async function steps(step, world) {
   })
 
   await step('a refused message can be edited and sent, or discarded', async () => {
+    const errors = [{ pointer: '/body', code: 'too_long', max: 16_000, detail: 'must have fewer' }]
     const refuse = async route => {
       if (route.request().method() !== 'POST') return route.fallback()
-      const problem = { type: 'about:blank', title: 'No', status: 422, code: 'invalid', detail: 'not like that' }
+      const problem = { type: 'about:blank', title: 'No', status: 422, code: 'invalid', detail: 'no', errors }
       await route.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify(problem) })
     }
     await olga.context.route('**/messages', refuse)
     await olga.say('refused one')
-    await olga.message('refused one').getByText('Not sent: not like that').waitFor()
+    await olga.message('refused one').getByText('Not sent: At most 16,000 characters.').waitFor()
     await olga.say('refused two')
-    await olga.message('refused two').getByText('Not sent: not like that').waitFor()
+    await olga.message('refused two').getByText('Not sent: At most 16,000 characters.').waitFor()
     await olga.say('refused three')
-    await olga.message('refused three').getByText('Not sent: not like that').waitFor()
+    await olga.message('refused three').getByText('Not sent: At most 16,000 characters.').waitFor()
     await olga.audit('refused messages')
     await olga.context.unroute('**/messages', refuse)
     await olga.message('refused two').getByRole('button', { name: 'Discard' }).click()

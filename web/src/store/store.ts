@@ -175,13 +175,13 @@ export class Store {
         this.seen.add(snapshot.cursor)
         this.paging = snapshot.chats.has_more ? new Paging(snapshot.chats.items) : null
         const data = fromSnapshot(snapshot, this.view.get().data ?? undefined)
-        this.view.set({ data, partial: this.paging !== null, trouble: null })
+        this.view.set({ data, partial: this.paging !== null, trouble: false })
         if (before) void this.reading.refresh()
         if (this.paging) void this.moreChats(this.paging)
         break
       } catch (error) {
         if (error instanceof SignedOut) return
-        this.view.set({ trouble: error instanceof Refused ? error.message : 'unreachable' })
+        this.view.set({ trouble: true })
         await pause(backoff(failures, 1000, Math.random), this.stop.signal)
       }
     }
@@ -244,7 +244,7 @@ export class Store {
         }),
       )
     } catch (error) {
-      if (error instanceof Refused && !error.passing) throw new Rejected(error.message)
+      if (error instanceof Refused && !error.passing) throw new Rejected(error)
       throw error
     }
   }

@@ -7,6 +7,7 @@ import { EmojiList, useEmoji } from './EmojiList'
 import type { Emoji } from './emoji'
 import { useChatTitle, useMe, useStore } from './hooks'
 import { plain } from './plain'
+import { sayTrouble } from './trouble'
 
 export type Draft = { kind: 'new' } | { kind: 'reply'; message: Message } | { kind: 'edit'; message: Message }
 
@@ -78,7 +79,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
         if (body !== editing.body) await store.reading.edit(editing, body)
         done()
       } catch (error) {
-        setTrouble(error instanceof Error ? error.message : String(error))
+        setTrouble(sayTrouble(error))
       }
       return
     }

@@ -3,7 +3,8 @@ import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
 import { IconButton } from './bits'
-import { FormTrouble, type Trouble, useAction } from './forms'
+import { FormTrouble, useAction } from './forms'
+import type { Trouble } from './trouble'
 
 interface DialogProps {
   title: string

@@ -1,4 +1,4 @@
-import { CircleAlert, Clock, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
+import { CircleAlert, Clock, Copy, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type KeyboardEvent, memo, useEffect, useState } from 'react'
 import type { Message } from '../api/types'
@@ -11,6 +11,7 @@ import { useMe, useStore, useView } from './hooks'
 import { Markdown } from './Markdown'
 import { plain } from './plain'
 import { go } from './route'
+import { sayWhy } from './trouble'
 
 interface MessageRowProps {
   message: Message
@@ -114,6 +115,10 @@ function copyLink(message: Message): void {
   void navigator.clipboard?.writeText(`${location.origin}/c/${message.chat_id}/${message.seq}`)
 }
 
+function copyText(message: Message): void {
+  void navigator.clipboard?.writeText(message.body)
+}
+
 interface ActionsProps {
   message: Message
   mine: boolean
@@ -144,6 +149,9 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
         <MenuContent align="end" sideOffset={4}>
           <DropdownMenu.Item className="menu-item" onSelect={() => copyLink(message)}>
             <Link2 /> {t.copyLink}
+          </DropdownMenu.Item>
+          <DropdownMenu.Item className="menu-item" onSelect={() => copyText(message)}>
+            <Copy /> {t.copyText}
           </DropdownMenu.Item>
           {mayDelete && (
             <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={onDelete}>
@@ -227,7 +235,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />
-            <span>{t.notSent(entry.refused)}</span>
+            <span>{t.notSent(sayWhy(entry.refused))}</span>
             <button
               type="button"
               className="link-button"

@@ -55,7 +55,7 @@ export function Sidebar({ chatId, onOverlay }: SidebarProps) {
         <button type="button" className="sidebar-search" onClick={() => onOverlay('switcher')}>
           <Search aria-hidden="true" />
           <span>{t.goTo}</span>
-          <kbd>{MAC ? '⌘' : 'Ctrl '}K</kbd>
+          <kbd>{MAC ? '⌘' : `${t.keyCaps.Ctrl} `}K</kbd>
         </button>
         <nav className="sidebar-scroll" aria-label={t.chats} onKeyDown={onListKeys}>
           <Section title={t.channels} items={channels} chatId={chatId} stop={stop}>

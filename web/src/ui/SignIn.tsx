@@ -2,9 +2,10 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { answer, connectApi, openApi, Refused } from '../api/client'
 import { texts, useTexts } from '../texts'
 import { Logo } from './bits'
-import { Field, FormTrouble, troubleOf, useForm } from './forms'
+import { Field, FormTrouble, useForm } from './forms'
 import { useSession } from './hooks'
 import { doorOf, go } from './route'
+import { troubleOf } from './trouble'
 
 function Link({ to, children }: { to: string; children: ReactNode }) {
   return (

@@ -27,7 +27,7 @@ export function Workspace() {
   useEffect(() => void chatPane().catch(() => undefined), [])
   const ready = useView(view => view.data !== null)
   const trouble = useView(view => view.trouble)
-  if (!ready) return <Splash unreachable={trouble !== null} />
+  if (!ready) return <Splash unreachable={trouble} />
   return <Rooms />
 }
 
@@ -82,7 +82,7 @@ function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
     <div className="welcome">
       {some ? (
         <Empty page title={t.chooseTitle}>
-          {t.chooseText(MAC ? '⌘' : 'Ctrl')}
+          {t.chooseText(MAC ? '⌘' : t.keyCaps.Ctrl)}
         </Empty>
       ) : (
         <Empty page title={t.nobodyTitle}>
