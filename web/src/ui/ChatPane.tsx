@@ -6,7 +6,6 @@ import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { ChatIcon, IconButton, MenuContent } from './bits'
 import { Composer, type Draft } from './Composer'
-import { ConnectionLine } from './ConnectionLine'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
 import { useChat, useChatTitle, useMe, useStore } from './hooks'
@@ -26,7 +25,6 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
     <div className="chat" data-members={membersOpen || undefined}>
       <div className="chat-main">
         <ChatHead item={item} membersOpen={membersOpen} onMembers={() => setMembersOpen(open => !open)} />
-        <ConnectionLine />
         <Timeline
           item={item}
           seq={seq}

@@ -4,6 +4,7 @@ import { useTexts } from '../texts'
 import { Splash } from './App'
 import { Guard } from './Broken'
 import { Empty, LandmarkContext } from './bits'
+import { ConnectionLine } from './ConnectionLine'
 import { BrowseChannels } from './dialogs/BrowseChannels'
 import { InvitePeople } from './dialogs/InvitePeople'
 import { NewChat } from './dialogs/NewChat'
@@ -50,6 +51,7 @@ function Rooms() {
   }
   return (
     <div className="rooms" data-open={chatId ? 'chat' : 'list'}>
+      <ConnectionLine />
       <Sidebar chatId={chatId} onOverlay={setOverlay} />
       <main className="room" aria-label={t.conversation} ref={setLandmark}>
         <LandmarkContext value={landmark}>
