@@ -74,10 +74,35 @@ export async function steps(step, world) {
     await ben.message('one that waits').hover()
     await ben.message('one that waits').getByRole('button', { name: 'More' }).click()
     await ben.page.getByRole('menuitem', { name: 'Copy link' }).click()
+    await ben.page.getByRole('status').getByText('Copied').waitFor()
+    await ben.audit('a link is copied')
+    await ben.page.getByText('Copied').waitFor({ state: 'detached' })
     const link = await ben.page.evaluate(() => navigator.clipboard.readText())
     await olga.page.goto(link)
     await olga.page.locator('.message[data-marked]', { hasText: 'one that waits' }).waitFor()
   })
+
+  await step(
+    'such a link in a message leads there without a new page, and the text of a message can be copied',
+    async () => {
+      const link = olga.page.url()
+      await olga.createChannel('links')
+      await olga.say(`look at ${link}`)
+      await olga.page.evaluate(() => {
+        window.samePage = true
+      })
+      await olga.message('look at').getByRole('link').click()
+      await olga.page.locator('.message[data-marked]', { hasText: 'one that waits' }).waitFor()
+      assert.equal(await olga.page.evaluate(() => window.samePage), true)
+      assert.equal(olga.context.pages().length, 1)
+      await olga.message('one that waits').hover()
+      await olga.message('one that waits').getByRole('button', { name: 'More' }).click()
+      await olga.page.getByRole('menuitem', { name: 'Copy text' }).click()
+      await until('it is copied', () =>
+        olga.page.evaluate(async () => (await navigator.clipboard.readText()) === 'one that waits'),
+      )
+    },
+  )
 
   await step('a link into a channel that one is not in offers to join it', async () => {
     const link = ben.page.url()

@@ -219,6 +219,7 @@ export const de: Texts = {
   inviteLink: 'Einladungslink',
   copy: 'Kopieren',
   copied: 'Kopiert',
+  copyYourself: 'Kopiere das mit den Tasten oder dem Menü deines Browsers',
   howMany: 'Für wie viele Leute?',
   makeLink: 'Link erstellen',
   goToTitle: 'Gehe zu',

@@ -226,6 +226,7 @@ export const en = {
   inviteLink: 'Invitation link',
   copy: 'Copy',
   copied: 'Copied',
+  copyYourself: 'Copy this with the keys or the menu of your browser',
   howMany: 'For how many people?',
   makeLink: 'Make a link',
   goToTitle: 'Go to',

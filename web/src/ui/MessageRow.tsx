@@ -5,6 +5,7 @@ import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
 import { Avatar, IconButton, MenuContent, Name } from './bits'
+import { copy } from './Clipboard'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
 import { useMe, useStore, useView } from './hooks'
@@ -112,11 +113,7 @@ export const MessageRow = memo(function MessageRow({
 })
 
 function copyLink(message: Message): void {
-  void navigator.clipboard?.writeText(`${location.origin}/c/${message.chat_id}/${message.seq}`)
-}
-
-function copyText(message: Message): void {
-  void navigator.clipboard?.writeText(message.body)
+  copy(`${location.origin}/c/${message.chat_id}/${message.seq}`)
 }
 
 interface ActionsProps {
@@ -150,7 +147,7 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
           <DropdownMenu.Item className="menu-item" onSelect={() => copyLink(message)}>
             <Link2 /> {t.copyLink}
           </DropdownMenu.Item>
-          <DropdownMenu.Item className="menu-item" onSelect={() => copyText(message)}>
+          <DropdownMenu.Item className="menu-item" onSelect={() => copy(message.body)}>
             <Copy /> {t.copyText}
           </DropdownMenu.Item>
           {mayDelete && (

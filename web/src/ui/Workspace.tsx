@@ -4,6 +4,7 @@ import { useTexts } from '../texts'
 import { Splash } from './App'
 import { Guard } from './Broken'
 import { Empty, LandmarkContext } from './bits'
+import { Clipboard } from './Clipboard'
 import { ConnectionLine } from './ConnectionLine'
 import { BrowseChannels } from './dialogs/BrowseChannels'
 import { InvitePeople } from './dialogs/InvitePeople'
@@ -66,6 +67,7 @@ function Rooms() {
           )}
         </LandmarkContext>
       </main>
+      <Clipboard />
       {overlay === 'switcher' && <QuickSwitcher onClose={close} onChat={visit} />}
       {overlay === 'new' && <NewChat onClose={close} onChat={visit} />}
       {overlay === 'browse' && <BrowseChannels onClose={close} onChat={visit} onNew={() => setOverlay('new')} />}

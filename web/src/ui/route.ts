@@ -22,6 +22,12 @@ export function doorOf(page: 'signin' | 'signup', invite: string | null): string
   return `/${page}${invite ? `?invite=${encodeURIComponent(invite)}` : ''}`
 }
 
+/** Where a link to one of our own chats and messages leads; undefined for any other. */
+export function chatPath(href: string | undefined, origin = location.origin): string | undefined {
+  if (!href?.startsWith(`${origin}/c/`)) return undefined
+  return parseRoute(href.slice(origin.length), '').page === 'chat' ? href.slice(origin.length) : undefined
+}
+
 const MOVED = 'parlor-moved'
 
 export function go(path: string, replace = false): void {
