@@ -219,6 +219,32 @@ export async function steps(step, world) {
     await german.leave()
   })
 
+  await step('what is written from right to left goes that way, among what does not', async () => {
+    await ben.open('lobby')
+    await ben.say('مرحبا hello\n\n- واحد\n- two\n\n> اقتباس\n\n`code` comes last')
+    await ben.say('plainly مرحبا')
+    await ben.say('مرحبا plainly')
+    const row = keys.message('مرحبا hello')
+    await row.waitFor()
+    const way = locator => locator.first().evaluate(element => getComputedStyle(element).direction)
+    for (const [selector, direction] of [
+      ['p:has-text("hello")', 'rtl'],
+      ['ul', 'rtl'],
+      ['blockquote', 'rtl'],
+      ['p:has-text("comes last")', 'ltr'],
+    ]) {
+      assert.equal(await way(row.locator(`.message-body ${selector}`)), direction, selector)
+    }
+    assert.equal(await way(keys.message('plainly مرحبا').locator('.message-body p')), 'ltr')
+    assert.equal(await way(keys.message('مرحبا plainly').locator('.message-body p')), 'rtl')
+    const box = page.locator('.composer textarea')
+    await box.fill('اكتب')
+    assert.equal(await way(box), 'rtl')
+    await box.fill('')
+    assert.equal((await page.locator('.message-sender bdi, bdi.message-sender').count()) > 0, true)
+    await keys.audit('messages from right to left')
+  })
+
   await step('from right to left: everything is on the other side, and nothing hangs over', async () => {
     await page.evaluate(() => {
       document.documentElement.dir = 'rtl'

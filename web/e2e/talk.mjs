@@ -57,6 +57,26 @@ export async function steps(step, world) {
     await olga.audit('tombstone')
   })
 
+  await step('lines of a list stay lines, and a year at its beginning stays in the column', async () => {
+    await olga.say('- one\n  still one\n\n- two\n  - inner')
+    await olga.say('2026. Was a good year')
+    const items = ben.message('still one').locator('.message-body li')
+    await items.first().waitFor()
+    assert.equal(await items.first().innerText(), 'one\nstill one')
+    const room = await ben
+      .message('Was a good year')
+      .locator('.message-body ol')
+      .evaluate(list => {
+        const figure = document.createElement('span')
+        figure.textContent = '2026. '
+        list.append(figure)
+        const { width } = figure.getBoundingClientRect()
+        figure.remove()
+        return Number.parseFloat(getComputedStyle(list).paddingInlineStart) - width
+      })
+    assert.ok(room >= 0, `the number hangs out by ${-room} pixels`)
+  })
+
   await step('unread: a badge, the title, and a line where the new ones begin', async () => {
     await ben.createChannel('elsewhere')
     await olga.say('one that waits')

@@ -69,8 +69,8 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
       </IconButton>
       <ChatIcon item={item} size="m" />
       <div className="chat-head-text">
-        <h1>{title}</h1>
-        {chat.description && <p>{chat.description}</p>}
+        <h1 dir="auto">{title}</h1>
+        {chat.description && <p dir="auto">{chat.description}</p>}
       </div>
       <button type="button" className="members-button" aria-pressed={membersOpen} onClick={onMembers}>
         <Users aria-hidden="true" />

@@ -140,7 +140,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
                   <strong>
                     {t.replyTo} <Name userId={draft.message.sender_id} />
                   </strong>{' '}
-                  {plain(draft.message.body)}
+                  <bdi>{plain(draft.message.body)}</bdi>
                 </>
               )}
             </span>
@@ -153,6 +153,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
           <textarea
             ref={area}
             rows={1}
+            dir="auto"
             aria-label={label}
             placeholder={label}
             value={text}

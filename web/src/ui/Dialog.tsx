@@ -50,7 +50,7 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
     >
       <div className="dialog-body">
         <header className={bare ? 'visually-hidden' : 'dialog-head'}>
-          <h2 id={id} tabIndex={-1}>
+          <h2 id={id} tabIndex={-1} dir="auto">
             {title}
           </h2>
           {!bare && (

@@ -62,7 +62,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
         {members.map(member => (
           <li key={member.user_id} className="member">
             <Avatar userId={member.user_id} size="m" />
-            <span className="member-name">
+            <span className="member-name" dir="auto">
               <Name userId={member.user_id} />
               {member.user_id === me.id && <span className="member-you"> {t.you}</span>}
             </span>

@@ -187,7 +187,9 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
           <strong>
             <Name userId={message.sender_id} />
           </strong>
-          <span className="quote-text">{message.deleted_at ? t.quoteDeleted : plain(message.body)}</span>
+          <span className="quote-text" dir="auto">
+            {message.deleted_at ? t.quoteDeleted : plain(message.body)}
+          </span>
         </>
       ) : (
         <span className="quote-text">{message === null ? t.quoteGone : '…'}</span>
@@ -212,7 +214,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         {entry.reply_to && <Quote chatId={entry.chat_id} id={entry.reply_to} />}
         {head && (
           <header className="message-head">
-            <span className="message-sender">{me.fullname}</span>
+            <bdi className="message-sender">{me.fullname}</bdi>
             <Waiting entry={entry} />
           </header>
         )}
@@ -223,6 +225,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         ) : (
           <textarea
             className="outgoing-edit"
+            dir="auto"
             aria-label={t.yourMessage}
             rows={3}
             value={editing}

@@ -59,6 +59,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
         autoComplete="off"
         autoFocus
         data-autofocus
+        dir="auto"
         value={query}
         onChange={event => {
           setQuery(event.target.value)
@@ -90,7 +91,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
             entry.kind === 'chat' ? (
               <>
                 <ChatIcon item={entry.item} />
-                <span className="option-title">
+                <span className="option-title" dir="auto">
                   <ChatTitle item={entry.item} />
                 </span>
                 {entry.item.unread_count > 0 && <Unread count={entry.item.unread_count} />}
@@ -98,7 +99,9 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
             ) : (
               <>
                 <Avatar userId={entry.user.id} size="s" />
-                <span className="option-title">{entry.user.fullname}</span>
+                <span className="option-title" dir="auto">
+                  {entry.user.fullname}
+                </span>
                 <span className="option-note">{t.newConversation}</span>
               </>
             )

@@ -128,7 +128,9 @@ const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
         }}
       >
         <ChatIcon item={item} />
-        <span className="entry-title">{title}</span>
+        <span className="entry-title" dir="auto">
+          {title}
+        </span>
         {unread > 0 && <Unread count={unread} />}
       </a>
     </li>
@@ -147,7 +149,7 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger className="workspace-button">
-        <span>{workspace?.name}</span>
+        <span dir="auto">{workspace?.name}</span>
         <ChevronDown aria-hidden="true" />
       </DropdownMenu.Trigger>
       <MenuContent align="start" sideOffset={4}>
@@ -163,7 +165,7 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
             <DropdownMenu.Label className="menu-label">{t.switchTo}</DropdownMenu.Label>
             {others.map(other => (
               <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void change(other.id)}>
-                {other.name}
+                <bdi>{other.name}</bdi>
               </DropdownMenu.Item>
             ))}
           </>
@@ -194,7 +196,9 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
       <DropdownMenu.Root modal={false}>
         <DropdownMenu.Trigger className="me-button">
           <Avatar userId={me.id} size="m" />
-          <span className="me-name">{me.fullname}</span>
+          <span className="me-name" dir="auto">
+            {me.fullname}
+          </span>
           <ChevronDown aria-hidden="true" />
         </DropdownMenu.Trigger>
         <MenuContent side="top" align="start" sideOffset={6}>

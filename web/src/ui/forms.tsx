@@ -64,6 +64,7 @@ export function Field({ label, hint, error, autoFocus, ...rest }: FieldProps) {
         aria-describedby={note ? `${id}-note` : undefined}
         autoFocus={autoFocus}
         data-autofocus={autoFocus || undefined}
+        dir="auto"
         {...rest}
       />
       {note && (
