@@ -155,6 +155,8 @@ export async function steps(step, world) {
     await row.getByRole('button', { name: 'Sign out' }).click()
     await row.waitFor({ state: 'detached' })
     await phone.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await phone.page.getByRole('alert').getByText('You were signed out here').waitFor()
+    await phone.audit('signed out from elsewhere')
     await olga.page.keyboard.press('Escape')
     await phone.leave()
   })
@@ -167,6 +169,7 @@ export async function steps(step, world) {
     await olga.page.getByRole('menuitem', { name: 'Sign out' }).click()
     await olga.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await other.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    assert.equal(await other.getByText('You were signed out here').count(), 0)
   })
 
   await step('who signs out without a connection is signed out, now and once it is back', async () => {

@@ -233,6 +233,15 @@ export class Store {
     this.view.set({ data: { ...data, chats: new Map(data.chats).set(item.chat.id, item) } })
   }
 
+  /** The chat of the two of us, begun if there is none. */
+  async chatWith(userId: string): Promise<string> {
+    for (const { chat } of this.view.get().data?.chats.values() ?? [])
+      if (chat.kind === 'single' && chat.member_ids.includes(userId)) return chat.id
+    const item = await answer(this.api.POST('/api/chat', { body: { kind: 'single', members: [userId] } }))
+    this.addChat(item)
+    return item.chat.id
+  }
+
   // ---- writing ----
 
   private async deliver(entry: Outgoing): Promise<Message> {

@@ -32,6 +32,8 @@ export const de: Texts = {
   lookingAtInvite: 'Die Einladung wird geprüft …',
   badInviteTitle: 'Diese Einladung gilt nicht',
   badInvite: 'Sie ist verbraucht, zurückgezogen oder abgelaufen. Bitte um eine neue.',
+  signedOutElsewhere:
+    'Du wurdest hier abgemeldet: von einem anderen Gerät, durch die Verwaltung oder weil es zu lange her war.',
   joinLink: 'Mit einem neuen Konto beitreten',
 
   troubles: {
@@ -230,7 +232,12 @@ export const de: Texts = {
 
   language: 'Sprache',
   languageSystem: 'Wie der Browser',
-  notifyMe: 'Auf dem Desktop melden, was Personen und Gruppen schreiben',
+  notifyMe: 'Auf dem Desktop melden',
+  notify: {
+    none: 'Nichts',
+    direct: 'Personen, Gruppen und @ mit meinem Namen',
+    all: 'Jede Nachricht',
+  },
   notifyRefused:
     'Dein Browser lässt das für diese Seite nicht zu. Erlaube es in den Einstellungen der Seite und versuche es noch einmal.',
   sessions: 'Wo du angemeldet bist',

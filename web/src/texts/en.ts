@@ -31,6 +31,7 @@ export const en = {
   lookingAtInvite: 'Looking at your invitation …',
   badInviteTitle: 'This invitation does not work',
   badInvite: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
+  signedOutElsewhere: 'You were signed out here: from another device, by an admin, or because it was too long ago.',
   joinLink: 'Join with a new account',
 
   // What went wrong
@@ -238,7 +239,12 @@ export const en = {
   // Settings
   language: 'Language',
   languageSystem: 'As the browser',
-  notifyMe: 'Tell me on the desktop of messages from people and groups',
+  notifyMe: 'Tell me on the desktop',
+  notify: {
+    none: 'Of nothing',
+    direct: 'Of people, groups, and @ with my name',
+    all: 'Of every message',
+  },
   notifyRefused: 'Your browser does not let this page do so. Allow it in the settings of the page, then try again.',
   sessions: 'Where you are signed in',
   lastUsed: (when: string) => `Last used ${when}`,

@@ -10,6 +10,7 @@ import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
 import { useMe, useStore, useView } from './hooks'
 import { Markdown } from './Markdown'
+import { MessageItem, Person } from './Person'
 import { plain } from './plain'
 import { go } from './route'
 import { sayWhy } from './trouble'
@@ -57,7 +58,9 @@ export const MessageRow = memo(function MessageRow({
     >
       <div className="message-side">
         {head ? (
-          <Avatar userId={message.sender_id} size="l" />
+          <Person userId={message.sender_id} stop={false} mute>
+            <Avatar userId={message.sender_id} size="l" />
+          </Person>
         ) : (
           <time className="message-side-time" dateTime={message.created_at} title={fullDate(message.created_at)}>
             {clock(message.created_at)}
@@ -68,9 +71,9 @@ export const MessageRow = memo(function MessageRow({
         {message.reply_to && <Quote chatId={message.chat_id} id={message.reply_to} />}
         {head && (
           <header className="message-head">
-            <span className="message-sender">
+            <Person userId={message.sender_id} className="message-sender" stop={false}>
               <Name userId={message.sender_id} />
-            </span>
+            </Person>
             <time dateTime={message.created_at} title={fullDate(message.created_at)}>
               {clock(message.created_at)}
             </time>
@@ -150,6 +153,7 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
           <DropdownMenu.Item className="menu-item" onSelect={() => copy(message.body)}>
             <Copy /> {t.copyText}
           </DropdownMenu.Item>
+          <MessageItem userId={message.sender_id} />
           {mayDelete && (
             <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={onDelete}>
               <Trash2 /> {t.delete}

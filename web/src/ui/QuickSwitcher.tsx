@@ -1,5 +1,4 @@
 import { useMemo, useState } from 'react'
-import { answer } from '../api/client'
 import type { ChatItem, User } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar, ChatIcon, ChatTitle, Unread } from './bits'
@@ -42,9 +41,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
   const { trouble, run: choose } = useAction(async (entry: Found | undefined) => {
     if (!entry) return
     if (entry.kind === 'chat') return onChat(entry.item.chat.id)
-    const item = await answer(store.api.POST('/api/chat', { body: { kind: 'single', members: [entry.user.id] } }))
-    store.addChat(item)
-    onChat(item.chat.id)
+    onChat(await store.chatWith(entry.user.id))
   })
   return (
     <Dialog title={t.goToTitle} onClose={onClose} className="switcher" bare>

@@ -56,6 +56,7 @@ export function SignIn({ invite }: { invite: string | null }) {
   return (
     <Door
       title={t.signInTitle}
+      lead={session.ending === 'ended' && <span role="alert">{t.signedOutElsewhere}</span>}
       foot={
         <>
           {t.newHere} <Link to={doorOf('signup', invite)}>{invite ? t.joinLink : t.makeWorkspaceLink}</Link>

@@ -11,7 +11,7 @@ import { InvitePeople } from './dialogs/InvitePeople'
 import { NewChat } from './dialogs/NewChat'
 import { NewWorkspace } from './dialogs/NewWorkspace'
 import { MAC, useStore, useView } from './hooks'
-import { byActivity } from './names'
+import { byActivity, chatTitle } from './names'
 import { useNotifications } from './notifications'
 import { QuickSwitcher } from './QuickSwitcher'
 import { go, useRoute } from './route'
@@ -131,7 +131,10 @@ function useTitle(chatId: string | null): void {
     return count
   })
   const workspace = useView(view => view.data?.workspace.name ?? 'Parlor')
-  const name = useView(view => (chatId ? view.data?.chats.get(chatId)?.chat.name : null))
+  const name = useView(({ data }) => {
+    const item = chatId ? data?.chats.get(chatId) : undefined
+    return data && item ? chatTitle(item, data.user.id, data.users) : null
+  })
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread > 99 ? '99+' : unread}) ` : ''}${name ? `${name} · ` : ''}${workspace}`
   }, [unread, workspace, name])
