@@ -146,6 +146,23 @@ export async function steps(step, world) {
     assert.notEqual(await ground(), light)
   })
 
+  await step('what the settings choose the menu shows, and another tab follows', async () => {
+    const other = await olga.tab()
+    await other.goto(olga.base)
+    await other.getByRole('button', { name: 'Olga Owner' }).click()
+    await other.getByRole('menuitemradio', { name: 'Dark', checked: true }).waitFor()
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await olga.page.getByLabel('Appearance').selectOption('Light')
+    await olga.page.keyboard.press('Escape')
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitemradio', { name: 'Light', checked: true }).waitFor()
+    await olga.page.keyboard.press('Escape')
+    await other.getByRole('menuitemradio', { name: 'Light', checked: true }).waitFor()
+    await until('it is light there', () => other.evaluate(() => document.documentElement.dataset.theme === 'light'))
+    await other.close()
+  })
+
   await step('a session is ended from another device, and that one is signed out', async () => {
     const phone = await Person.at(world, { userAgent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0' })
     await phone.signIn(olga.email)

@@ -160,6 +160,38 @@ export async function steps(step, world) {
     await page.emulateMedia({ reducedMotion: null })
   })
 
+  await step('where the system chooses the colours, one sees which chat is open and what is chosen', async () => {
+    await page.emulateMedia({ forcedColors: 'active' })
+    const framed = selector => page.locator(selector).evaluate(e => getComputedStyle(e).outlineStyle === 'solid')
+    assert.equal(await framed('.entry[aria-current="page"]'), true)
+    await page.getByRole('button', { name: 'New chat' }).click()
+    assert.equal(await framed('.kind:has(:checked)'), true)
+    await press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.emulateMedia({ forcedColors: null })
+  })
+
+  await step('a menu that is open before the chat is stays open', async () => {
+    const late = await Person.at(world)
+    await late.signIn(olga.email)
+    let come
+    const wait = new Promise(resolve => {
+      come = resolve
+    })
+    await late.context.route('**/assets/ChatPane-*.js', async route => {
+      await wait
+      await route.continue()
+    })
+    await late.page.reload()
+    await late.page.getByRole('button', { name: /^Keyboard / }).click()
+    await late.page.getByRole('menu').waitFor()
+    come()
+    await late.box().waitFor()
+    await late.page.locator('.timeline[data-ready]').waitFor()
+    assert.equal(await late.page.getByRole('menu').count(), 1)
+    await late.leave()
+  })
+
   await step('from the list to the menu at its foot, and through it to the settings', async () => {
     await walk('Tab', '.me-button')
     await press('Enter')

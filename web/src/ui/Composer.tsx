@@ -55,7 +55,8 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
 
   useEffect(() => {
     // Not on touch screens, where it would open the keyboard over what one wants to read.
-    if (matchMedia('(pointer: fine)').matches) area.current?.focus()
+    // Nor from under a menu that was opened meanwhile: it would close.
+    if (matchMedia('(pointer: fine)').matches && !document.querySelector('[role="menu"]')) area.current?.focus()
   }, [])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text

@@ -8,7 +8,7 @@ import { shortDate } from './dates'
 import { Field, FormTrouble, Select, useAction, useForm } from './forms'
 import { useMe, useStore } from './hooks'
 import { setWanted, supported, TELLING, type Telling, wanted } from './notifications'
-import { setTheme, type Theme, theme } from './theme'
+import { setTheme, type Theme, useTheme } from './theme'
 
 type SignIn = components['schemas']['Session']
 
@@ -52,22 +52,19 @@ function Profile() {
 
 function Appearance() {
   const t = useTexts()
-  const [chosen, choose] = useState(theme)
+  const theme = useTheme()
   const [spoken, speak] = useState(language)
   return (
     <section className="settings-part settings-pair">
       <Select
         label={t.appearance}
-        value={chosen}
+        value={theme}
         options={[
           ['system', t.themeSystem],
           ['light', t.themeLight],
           ['dark', t.themeDark],
         ]}
-        onChange={value => {
-          setTheme(value as Theme)
-          choose(theme())
-        }}
+        onChange={value => setTheme(value as Theme)}
       />
       <Select
         label={t.language}

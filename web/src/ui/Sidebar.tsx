@@ -12,7 +12,7 @@ import {
   UserPlus,
 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { memo, useEffect, useMemo, useState } from 'react'
+import { memo, useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
@@ -21,7 +21,7 @@ import { MAC, useChatTitle, useMe, usePhone, useSession, useStore, useView } fro
 import { byActivity, isChannel } from './names'
 import { go } from './route'
 import { onListKeys } from './Shortcuts'
-import { setTheme, type Theme, theme } from './theme'
+import { setTheme, type Theme, useTheme } from './theme'
 import type { Overlay } from './Workspace'
 
 interface SidebarProps {
@@ -189,8 +189,7 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   const t = useTexts()
   const me = useMe()
   const session = useSession()
-  const [chosen, choose] = useState(theme)
-  useEffect(() => setTheme(chosen), [chosen])
+  const theme = useTheme()
   return (
     <footer className="sidebar-foot">
       <DropdownMenu.Root modal={false}>
@@ -203,7 +202,7 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
         </DropdownMenu.Trigger>
         <MenuContent side="top" align="start" sideOffset={6}>
           <DropdownMenu.Label className="menu-label">{t.appearance}</DropdownMenu.Label>
-          <DropdownMenu.RadioGroup value={chosen} onValueChange={value => choose(value as Theme)}>
+          <DropdownMenu.RadioGroup value={theme} onValueChange={value => setTheme(value as Theme)}>
             {THEMES.map(({ value, label, Icon }) => (
               <DropdownMenu.RadioItem key={value} value={value} className="menu-item">
                 <Icon /> {t[label]}
