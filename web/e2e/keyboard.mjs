@@ -17,6 +17,8 @@ export async function steps(step, world) {
     for (let presses = 0; (await there.count()) === 0; presses++) {
       assert.ok(presses < 30, `${key} does not lead to ${selector}`)
       await press(key)
+      // A menu moves the focus a moment after the key: another one before that would go too far.
+      await page.evaluate(() => new Promise(moved => setTimeout(moved)))
     }
   }
   const focused = selector => until(`${selector} has the focus`, () => page.locator(`${selector}:focus`).count())
