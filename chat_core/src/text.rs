@@ -20,6 +20,44 @@ pub enum TextError {
     NotAnEmail,
 }
 
+impl TextError {
+    /// Names the rule to programs. Stable.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooShort(_) => "too_short",
+            Self::TooLong(_) => "too_long",
+            Self::ControlCharacters => "control_characters",
+            Self::Nul => "nul",
+            Self::NotAnEmail => "not_an_email",
+        }
+    }
+
+    /// Least and most characters, as far as it is about them.
+    pub fn bounds(self) -> (Option<usize>, Option<usize>) {
+        match self {
+            Self::TooShort(min) => (Some(min), None),
+            Self::TooLong(max) => (None, Some(max)),
+            _ => (None, None),
+        }
+    }
+
+    /// Reads it back from its words, which are all that serde lets through.
+    pub fn from_words(words: &str) -> Option<Self> {
+        let number = words.split(' ').find_map(|word| word.parse().ok()).unwrap_or_default();
+        [
+            Self::Empty,
+            Self::TooShort(number),
+            Self::TooLong(number),
+            Self::ControlCharacters,
+            Self::Nul,
+            Self::NotAnEmail,
+        ]
+        .into_iter()
+        .find(|error| error.to_string() == words)
+    }
+}
+
 /// Each is as the OpenAPI document says: the pattern and the function must agree.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $min:tt..=$max:tt, $parse:expr, $pattern:literal) => {
@@ -180,6 +218,22 @@ mod tests {
         assert_eq!(MessageBody::parse(&"界".repeat(16_001)), Err(TextError::TooLong(16_000)));
         assert_eq!(MessageBody::parse(" \n"), Err(TextError::Empty));
         assert_eq!(MessageBody::parse("a\0"), Err(TextError::Nul));
+    }
+
+    #[test]
+    fn an_error_is_read_back_from_its_words() {
+        for (error, code) in [
+            (TextError::Empty, "empty"),
+            (TextError::TooShort(8), "too_short"),
+            (TextError::TooLong(16_000), "too_long"),
+            (TextError::ControlCharacters, "control_characters"),
+            (TextError::Nul, "nul"),
+            (TextError::NotAnEmail, "not_an_email"),
+        ] {
+            assert_eq!(TextError::from_words(&error.to_string()), Some(error));
+            assert_eq!(error.code(), code);
+        }
+        assert_eq!(TextError::from_words("must have at least 8 legs"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
+use chat_core::text::TextError;
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
@@ -57,7 +58,31 @@ pub enum ApiError {
 pub struct InvalidField {
     /// JSON pointer into the body (RFC 6901), or the name of a parameter.
     pub pointer: String,
+    /// The rule that it breaks. Stable; meant for programs.
+    pub code: &'static str,
+    /// The least that the rule allows: characters of a text, entries of a list, or the number itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub min: Option<i64>,
+    /// The most that it allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max: Option<i64>,
+    /// For people; may change.
     pub detail: String,
+}
+
+impl InvalidField {
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, min: None, max: None, detail: detail.into() }
+    }
+
+    /// A text that is not as its type says.
+    pub fn text(pointer: impl Into<String>, error: TextError) -> Self {
+        let (min, max) = error.bounds();
+        let bound = |bound: Option<usize>| bound.and_then(|bound| i64::try_from(bound).ok());
+        Self { min: bound(min), max: bound(max), ..Self::new(pointer, error.code(), error.to_string()) }
+    }
 }
 
 /// The body of every refusal (RFC 9457).
@@ -79,10 +104,24 @@ pub struct Problem {
 
 impl ApiError {
     /// 422 for one field of the body or one parameter.
-    pub fn invalid(pointer: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let errors = vec![InvalidField { pointer: pointer.into(), detail: detail.clone() }];
-        Self::Invalid { code: "invalid", detail, errors }
+    pub fn invalid(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        InvalidField::new(pointer, code, detail).into()
+    }
+
+    /// 422 for a number that is too small or too large.
+    pub fn out_of_range(pointer: &str, min: i64, max: impl Into<Option<i64>>) -> Self {
+        let max = max.into();
+        let detail = match max {
+            Some(max) => format!("must be from {min} to {max}"),
+            None => format!("must be at least {min}"),
+        };
+        InvalidField { min: Some(min), max, ..InvalidField::new(pointer, "out_of_range", detail) }.into()
+    }
+
+    /// 422 for a list of too few or too many.
+    pub fn wrong_count(pointer: &str, min: usize, max: usize, detail: impl Into<String>) -> Self {
+        let [min, max] = [min, max].map(|bound| i64::try_from(bound).ok());
+        InvalidField { min, max, ..InvalidField::new(pointer, "wrong_count", detail) }.into()
     }
 
     /// 409 with a code of its own.
@@ -104,6 +143,12 @@ impl ApiError {
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+}
+
+impl From<InvalidField> for ApiError {
+    fn from(field: InvalidField) -> Self {
+        Self::Invalid { code: "invalid", detail: field.detail.clone(), errors: vec![field] }
     }
 }
 

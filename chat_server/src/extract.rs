@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use chat_core::text::TextError;
 use serde::{
     Deserialize as _, Deserializer, Serialize,
     de::{self, DeserializeOwned},
@@ -79,7 +80,7 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // Serde would read the fields of an object from an array as well, by their order.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
-        return Err(ApiError::invalid("", "must be an object"));
+        return Err(ApiError::invalid("", "invalid", "must be an object"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
@@ -88,15 +89,26 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         if inner.is_data() {
             // serde_json adds where in the text it stopped, which says nothing to whoever built the body by program.
             let text = inner.to_string();
-            let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail).to_owned();
-            let errors = vec![InvalidField { pointer, detail: detail.clone() }];
-            ApiError::Invalid { code: "invalid", detail, errors }
+            let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
+            refused_by_serde(pointer, detail).into()
         } else {
             ApiError::Malformed(format!("the body is not JSON: {inner}"))
         }
     })?;
     deserializer.end().map_err(|e| ApiError::Malformed(format!("the body is not JSON: {e}")))?;
     Ok(value)
+}
+
+/// Serde hands on words alone.
+fn refused_by_serde(pointer: String, detail: &str) -> InvalidField {
+    if let Some(error) = TextError::from_words(detail) {
+        return InvalidField::text(pointer, error);
+    }
+    let code = [("missing field", "missing"), ("unknown field", "unknown_field")]
+        .into_iter()
+        .find(|(words, _)| detail.starts_with(words))
+        .map_or("invalid", |(_, code)| code);
+    InvalidField::new(pointer, code, detail)
 }
 
 /// For `deserialize_with`: a number without a fraction, however it is written. To JSON Schema 5.0 is an integer, and some
@@ -162,7 +174,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
             let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             let named = detail.split_once(": ").filter(|(name, _)| !name.is_empty());
             let (pointer, detail) = named.unwrap_or(("query", detail));
-            ApiError::invalid(pointer, detail)
+            refused_by_serde(pointer.to_owned(), detail).into()
         })
     }
 }
@@ -201,12 +213,30 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_named_by_its_pointer() {
-        let Err(ApiError::Invalid { errors, .. }) = parse::<Body>(br#"{"names":["a",""]}"#) else { panic!() };
-        assert_eq!(
-            (errors[0].pointer.as_str(), errors[0].detail.as_str()),
-            ("/names/1", "must not be empty")
-        );
+    fn a_wrong_value_is_named_by_its_pointer_and_the_rule_by_a_code() {
+        let long = format!(r#"{{"names":["{}"]}}"#, "x".repeat(81));
+        for (body, pointer, code, max, detail) in [
+            (r#"{"names":["a",""]}"#, "/names/1", "empty", None, "must not be empty"),
+            (&long, "/names/0", "too_long", Some(80), "must have at most 80 characters"),
+            (r"{}", "", "missing", None, "missing field `names`"),
+            (
+                r#"{"names":[],"nmaes":[]}"#,
+                "/nmaes",
+                "unknown_field",
+                None,
+                "unknown field `nmaes`, expected `names`",
+            ),
+            (r#"{"names":5}"#, "/names", "invalid", None, "invalid type: integer `5`, expected a sequence"),
+        ] {
+            let Err(ApiError::Invalid { errors, .. }) = parse::<Body>(body.as_bytes()) else {
+                panic!("{body}")
+            };
+            let [field] = errors.as_slice() else { panic!("{errors:?}") };
+            assert_eq!(
+                (field.pointer.as_str(), field.code, field.max, field.detail.as_str()),
+                (pointer, code, max, detail)
+            );
+        }
     }
 
     #[test]

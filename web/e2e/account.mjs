@@ -84,6 +84,41 @@ export async function steps(step, world) {
     await nora.leave()
   })
 
+  await step('an invitation is not lost on the way through the sign-in', async () => {
+    const lena = await Person.at(world)
+    await lena.signUp(`Third ${stamp}`, 'Lena Late')
+    await lena.context.clearCookies()
+    await lena.page.goto(link)
+    await lena.page.getByRole('link', { name: 'Sign in' }).click()
+    await lena.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await lena.audit('sign in with an invitation')
+    await lena.page.getByLabel('E-mail').fill(lena.email)
+    await lena.page.getByLabel('Password').fill('correct horse')
+    await lena.page.getByRole('button', { name: 'Sign in' }).click()
+    await lena.page.getByRole('heading', { name: `Join Team ${stamp}` }).waitFor()
+    await lena.page.getByRole('button', { name: 'Join' }).click()
+    await lena.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
+    await lena.leave()
+  })
+
+  await step('somebody who is signed in makes another workspace', async () => {
+    await ben.page.getByRole('button', { name: `Team ${stamp}` }).click()
+    await ben.page.getByRole('menuitem', { name: 'Make a workspace' }).click()
+    const dialog = ben.page.getByRole('dialog', { name: 'Make a workspace' })
+    await dialog.getByLabel('Workspace').fill(`Team ${stamp}`)
+    await dialog.getByRole('button', { name: 'Make the workspace' }).click()
+    await until(
+      'the name is taken',
+      async () => (await dialog.getByLabel('Workspace').getAttribute('aria-invalid')) === 'true',
+    )
+    await ben.audit('another workspace, refused')
+    await dialog.getByLabel('Workspace').fill(`Own ${stamp}`)
+    await dialog.getByRole('button', { name: 'Make the workspace' }).click()
+    await ben.page.getByRole('button', { name: `Own ${stamp}` }).click()
+    await ben.page.getByRole('menuitem', { name: `Team ${stamp}` }).click()
+    await ben.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
+  })
+
   await step('another name is seen by everybody', async () => {
     await ben.page.getByRole('button', { name: 'Ben Newcomer' }).click()
     await ben.audit('my menu')
@@ -111,6 +146,23 @@ export async function steps(step, world) {
     assert.notEqual(await ground(), light)
   })
 
+  await step('what the settings choose the menu shows, and another tab follows', async () => {
+    const other = await olga.tab()
+    await other.goto(olga.base)
+    await other.getByRole('button', { name: 'Olga Owner' }).click()
+    await other.getByRole('menuitemradio', { name: 'Dark', checked: true }).waitFor()
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await olga.page.getByLabel('Appearance').selectOption('Light')
+    await olga.page.keyboard.press('Escape')
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitemradio', { name: 'Light', checked: true }).waitFor()
+    await olga.page.keyboard.press('Escape')
+    await other.getByRole('menuitemradio', { name: 'Light', checked: true }).waitFor()
+    await until('it is light there', () => other.evaluate(() => document.documentElement.dataset.theme === 'light'))
+    await other.close()
+  })
+
   await step('a session is ended from another device, and that one is signed out', async () => {
     const phone = await Person.at(world, { userAgent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0' })
     await phone.signIn(olga.email)
@@ -120,6 +172,8 @@ export async function steps(step, world) {
     await row.getByRole('button', { name: 'Sign out' }).click()
     await row.waitFor({ state: 'detached' })
     await phone.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await phone.page.getByRole('alert').getByText('You were signed out here').waitFor()
+    await phone.audit('signed out from elsewhere')
     await olga.page.keyboard.press('Escape')
     await phone.leave()
   })
@@ -132,5 +186,27 @@ export async function steps(step, world) {
     await olga.page.getByRole('menuitem', { name: 'Sign out' }).click()
     await olga.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await other.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    assert.equal(await other.getByText('You were signed out here').count(), 0)
+  })
+
+  await step('who signs out without a connection is signed out, now and once it is back', async () => {
+    await olga.signIn(olga.email)
+    await olga.createChannel('left-behind')
+    const refuse = route => route.abort('connectionrefused')
+    await olga.context.route('**/api/logout', refuse)
+    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await olga.page.getByRole('menuitem', { name: 'Sign out' }).click()
+    await olga.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    assert.equal(new URL(olga.page.url()).pathname, '/')
+    await olga.page.reload()
+    await olga.page.getByRole('heading', { name: /Sign in to Parlor|Channels/ }).waitFor()
+    assert.equal(await olga.page.getByRole('heading', { name: 'Channels' }).count(), 0, 'the cookie is not used')
+    // In whichever tab: one tells the server for all.
+    const told = olga.context.waitForEvent('response', response => response.url().endsWith('/api/logout'))
+    await olga.context.unroute('**/api/logout', refuse)
+    await told
+    await until('the cookie is gone', async () => (await olga.context.cookies()).length === 0)
+    await olga.page.reload()
+    await olga.signIn(olga.email)
   })
 }

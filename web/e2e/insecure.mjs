@@ -16,6 +16,20 @@ export async function steps(step, world) {
     await until('it has settled', async () => (await person.page.locator('.message[data-state]').count()) === 0)
   })
 
+  await step('what it may not copy is shown, to be copied by hand', async () => {
+    await person.message('by plain HTTP').hover()
+    await person.message('by plain HTTP').getByRole('button', { name: 'More' }).click()
+    await person.page.getByRole('menuitem', { name: 'Copy link' }).click()
+    const field = person.page.getByRole('dialog').getByRole('textbox')
+    await until('all of it is chosen', () =>
+      field.evaluate(e => e.selectionEnd === e.value.length && e.selectionEnd > 0),
+    )
+    if (!(await field.inputValue()).startsWith(`${person.page.url()}/`)) throw new Error(await field.inputValue())
+    await person.audit('a link to copy by hand')
+    await person.page.keyboard.press('Escape')
+    await person.page.getByRole('dialog').waitFor({ state: 'detached' })
+  })
+
   await step('a second tab and a reload stay signed in, and both hear what happens', async () => {
     second = await person.tab()
     await second.goto(person.page.url())

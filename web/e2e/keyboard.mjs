@@ -17,6 +17,8 @@ export async function steps(step, world) {
     for (let presses = 0; (await there.count()) === 0; presses++) {
       assert.ok(presses < 30, `${key} does not lead to ${selector}`)
       await press(key)
+      // A menu moves the focus a moment after the key: another one before that would go too far.
+      await page.evaluate(() => new Promise(moved => setTimeout(moved)))
     }
   }
   const focused = selector => until(`${selector} has the focus`, () => page.locator(`${selector}:focus`).count())
@@ -160,6 +162,38 @@ export async function steps(step, world) {
     await page.emulateMedia({ reducedMotion: null })
   })
 
+  await step('where the system chooses the colours, one sees which chat is open and what is chosen', async () => {
+    await page.emulateMedia({ forcedColors: 'active' })
+    const framed = selector => page.locator(selector).evaluate(e => getComputedStyle(e).outlineStyle === 'solid')
+    assert.equal(await framed('.entry[aria-current="page"]'), true)
+    await page.getByRole('button', { name: 'New chat' }).click()
+    assert.equal(await framed('.kind:has(:checked)'), true)
+    await press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.emulateMedia({ forcedColors: null })
+  })
+
+  await step('a menu that is open before the chat is stays open', async () => {
+    const late = await Person.at(world)
+    await late.signIn(olga.email)
+    let come
+    const wait = new Promise(resolve => {
+      come = resolve
+    })
+    await late.context.route('**/assets/ChatPane-*.js', async route => {
+      await wait
+      await route.continue()
+    })
+    await late.page.reload()
+    await late.page.getByRole('button', { name: /^Keyboard / }).click()
+    await late.page.getByRole('menu').waitFor()
+    come()
+    await late.box().waitFor()
+    await late.page.locator('.timeline[data-ready]').waitFor()
+    assert.equal(await late.page.getByRole('menu').count(), 1)
+    await late.leave()
+  })
+
   await step('from the list to the menu at its foot, and through it to the settings', async () => {
     await walk('Tab', '.me-button')
     await press('Enter')
@@ -196,11 +230,53 @@ export async function steps(step, world) {
     await page.getByRole('heading', { name: 'Kanäle' }).waitFor()
     await page.getByText('Diese Nachricht wurde gelöscht').waitFor()
     await keys.audit('a channel in German')
+    await press('Control+/')
+    const sheet = page.getByRole('dialog', { name: 'Tastenkürzel' })
+    await sheet.getByText('Umschalt').first().waitFor()
+    assert.match(await sheet.innerText(), /Strg/)
+    const heights = await sheet.locator('kbd').evaluateAll(all => all.map(key => key.offsetHeight))
+    assert.equal(new Set(heights).size, 1, 'no key breaks over two lines')
+    await press('Escape')
+    await sheet.waitFor({ state: 'detached' })
     const german = await Person.at(world, { locale: 'de-DE' })
     await german.page.goto(german.base)
     await german.page.getByRole('heading', { name: 'Bei Parlor anmelden' }).waitFor()
     await german.audit('sign in in German')
+    await german.page.goto(`${german.base}/signup`)
+    await german.page.getByLabel('Arbeitsbereich').fill('Anderswo')
+    await german.page.getByLabel('Dein Name').fill('Gerda')
+    await german.page.getByLabel('E-Mail').fill('gerda@e2e.example')
+    await german.page.getByLabel('Passwort').fill('kurz')
+    await german.page.getByRole('button', { name: 'Arbeitsbereich anlegen' }).click()
+    await german.page.locator('.field-error', { hasText: /^Mindestens 8 Zeichen\.$/ }).waitFor()
+    await german.audit('sign up in German, refused')
     await german.leave()
+  })
+
+  await step('what is written from right to left goes that way, among what does not', async () => {
+    await ben.open('lobby')
+    await ben.say('مرحبا hello\n\n- واحد\n- two\n\n> اقتباس\n\n`code` comes last')
+    await ben.say('plainly مرحبا')
+    await ben.say('مرحبا plainly')
+    const row = keys.message('مرحبا hello')
+    await row.waitFor()
+    const way = locator => locator.first().evaluate(element => getComputedStyle(element).direction)
+    for (const [selector, direction] of [
+      ['p:has-text("hello")', 'rtl'],
+      ['ul', 'rtl'],
+      ['blockquote', 'rtl'],
+      ['p:has-text("comes last")', 'ltr'],
+    ]) {
+      assert.equal(await way(row.locator(`.message-body ${selector}`)), direction, selector)
+    }
+    assert.equal(await way(keys.message('plainly مرحبا').locator('.message-body p')), 'ltr')
+    assert.equal(await way(keys.message('مرحبا plainly').locator('.message-body p')), 'rtl')
+    const box = page.locator('.composer textarea')
+    await box.fill('اكتب')
+    assert.equal(await way(box), 'rtl')
+    await box.fill('')
+    assert.equal((await page.locator('.message-sender bdi, bdi.message-sender').count()) > 0, true)
+    await keys.audit('messages from right to left')
   })
 
   await step('from right to left: everything is on the other side, and nothing hangs over', async () => {

@@ -27,6 +27,18 @@ export async function steps(step, world) {
     await last(olga, texts)
   })
 
+  await step('an edit without a connection is told in words, and stays in the box', async () => {
+    await olga.context.setOffline(true)
+    await olga.box().press('ArrowUp')
+    await olga.box().fill('third of four')
+    await olga.box().press('Enter')
+    await olga.page.getByText('Parlor cannot be reached. Check your connection.').waitFor()
+    assert.equal(await olga.box().inputValue(), 'third of four')
+    await olga.box().press('Escape')
+    await olga.context.setOffline(false)
+    await olga.page.getByText('Offline').waitFor({ state: 'detached' })
+  })
+
   await step('what could not be sent survives a reload, and goes out by itself', async () => {
     const refuse = route => (route.request().method() === 'POST' ? route.abort('connectionrefused') : route.fallback())
     await olga.context.route('**/messages', refuse)

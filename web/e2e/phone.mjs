@@ -51,6 +51,18 @@ export async function steps(step, world) {
     await ben.page.getByText('This message was deleted').waitFor()
   })
 
+  await step('the list says so as well when there is no connection', async () => {
+    await page.getByRole('button', { name: 'Back to the list' }).tap()
+    await phone.entry('lobby').waitFor()
+    await phone.context.setOffline(true)
+    await page.getByText('Offline').waitFor()
+    await fits()
+    await phone.audit('phone: list, offline')
+    await phone.context.setOffline(false)
+    await page.getByText('Offline').waitFor({ state: 'detached' })
+    await phone.open('lobby')
+  })
+
   await step('members, new chat and settings fit as well', async () => {
     await page.getByRole('button', { name: /members/ }).tap()
     await page.getByRole('complementary', { name: 'Members' }).getByText('Ben Newcomer').waitFor()

@@ -95,9 +95,9 @@ export async function steps(step, world) {
     await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
     await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
     // Once the browser has agreed.
-    const box = olga.page.getByLabel(/Tell me on the desktop/)
-    await box.click()
-    await until('it is on', () => box.isChecked())
+    const choice = olga.page.getByLabel('Tell me on the desktop')
+    await choice.selectOption('Of people, groups, and @ with my name')
+    await until('it is on', async () => (await choice.inputValue()) === 'direct')
     await olga.page.keyboard.press('Escape')
     await ben.open('Olga Owner')
     // The second tab does not hold the stream; that it is looked at is enough.
@@ -114,6 +114,9 @@ export async function steps(step, world) {
     await ben.say('nobody is told of a channel')
     await olga.entry('lobby').locator('.badge').waitFor()
     assert.equal((await told()).length, 1)
+    await ben.say('unless @Olga Owner is called')
+    await until('the desktop tells of that', async () => (await told()).length > 1)
+    assert.deepEqual((await told())[1], 'Ben Newcomer in lobby: unless @Olga Owner is called')
     await olga.page.evaluate(() => window.told[0].note.onclick(new Event('click')))
     await olga.sees('Ben Newcomer')
     await look(olga.page, true)

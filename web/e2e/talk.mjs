@@ -57,6 +57,26 @@ export async function steps(step, world) {
     await olga.audit('tombstone')
   })
 
+  await step('lines of a list stay lines, and a year at its beginning stays in the column', async () => {
+    await olga.say('- one\n  still one\n\n- two\n  - inner')
+    await olga.say('2026. Was a good year')
+    const items = ben.message('still one').locator('.message-body li')
+    await items.first().waitFor()
+    assert.equal(await items.first().innerText(), 'one\nstill one')
+    const room = await ben
+      .message('Was a good year')
+      .locator('.message-body ol')
+      .evaluate(list => {
+        const figure = document.createElement('span')
+        figure.textContent = '2026. '
+        list.append(figure)
+        const { width } = figure.getBoundingClientRect()
+        figure.remove()
+        return Number.parseFloat(getComputedStyle(list).paddingInlineStart) - width
+      })
+    assert.ok(room >= 0, `the number hangs out by ${-room} pixels`)
+  })
+
   await step('unread: a badge, the title, and a line where the new ones begin', async () => {
     await ben.createChannel('elsewhere')
     await olga.say('one that waits')
@@ -74,10 +94,35 @@ export async function steps(step, world) {
     await ben.message('one that waits').hover()
     await ben.message('one that waits').getByRole('button', { name: 'More' }).click()
     await ben.page.getByRole('menuitem', { name: 'Copy link' }).click()
+    await ben.page.getByRole('status').getByText('Copied').waitFor()
+    await ben.audit('a link is copied')
+    await ben.page.getByText('Copied').waitFor({ state: 'detached' })
     const link = await ben.page.evaluate(() => navigator.clipboard.readText())
     await olga.page.goto(link)
     await olga.page.locator('.message[data-marked]', { hasText: 'one that waits' }).waitFor()
   })
+
+  await step(
+    'such a link in a message leads there without a new page, and the text of a message can be copied',
+    async () => {
+      const link = olga.page.url()
+      await olga.createChannel('links')
+      await olga.say(`look at ${link}`)
+      await olga.page.evaluate(() => {
+        window.samePage = true
+      })
+      await olga.message('look at').getByRole('link').click()
+      await olga.page.locator('.message[data-marked]', { hasText: 'one that waits' }).waitFor()
+      assert.equal(await olga.page.evaluate(() => window.samePage), true)
+      assert.equal(olga.context.pages().length, 1)
+      await olga.message('one that waits').hover()
+      await olga.message('one that waits').getByRole('button', { name: 'More' }).click()
+      await olga.page.getByRole('menuitem', { name: 'Copy text' }).click()
+      await until('it is copied', () =>
+        olga.page.evaluate(async () => (await navigator.clipboard.readText()) === 'one that waits'),
+      )
+    },
+  )
 
   await step('a link into a channel that one is not in offers to join it', async () => {
     const link = ben.page.url()
@@ -93,18 +138,19 @@ export async function steps(step, world) {
   })
 
   await step('a refused message can be edited and sent, or discarded', async () => {
+    const errors = [{ pointer: '/body', code: 'too_long', max: 16_000, detail: 'must have fewer' }]
     const refuse = async route => {
       if (route.request().method() !== 'POST') return route.fallback()
-      const problem = { type: 'about:blank', title: 'No', status: 422, code: 'invalid', detail: 'not like that' }
+      const problem = { type: 'about:blank', title: 'No', status: 422, code: 'invalid', detail: 'no', errors }
       await route.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify(problem) })
     }
     await olga.context.route('**/messages', refuse)
     await olga.say('refused one')
-    await olga.message('refused one').getByText('Not sent: not like that').waitFor()
+    await olga.message('refused one').getByText('Not sent: At most 16,000 characters.').waitFor()
     await olga.say('refused two')
-    await olga.message('refused two').getByText('Not sent: not like that').waitFor()
+    await olga.message('refused two').getByText('Not sent: At most 16,000 characters.').waitFor()
     await olga.say('refused three')
-    await olga.message('refused three').getByText('Not sent: not like that').waitFor()
+    await olga.message('refused three').getByText('Not sent: At most 16,000 characters.').waitFor()
     await olga.audit('refused messages')
     await olga.context.unroute('**/messages', refuse)
     await olga.message('refused two').getByRole('button', { name: 'Discard' }).click()

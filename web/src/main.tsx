@@ -6,12 +6,12 @@ import { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
 import { Guard } from './ui/Broken'
-import { applyTheme } from './ui/theme'
+import { followTheme } from './ui/theme'
 
 const RELOADED_KEY = 'parlor.reloaded_at'
 const RELOAD_AGAIN_MS = 60_000
 
-applyTheme()
+followTheme()
 // A chunk that is gone since the client was built anew: the new page has the new names.
 addEventListener('vite:preloadError', event => {
   const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? 0)

@@ -21,7 +21,7 @@ use super::invites::checked;
 use crate::{
     auth::ClientAddress,
     db::{self, users::User, workspaces::Workspace},
-    error::{ApiError, ConstraintExt as _, Problem, Result},
+    error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     extract::{ApiJson, created, ok},
     state::AppState,
 };
@@ -133,18 +133,19 @@ async fn enter_by_invite(
     let code = checked(code).map_err(|_| invite_invalid())?;
     let admission = db::invites::take_use(tx, code).await?.ok_or_else(invite_invalid)?;
     if expected.is_some_and(|name| name.as_str().to_lowercase() != admission.workspace_name.to_lowercase()) {
-        return Err(ApiError::invalid("/workspace", "the invitation is for another workspace"));
+        return Err(ApiError::invalid(
+            "/workspace",
+            "another_workspace",
+            "the invitation is for another workspace",
+        ));
     }
     Ok((admission.workspace_id, admission.role))
 }
 
 /// The refusal of a code that is unknown, withdrawn, expired or used up: which of these is not told.
 pub fn invite_invalid() -> ApiError {
-    let mut error = ApiError::invalid("/invite", "the invitation is not valid (any more)");
-    if let ApiError::Invalid { code, .. } = &mut error {
-        *code = "invite_invalid";
-    }
-    error
+    let field = InvalidField::new("/invite", "invite_invalid", "the invitation is not valid (any more)");
+    ApiError::Invalid { code: field.code, detail: field.detail.clone(), errors: vec![field] }
 }
 
 async fn make_workspace(
@@ -152,8 +153,9 @@ async fn make_workspace(
     state: &AppState,
     name: Option<&WorkspaceName>,
 ) -> Result<(WorkspaceId, WorkspaceRole)> {
-    let name =
-        name.ok_or_else(|| ApiError::invalid("/workspace", "name a workspace to make, or give an invite"))?;
+    let name = name.ok_or_else(|| {
+        ApiError::invalid("/workspace", "missing", "name a workspace to make, or give an invite")
+    })?;
     if !state.config.auth.open_signup && db::workspaces::any(&mut *tx).await? {
         return Err(ApiError::Forbidden {
             code: "signup_closed",

@@ -192,10 +192,8 @@ fn check_request(input: &ChatRequest, creator: UserId) -> Result<Vec<UserId>> {
     members.sort_unstable();
     members.dedup();
     if input.members.len() > MEMBERS_PER_REQUEST_MAX {
-        return Err(ApiError::invalid(
-            "/members",
-            format!("at most {MEMBERS_PER_REQUEST_MAX} at once; add more later"),
-        ));
+        let rule = format!("at most {MEMBERS_PER_REQUEST_MAX} at once; add more later");
+        return Err(ApiError::wrong_count("/members", 0, MEMBERS_PER_REQUEST_MAX, rule));
     }
     if members.len() < input.kind.members_min() || members.len() > input.kind.members_max_at_creation() {
         let rule = match input.kind {
@@ -203,12 +201,14 @@ fn check_request(input: &ChatRequest, creator: UserId) -> Result<Vec<UserId>> {
             ChatKind::Group => "a group has at least three members: name two other people or more",
             ChatKind::PrivateChannel | ChatKind::PublicChannel => "too many members",
         };
-        return Err(ApiError::invalid("/members", rule));
+        // Those whom one names: oneself is in it anyway.
+        let (min, max) = (input.kind.members_min() - 1, input.kind.members_max_at_creation() - 1);
+        return Err(ApiError::wrong_count("/members", min, max, rule));
     }
     match (input.kind.is_channel(), &input.name) {
-        (true, None) => Err(ApiError::invalid("/name", "a channel needs a name")),
+        (true, None) => Err(ApiError::invalid("/name", "missing", "a channel needs a name")),
         (false, Some(_)) if input.kind == ChatKind::Single => {
-            Err(ApiError::invalid("/name", "a single chat goes by the other person's name"))
+            Err(ApiError::invalid("/name", "not_wanted", "a single chat goes by the other person's name"))
         }
         _ => Ok(members),
     }
@@ -232,9 +232,8 @@ pub async fn check_users(
         .iter()
         .filter(|id| !active.contains(id))
         .take(10)
-        .map(|id| InvalidField {
-            pointer: pointer.into(),
-            detail: format!("{id} is no active user of this workspace"),
+        .map(|id| {
+            InvalidField::new(pointer, "unknown_user", format!("{id} is no active user of this workspace"))
         })
         .collect();
     if errors.is_empty() {

@@ -97,14 +97,11 @@ pub async fn create_invite(
     let input = input.map(|ApiJson(input)| input).unwrap_or_default();
     let ttl_seconds = input.expires_in.unwrap_or(TTL_SECONDS_DEFAULT);
     if !(60..=TTL_SECONDS_MAX).contains(&ttl_seconds) {
-        return Err(ApiError::invalid(
-            "/expires_in",
-            format!("must be from 60 to {TTL_SECONDS_MAX} seconds"),
-        ));
+        return Err(ApiError::out_of_range("/expires_in", 60, i64::from(TTL_SECONDS_MAX)));
     }
     let max_uses = input.max_uses.unwrap_or(1);
     if !(1..=USES_MAX).contains(&max_uses) {
-        return Err(ApiError::invalid("/max_uses", format!("must be from 1 to {USES_MAX}")));
+        return Err(ApiError::out_of_range("/max_uses", 1, i64::from(USES_MAX)));
     }
     let role = WorkspaceRole::from(input.role.unwrap_or_default());
     let mut tx = state.db.begin().await?;

@@ -159,6 +159,7 @@ pub async fn update_member(
     if input.role != ChatRole::Owner {
         return Err(ApiError::invalid(
             "/role",
+            "invalid",
             "ownership is given to somebody, not taken: name the new owner",
         ));
     }
@@ -190,5 +191,6 @@ fn check_count(input: &MemberIds) -> Result<()> {
     if (1..=MEMBERS_PER_REQUEST_MAX).contains(&input.user_ids.len()) {
         return Ok(());
     }
-    Err(ApiError::invalid("/user_ids", format!("name from 1 to {MEMBERS_PER_REQUEST_MAX} people")))
+    let rule = format!("name from 1 to {MEMBERS_PER_REQUEST_MAX} people");
+    Err(ApiError::wrong_count("/user_ids", 1, MEMBERS_PER_REQUEST_MAX, rule))
 }

@@ -24,7 +24,7 @@ use crate::{
         self,
         messages::{Message, NewMessage},
     },
-    error::{ApiError, Problem, Result},
+    error::{ApiError, InvalidField, Problem, Result},
     extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok, whole},
     state::AppState,
 };
@@ -155,14 +155,15 @@ pub struct ChatPath {
 }
 
 fn client_id(headers: &HeaderMap, in_body: Option<ClientId>) -> Result<Option<ClientId>> {
+    const POINTER: &str = "Idempotency-Key";
     let Some(header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(in_body) };
-    let invalid = |detail: String| ApiError::invalid("Idempotency-Key", detail);
-    let text = header.to_str().map_err(|_| invalid("must be visible ASCII".into()))?;
+    let invalid = |code, detail| ApiError::invalid(POINTER, code, detail);
+    let text = header.to_str().map_err(|_| invalid("not_ascii", "must be visible ASCII"))?;
     // The draft standard writes it as a quoted string; many send it bare.
     let text = text.trim().trim_matches('"');
-    let in_header = ClientId::parse(text).map_err(|e| invalid(e.to_string()))?;
+    let in_header = ClientId::parse(text).map_err(|e| InvalidField::text(POINTER, e))?;
     match in_body {
-        Some(in_body) if in_body != in_header => Err(invalid("differs from client_id".into())),
+        Some(in_body) if in_body != in_header => Err(invalid("differs", "differs from client_id")),
         _ => Ok(Some(in_header)),
     }
 }
@@ -207,7 +208,11 @@ async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewM
         return replay(state, new).await;
     }
     if new.reply_to.is_some() {
-        return Err(ApiError::invalid("/reply_to", "there is no such message in this chat"));
+        return Err(ApiError::invalid(
+            "/reply_to",
+            "no_such_message",
+            "there is no such message in this chat",
+        ));
     }
     Err(ApiError::Unavailable("the chat is just changing: send again"))
 }
@@ -223,12 +228,16 @@ pub async fn list_messages(
     let limit = page.limit.get()?;
     for (name, seq) in [("before", page.before), ("after", page.after), ("around", page.around)] {
         if seq.is_some_and(|seq| seq < 0) {
-            return Err(ApiError::invalid(name, "must be at least 0"));
+            return Err(ApiError::out_of_range(name, 0, None));
         }
     }
     let asked = [page.before.is_some(), page.after.is_some(), page.around.is_some(), page.anchor.is_some()];
     if asked.iter().filter(|asked| **asked).count() > 1 {
-        return Err(ApiError::invalid("query", "name at most one of before, after, around and anchor"));
+        return Err(ApiError::invalid(
+            "query",
+            "exclusive",
+            "name at most one of before, after, around and anchor",
+        ));
     }
     let around = match page.anchor {
         Some(Anchor::FirstUnread) => {
@@ -353,7 +362,7 @@ pub async fn mark_read(
     ApiJson(input): ApiJson<MarkRead>,
 ) -> Result<Answer<ReadPosition>> {
     if input.seq < 0 {
-        return Err(ApiError::invalid("/seq", "must be at least 0"));
+        return Err(ApiError::out_of_range("/seq", 0, None));
     }
     let moved = db::members::mark_read(&state.db, chat.id, chat.user.id, input.seq).await?;
     let (seq, last_seq) = moved.ok_or(ApiError::NotFound("chat"))?;

@@ -11,12 +11,13 @@ pub mod stream;
 pub mod users;
 pub mod workspaces;
 
+use chat_core::text::TextError;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     db::{PAGE_DEFAULT, PAGE_MAX},
-    error::{ApiError, Result},
+    error::{ApiError, InvalidField, Result},
     state::AppState,
 };
 
@@ -47,7 +48,7 @@ impl Limit {
         match self.0 {
             None => Ok(PAGE_DEFAULT),
             Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
-            Some(_) => Err(ApiError::invalid("limit", format!("must be from 1 to {PAGE_MAX}"))),
+            Some(_) => Err(ApiError::out_of_range("limit", 1, PAGE_MAX)),
         }
     }
 }
@@ -61,11 +62,11 @@ const QUERY_MAX: usize = 100;
 /// 422 when it is too long or holds NUL.
 pub fn pattern(query: Option<&str>) -> Result<Option<String>> {
     let Some(query) = query.map(str::trim).filter(|query| !query.is_empty()) else { return Ok(None) };
-    if query.chars().count() > QUERY_MAX || query.contains('\0') {
-        return Err(ApiError::invalid(
-            "query",
-            format!("must have at most {QUERY_MAX} characters and no NUL"),
-        ));
+    if query.chars().count() > QUERY_MAX {
+        return Err(InvalidField::text("query", TextError::TooLong(QUERY_MAX)).into());
+    }
+    if query.contains('\0') {
+        return Err(InvalidField::text("query", TextError::Nul).into());
     }
     Ok(Some(crate::db::contains_pattern(query)))
 }

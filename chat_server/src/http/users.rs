@@ -79,7 +79,7 @@ pub async fn list_users(
     let (workspace, pattern, after) = (user.workspace_id, pattern.as_deref(), page.after);
     let rows = match &page.ids {
         Some(ids) if ids.len() > IDS_MAX => {
-            return Err(ApiError::invalid("ids", format!("at most {IDS_MAX} at once")));
+            return Err(ApiError::wrong_count("ids", 0, IDS_MAX, format!("at most {IDS_MAX} at once")));
         }
         Some(ids) => db::users::list_of(&state.db, workspace, ids, pattern, after, limit).await?,
         None => db::users::list(&state.db, workspace, pattern, after, limit).await?,

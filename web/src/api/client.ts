@@ -1,7 +1,7 @@
 // The REST API, typed by its own document. Who asks is added by the session; a token that is refused is renewed once.
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
-import type { Problem } from './types'
+import type { InvalidField, Problem } from './types'
 
 export interface Tokens {
   /** An access token, renewed if it is about to end or if it is the one that was just refused. */
@@ -33,11 +33,17 @@ function withToken(request: Request, token: string): Request {
 /** For calls that need no token: signing in and up, invitations. */
 export const openApi = createClient<paths>({ baseUrl: typeof location === 'undefined' ? '' : location.origin })
 
-/** The server said no, and why. */
-export class Refused extends Error {
+/** Why the server said no: what programs and catalogues of texts can go by, in whatever language. */
+export interface Why {
+  code: string
+  fields: InvalidField[]
+}
+
+/** The server said no. Its own words are for a log: people are told by `code`. */
+export class Refused extends Error implements Why {
   readonly status: number
   readonly code: string
-  readonly fields: Problem['errors']
+  readonly fields: InvalidField[]
 
   constructor(status: number, problem: Partial<Problem> | undefined) {
     super(problem?.detail || problem?.title || `The server answered ${status}.`)

@@ -634,7 +634,20 @@ export interface components {
         };
         /** @description What is wrong with one part of the request. */
         InvalidField: {
+            /** @description The rule that it breaks. Stable; meant for programs. */
+            code: string;
+            /** @description For people; may change. */
             detail: string;
+            /**
+             * Format: int64
+             * @description The most that it allows.
+             */
+            max?: number;
+            /**
+             * Format: int64
+             * @description The least that the rule allows: characters of a text, entries of a list, or the number itself.
+             */
+            min?: number;
             /** @description JSON pointer into the body (RFC 6901), or the name of a parameter. */
             pointer: string;
         };

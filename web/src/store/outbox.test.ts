@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Message } from '../api/types'
 import { Outbox, type OutboxOptions, type Outgoing, Rejected, type Shelf } from './outbox'
 
+const TOO_LONG = { code: 'invalid', fields: [{ pointer: '/body', code: 'too_long', max: 16_000, detail: '' }] }
+
 function memoryShelf(): Shelf {
   const map = new Map<string, string>()
   return {
@@ -21,7 +23,7 @@ class Server {
     await Promise.resolve()
     const fault = this.faults.shift()
     if (fault === 'lost before') throw new TypeError('network')
-    if (fault === 'rejected') throw new Rejected('too long')
+    if (fault === 'rejected') throw new Rejected(TOO_LONG)
     let message = this.messages.find(m => m.client_id === entry.client_id)
     if (!message) {
       const seq = this.messages.length + 1
@@ -79,7 +81,7 @@ describe('the outbox', () => {
     outbox.add('c', 'fine', null)
     await settled()
     const [refused] = outbox.list()
-    expect(refused?.refused).toBe('too long')
+    expect(refused?.refused).toEqual(TOO_LONG)
     expect(server.messages.map(m => m.body)).toEqual(['fine'])
     outbox.retry(refused!.client_id, 'shorter')
     await settled()

@@ -1,6 +1,7 @@
 // Messages on their way. They are shown at once, survive reloads and outages, go out one by one in each chat, and leave
 // when the stream brings them back with their `seq`. Each entry is stored under its own key, so tabs cannot undo one another;
 // `client_id` makes a repeated send harmless.
+import type { Why } from '../api/client'
 import type { Message } from '../api/types'
 
 export interface Outgoing {
@@ -11,7 +12,7 @@ export interface Outgoing {
   /** When it was written; also the order in its chat. */
   written_at: number
   /** Why the server will not have it. Waits for the writer to edit, retry or discard. */
-  refused?: string | undefined
+  refused?: Why | undefined
   /** The server has it; the stream has not brought it yet. Only in memory. */
   sent?: Message | undefined
 }
@@ -36,7 +37,14 @@ export interface OutboxOptions {
   id?: () => string
 }
 
-export class Rejected extends Error {}
+export class Rejected extends Error {
+  readonly why: Why
+
+  constructor({ code, fields }: Why) {
+    super(code)
+    this.why = { code, fields }
+  }
+}
 
 export class Outbox {
   private entries = new Map<string, Outgoing>()
@@ -147,7 +155,7 @@ export class Outbox {
       if (this.entries.has(entry.client_id)) this.entries.set(entry.client_id, { ...entry, sent })
     } catch (error) {
       if (!(error instanceof Rejected)) return false
-      this.put({ ...entry, refused: error.message })
+      this.put({ ...entry, refused: error.why })
     }
     this.changed()
     return true

@@ -3,9 +3,12 @@
 import { answer, openApi, Refused } from '../api/client'
 import type { SignedIn } from '../api/types'
 import { exclusive } from './locks'
+import { backoff, pause } from './stream'
 
 const WORKSPACE_KEY = 'parlor.workspace'
 const RENEWED_KEY = 'parlor.renewed_at'
+/** Somebody signed out here, and the server has not heard of it. */
+const LEAVING_KEY = 'parlor.leaving'
 /** Renew this long before the end. */
 const MARGIN_MS = 30_000
 
@@ -14,12 +17,15 @@ interface Held {
   endsAt: number
 }
 
-type Note = { kind: 'renewed'; held: Held } | { kind: 'ask' } | { kind: 'out' } | { kind: 'switched' }
+type Note = { kind: 'renewed'; held: Held } | { kind: 'ask' } | { kind: 'out'; why: Ending } | { kind: 'switched' }
+/** By oneself, or because the server wants this session no more. */
+export type Ending = 'left' | 'ended'
 
 export class SignedOut extends Error {}
 
 export class Session {
   private held: Held | null = null
+  private endedBy: Ending | null = null
   private readonly channel = new BroadcastChannel('parlor-session')
   private waiting: (() => void)[] = []
   private readonly listeners = new Set<() => void>()
@@ -29,13 +35,20 @@ export class Session {
       if (data.kind === 'renewed') this.take(data.held)
       else if (data.kind === 'ask') {
         if (this.held && this.held.endsAt - Date.now() > MARGIN_MS) this.tell({ kind: 'renewed', held: this.held })
-      } else if (data.kind === 'out') this.drop()
-      else location.reload()
+      } else if (data.kind === 'out') {
+        this.drop(data.why)
+        void this.leave()
+      } else location.reload()
     }
   }
 
   get info(): SignedIn | null {
     return this.held?.info ?? null
+  }
+
+  /** How it ended, if somebody was signed in here since the page was loaded. */
+  get ending(): Ending | null {
+    return this.endedBy
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -45,6 +58,7 @@ export class Session {
 
   /** Takes up the session that the cookie holds, if it holds one. Fails when the server cannot be reached. */
   async resume(): Promise<SignedIn | null> {
+    void this.leave()
     try {
       await this.renew()
       return this.info
@@ -55,6 +69,12 @@ export class Session {
   }
 
   signedIn(info: SignedIn): void {
+    // Its cookie has taken the place of the one that was to be given up.
+    localStorage.removeItem(LEAVING_KEY)
+    this.keep(info)
+  }
+
+  private keep(info: SignedIn): void {
     const held = hold(info)
     this.take(held)
     this.tell({ kind: 'renewed', held })
@@ -67,10 +87,35 @@ export class Session {
     location.assign('/')
   }
 
-  async signOut(): Promise<void> {
-    await openApi.POST('/api/logout', { body: {} }).catch(() => undefined)
-    this.tell({ kind: 'out' })
-    this.drop()
+  /** At once, even without a connection: until the server knows, the cookie is not used any more. */
+  signOut(): void {
+    localStorage.setItem(LEAVING_KEY, 'yes')
+    this.end('left')
+    void this.leave()
+  }
+
+  /** Nobody is signed in any more, in no tab. */
+  end(why: Ending): void {
+    this.tell({ kind: 'out', why })
+    this.drop(why)
+  }
+
+  private async leave(): Promise<void> {
+    for (let failures = 1; isLeaving(); failures++) {
+      if (await this.leaveNow()) return
+      await pause(backoff(failures, 1000, Math.random))
+    }
+  }
+
+  /** One try to tell the server that who was here has left; whether there is nothing more to tell. */
+  leaveNow(): Promise<boolean> {
+    return exclusive('parlor-renew', async () => {
+      if (!isLeaving()) return true
+      const told = await openApi.POST('/api/logout', { body: {} }).catch(() => null)
+      if (!told || told.response.status >= 500 || told.response.status === 429) return false
+      localStorage.removeItem(LEAVING_KEY)
+      return true
+    })
   }
 
   async token(stale?: string): Promise<string> {
@@ -95,10 +140,13 @@ export class Session {
     if (!usable() && Date.now() - Number(localStorage.getItem(RENEWED_KEY) ?? 0) < 15 * 60_000) await this.ask()
     const shared = usable()
     if (shared) return shared.info.access_token
+    if (isLeaving()) throw new SignedOut()
     try {
       const workspace = localStorage.getItem(WORKSPACE_KEY)
       const info = await answer(openApi.POST('/api/refresh', { body: workspace ? { workspace } : {} }))
-      this.signedIn(info)
+      // Left while it was asked for.
+      if (isLeaving()) throw new SignedOut()
+      this.keep(info)
       return info.access_token
     } catch (error) {
       // The workspace of last time is not open to this account (any more): into the one that is.
@@ -107,8 +155,7 @@ export class Session {
         return this.renewAlone(stale)
       }
       if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
-        this.tell({ kind: 'out' })
-        this.drop()
+        this.end('ended')
         throw new SignedOut()
       }
       throw error
@@ -125,6 +172,7 @@ export class Session {
   }
 
   private take(held: Held): void {
+    this.endedBy = null
     const other = this.held && this.held.info.user.id !== held.info.user.id
     this.held = held
     localStorage.setItem(WORKSPACE_KEY, held.info.workspace.id)
@@ -134,9 +182,10 @@ export class Session {
     this.changed()
   }
 
-  private drop(): void {
+  private drop(why: Ending): void {
     if (!this.held) return
     this.held = null
+    this.endedBy = why
     localStorage.removeItem(WORKSPACE_KEY)
     localStorage.removeItem(RENEWED_KEY)
     this.changed()
@@ -149,6 +198,10 @@ export class Session {
   private changed(): void {
     for (const listener of this.listeners) listener()
   }
+}
+
+function isLeaving(): boolean {
+  return localStorage.getItem(LEAVING_KEY) !== null
 }
 
 function hold(info: SignedIn): Held {

@@ -104,7 +104,7 @@ export class Store {
         this.tell({ kind: 'reset' })
         await this.snapshot()
       } else if (end === 'gone') {
-        await this.session.signOut()
+        this.session.end('ended')
         return
       }
     }
@@ -175,13 +175,13 @@ export class Store {
         this.seen.add(snapshot.cursor)
         this.paging = snapshot.chats.has_more ? new Paging(snapshot.chats.items) : null
         const data = fromSnapshot(snapshot, this.view.get().data ?? undefined)
-        this.view.set({ data, partial: this.paging !== null, trouble: null })
+        this.view.set({ data, partial: this.paging !== null, trouble: false })
         if (before) void this.reading.refresh()
         if (this.paging) void this.moreChats(this.paging)
         break
       } catch (error) {
         if (error instanceof SignedOut) return
-        this.view.set({ trouble: error instanceof Refused ? error.message : 'unreachable' })
+        this.view.set({ trouble: true })
         await pause(backoff(failures, 1000, Math.random), this.stop.signal)
       }
     }
@@ -233,6 +233,15 @@ export class Store {
     this.view.set({ data: { ...data, chats: new Map(data.chats).set(item.chat.id, item) } })
   }
 
+  /** The chat of the two of us, begun if there is none. */
+  async chatWith(userId: string): Promise<string> {
+    for (const { chat } of this.view.get().data?.chats.values() ?? [])
+      if (chat.kind === 'single' && chat.member_ids.includes(userId)) return chat.id
+    const item = await answer(this.api.POST('/api/chat', { body: { kind: 'single', members: [userId] } }))
+    this.addChat(item)
+    return item.chat.id
+  }
+
   // ---- writing ----
 
   private async deliver(entry: Outgoing): Promise<Message> {
@@ -244,7 +253,7 @@ export class Store {
         }),
       )
     } catch (error) {
-      if (error instanceof Refused && !error.passing) throw new Rejected(error.message)
+      if (error instanceof Refused && !error.passing) throw new Rejected(error)
       throw error
     }
   }

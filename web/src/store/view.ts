@@ -12,8 +12,8 @@ export interface View {
   readonly windows: ReadonlyMap<string, Window>
   readonly outgoing: readonly Outgoing[]
   readonly stream: StreamStatus
-  /** Why there is nothing to show yet. */
-  readonly trouble: string | null
+  /** The snapshot could not be had at first. */
+  readonly trouble: boolean
   /** Messages that are replied to and are not in any window. */
   readonly quotes: ReadonlyMap<string, Message | null>
 }
@@ -25,7 +25,7 @@ export class ViewHolder {
     windows: new Map(),
     outgoing: [],
     stream: 'connecting',
-    trouble: null,
+    trouble: false,
     quotes: new Map(),
   }
   private readonly listeners = new Set<() => void>()

@@ -2,7 +2,8 @@
 import type { Texts } from './en'
 
 const rules = new Intl.PluralRules('de')
-const count = (n: number, one: string, other: string) => `${n} ${rules.select(n) === 'one' ? one : other}`
+const whole = (n: number) => n.toLocaleString('de')
+const count = (n: number, one: string, other: string) => `${whole(n)} ${rules.select(n) === 'one' ? one : other}`
 
 export const de: Texts = {
   loading: 'Wird geladen',
@@ -31,21 +32,59 @@ export const de: Texts = {
   lookingAtInvite: 'Die Einladung wird geprüft …',
   badInviteTitle: 'Diese Einladung gilt nicht',
   badInvite: 'Sie ist verbraucht, zurückgezogen oder abgelaufen. Bitte um eine neue.',
+  signedOutElsewhere:
+    'Du wurdest hier abgemeldet: von einem anderen Gerät, durch die Verwaltung oder weil es zu lange her war.',
+  joinLink: 'Mit einem neuen Konto beitreten',
 
   troubles: {
     wrong_credentials: 'E-Mail und Passwort passen nicht zusammen.',
     email_taken: 'Zu dieser E-Mail-Adresse gibt es schon ein Konto. Melde dich damit an.',
     rate_limited: 'Zu viele Versuche. Warte eine Minute und versuche es noch einmal.',
-    invite_not_found: 'Diese Einladung ist verbraucht, zurückgezogen oder abgelaufen. Bitte um eine neue.',
+    invite_invalid: 'Diese Einladung ist verbraucht, zurückgezogen oder abgelaufen. Bitte um eine neue.',
     chat_name_taken: 'Einen Kanal mit diesem Namen gibt es schon.',
     forbidden: 'Das darfst du nicht.',
     owner_must_transfer: 'Das gehört dir. Übergib es jemand anderem, bevor du gehst, oder lösche es.',
     too_many_chats: 'Das wären mehr Unterhaltungen, als jemand haben kann.',
+    workspace_taken:
+      'Einen Arbeitsbereich mit diesem Namen gibt es schon. Bitte um eine Einladung, um ihm beizutreten.',
+    already_in: 'Du gehörst schon dazu. Lade die Seite neu.',
+    deactivated: 'Dein Konto ist dort gesperrt. Wende dich an die Verwaltung dieses Arbeitsbereichs.',
+    no_workspace: 'Dieses Konto gehört zu keinem Arbeitsbereich. Bitte um eine Einladung.',
+    signup_closed: 'Auf diesen Server kommt man nur mit einer Einladung.',
+    last_owner: 'Mach zuerst jemand anderen zum Inhaber.',
+    owner_stays: 'Der Inhaber kann nicht entfernt werden. Mach zuerst jemand anderen dazu.',
+    too_few_members: 'Es blieben zu wenige übrig. Lösche die Unterhaltung stattdessen.',
+    too_many_invites: 'Zu viele Einladungen sind offen. Zieh einige zurück.',
+    too_many_workspaces: 'Das wären mehr Arbeitsbereiche, als ein Konto haben kann.',
+    message_deleted: 'Die Nachricht wurde gelöscht.',
+    not_a_member: 'Tritt zuerst dem Kanal bei.',
+    single_chat: 'Eine Unterhaltung zu zweit lässt sich nicht ändern.',
+    session_over: 'Du bist abgemeldet. Melde dich neu an.',
+    unknown_user: 'Jemand davon gehört nicht mehr zu diesem Arbeitsbereich.',
+    not_found: 'Das ist nicht mehr da.',
+    too_large: 'Das ist zu groß.',
+    unavailable: 'Parlor ist ausgelastet oder startet gerade. Versuche es gleich noch einmal.',
+    timeout: 'Das hat zu lange gedauert. Versuche es gleich noch einmal.',
+    internal: 'Auf dem Server ist etwas schiefgegangen. Versuche es gleich noch einmal.',
   },
+  troubleOther: 'Das hat nicht geklappt.',
+  rules: {
+    empty: () => 'Hier muss etwas stehen.',
+    missing: () => 'Hier muss etwas stehen.',
+    too_short: min => `Mindestens ${count(min, 'Zeichen', 'Zeichen')}.`,
+    too_long: (_, max) => `Höchstens ${count(max, 'Zeichen', 'Zeichen')}.`,
+    control_characters: () => 'Darin ist ein Zeilenumbruch oder ein anderes Zeichen, das hier nicht stehen kann.',
+    nul: () => 'Darin ist ein Zeichen, das hier nicht stehen kann.',
+    not_an_email: () => 'Das ist keine E-Mail-Adresse.',
+    out_of_range: (min, max) => (max > 0 ? `Von ${whole(min)} bis ${whole(max)}.` : `Mindestens ${whole(min)}.`),
+    wrong_count: (min, max) => `Von ${whole(min)} bis ${whole(max)}.`,
+    unknown_user: () => 'Jemand davon gehört nicht mehr zu diesem Arbeitsbereich.',
+    no_such_message: () => 'Die Nachricht, auf die geantwortet wird, gibt es nicht mehr.',
+    another_workspace: () => 'Die Einladung ist für einen anderen Arbeitsbereich.',
+  },
+  ruleOther: 'Das kann hier nicht stehen.',
   noConnection: 'Parlor ist nicht erreichbar. Prüfe deine Verbindung.',
   inviteForbidden: 'Einladen können nur Inhaber und Verwalter des Arbeitsbereichs.',
-  membersFailed: 'Die Mitglieder konnten nicht geladen werden.',
-  channelsFailed: 'Die Kanäle konnten nicht geladen werden.',
   messagesFailed: 'Die Nachrichten konnten nicht geladen werden',
   tryAgain: 'Noch einmal versuchen',
 
@@ -99,7 +138,6 @@ export const de: Texts = {
   stuck: n => `${n} zu senden, neuer Versuch läuft …`,
 
   messages: 'Nachrichten',
-  today: 'Heute',
   newLine: 'Neu',
   toNewest: 'Zum Neuesten',
   newMessages: n => count(n, 'neue Nachricht', 'neue Nachrichten'),
@@ -183,6 +221,7 @@ export const de: Texts = {
   inviteLink: 'Einladungslink',
   copy: 'Kopieren',
   copied: 'Kopiert',
+  copyYourself: 'Kopiere das mit den Tasten oder dem Menü deines Browsers',
   howMany: 'Für wie viele Leute?',
   makeLink: 'Link erstellen',
   goToTitle: 'Gehe zu',
@@ -193,7 +232,12 @@ export const de: Texts = {
 
   language: 'Sprache',
   languageSystem: 'Wie der Browser',
-  notifyMe: 'Auf dem Desktop melden, was Personen und Gruppen schreiben',
+  notifyMe: 'Auf dem Desktop melden',
+  notify: {
+    none: 'Nichts',
+    direct: 'Personen, Gruppen und @ mit meinem Namen',
+    all: 'Jede Nachricht',
+  },
   notifyRefused:
     'Dein Browser lässt das für diese Seite nicht zu. Erlaube es in den Einstellungen der Seite und versuche es noch einmal.',
   sessions: 'Wo du angemeldet bist',
@@ -218,4 +262,5 @@ export const de: Texts = {
     emoji: 'Ein Emoji nach seinem Namen',
     help: 'Diese Liste',
   },
+  keyCaps: { Ctrl: 'Strg', Shift: 'Umschalt', Enter: 'Eingabe', Del: 'Entf' },
 }

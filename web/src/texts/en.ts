@@ -1,6 +1,7 @@
 // Every text that people see, in English. The other languages have the same shape; the compiler sees to that.
 const rules = new Intl.PluralRules('en')
-const count = (n: number, one: string, other: string) => `${n} ${rules.select(n) === 'one' ? one : other}`
+const whole = (n: number) => n.toLocaleString('en')
+const count = (n: number, one: string, other: string) => `${whole(n)} ${rules.select(n) === 'one' ? one : other}`
 
 export const en = {
   // Doors
@@ -30,22 +31,59 @@ export const en = {
   lookingAtInvite: 'Looking at your invitation …',
   badInviteTitle: 'This invitation does not work',
   badInvite: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
+  signedOutElsewhere: 'You were signed out here: from another device, by an admin, or because it was too long ago.',
+  joinLink: 'Join with a new account',
 
   // What went wrong
   troubles: {
     wrong_credentials: 'That e-mail and password do not belong together.',
     email_taken: 'There is an account with this e-mail address already. Sign in instead.',
     rate_limited: 'Too many tries. Wait a minute, then try again.',
-    invite_not_found: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
+    invite_invalid: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
     chat_name_taken: 'There is a channel of this name already.',
     forbidden: 'You may not do that.',
     owner_must_transfer: 'You own it. Make somebody else the owner before you leave, or delete it.',
     too_many_chats: 'That would be more chats than one person can be in.',
+    workspace_taken: 'There is a workspace of this name already. To join it, ask for an invitation.',
+    already_in: 'You are in it already. Load the page again.',
+    deactivated: 'Your account there has been deactivated. Ask an admin of that workspace.',
+    no_workspace: 'This account is in no workspace. Ask for an invitation.',
+    signup_closed: 'This server takes people by invitation alone.',
+    last_owner: 'Make somebody else an owner first.',
+    owner_stays: 'The owner cannot be removed. Make somebody else the owner first.',
+    too_few_members: 'Too few would be left. Delete it instead.',
+    too_many_invites: 'Too many invitations are open. Withdraw some.',
+    too_many_workspaces: 'That would be more workspaces than one account can be in.',
+    message_deleted: 'The message has been deleted.',
+    not_a_member: 'Join the channel first.',
+    single_chat: 'A conversation of two cannot be changed.',
+    session_over: 'You are signed out. Sign in again.',
+    unknown_user: 'Somebody you chose is no longer in this workspace.',
+    not_found: 'It is not there any more.',
+    too_large: 'That is too large.',
+    unavailable: 'Parlor is busy or starting. Try again in a moment.',
+    timeout: 'That took too long. Try again in a moment.',
+    internal: 'Something went wrong on the server. Try again in a moment.',
   } as Record<string, string>,
+  troubleOther: 'That did not work.',
+  /** What is wrong with a field, by the code of the rule that it breaks. */
+  rules: {
+    empty: () => 'Something has to be here.',
+    missing: () => 'Something has to be here.',
+    too_short: min => `At least ${count(min, 'character', 'characters')}.`,
+    too_long: (_, max) => `At most ${count(max, 'character', 'characters')}.`,
+    control_characters: () => 'There is a line break or another character in it that cannot be here.',
+    nul: () => 'There is a character in it that cannot be here.',
+    not_an_email: () => 'This is not an e-mail address.',
+    out_of_range: (min, max) => (max > 0 ? `From ${whole(min)} to ${whole(max)}.` : `At least ${whole(min)}.`),
+    wrong_count: (min, max) => `From ${whole(min)} to ${whole(max)}.`,
+    unknown_user: () => 'Somebody of these is no longer in this workspace.',
+    no_such_message: () => 'The message that it replies to is gone.',
+    another_workspace: () => 'The invitation is for another workspace.',
+  } as Record<string, (min: number, max: number) => string>,
+  ruleOther: 'This cannot be here.',
   noConnection: 'Parlor cannot be reached. Check your connection.',
   inviteForbidden: 'Only owners and admins of the workspace can invite.',
-  membersFailed: 'The members could not be loaded.',
-  channelsFailed: 'The channels could not be loaded.',
   messagesFailed: 'The messages could not be loaded',
   tryAgain: 'Try again',
 
@@ -102,7 +140,6 @@ export const en = {
 
   // Messages
   messages: 'Messages',
-  today: 'Today',
   newLine: 'New',
   toNewest: 'To the newest',
   newMessages: (n: number) => count(n, 'new message', 'new messages'),
@@ -190,6 +227,7 @@ export const en = {
   inviteLink: 'Invitation link',
   copy: 'Copy',
   copied: 'Copied',
+  copyYourself: 'Copy this with the keys or the menu of your browser',
   howMany: 'For how many people?',
   makeLink: 'Make a link',
   goToTitle: 'Go to',
@@ -201,7 +239,12 @@ export const en = {
   // Settings
   language: 'Language',
   languageSystem: 'As the browser',
-  notifyMe: 'Tell me on the desktop of messages from people and groups',
+  notifyMe: 'Tell me on the desktop',
+  notify: {
+    none: 'Of nothing',
+    direct: 'Of people, groups, and @ with my name',
+    all: 'Of every message',
+  },
   notifyRefused: 'Your browser does not let this page do so. Allow it in the settings of the page, then try again.',
   sessions: 'Where you are signed in',
   lastUsed: (when: string) => `Last used ${when}`,
@@ -226,6 +269,7 @@ export const en = {
     emoji: 'An emoji by its name',
     help: 'This list',
   },
+  keyCaps: { Ctrl: 'Ctrl', Shift: 'Shift', Enter: 'Enter', Del: 'Del' },
 }
 
 export type Texts = typeof en

@@ -8,9 +8,14 @@ import { en } from './en'
 const NO_WORDS =
   /^(Parlor|Ctrl|Enter|Shift|Esc|Alt|Del|F6|Edge|Firefox|Chrome|Safari|Android|iOS|Windows|macOS|Linux|[A-Z])$/
 
+/** Files of `src/ui`, those in its folders too. */
+function drawn(): string[] {
+  return readdirSync('src/ui', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.tsx'))
+}
+
 it('finds no text in what is drawn that is not in the catalogues', () => {
   const found: string[] = []
-  for (const name of readdirSync('src/ui').filter(name => name.endsWith('.tsx'))) {
+  for (const name of drawn()) {
     const source = ts.createSourceFile(
       name,
       readFileSync(`src/ui/${name}`, 'utf8'),
@@ -59,6 +64,16 @@ it('says the same things in every language', () => {
         : []
   // Words that are the same in both.
   expect(same(en, de, '').sort()).toEqual(['.emoji', '.name', '.offline'])
+})
+
+it('has no text that nobody sees', () => {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter(name => /^(ui|store)\b.*\.tsx?$/.test(name))
+    .map(name => readFileSync(`src/${name}`, 'utf8'))
+    .join('\n')
+  // By its name, or by one that a table of labels holds.
+  const isUsed = (key: string) => new RegExp(`(\\.|[{,] ?|')${key}\\b`).test(sources)
+  expect(Object.keys(en).filter(key => !isUsed(key))).toEqual([])
 })
 
 it('counts as each language does', () => {

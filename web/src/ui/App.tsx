@@ -5,7 +5,7 @@ import { backoff, pause } from '../store/stream'
 import { useTexts } from '../texts'
 import { Logo } from './bits'
 import { SessionContext, StoreContext } from './hooks'
-import { go, useRoute } from './route'
+import { doorOf, go, useRoute } from './route'
 import { SignIn, SignUp } from './SignIn'
 import { Workspace } from './Workspace'
 
@@ -34,15 +34,27 @@ export function App({ session }: { session: Session }) {
     }
   }, [session])
 
+  const invite = route.page === 'signin' || route.page === 'signup' ? route.invite : null
+  const invited = info !== null && invite !== null
+  useEffect(() => {
+    if (invited && route.page === 'signin') go(doorOf('signup', invite), true)
+  }, [invited, invite, route.page])
+
+  // What was open is nothing to whoever signs in next.
+  const left = session.ending === 'left'
+  useEffect(() => {
+    if (left) go('/', true)
+  }, [left])
+
   if (!info && state !== 'known') return <Splash unreachable={state === 'unreachable'} />
   return (
     <SessionContext value={session}>
-      {info && !(route.page === 'signup' && route.invite) ? (
+      {info && !invited ? (
         <SignedIn key={`${info.user.id}`} session={session} />
-      ) : route.page === 'signup' ? (
-        <SignUp invite={route.invite} />
+      ) : invited || route.page === 'signup' ? (
+        <SignUp invite={invite} />
       ) : (
-        <SignIn />
+        <SignIn invite={invite} />
       )}
     </SessionContext>
   )

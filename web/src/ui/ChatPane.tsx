@@ -6,7 +6,6 @@ import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { ChatIcon, IconButton, MenuContent } from './bits'
 import { Composer, type Draft } from './Composer'
-import { ConnectionLine } from './ConnectionLine'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
 import { useChat, useChatTitle, useMe, useStore } from './hooks'
@@ -26,7 +25,6 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
     <div className="chat" data-members={membersOpen || undefined}>
       <div className="chat-main">
         <ChatHead item={item} membersOpen={membersOpen} onMembers={() => setMembersOpen(open => !open)} />
-        <ConnectionLine />
         <Timeline
           item={item}
           seq={seq}
@@ -71,8 +69,8 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
       </IconButton>
       <ChatIcon item={item} size="m" />
       <div className="chat-head-text">
-        <h1>{title}</h1>
-        {chat.description && <p>{chat.description}</p>}
+        <h1 dir="auto">{title}</h1>
+        {chat.description && <p dir="auto">{chat.description}</p>}
       </div>
       <button type="button" className="members-button" aria-pressed={membersOpen} onClick={onMembers}>
         <Users aria-hidden="true" />

@@ -7,6 +7,7 @@ import { EmojiList, useEmoji } from './EmojiList'
 import type { Emoji } from './emoji'
 import { useChatTitle, useMe, useStore } from './hooks'
 import { plain } from './plain'
+import { sayTrouble } from './trouble'
 
 export type Draft = { kind: 'new' } | { kind: 'reply'; message: Message } | { kind: 'edit'; message: Message }
 
@@ -54,7 +55,8 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
 
   useEffect(() => {
     // Not on touch screens, where it would open the keyboard over what one wants to read.
-    if (matchMedia('(pointer: fine)').matches) area.current?.focus()
+    // Nor from under a menu that was opened meanwhile: it would close.
+    if (matchMedia('(pointer: fine)').matches && !document.querySelector('[role="menu"]')) area.current?.focus()
   }, [])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
@@ -78,7 +80,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
         if (body !== editing.body) await store.reading.edit(editing, body)
         done()
       } catch (error) {
-        setTrouble(error instanceof Error ? error.message : String(error))
+        setTrouble(sayTrouble(error))
       }
       return
     }
@@ -139,7 +141,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
                   <strong>
                     {t.replyTo} <Name userId={draft.message.sender_id} />
                   </strong>{' '}
-                  {plain(draft.message.body)}
+                  <bdi>{plain(draft.message.body)}</bdi>
                 </>
               )}
             </span>
@@ -152,6 +154,7 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
           <textarea
             ref={area}
             rows={1}
+            dir="auto"
             aria-label={label}
             placeholder={label}
             value={text}

@@ -3,7 +3,8 @@ import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
 import { IconButton } from './bits'
-import { FormTrouble, type Trouble, useAction } from './forms'
+import { FormTrouble, useAction } from './forms'
+import type { Trouble } from './trouble'
 
 interface DialogProps {
   title: string
@@ -49,7 +50,7 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
     >
       <div className="dialog-body">
         <header className={bare ? 'visually-hidden' : 'dialog-head'}>
-          <h2 id={id} tabIndex={-1}>
+          <h2 id={id} tabIndex={-1} dir="auto">
             {title}
           </h2>
           {!bare && (

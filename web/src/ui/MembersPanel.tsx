@@ -8,6 +8,7 @@ import { Confirm } from './Dialog'
 import { AddMembers } from './dialogs/AddMembers'
 import { FormTrouble, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
+import { Person } from './Person'
 
 const PAGE = 100
 
@@ -61,11 +62,13 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
       <ul className="members-list">
         {members.map(member => (
           <li key={member.user_id} className="member">
-            <Avatar userId={member.user_id} size="m" />
-            <span className="member-name">
-              <Name userId={member.user_id} />
-              {member.user_id === me.id && <span className="member-you"> {t.you}</span>}
-            </span>
+            <Person userId={member.user_id} className="member-who">
+              <Avatar userId={member.user_id} size="m" />
+              <span className="member-name" dir="auto">
+                <Name userId={member.user_id} />
+                {member.user_id === me.id && <span className="member-you"> {t.you}</span>}
+              </span>
+            </Person>
             {member.role === 'owner' && <span className="tag">{t.owner}</span>}
             {owner && member.user_id !== me.id && (
               <span className="member-actions">

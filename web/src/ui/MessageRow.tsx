@@ -1,16 +1,19 @@
-import { CircleAlert, Clock, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
+import { CircleAlert, Clock, Copy, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type KeyboardEvent, memo, useEffect, useState } from 'react'
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
 import { Avatar, IconButton, MenuContent, Name } from './bits'
+import { copy } from './Clipboard'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
 import { useMe, useStore, useView } from './hooks'
 import { Markdown } from './Markdown'
+import { MessageItem, Person } from './Person'
 import { plain } from './plain'
 import { go } from './route'
+import { sayWhy } from './trouble'
 
 interface MessageRowProps {
   message: Message
@@ -55,7 +58,9 @@ export const MessageRow = memo(function MessageRow({
     >
       <div className="message-side">
         {head ? (
-          <Avatar userId={message.sender_id} size="l" />
+          <Person userId={message.sender_id} stop={false} mute>
+            <Avatar userId={message.sender_id} size="l" />
+          </Person>
         ) : (
           <time className="message-side-time" dateTime={message.created_at} title={fullDate(message.created_at)}>
             {clock(message.created_at)}
@@ -66,9 +71,9 @@ export const MessageRow = memo(function MessageRow({
         {message.reply_to && <Quote chatId={message.chat_id} id={message.reply_to} />}
         {head && (
           <header className="message-head">
-            <span className="message-sender">
+            <Person userId={message.sender_id} className="message-sender" stop={false}>
               <Name userId={message.sender_id} />
-            </span>
+            </Person>
             <time dateTime={message.created_at} title={fullDate(message.created_at)}>
               {clock(message.created_at)}
             </time>
@@ -111,7 +116,7 @@ export const MessageRow = memo(function MessageRow({
 })
 
 function copyLink(message: Message): void {
-  void navigator.clipboard?.writeText(`${location.origin}/c/${message.chat_id}/${message.seq}`)
+  copy(`${location.origin}/c/${message.chat_id}/${message.seq}`)
 }
 
 interface ActionsProps {
@@ -145,6 +150,10 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
           <DropdownMenu.Item className="menu-item" onSelect={() => copyLink(message)}>
             <Link2 /> {t.copyLink}
           </DropdownMenu.Item>
+          <DropdownMenu.Item className="menu-item" onSelect={() => copy(message.body)}>
+            <Copy /> {t.copyText}
+          </DropdownMenu.Item>
+          <MessageItem userId={message.sender_id} />
           {mayDelete && (
             <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={onDelete}>
               <Trash2 /> {t.delete}
@@ -182,7 +191,9 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
           <strong>
             <Name userId={message.sender_id} />
           </strong>
-          <span className="quote-text">{message.deleted_at ? t.quoteDeleted : plain(message.body)}</span>
+          <span className="quote-text" dir="auto">
+            {message.deleted_at ? t.quoteDeleted : plain(message.body)}
+          </span>
         </>
       ) : (
         <span className="quote-text">{message === null ? t.quoteGone : '…'}</span>
@@ -207,7 +218,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         {entry.reply_to && <Quote chatId={entry.chat_id} id={entry.reply_to} />}
         {head && (
           <header className="message-head">
-            <span className="message-sender">{me.fullname}</span>
+            <bdi className="message-sender">{me.fullname}</bdi>
             <Waiting entry={entry} />
           </header>
         )}
@@ -218,6 +229,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         ) : (
           <textarea
             className="outgoing-edit"
+            dir="auto"
             aria-label={t.yourMessage}
             rows={3}
             value={editing}
@@ -227,7 +239,7 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />
-            <span>{t.notSent(entry.refused)}</span>
+            <span>{t.notSent(sayWhy(entry.refused))}</span>
             <button
               type="button"
               className="link-button"

@@ -65,11 +65,11 @@ export function NotHere({ chatId }: { chatId: string }) {
         page
         title={
           <>
-            <Hash aria-hidden="true" /> {chat.name}
+            <Hash aria-hidden="true" /> <bdi>{chat.name}</bdi>
           </>
         }
       >
-        {chat.description && <p>{chat.description}</p>}
+        {chat.description && <p dir="auto">{chat.description}</p>}
         <p>{t.joinToRead(t.memberCount(chat.member_count))}</p>
         <FormTrouble trouble={join.trouble} />
         <div className="empty-actions">

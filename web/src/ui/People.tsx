@@ -66,7 +66,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
       <div className="picker">
         {chosen.map(user => (
           <span key={user.id} className="chip">
-            {user.fullname}
+            <bdi>{user.fullname}</bdi>
             <button
               type="button"
               aria-label={t.takeOut(user.fullname)}
@@ -84,6 +84,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
             aria-controls={open && found.length > 0 ? `${id}-list` : undefined}
             aria-activedescendant={open && shown[active] ? optionId(`${id}-list`, active) : undefined}
             autoComplete="off"
+            dir="auto"
             placeholder={chosen.length === 0 ? t.nameOrEmail : ''}
             value={query}
             onChange={event => {
@@ -122,7 +123,9 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
           {user => (
             <>
               <Avatar userId={user.id} size="s" />
-              <span className="option-title">{user.fullname}</span>
+              <span className="option-title" dir="auto">
+                {user.fullname}
+              </span>
               <span className="option-note">{user.email}</span>
             </>
           )}

@@ -1,5 +1,4 @@
 import { useMemo, useState } from 'react'
-import { answer } from '../api/client'
 import type { ChatItem, User } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar, ChatIcon, ChatTitle, Unread } from './bits'
@@ -42,9 +41,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
   const { trouble, run: choose } = useAction(async (entry: Found | undefined) => {
     if (!entry) return
     if (entry.kind === 'chat') return onChat(entry.item.chat.id)
-    const item = await answer(store.api.POST('/api/chat', { body: { kind: 'single', members: [entry.user.id] } }))
-    store.addChat(item)
-    onChat(item.chat.id)
+    onChat(await store.chatWith(entry.user.id))
   })
   return (
     <Dialog title={t.goToTitle} onClose={onClose} className="switcher" bare>
@@ -59,6 +56,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
         autoComplete="off"
         autoFocus
         data-autofocus
+        dir="auto"
         value={query}
         onChange={event => {
           setQuery(event.target.value)
@@ -90,7 +88,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
             entry.kind === 'chat' ? (
               <>
                 <ChatIcon item={entry.item} />
-                <span className="option-title">
+                <span className="option-title" dir="auto">
                   <ChatTitle item={entry.item} />
                 </span>
                 {entry.item.unread_count > 0 && <Unread count={entry.item.unread_count} />}
@@ -98,7 +96,9 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
             ) : (
               <>
                 <Avatar userId={entry.user.id} size="s" />
-                <span className="option-title">{entry.user.fullname}</span>
+                <span className="option-title" dir="auto">
+                  {entry.user.fullname}
+                </span>
                 <span className="option-note">{t.newConversation}</span>
               </>
             )

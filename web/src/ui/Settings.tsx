@@ -7,8 +7,8 @@ import { Dialog } from './Dialog'
 import { shortDate } from './dates'
 import { Field, FormTrouble, Select, useAction, useForm } from './forms'
 import { useMe, useStore } from './hooks'
-import { setWanted, supported, wanted } from './notifications'
-import { setTheme, type Theme, theme } from './theme'
+import { setWanted, supported, TELLING, type Telling, wanted } from './notifications'
+import { setTheme, type Theme, useTheme } from './theme'
 
 type SignIn = components['schemas']['Session']
 
@@ -52,22 +52,19 @@ function Profile() {
 
 function Appearance() {
   const t = useTexts()
-  const [chosen, choose] = useState(theme)
+  const theme = useTheme()
   const [spoken, speak] = useState(language)
   return (
     <section className="settings-part settings-pair">
       <Select
         label={t.appearance}
-        value={chosen}
+        value={theme}
         options={[
           ['system', t.themeSystem],
           ['light', t.themeLight],
           ['dark', t.themeDark],
         ]}
-        onChange={value => {
-          setTheme(value as Theme)
-          choose(theme())
-        }}
+        onChange={value => setTheme(value as Theme)}
       />
       <Select
         label={t.language}
@@ -84,20 +81,22 @@ function Appearance() {
 
 function Notifications() {
   const t = useTexts()
-  const [on, setOn] = useState(wanted)
+  const [telling, setTelling] = useState(wanted)
   const [refused, setRefused] = useState(false)
   if (!supported) return null
-  const change = async (want: boolean) => {
+  const change = async (want: Telling) => {
     const is = await setWanted(want)
-    setOn(is)
-    setRefused(want && !is)
+    setTelling(is)
+    setRefused(is !== want)
   }
   return (
     <section className="settings-part">
-      <label className="check">
-        <input type="checkbox" checked={on} onChange={event => void change(event.target.checked)} />
-        <span>{t.notifyMe}</span>
-      </label>
+      <Select
+        label={t.notifyMe}
+        value={telling}
+        options={TELLING.map((value): [string, string] => [value, t.notify[value]])}
+        onChange={value => void change(value as Telling)}
+      />
       {refused && (
         <p className="field-hint" role="status">
           {t.notifyRefused}

@@ -26,6 +26,7 @@ const KEYS: [keyof Texts['keys'], string[]][] = [
 
 export function Shortcuts({ onClose }: { onClose: () => void }) {
   const t = useTexts()
+  const caps: Record<string, string> = t.keyCaps
   return (
     <Dialog title={t.shortcuts} onClose={onClose} className="dialog-s">
       <dl className="keys">
@@ -34,7 +35,7 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
             <dt>{t.keys[what]}</dt>
             <dd>
               {keys.map(key => (
-                <kbd key={key}>{key}</kbd>
+                <kbd key={key}>{caps[key] ?? key}</kbd>
               ))}
             </dd>
           </div>

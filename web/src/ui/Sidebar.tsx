@@ -12,7 +12,7 @@ import {
   UserPlus,
 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { memo, useEffect, useMemo, useState } from 'react'
+import { memo, useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
@@ -21,7 +21,7 @@ import { MAC, useChatTitle, useMe, usePhone, useSession, useStore, useView } fro
 import { byActivity, isChannel } from './names'
 import { go } from './route'
 import { onListKeys } from './Shortcuts'
-import { setTheme, type Theme, theme } from './theme'
+import { setTheme, type Theme, useTheme } from './theme'
 import type { Overlay } from './Workspace'
 
 interface SidebarProps {
@@ -55,7 +55,7 @@ export function Sidebar({ chatId, onOverlay }: SidebarProps) {
         <button type="button" className="sidebar-search" onClick={() => onOverlay('switcher')}>
           <Search aria-hidden="true" />
           <span>{t.goTo}</span>
-          <kbd>{MAC ? '⌘' : 'Ctrl '}K</kbd>
+          <kbd>{MAC ? '⌘' : `${t.keyCaps.Ctrl} `}K</kbd>
         </button>
         <nav className="sidebar-scroll" aria-label={t.chats} onKeyDown={onListKeys}>
           <Section title={t.channels} items={channels} chatId={chatId} stop={stop}>
@@ -128,7 +128,9 @@ const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
         }}
       >
         <ChatIcon item={item} />
-        <span className="entry-title">{title}</span>
+        <span className="entry-title" dir="auto">
+          {title}
+        </span>
         {unread > 0 && <Unread count={unread} />}
       </a>
     </li>
@@ -147,7 +149,7 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger className="workspace-button">
-        <span>{workspace?.name}</span>
+        <span dir="auto">{workspace?.name}</span>
         <ChevronDown aria-hidden="true" />
       </DropdownMenu.Trigger>
       <MenuContent align="start" sideOffset={4}>
@@ -163,11 +165,15 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
             <DropdownMenu.Label className="menu-label">{t.switchTo}</DropdownMenu.Label>
             {others.map(other => (
               <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void change(other.id)}>
-                {other.name}
+                <bdi>{other.name}</bdi>
               </DropdownMenu.Item>
             ))}
           </>
         )}
+        <DropdownMenu.Separator className="menu-line" />
+        <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('workspace')}>
+          <Plus /> {t.makeWorkspaceTitle}
+        </DropdownMenu.Item>
       </MenuContent>
     </DropdownMenu.Root>
   )
@@ -183,19 +189,20 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   const t = useTexts()
   const me = useMe()
   const session = useSession()
-  const [chosen, choose] = useState(theme)
-  useEffect(() => setTheme(chosen), [chosen])
+  const theme = useTheme()
   return (
     <footer className="sidebar-foot">
       <DropdownMenu.Root modal={false}>
         <DropdownMenu.Trigger className="me-button">
           <Avatar userId={me.id} size="m" />
-          <span className="me-name">{me.fullname}</span>
+          <span className="me-name" dir="auto">
+            {me.fullname}
+          </span>
           <ChevronDown aria-hidden="true" />
         </DropdownMenu.Trigger>
         <MenuContent side="top" align="start" sideOffset={6}>
           <DropdownMenu.Label className="menu-label">{t.appearance}</DropdownMenu.Label>
-          <DropdownMenu.RadioGroup value={chosen} onValueChange={value => choose(value as Theme)}>
+          <DropdownMenu.RadioGroup value={theme} onValueChange={value => setTheme(value as Theme)}>
             {THEMES.map(({ value, label, Icon }) => (
               <DropdownMenu.RadioItem key={value} value={value} className="menu-item">
                 <Icon /> {t[label]}
@@ -209,7 +216,7 @@ function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
           <DropdownMenu.Item className="menu-item" onSelect={() => onOverlay('shortcuts')}>
             <Keyboard /> {t.shortcuts}
           </DropdownMenu.Item>
-          <DropdownMenu.Item className="menu-item" onSelect={() => void session.signOut()}>
+          <DropdownMenu.Item className="menu-item" onSelect={() => session.signOut()}>
             <LogOut /> {t.signOut}
           </DropdownMenu.Item>
         </MenuContent>

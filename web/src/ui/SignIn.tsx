@@ -2,9 +2,10 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { answer, connectApi, openApi, Refused } from '../api/client'
 import { texts, useTexts } from '../texts'
 import { Logo } from './bits'
-import { Field, FormTrouble, troubleOf, useForm } from './forms'
+import { Field, FormTrouble, useForm } from './forms'
 import { useSession } from './hooks'
-import { go } from './route'
+import { doorOf, go } from './route'
+import { troubleOf } from './trouble'
 
 function Link({ to, children }: { to: string; children: ReactNode }) {
   return (
@@ -44,18 +45,21 @@ function Door({
   )
 }
 
-export function SignIn() {
+/** Who comes with an invitation is asked about it once they are in. */
+export function SignIn({ invite }: { invite: string | null }) {
   const t = useTexts()
   const session = useSession()
   const { trouble, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
+    await session.leaveNow()
     session.signedIn(await answer(openApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
     <Door
       title={t.signInTitle}
+      lead={session.ending === 'ended' && <span role="alert">{t.signedOutElsewhere}</span>}
       foot={
         <>
-          {t.newHere} <Link to="/signup">{t.makeWorkspaceLink}</Link>
+          {t.newHere} <Link to={doorOf('signup', invite)}>{invite ? t.joinLink : t.makeWorkspaceLink}</Link>
         </>
       }
     >
@@ -105,6 +109,7 @@ export function SignUp({ invite }: { invite: string | null }) {
     const body = invite
       ? { fullname, email, password, invite }
       : { fullname, email, password, workspace: workspace ?? '' }
+    await session.leaveNow()
     session.signedIn(await answer(openApi.POST('/api/signup', { body })))
     go('/', true)
   })
@@ -150,7 +155,7 @@ export function SignUp({ invite }: { invite: string | null }) {
       lead={preview ? t.joinLead : t.makeWorkspaceLead}
       foot={
         <>
-          {t.haveAccount} <Link to="/signin">{t.signIn}</Link>
+          {t.haveAccount} <Link to={doorOf('signin', invite)}>{t.signIn}</Link>
         </>
       }
     >

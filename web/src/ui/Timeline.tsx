@@ -287,7 +287,7 @@ function Beginning({ item }: { item: ChatItem }) {
   const text = t.beginning[item.chat.kind](title)
   return (
     <div className="beginning">
-      <h2>{title}</h2>
+      <h2 dir="auto">{title}</h2>
       <p>{text}</p>
     </div>
   )

@@ -4,11 +4,14 @@ import { useTexts } from '../texts'
 import { Splash } from './App'
 import { Guard } from './Broken'
 import { Empty, LandmarkContext } from './bits'
+import { Clipboard } from './Clipboard'
+import { ConnectionLine } from './ConnectionLine'
 import { BrowseChannels } from './dialogs/BrowseChannels'
 import { InvitePeople } from './dialogs/InvitePeople'
 import { NewChat } from './dialogs/NewChat'
+import { NewWorkspace } from './dialogs/NewWorkspace'
 import { MAC, useStore, useView } from './hooks'
-import { byActivity } from './names'
+import { byActivity, chatTitle } from './names'
 import { useNotifications } from './notifications'
 import { QuickSwitcher } from './QuickSwitcher'
 import { go, useRoute } from './route'
@@ -20,13 +23,13 @@ import { Sidebar } from './Sidebar'
 const chatPane = () => import('./ChatPane').then(module => ({ default: module.ChatPane }))
 const ChatPane = lazy(chatPane)
 
-export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | null
+export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | 'workspace' | null
 
 export function Workspace() {
   useEffect(() => void chatPane().catch(() => undefined), [])
   const ready = useView(view => view.data !== null)
   const trouble = useView(view => view.trouble)
-  if (!ready) return <Splash unreachable={trouble !== null} />
+  if (!ready) return <Splash unreachable={trouble} />
   return <Rooms />
 }
 
@@ -49,6 +52,7 @@ function Rooms() {
   }
   return (
     <div className="rooms" data-open={chatId ? 'chat' : 'list'}>
+      <ConnectionLine />
       <Sidebar chatId={chatId} onOverlay={setOverlay} />
       <main className="room" aria-label={t.conversation} ref={setLandmark}>
         <LandmarkContext value={landmark}>
@@ -63,10 +67,12 @@ function Rooms() {
           )}
         </LandmarkContext>
       </main>
+      <Clipboard />
       {overlay === 'switcher' && <QuickSwitcher onClose={close} onChat={visit} />}
       {overlay === 'new' && <NewChat onClose={close} onChat={visit} />}
       {overlay === 'browse' && <BrowseChannels onClose={close} onChat={visit} onNew={() => setOverlay('new')} />}
       {overlay === 'invite' && <InvitePeople onClose={close} />}
+      {overlay === 'workspace' && <NewWorkspace onClose={close} />}
       {overlay === 'settings' && <Settings onClose={close} />}
       {overlay === 'shortcuts' && <Shortcuts onClose={close} />}
     </div>
@@ -80,7 +86,7 @@ function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
     <div className="welcome">
       {some ? (
         <Empty page title={t.chooseTitle}>
-          {t.chooseText(MAC ? '⌘' : 'Ctrl')}
+          {t.chooseText(MAC ? '⌘' : t.keyCaps.Ctrl)}
         </Empty>
       ) : (
         <Empty page title={t.nobodyTitle}>
@@ -125,7 +131,10 @@ function useTitle(chatId: string | null): void {
     return count
   })
   const workspace = useView(view => view.data?.workspace.name ?? 'Parlor')
-  const name = useView(view => (chatId ? view.data?.chats.get(chatId)?.chat.name : null))
+  const name = useView(({ data }) => {
+    const item = chatId ? data?.chats.get(chatId) : undefined
+    return data && item ? chatTitle(item, data.user.id, data.users) : null
+  })
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread > 99 ? '99+' : unread}) ` : ''}${name ? `${name} · ` : ''}${workspace}`
   }, [unread, workspace, name])

@@ -16,13 +16,14 @@ export function Avatar({ userId, size = 'm' }: { userId: string; size?: 's' | 'm
   )
 }
 
+/** Apart from what stands around it, in whichever direction it is written. */
 export function Name({ userId }: { userId: string }) {
   const user = useUser(userId)
-  return <>{user?.fullname ?? '…'}</>
+  return <bdi>{user?.fullname ?? '…'}</bdi>
 }
 
 export function ChatTitle({ item }: { item: ChatItem }) {
-  return <>{useChatTitle(item)}</>
+  return <bdi>{useChatTitle(item)}</bdi>
 }
 
 export function ChatIcon({ item, size = 's' }: { item: ChatItem; size?: 's' | 'm' }) {
@@ -78,7 +79,9 @@ export function Empty({ title, page = false, children }: { title: ReactNode; pag
   const Title = page ? 'h1' : 'p'
   return (
     <div className="empty">
-      <Title className="empty-title">{title}</Title>
+      <Title className="empty-title" dir="auto">
+        {title}
+      </Title>
       {children && <div className="empty-text">{children}</div>}
     </div>
   )

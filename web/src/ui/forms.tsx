@@ -1,25 +1,7 @@
 // Fields, and what can go wrong with what was put into them.
 import { ChevronDown } from 'lucide-react'
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useState } from 'react'
-import { Refused } from '../api/client'
-import { texts } from '../texts'
-
-/** What went wrong: one sentence, and what belongs to single fields. */
-export interface Trouble {
-  message: string
-  fields: Record<string, string>
-}
-
-/** Refusals that are about one field, though the server does not say so. */
-const AT: Record<string, string> = { chat_name_taken: 'name' }
-
-export function troubleOf(error: unknown): Trouble {
-  if (!(error instanceof Refused)) return { message: texts().noConnection, fields: {} }
-  const fields = Object.fromEntries((error.fields ?? []).map(field => [field.pointer.replace(/^\//, ''), field.detail]))
-  const at = AT[error.code]
-  if (at) return { message: '', fields: { [at]: texts().troubles[error.code] ?? error.message } }
-  return { message: texts().troubles[error.code] ?? (Object.keys(fields).length > 0 ? '' : error.message), fields }
-}
+import { type Trouble, troubleOf } from './trouble'
 
 /** Does one thing at a time, and keeps what went wrong with it. */
 export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
@@ -82,6 +64,7 @@ export function Field({ label, hint, error, autoFocus, ...rest }: FieldProps) {
         aria-describedby={note ? `${id}-note` : undefined}
         autoFocus={autoFocus}
         data-autofocus={autoFocus || undefined}
+        dir="auto"
         {...rest}
       />
       {note && (

@@ -37,6 +37,17 @@ export function isChannel({ chat }: ChatItem): boolean {
   return chat.kind === 'public_channel' || chat.kind === 'private_channel'
 }
 
+/** Whether a text calls somebody: `@Ada` or `@Ada Lovelace`. */
+export function isNamed(text: string, fullname: string): boolean {
+  const first = fullname.split(' ')[0] ?? fullname
+  const [words, name] = [text.toLocaleLowerCase(), `@${first.toLocaleLowerCase()}`]
+  for (let at = words.indexOf(name); at >= 0; at = words.indexOf(name, at + 1)) {
+    const [before, after] = [words[at - 1] ?? ' ', words[at + name.length] ?? ' ']
+    if (!/[\p{L}\p{N}]/u.test(before) && !/[\p{L}\p{N}]/u.test(after)) return true
+  }
+  return false
+}
+
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/)
   const first = [...(words[0] ?? '?')][0] ?? '?'

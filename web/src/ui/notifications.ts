@@ -1,8 +1,8 @@
-// Desktop notifications: of single chats and groups, while no tab is looked at, from the one tab that holds the stream.
+// Desktop notifications: of what one wants to be told of, while no tab is looked at, from the one tab that holds the stream.
 import { useEffect } from 'react'
 import { texts } from '../texts'
 import { useLooking, useStore } from './hooks'
-import { chatTitle } from './names'
+import { chatTitle, isChannel, isNamed } from './names'
 import { plain } from './plain'
 import { go } from './route'
 
@@ -12,13 +12,19 @@ const LOOKING = 'parlor-looking'
 const BODY_MAX = 200
 export const supported = 'Notification' in window
 
-export function wanted(): boolean {
-  return supported && Notification.permission === 'granted' && localStorage.getItem(KEY) === 'yes'
+/** `direct`: of single chats, groups, and whatever names me. */
+export const TELLING = ['none', 'direct', 'all'] as const
+export type Telling = (typeof TELLING)[number]
+
+export function wanted(): Telling {
+  if (!supported || Notification.permission !== 'granted') return 'none'
+  const saved = localStorage.getItem(KEY)
+  return saved === 'direct' || saved === 'all' ? saved : 'none'
 }
 
-/** Resolves with whether it is on now: the browser may refuse. */
-export async function setWanted(on: boolean): Promise<boolean> {
-  if (on && (await Notification.requestPermission()) === 'granted') localStorage.setItem(KEY, 'yes')
+/** Resolves with what holds now: the browser may refuse. */
+export async function setWanted(telling: Telling): Promise<Telling> {
+  if (telling !== 'none' && (await Notification.requestPermission()) === 'granted') localStorage.setItem(KEY, telling)
   else localStorage.removeItem(KEY)
   return wanted()
 }
@@ -39,10 +45,12 @@ export function useNotifications(): void {
   useEffect(
     () =>
       store.onMessage(async message => {
-        if (!wanted() || (await isLookedAtAnywhere())) return
+        const telling = wanted()
+        if (telling === 'none' || (await isLookedAtAnywhere())) return
         const { data } = store.view.get()
         const item = data?.chats.get(message.chat_id)
-        if (!data || !item || (item.chat.kind !== 'single' && item.chat.kind !== 'group')) return
+        if (!data || !item) return
+        if (telling === 'direct' && isChannel(item) && !isNamed(message.body, data.user.fullname)) return
         const known = await store.people.find(message.sender_id).catch(() => undefined)
         const sender = known?.fullname ?? texts().somebody
         const title =

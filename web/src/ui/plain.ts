@@ -2,6 +2,8 @@
 export function plain(text: string): string {
   return text
     .replace(/```[\s\S]*?(```|$)/g, block => block.replace(/```\w*/g, ''))
+    .replace(/^\s*(?:[-+*]|\d+[.)]) \[([ x])\] /gim, (_, done) => (done === ' ' ? '☐ ' : '☑ '))
+    .replace(/^\s*[-+*] /gm, '• ')
     .replace(/[*`~]+|^[#>]+ /gm, '')
     .replace(/(?<!\w)_+|_+(?!\w)/g, '')
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')

@@ -3,19 +3,29 @@ import { useSyncExternalStore } from 'react'
 
 export type Route =
   | { page: 'home' }
-  | { page: 'signin' }
-  | { page: 'signup'; invite: string | null }
+  | { page: 'signin' | 'signup'; invite: string | null }
   | { page: 'chat'; chatId: string; seq: number | undefined }
 
 export function parseRoute(path: string, search: string): Route {
   const [first, second, third] = path.split('/').filter(Boolean)
-  if (first === 'signin') return { page: 'signin' }
-  if (first === 'signup') return { page: 'signup', invite: new URLSearchParams(search).get('invite') }
+  if (first === 'signin' || first === 'signup')
+    return { page: first, invite: new URLSearchParams(search).get('invite') }
   if (first === 'c' && second) {
     const seq = Number(third)
     return { page: 'chat', chatId: second, seq: Number.isInteger(seq) && seq > 0 ? seq : undefined }
   }
   return { page: 'home' }
+}
+
+/** A door, by which an invitation is carried on. */
+export function doorOf(page: 'signin' | 'signup', invite: string | null): string {
+  return `/${page}${invite ? `?invite=${encodeURIComponent(invite)}` : ''}`
+}
+
+/** Where a link to one of our own chats and messages leads; undefined for any other. */
+export function chatPath(href: string | undefined, origin = location.origin): string | undefined {
+  if (!href?.startsWith(`${origin}/c/`)) return undefined
+  return parseRoute(href.slice(origin.length), '').page === 'chat' ? href.slice(origin.length) : undefined
 }
 
 const MOVED = 'parlor-moved'

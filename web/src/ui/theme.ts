@@ -1,4 +1,6 @@
 // Light, dark, or as the system has it. Both come from the same tokens (`light-dark()` in styles.css).
+import { useSyncExternalStore } from 'react'
+
 export type Theme = 'system' | 'light' | 'dark'
 const KEY = 'parlor.theme'
 
@@ -13,6 +15,26 @@ export function setTheme(next: Theme): void {
   applyTheme()
 }
 
-export function applyTheme(): void {
+const listeners = new Set<() => void>()
+
+/** The one that is chosen, here or in another tab. */
+export function useTheme(): Theme {
+  return useSyncExternalStore(subscribe, theme)
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+export function followTheme(): void {
+  addEventListener('storage', event => {
+    if (event.key === KEY || event.key === null) applyTheme()
+  })
+  applyTheme()
+}
+
+function applyTheme(): void {
   document.documentElement.dataset.theme = theme()
+  for (const listener of listeners) listener()
 }

@@ -64,11 +64,16 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
             <div className="browse-text">
               <p className="browse-name">
                 <Hash aria-hidden="true" />
-                {chat.name}
+                <bdi>{chat.name}</bdi>
               </p>
               <p className="browse-note">
                 {t.memberCount(chat.member_count)}
-                {chat.description && ` · ${chat.description}`}
+                {chat.description && (
+                  <>
+                    {' · '}
+                    <bdi>{chat.description}</bdi>
+                  </>
+                )}
               </p>
             </div>
             <button

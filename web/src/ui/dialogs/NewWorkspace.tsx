@@ -1,0 +1,31 @@
+// Another workspace, for somebody who is in one already.
+import { answer } from '../../api/client'
+import { useTexts } from '../../texts'
+import { Dialog, DialogActions } from '../Dialog'
+import { Field, useForm } from '../forms'
+import { useSession, useStore } from '../hooks'
+
+export function NewWorkspace({ onClose }: { onClose: () => void }) {
+  const t = useTexts()
+  const session = useSession()
+  const store = useStore()
+  const { trouble, busy, onSubmit } = useForm(async ({ workspace: name = '' }) => {
+    const { id } = await answer(store.api.POST('/api/workspaces', { body: { name } }))
+    session.switched(await answer(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
+  })
+  return (
+    <Dialog title={t.makeWorkspaceTitle} onClose={onClose} className="dialog-s">
+      <form onSubmit={onSubmit}>
+        <Field
+          label={t.workspace}
+          name="workspace"
+          placeholder={t.workspaceExample}
+          required
+          autoFocus
+          error={trouble?.fields.name ?? trouble?.fields.workspace}
+        />
+        <DialogActions action={t.makeWorkspace} disabled={busy} onClose={onClose} trouble={trouble} />
+      </form>
+    </Dialog>
+  )
+}

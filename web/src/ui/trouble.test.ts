@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { Refused } from '../api/client'
+import { en } from '../texts/en'
+import { sayTrouble, troubleOf } from './trouble'
+
+const SERVER = '../chat_server/src'
+const sources = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
+  .filter(name => name.endsWith('.rs'))
+  .map(name => readFileSync(`${SERVER}/${name}`, 'utf8').split('#[cfg(test)]')[0] ?? '')
+  .concat(readFileSync('../chat_core/src/text.rs', 'utf8').split('#[cfg(test)]')[0] ?? '')
+  .join('\n')
+const found = (...marks: RegExp[]) =>
+  new Set(marks.flatMap(mark => [...sources.matchAll(mark)].map(hit => hit[1] ?? '')))
+
+/** Only a fault of the client brings these, or they are dealt with before anybody sees them. */
+const UNSEEN = [
+  'idempotency_key_reused',
+  'invalid',
+  'malformed',
+  'method_not_allowed',
+  'refresh_token_invalid',
+  'refresh_token_reused',
+  'token_expired',
+  'unauthenticated',
+  'unsupported_media_type',
+]
+const UNSEEN_RULES = ['differs', 'exclusive', 'invalid', 'not_ascii', 'not_wanted', 'unknown_field']
+
+it('has words for everything that the server refuses', () => {
+  const codes = found(
+    /code: "(\w+)"/g,
+    /conflict\(\s*"(\w+)"/g,
+    /StatusCode::\w+, "(\w+)"\)/g,
+    /StatusCode::\w+ => \("(\w+)"/g,
+  )
+  for (const known of ['wrong_credentials', 'chat_name_taken', 'not_found', 'timeout']) expect(codes).toContain(known)
+  expect([...codes].filter(code => !(code in en.troubles) && !UNSEEN.includes(code))).toEqual([])
+  // Those that are refused as `invalid`, with the rule at the field.
+  const rules = found(
+    /ApiError::(?:invalid|wrong_count)\(\s*[^,]+,\s*"(\w+)"/g,
+    /InvalidField::new\([^,]+,\s*"(\w+)"/g,
+    /Self::new\(pointer, "(\w+)"/g,
+    /"(?:missing|unknown) field", "(\w+)"/g,
+    /invalid\("(\w+)", "[^"]+"\)/g,
+    /Self::\w+(?:\(_\))? => "(\w+)",/g,
+  )
+  for (const known of ['too_long', 'out_of_range', 'missing', 'unknown_user']) expect(rules).toContain(known)
+  const said = (rule: string) => rule in en.rules || rule in en.troubles
+  expect([...rules].filter(rule => !said(rule) && !UNSEEN_RULES.includes(rule))).toEqual([])
+})
+
+it('says what is wrong with a field in words of its own, with the bounds that the server names', () => {
+  const short = { pointer: '/password', code: 'too_short', min: 8, detail: 'must have at least 8 characters' }
+  const refused = new Refused(422, { code: 'invalid', detail: short.detail, errors: [short] })
+  expect(troubleOf(refused)).toEqual({ message: '', fields: { password: 'At least 8 characters.' } })
+  expect(sayTrouble(refused)).toBe('At least 8 characters.')
+})
+
+it('never shows the words of the server or of the browser', () => {
+  const field = { pointer: '/name', code: 'of_next_year', detail: 'must rhyme' }
+  const refusals = [
+    new Refused(418, { code: 'of_next_year', detail: 'must rhyme' }),
+    new Refused(422, { code: 'invalid', detail: 'must rhyme', errors: [field] }),
+    new Refused(500, undefined),
+    new TypeError('Failed to fetch'),
+  ]
+  expect(refusals.map(sayTrouble)).toEqual([en.troubleOther, en.ruleOther, en.troubleOther, en.noConnection])
+})
