@@ -159,6 +159,7 @@ pub struct World {
     pub nodes: Vec<Node>,
     /// One device, the last of `devices`, reaches its notify_server by this way alone and reads nothing ahead.
     pub narrow: Proxy,
+    narrow_node: Arc<AtomicUsize>,
     pub doors: Doors,
     pub client: Client,
     /// Postgres itself, past every proxy.
@@ -181,7 +182,7 @@ impl World {
         let tenants =
             try_join_all((0..size.workspaces).map(|n| tenant(&client, &doors, n, size.people))).await?;
         let database_url = Arc::new(RwLock::new(database_url));
-        let archive = Archive::start(&database_url);
+        let archive = Archive::start(&database_url, &history);
         let mut devices = Vec::new();
         for person in tenants.iter().flat_map(|tenant| &tenant.people) {
             for n in 0..size.devices {
@@ -191,11 +192,12 @@ impl World {
         }
         let first_notify = nodes.iter().find(|node| node.role == Role::Notify).context("no notify_server")?;
         let narrow = Proxy::start_narrow(first_notify.address).await?;
+        let narrow_node = Arc::new(AtomicUsize::new(first_notify.index));
         let odd = tenants.first().and_then(|tenant| tenant.people.get(1)).context("too few people")?;
         devices.push(Device::start(
             odd,
             format!("{}/narrow", odd.name),
-            Way::Own(narrow.address(), first_notify.index),
+            Way::Own(narrow.address(), Arc::clone(&narrow_node)),
             &history,
         )?);
         let tenants = tenants.into_iter().map(Arc::new).collect();
@@ -206,6 +208,7 @@ impl World {
             tenants,
             nodes,
             narrow,
+            narrow_node,
             doors,
             client,
             database_url,
@@ -219,6 +222,12 @@ impl World {
             })
             .await?;
         Ok(world)
+    }
+
+    /// From its next connection on the device on the narrow line is on this notify_server.
+    pub fn lead_narrow_to(&self, node: &Node) {
+        self.narrow_node.store(node.index, Ordering::SeqCst);
+        self.narrow.set_upstream(node.address);
     }
 
     pub fn chat(&self, index: usize) -> &Node {

@@ -34,6 +34,13 @@ pub fn faults() -> Vec<Fault> {
             run: |scene| Box::pin(sends::before_commit(scene)),
         },
         Fault {
+            name: "chat-kill-during-commit",
+            about: "SIGKILL of a chat_server whose send is being committed, which goes on without it",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(sends::during_commit(scene)),
+        },
+        Fault {
             name: "chat-kill-before-answer",
             about: "SIGKILL of a chat_server whose send is committed and not answered",
             lane: Lane::Servers,

@@ -2,12 +2,14 @@
 //! it, and waits until the damage is gone; the oracle looks for what it has broken.
 
 mod client;
+mod cursors;
 mod database;
 mod failover;
 mod kill;
 mod link;
 mod log;
 mod machine;
+mod removal;
 mod sends;
 mod storm;
 
@@ -62,19 +64,6 @@ pub struct Fault {
     /// It hits Postgres as a whole.
     pub own_postgres: bool,
     pub run: for<'a> fn(&'a Scene) -> LocalBoxFuture<'a, Result>,
-}
-
-impl Fault {
-    /// The reasons for which a client may be told to start anew on account of it. None, for most: whatever dies, it is gone
-    /// on from where one was.
-    pub fn resets(&self) -> &'static [&'static str] {
-        match self.name {
-            "partition-drop" => &["unknown", "expired"],
-            "partition-drop-unseen" => &["unknown", "expired", "gap"],
-            "poison-rows" => &["unreadable_event"],
-            _ => &[],
-        }
-    }
 }
 
 /// What a fault works on.
@@ -181,6 +170,8 @@ pub fn all() -> Vec<Fault> {
         database::faults(),
         link::faults(),
         client::faults(),
+        removal::faults(),
+        cursors::faults(),
         log::faults(),
         storm::faults(),
         machine::faults(),
