@@ -242,11 +242,13 @@ impl Follower {
 
     /// Opens one stream and reads it to its end.
     async fn stream(&self, cursor: &mut String, failures: usize) -> anyhow::Result<End> {
-        let (url, node) = match &self.way {
-            Way::Own(address, node) => (format!("http://{address}/events"), node.load(Ordering::SeqCst)),
+        let (url, node, is_guest) = match &self.way {
+            Way::Own(address, node) => {
+                (format!("http://{address}/events"), node.load(Ordering::SeqCst), false)
+            }
             Way::Doors(home) => {
                 let node = (home + failures) % self.person.doors().notify.len();
-                (self.person.stream_url(node), node)
+                (self.person.stream_url(node), node, node != *home)
             }
         };
         let asked_at = self.history.now();
@@ -261,7 +263,7 @@ impl Follower {
                 anyhow::bail!("{status}");
             }
         }
-        self.read(response, Connection { asked_at, connected_at: 0, node }, failures > 0, cursor).await
+        self.read(response, Connection { asked_at, connected_at: 0, node }, is_guest, cursor).await
     }
 
     async fn read(
@@ -277,7 +279,10 @@ impl Follower {
         loop {
             let patience = if is_guest { GUEST_STAY.saturating_sub(began.elapsed()) } else { SILENCE_MAX };
             // Silent or cut alike: come back.
-            let Ok(Ok(Some(bytes))) = timeout(patience, response.chunk()).await else {
+            let read = timeout(patience, response.chunk()).await;
+            let Ok(Ok(Some(bytes))) = read else {
+                let why = format!("{read:?}");
+                self.history.note(json!({ "device": self.name, "lost": why, "node": connection.node }));
                 return match index {
                     Some(_) => Ok(End::Lost),
                     None => anyhow::bail!("let go again before it began"),

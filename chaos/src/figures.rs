@@ -74,6 +74,13 @@ impl Tally {
         *self.lock().readiness.entry(answer.to_owned()).or_default() += 1;
     }
 
+    /// How often a server has said that it is ready, and that it is not.
+    pub fn readiness_said(&self) -> (u32, u32) {
+        let counted = self.lock();
+        let count = |answer| counted.readiness.get(answer).copied().unwrap_or_default();
+        (count("ready"), count("not ready"))
+    }
+
     pub fn lie(&self, what: String) {
         self.lock().lies.insert(what);
     }

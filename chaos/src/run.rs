@@ -166,7 +166,19 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
 
 async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
     scene.world.history.fault(format!("{} begins", fault.name));
+    let said_before = scene.tally.readiness_said();
     let outcome = (fault.run)(scene).await;
+    if fault.lane == Lane::Clients && !scene.is_mixed {
+        // It takes nothing away from the servers, which are to say so: most of the time, on a machine that has others too.
+        let (ready, not_ready) = scene.tally.readiness_said();
+        let (ready, not_ready) = (ready - said_before.0, not_ready - said_before.1);
+        if not_ready > ready {
+            let what = anyhow::anyhow!(
+                "servers said {not_ready} times that they were not ready, {ready} that they were"
+            );
+            return Some(failure(fault.name, &what));
+        }
+    }
     match outcome {
         Ok(Outcome::Done) => {
             scene.tally.fault(fault.name);

@@ -180,7 +180,8 @@ impl World {
         let doors = Doors { chat: doors_of(Role::Chat), notify: doors_of(Role::Notify) };
         let client = http_client()?;
         let tenants =
-            try_join_all((0..size.workspaces).map(|n| tenant(&client, &doors, n, size.people))).await?;
+            (0..size.workspaces).map(async |n| tenant(&client, &doors, &format!("w{n}"), size.people).await);
+        let tenants = try_join_all(tenants).await?;
         let database_url = Arc::new(RwLock::new(database_url));
         let archive = Archive::start(&database_url, &history);
         let mut devices = Vec::new();
@@ -265,6 +266,11 @@ impl World {
         }
     }
 
+    /// A workspace that nobody writes in unasked, and no device follows.
+    pub async fn another_tenant(&self, workspace: &str, people: usize) -> anyhow::Result<Tenant> {
+        tenant(&self.client, &self.doors, workspace, people).await
+    }
+
     /// A connection to Postgres itself.
     pub async fn psql(&self) -> anyhow::Result<PgConnection> {
         let url = self.database_url.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -327,13 +333,26 @@ impl World {
         Some((status, response.text().await.unwrap_or_default()))
     }
 
-    /// Waits until a server says that it is ready, or says (or shows by its silence) that it is not.
+    /// Waits until a server says that it is ready, or says that it is not.
     pub async fn until_ready(&self, node: &Node, wanted: bool) -> anyhow::Result<()> {
         let what = format!("{} is {}ready", node.name(), if wanted { "" } else { "not " });
-        self.until(&what, async || {
-            let answer = self.readiness(node).await;
-            let is_ready = matches!(answer, Some((200, _)));
-            if is_ready == wanted { Ok(()) } else { Err(format!("{answer:?}")) }
+        let status = if wanted { 200 } else { 503 };
+        self.until(&what, async || match self.readiness(node).await {
+            Some((said, _)) if said == status => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        })
+        .await
+    }
+
+    /// Waits until a server does not answer, twice: once may be chance.
+    pub async fn until_silent(&self, node: &Node) -> anyhow::Result<()> {
+        self.until(&format!("{} is silent", node.name()), async || {
+            for _ in 0..2 {
+                if let Some(answer) = self.readiness(node).await {
+                    return Err(format!("{answer:?}"));
+                }
+            }
+            Ok(())
         })
         .await
     }
@@ -365,13 +384,12 @@ fn through(url: &str, proxy: SocketAddr) -> anyhow::Result<String> {
     Ok(format!("{user}@{proxy}{rest}"))
 }
 
-async fn tenant(client: &Client, doors: &Doors, number: usize, people: usize) -> anyhow::Result<Tenant> {
-    let workspace = format!("w{number}");
-    let owner = Person::sign_up(client, doors, &workspace, &format!("{workspace}p0"), None).await?;
+async fn tenant(client: &Client, doors: &Doors, workspace: &str, people: usize) -> anyhow::Result<Tenant> {
+    let owner = Person::sign_up(client, doors, workspace, &format!("{workspace}p0"), None).await?;
     let invite = owner.certainly("POST /api/invites", Some(&json!({ "max_uses": people }))).await?;
     let code = invite["code"].as_str().context("no code")?;
     let others = (1..people).map(async |n| {
-        Person::sign_up(client, doors, &workspace, &format!("{workspace}p{n}"), Some(code)).await
+        Person::sign_up(client, doors, workspace, &format!("{workspace}p{n}"), Some(code)).await
     });
     let mut everybody = vec![owner.clone()];
     everybody.extend(try_join_all(others).await?);

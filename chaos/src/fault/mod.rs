@@ -112,12 +112,19 @@ impl Scene {
         [Role::Chat, Role::Notify].map(|role| self.any(role)).into()
     }
 
-    /// Waits until a server says that it is not ready, or shows it by its silence; which it then has to go on doing until
-    /// what is returned is dropped.
+    /// Waits until a server says that it is not ready; it must not say otherwise until what is returned is dropped.
     async fn until_not_ready<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
         let began = Instant::now();
         self.world.until_ready(node, false).await?;
         self.in_time(&format!("{} is not ready", node.name()), began.elapsed())?;
+        Ok(node.is_away())
+    }
+
+    /// The same for one that cannot say anything.
+    async fn until_silent<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
+        let began = Instant::now();
+        self.world.until_silent(node).await?;
+        self.in_time(&format!("{} is silent", node.name()), began.elapsed())?;
         Ok(node.is_away())
     }
 
