@@ -1,7 +1,6 @@
 //! Senders that meet in a queue of sends, or apart from it, in thousands of orders. Somebody who would wait for ever is a
 //! deadlock, which Shuttle reports.
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
 
 #[path = "../src/sends/apart.rs"]
 mod apart;
@@ -54,7 +53,9 @@ fn whoever_is_apart_is_counted_until_they_go() {
                 })
             })
             .collect();
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        for sender in senders {
+            sender.join().unwrap();
+        }
         assert!(!apart.has(chat), "somebody was left behind");
         // As if nobody had been here before.
         let here = apart.enter(chat);
@@ -93,7 +94,9 @@ fn a_locked_chat_takes_one_place_and_everybody_gets_it_in_turn() {
                 })
             })
             .collect();
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        for sender in senders {
+            sender.join().unwrap();
+        }
         assert!(chats.iter().all(|chat| !apart.has(*chat)));
     });
     assert!(MET.load(Relaxed) > 0, "one order alone was tried");
@@ -139,7 +142,9 @@ fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
             }
         }
         assert_eq!(producer.put(9).err(), Some(Refused::Closed));
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        for sender in senders {
+            sender.join().unwrap();
+        }
         closer.join().unwrap();
     });
     let tried = [&ANSWERED, &CLOSED, &FULL].map(|count| count.load(Relaxed));

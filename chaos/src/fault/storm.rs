@@ -203,7 +203,9 @@ async fn storm(scene: &Scene) -> Result {
     scene.note("they have all lost it");
     say("while all are away").await;
     let since = world.history.now();
-    followers.iter_mut().for_each(|follower| follower.attempts = 0);
+    for follower in &mut followers {
+        follower.attempts = 0;
+    }
     process.start().await?;
     let began = Instant::now();
     until_all_got(&mut followers).await?;
