@@ -247,3 +247,23 @@ async fn a_row_that_is_no_json_stops_nobody_and_whoever_it_was_for_is_told() {
     })
     .await;
 }
+
+/// The lock of the shard, taken by an event, is then held for a moment, however long its transaction lasts.
+#[tokio::test]
+async fn every_event_that_a_row_raises_is_raised_at_commit() {
+    with_app(async |app| {
+        let mut psql = connect(app).await;
+        let raising: Vec<(String, bool)> = sqlx::query_as(
+            "select t.tgname::text, t.tgconstraint <> 0 and t.tgdeferrable and t.tginitdeferred
+             from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+             where not t.tgisinternal and p.prosrc ~ 'log_event|log_append|raise_event|event_log' order by 1",
+        )
+        .fetch_all(&mut psql)
+        .await
+        .unwrap();
+        let (at_commit, at_once): (Vec<_>, Vec<_>) = raising.into_iter().partition(|(_, deferred)| *deferred);
+        assert_eq!(at_once, []);
+        assert_eq!(at_commit.len(), 14, "{at_commit:?}");
+    })
+    .await;
+}

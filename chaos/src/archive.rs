@@ -13,7 +13,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use crate::device::hash;
+use crate::{
+    device::hash,
+    history::{History, Time},
+};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,6 +40,8 @@ pub struct LogRow {
     pub message_id: Option<Uuid>,
     /// Of the payload as it was first read; a deletion takes bodies out of it later.
     pub hash: u64,
+    /// When it had been read.
+    pub read_at: Time,
     /// Of `message.new`.
     pub client_id: Option<String>,
     pub seq: Option<i64>,
@@ -44,21 +49,35 @@ pub struct LogRow {
     pub is_poison: bool,
 }
 
+/// A partition that was dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct Dropped {
+    /// Before it was.
+    pub at: Time,
+    /// Ids below this one have been in it, or before it.
+    pub edge: i64,
+    /// A server may have been away that had not read it to its end.
+    pub may_be_unseen: bool,
+}
+
 /// All rows so far, by id.
 pub struct Archive {
+    history: Arc<History>,
     url: Arc<RwLock<String>>,
     rows: Arc<Mutex<BTreeMap<i64, LogRow>>>,
+    drops: Mutex<Vec<Dropped>>,
     stop: CancellationToken,
 }
 
 impl Archive {
     /// Reads along until dropped.
-    pub fn start(url: &Arc<RwLock<String>>) -> Self {
+    pub fn start(url: &Arc<RwLock<String>>, history: &Arc<History>) -> Self {
         let rows = Arc::<Mutex<BTreeMap<i64, LogRow>>>::default();
         let stop = CancellationToken::new();
-        let reading = read_along(Arc::clone(url), Arc::clone(&rows));
+        let reading = read_along(Arc::clone(url), Arc::clone(&rows), Arc::clone(history));
         TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(reading));
-        Self { url: Arc::clone(url), rows, stop }
+        let (url, history) = (Arc::clone(url), Arc::clone(history));
+        Self { history, url, rows, drops: Mutex::default(), stop }
     }
 
     /// Everything that the log has now is in the archive when this returns.
@@ -67,9 +86,18 @@ impl Archive {
         // From the start, so that a row that came late behind others is found too.
         let sql = format!("select {COLUMNS} from event_log e order by id");
         let found = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut db).await?;
-        keep(&self.rows, &found)?;
+        keep(&self.rows, &found, self.history.now())?;
         db.close().await?;
         Ok(())
+    }
+
+    /// A partition is about to be dropped, of which everything is in the archive.
+    pub fn drops(&self, edge: i64, may_be_unseen: bool) {
+        lock(&self.drops).push(Dropped { at: self.history.now(), edge, may_be_unseen });
+    }
+
+    pub fn dropped(&self) -> Vec<Dropped> {
+        lock(&self.drops).clone()
     }
 
     pub fn rows(&self) -> MutexGuard<'_, BTreeMap<i64, LogRow>> {
@@ -83,12 +111,17 @@ impl Drop for Archive {
     }
 }
 
-async fn read_along(url: Arc<RwLock<String>>, rows: Arc<Mutex<BTreeMap<i64, LogRow>>>) {
+async fn read_along(
+    url: Arc<RwLock<String>>,
+    rows: Arc<Mutex<BTreeMap<i64, LogRow>>>,
+    history: Arc<History>,
+) {
     let mut after = [0_i64; SHARDS];
     let mut connection: Option<PgConnection> = None;
     loop {
         // Postgres may be away, or silent: this is a reader like any other.
-        let looked = timeout(LOOK_TIMEOUT, look(&current(&url), &mut connection, &mut after, &rows)).await;
+        let looked =
+            timeout(LOOK_TIMEOUT, look(&current(&url), &mut connection, &mut after, &rows, &history)).await;
         if !matches!(looked, Ok(Ok(()))) {
             connection = None;
         }
@@ -101,6 +134,7 @@ async fn look(
     connection: &mut Option<PgConnection>,
     after: &mut [i64; SHARDS],
     rows: &Mutex<BTreeMap<i64, LogRow>>,
+    history: &History,
 ) -> anyhow::Result<()> {
     let db = match connection {
         Some(db) => db,
@@ -112,7 +146,7 @@ async fn look(
          ) e"
     );
     let found = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after.to_vec()).fetch_all(db).await?;
-    for row in keep(rows, &found)? {
+    for row in keep(rows, &found, history.now())? {
         let shard = usize::try_from(row.0)?;
         after[shard] = after[shard].max(row.1);
     }
@@ -120,18 +154,22 @@ async fn look(
 }
 
 /// Shard and id of each.
-fn keep(rows: &Mutex<BTreeMap<i64, LogRow>>, found: &[PgRow]) -> anyhow::Result<Vec<(i16, i64)>> {
+fn keep(
+    rows: &Mutex<BTreeMap<i64, LogRow>>,
+    found: &[PgRow],
+    read_at: Time,
+) -> anyhow::Result<Vec<(i16, i64)>> {
     let mut kept = Vec::with_capacity(found.len());
     let mut rows = lock(rows);
     for row in found {
-        let row = read(row)?;
+        let row = read(row, read_at)?;
         kept.push((row.shard, row.id));
         rows.entry(row.id).or_insert(row);
     }
     Ok(kept)
 }
 
-fn read(row: &PgRow) -> sqlx::Result<LogRow> {
+fn read(row: &PgRow, read_at: Time) -> sqlx::Result<LogRow> {
     let payload: String = row.try_get("payload")?;
     let kind: String = row.try_get("kind")?;
     let data: Option<serde_json::Value> = serde_json::from_str(&payload).ok();
@@ -148,6 +186,7 @@ fn read(row: &PgRow) -> sqlx::Result<LogRow> {
         user_id: row.try_get("user_id")?,
         message_id: row.try_get("message_id")?,
         hash: hash(&payload),
+        read_at,
         client_id: message.and_then(|message| message["client_id"].as_str()).map(str::to_owned),
         seq: message.and_then(|message| message["seq"].as_i64()),
         is_poison: audience != "none" && !data.is_some_and(|data| data.is_object()),

@@ -5,7 +5,10 @@ use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -40,6 +43,8 @@ pub struct Seen {
     pub connection: usize,
     pub position: i64,
     pub hash: u64,
+    /// What the connection had brought before it.
+    pub bytes_before: u64,
 }
 
 /// From a snapshot on, to the next `reset`.
@@ -50,14 +55,20 @@ pub struct Segment {
     /// What the snapshot had: chats, and the number of messages in each.
     pub snapshot: BTreeMap<String, i64>,
     pub seen: Vec<Seen>,
+    /// What came once more.
+    pub again: Vec<Seen>,
+    /// How far a heartbeat said that the stream had come, and when.
+    pub heartbeats: Vec<(Time, i64)>,
     pub ended_by_reset: bool,
 }
 
 /// One stream that was opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Connection {
     /// Before the request left.
     pub asked_at: Time,
+    /// When it began.
+    pub connected_at: Time,
     /// Index of the notify_server.
     pub node: usize,
 }
@@ -67,6 +78,8 @@ pub struct Connection {
 pub struct Reset {
     pub at: Time,
     pub position: i64,
+    /// How far the device had come itself.
+    pub from: i64,
     pub reason: String,
 }
 
@@ -78,7 +91,6 @@ pub struct Record {
     pub state: Option<State>,
     /// What must not be, seen at once: a frame that is not whole, an event that cannot be applied, an order that is wrong.
     pub problems: Vec<(Time, i64, String)>,
-    pub duplicates: u64,
     pub resets: Vec<Reset>,
     /// The server said that there is nothing to come back for.
     pub is_over: bool,
@@ -86,6 +98,7 @@ pub struct Record {
     reached: i64,
     /// Of the frames of the current connection, control frames included.
     newest_of_connection: i64,
+    bytes_of_connection: u64,
 }
 
 impl Record {
@@ -100,12 +113,12 @@ impl Record {
 }
 
 /// How a device reaches its stream.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Way {
     /// Through the door of this notify_server, and of the next one when it fails.
     Doors(usize),
-    /// Through this address alone, which leads to that notify_server.
-    Own(SocketAddr, usize),
+    /// Through this address alone, which leads to the notify_server of that index.
+    Own(SocketAddr, Arc<AtomicUsize>),
 }
 
 /// Follows until dropped.
@@ -220,6 +233,8 @@ impl Follower {
             snapshot_at: at,
             snapshot: chats,
             seen: Vec::new(),
+            again: Vec::new(),
+            heartbeats: Vec::new(),
             ended_by_reset: false,
         });
         Ok(cursor)
@@ -227,11 +242,13 @@ impl Follower {
 
     /// Opens one stream and reads it to its end.
     async fn stream(&self, cursor: &mut String, failures: usize) -> anyhow::Result<End> {
-        let (url, node) = match self.way {
-            Way::Own(address, node) => (format!("http://{address}/events"), node),
+        let (url, node, is_guest) = match &self.way {
+            Way::Own(address, node) => {
+                (format!("http://{address}/events"), node.load(Ordering::SeqCst), false)
+            }
             Way::Doors(home) => {
                 let node = (home + failures) % self.person.doors().notify.len();
-                (self.person.stream_url(node), node)
+                (self.person.stream_url(node), node, node != *home)
             }
         };
         let asked_at = self.history.now();
@@ -246,7 +263,7 @@ impl Follower {
                 anyhow::bail!("{status}");
             }
         }
-        self.read(response, Connection { asked_at, node }, failures > 0, cursor).await
+        self.read(response, Connection { asked_at, connected_at: 0, node }, is_guest, cursor).await
     }
 
     async fn read(
@@ -262,7 +279,10 @@ impl Follower {
         loop {
             let patience = if is_guest { GUEST_STAY.saturating_sub(began.elapsed()) } else { SILENCE_MAX };
             // Silent or cut alike: come back.
-            let Ok(Ok(Some(bytes))) = timeout(patience, response.chunk()).await else {
+            let read = timeout(patience, response.chunk()).await;
+            let Ok(Ok(Some(bytes))) = read else {
+                let why = format!("{read:?}");
+                self.history.note(json!({ "device": self.name, "lost": why, "node": connection.node }));
                 return match index {
                     Some(_) => Ok(End::Lost),
                     None => anyhow::bail!("let go again before it began"),
@@ -280,8 +300,10 @@ impl Follower {
                 };
                 if frame.event == "connected" {
                     let mut record = self.record();
-                    record.connections.push(connection.clone());
+                    let connected_at = self.history.now();
+                    record.connections.push(Connection { connected_at, ..connection });
                     record.newest_of_connection = 0;
+                    record.bytes_of_connection = 0;
                     index = Some(record.connections.len() - 1);
                     drop(record);
                     self.history
@@ -316,7 +338,7 @@ impl Follower {
             let data: Value = serde_json::from_str(&frame.data).unwrap_or_default();
             let reason = data["reason"].as_str().unwrap_or_default().to_owned();
             self.history.note(json!({ "device": self.name, "reset": reason, "position": position }));
-            record.resets.push(Reset { at, position, reason });
+            record.resets.push(Reset { at, position, from: record.reached, reason });
             if let Some(segment) = record.segments.last_mut() {
                 segment.ended_by_reset = true;
             }
@@ -332,15 +354,21 @@ impl Follower {
         record.newest_of_connection = newest.max(position);
         if frame.is_control() {
             record.reached = record.reached.max(position);
+            if let Some(segment) = record.segments.last_mut().filter(|_| frame.event == "heartbeat") {
+                segment.heartbeats.push((at, position));
+            }
             return;
         }
         self.history.note(json!({ "device": self.name, "frame": position, "event": frame.event }));
         let Some(segment) = record.segments.last_mut() else { return };
+        let bytes_before = record.bytes_of_connection;
+        record.bytes_of_connection += frame.data.len() as u64;
+        let seen = Seen { at, connection, position, hash: hash(&frame.data), bytes_before };
         let last = segment.seen.last().map_or(segment.snapshot_position, |seen| seen.position);
         if position <= last {
             let is_known = segment.seen.binary_search_by_key(&position, |seen| seen.position).is_ok();
             if is_known {
-                record.duplicates += 1;
+                segment.again.push(seen);
             } else {
                 record.problems.push((
                     at,
@@ -350,7 +378,7 @@ impl Follower {
             }
             return;
         }
-        segment.seen.push(Seen { at, connection, position, hash: hash(&frame.data) });
+        segment.seen.push(seen);
         record.reached = record.reached.max(position);
         let applied = match (serde_json::from_str::<Value>(&frame.data), &mut record.state) {
             (Ok(data), Some(state)) if data["type"] == frame.event.as_str() => state.apply(&data),

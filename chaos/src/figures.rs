@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    fault::Fault,
     history::History,
     oracle::{Findings, Violation},
     world::World,
@@ -26,13 +27,15 @@ pub struct Tally(Mutex<Counted>);
 #[derive(Clone, Default)]
 struct Counted {
     faults: BTreeMap<String, u32>,
+    /// Those that came to something else than was meant.
+    missed: BTreeMap<String, u32>,
     skipped: BTreeMap<String, String>,
     /// From the start of a process, or of Postgres, to the first event or answer that came through it.
     recoveries: BTreeMap<String, Vec<Duration>>,
     /// Other figures.
     measured: BTreeMap<String, String>,
     /// Of readiness: what was answered, how often.
-    readiness: BTreeMap<String, u64>,
+    readiness: BTreeMap<String, u32>,
     /// Answers that were not true.
     lies: BTreeSet<String>,
 }
@@ -43,11 +46,20 @@ impl Tally {
     }
 
     pub fn missed(&self, name: &str) {
-        *self.lock().faults.entry(format!("{name} (missed)")).or_default() += 1;
+        *self.lock().missed.entry(name.to_owned()).or_default() += 1;
     }
 
     pub fn skipped(&self, name: &str, why: &str) {
         self.lock().skipped.insert(name.to_owned(), why.to_owned());
+    }
+
+    /// Of these faults, those that never happened though this machine can have them.
+    pub fn never<'a>(&self, faults: &'a [Fault]) -> Vec<&'a str> {
+        let counted = self.lock();
+        let names = faults.iter().map(|fault| fault.name);
+        names
+            .filter(|name| !counted.faults.contains_key(*name) && !counted.skipped.contains_key(*name))
+            .collect()
     }
 
     pub fn recovered(&self, what: &str, after: Duration) {
@@ -60,6 +72,13 @@ impl Tally {
 
     pub fn readiness(&self, answer: &str) {
         *self.lock().readiness.entry(answer.to_owned()).or_default() += 1;
+    }
+
+    /// How often a server has said that it is ready, and that it is not.
+    pub fn readiness_said(&self) -> (u32, u32) {
+        let counted = self.lock();
+        let count = |answer| counted.readiness.get(answer).copied().unwrap_or_default();
+        (count("ready"), count("not ready"))
     }
 
     pub fn lie(&self, what: String) {
@@ -87,8 +106,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn new(seed: u64, world: &World, tally: &Tally, findings: Findings) -> Self {
-        let figures = figures(world, tally, &findings);
+    pub(crate) fn new(seed: u64, world: &World, tally: &Tally, faults: &[Fault], findings: Findings) -> Self {
+        let figures = figures(world, tally, faults, &findings);
         let mut violations = findings.violations;
         violations.sort_by_key(|violation| (violation.at.unwrap_or(u64::MAX), violation.check));
         for violation in &violations {
@@ -138,7 +157,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-fn figures(world: &World, tally: &Tally, findings: &Findings) -> String {
+fn figures(world: &World, tally: &Tally, faults: &[Fault], findings: &Findings) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<19}{value}");
@@ -150,13 +169,14 @@ fn figures(world: &World, tally: &Tally, findings: &Findings) -> String {
         "sends",
         format!("{} acknowledged, {refused} refused, {attempts} attempts", world.history.acknowledged()),
     );
-    let (mut frames, mut connects, mut resets, mut again) = (0, 0, 0, 0);
+    let (mut frames, mut connects, mut again) = (0, 0, 0);
+    let mut resets: BTreeMap<String, u32> = BTreeMap::new();
     for device in &world.devices {
         let record = device.record();
         frames += record.events();
         connects += record.connections.len();
-        resets += record.resets.len();
-        again += record.duplicates;
+        record.resets.iter().for_each(|reset| *resets.entry(reset.reason.clone()).or_default() += 1);
+        again += record.segments.iter().map(|segment| segment.again.len()).sum::<usize>();
     }
     line(
         "events",
@@ -164,7 +184,11 @@ fn figures(world: &World, tally: &Tally, findings: &Findings) -> String {
     );
     line(
         "reconnects",
-        format!("{}, {resets} resets, {again} events again", connects - world.devices.len().min(connects)),
+        format!(
+            "{}, {again} events again; told to start anew: {}",
+            connects - world.devices.len().min(connects),
+            counts(&resets)
+        ),
     );
     let mut delays = findings.delivery.delays.clone();
     delays.sort_unstable();
@@ -175,8 +199,12 @@ fn figures(world: &World, tally: &Tally, findings: &Findings) -> String {
     }
     let counted = tally.lock().clone();
     let total: u32 = counted.faults.values().sum();
-    let each: Vec<String> = counted.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    line("faults", format!("{total}: {}", each.join(", ")));
+    line("faults", format!("{total}: {}", counts(&counted.faults)));
+    line("missed", counts(&counted.missed));
+    let never = tally.never(faults);
+    if !never.is_empty() {
+        line("did not happen", never.join(", "));
+    }
     for (what, times) in &counted.recoveries {
         let longest = times.iter().max().copied().unwrap_or_default();
         let mut sorted = times.clone();
@@ -189,10 +217,13 @@ fn figures(world: &World, tally: &Tally, findings: &Findings) -> String {
     for (what, value) in &counted.measured {
         line("measured", format!("{what}: {value}"));
     }
-    let readiness: Vec<String> =
-        counted.readiness.iter().map(|(answer, count)| format!("{answer} {count}")).collect();
-    line("readiness samples", readiness.join(", "));
+    line("readiness samples", counts(&counted.readiness));
     text
+}
+
+fn counts(of: &BTreeMap<String, u32>) -> String {
+    let each: Vec<String> = of.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if each.is_empty() { "none".to_owned() } else { each.join(", ") }
 }
 
 fn seconds(micros: u64) -> String {

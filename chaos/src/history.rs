@@ -18,13 +18,16 @@ pub type Time = u64;
 #[derive(Clone, Debug)]
 pub struct Send {
     pub sender_id: String,
-    pub chat_id: String,
+    /// One; or several that the same client id was used for, of which the first to come has it.
+    pub chat_ids: Vec<String>,
     pub body: String,
+    /// Before the first attempt left.
+    pub began: Time,
     pub attempts: u32,
     /// Of each 200 and 201: the id and seq of the message. All must be the same one.
     pub answers: Vec<(String, i64)>,
-    /// The status of an answer that ended it without a message.
-    pub refused: Option<u16>,
+    /// The status of an answer that ended it without a message, and when it came.
+    pub refused: Option<(u16, Time)>,
 }
 
 /// The history of one run.
@@ -86,13 +89,17 @@ impl History {
         let mut inner = self.lock();
         let send = inner.sends.entry(client_id.to_owned()).or_insert_with(|| Send {
             sender_id: sender_id.to_owned(),
-            chat_id: chat_id.to_owned(),
+            chat_ids: Vec::new(),
             body: body.to_owned(),
+            began: self.now(),
             attempts: 0,
             answers: Vec::new(),
             refused: None,
         });
         send.attempts += 1;
+        if !send.chat_ids.iter().any(|known| known == chat_id) {
+            send.chat_ids.push(chat_id.to_owned());
+        }
         let line = json!({ "send": client_id, "attempt": send.attempts, "chat": chat_id, "node": node });
         self.write(&mut inner, line);
     }
@@ -114,7 +121,9 @@ impl History {
                             inner.acknowledged += usize::from(send.answers.is_empty());
                             send.answers.push((id, body["seq"].as_i64().unwrap_or_default()));
                         }
-                        400..=499 if !matches!(status, 401 | 408 | 429) => send.refused = Some(*status),
+                        400..=499 if !matches!(status, 401 | 408 | 429) => {
+                            send.refused = Some((*status, self.now()));
+                        }
                         _ => {}
                     }
                 }

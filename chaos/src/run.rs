@@ -4,7 +4,7 @@ use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use futures_util::future::join_all;
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -17,6 +17,8 @@ use crate::{
     world::{Size, World},
 };
 
+/// A mixture of this length has each fault in it.
+const LONG: Duration = Duration::from_secs(5 * 60);
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 
 /// When faults happen.
@@ -96,26 +98,10 @@ async fn run_to_end(plan: Plan) -> anyhow::Result<Verdict> {
     };
     sampling.cancel();
     findings.violations.append(&mut violations);
-    findings.violations.extend(unwarranted(faults, &world));
     findings
         .violations
         .extend(tally.lies().iter().map(|lie| failure("readiness", &anyhow::anyhow!("{lie}"))));
-    Ok(Verdict::new(plan.seed, &world, &tally, findings))
-}
-
-/// (b) To start anew is for what cannot be gone on from, and none of `faults` may have made it so.
-fn unwarranted(faults: &[Fault], world: &World) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    for device in &world.devices {
-        for reset in &device.record().resets {
-            if !faults.iter().any(|fault| fault.resets().contains(&reset.reason.as_str())) {
-                let what = format!("{} was told to start anew: {}", device.name, reset.reason);
-                let about = vec![format!("\"device\":\"{}\"", device.name)];
-                violations.push(Violation { check: 'b', what, at: Some(reset.at), traces: vec![about] });
-            }
-        }
-    }
-    violations
+    Ok(Verdict::new(plan.seed, &world, &tally, faults, findings))
 }
 
 /// (h) What was to happen or to heal did not.
@@ -142,14 +128,19 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
             let end = Instant::now() + *time;
             let lanes = [Lane::Servers, Lane::Database, Lane::Clients];
             let lanes = lanes.into_iter().zip(1..).map(async |(lane, stream)| {
-                let mine: Vec<&Fault> = faults.iter().filter(|fault| fault.lane == lane).collect();
+                let mut mine: Vec<&Fault> = faults.iter().filter(|fault| fault.lane == lane).collect();
                 let mut rng = StdRng::seed_from_u64(plan.seed ^ (stream << 48));
                 let mut scene = scene(stream);
                 scene.is_mixed = true;
                 let mut violations = Vec::new();
+                // Each once, then by chance.
+                mine.shuffle(&mut rng);
+                let mut next = 0;
                 while !mine.is_empty() && Instant::now() < end {
                     sleep(Duration::from_millis(rng.random_range(100..1500))).await;
-                    violations.extend(bring_about(mine[rng.random_range(0..mine.len())], &scene).await);
+                    let fault = mine.get(next).unwrap_or(&mine[rng.random_range(0..mine.len())]);
+                    next += 1;
+                    violations.extend(bring_about(fault, &scene).await);
                 }
                 violations
             });
@@ -158,6 +149,16 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
             for fault in faults.iter().filter(|fault| fault.lane == Lane::Alone && plan.full_size) {
                 violations.extend(bring_about(fault, &scene).await);
             }
+            if *time >= LONG {
+                // Missed each time, or no time was left: now nothing is in their way.
+                let never = tally.never(faults);
+                for fault in faults.iter().filter(|fault| never.contains(&fault.name)) {
+                    violations.extend(bring_about(fault, &scene).await);
+                }
+                for name in tally.never(faults) {
+                    violations.push(failure(name, &anyhow::anyhow!("it never happened")));
+                }
+            }
         }
     }
     violations
@@ -165,7 +166,19 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
 
 async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
     scene.world.history.fault(format!("{} begins", fault.name));
+    let said_before = scene.tally.readiness_said();
     let outcome = (fault.run)(scene).await;
+    if fault.lane == Lane::Clients && !scene.is_mixed {
+        // It takes nothing away from the servers, which are to say so: most of the time, on a machine that has others too.
+        let (ready, not_ready) = scene.tally.readiness_said();
+        let (ready, not_ready) = (ready - said_before.0, not_ready - said_before.1);
+        if not_ready > ready {
+            let what = anyhow::anyhow!(
+                "servers said {not_ready} times that they were not ready, {ready} that they were"
+            );
+            return Some(failure(fault.name, &what));
+        }
+    }
     match outcome {
         Ok(Outcome::Done) => {
             scene.tally.fault(fault.name);

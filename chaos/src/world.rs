@@ -159,6 +159,7 @@ pub struct World {
     pub nodes: Vec<Node>,
     /// One device, the last of `devices`, reaches its notify_server by this way alone and reads nothing ahead.
     pub narrow: Proxy,
+    narrow_node: Arc<AtomicUsize>,
     pub doors: Doors,
     pub client: Client,
     /// Postgres itself, past every proxy.
@@ -179,9 +180,10 @@ impl World {
         let doors = Doors { chat: doors_of(Role::Chat), notify: doors_of(Role::Notify) };
         let client = http_client()?;
         let tenants =
-            try_join_all((0..size.workspaces).map(|n| tenant(&client, &doors, n, size.people))).await?;
+            (0..size.workspaces).map(async |n| tenant(&client, &doors, &format!("w{n}"), size.people).await);
+        let tenants = try_join_all(tenants).await?;
         let database_url = Arc::new(RwLock::new(database_url));
-        let archive = Archive::start(&database_url);
+        let archive = Archive::start(&database_url, &history);
         let mut devices = Vec::new();
         for person in tenants.iter().flat_map(|tenant| &tenant.people) {
             for n in 0..size.devices {
@@ -191,11 +193,12 @@ impl World {
         }
         let first_notify = nodes.iter().find(|node| node.role == Role::Notify).context("no notify_server")?;
         let narrow = Proxy::start_narrow(first_notify.address).await?;
+        let narrow_node = Arc::new(AtomicUsize::new(first_notify.index));
         let odd = tenants.first().and_then(|tenant| tenant.people.get(1)).context("too few people")?;
         devices.push(Device::start(
             odd,
             format!("{}/narrow", odd.name),
-            Way::Own(narrow.address(), first_notify.index),
+            Way::Own(narrow.address(), Arc::clone(&narrow_node)),
             &history,
         )?);
         let tenants = tenants.into_iter().map(Arc::new).collect();
@@ -206,6 +209,7 @@ impl World {
             tenants,
             nodes,
             narrow,
+            narrow_node,
             doors,
             client,
             database_url,
@@ -219,6 +223,12 @@ impl World {
             })
             .await?;
         Ok(world)
+    }
+
+    /// From its next connection on the device on the narrow line is on this notify_server.
+    pub fn lead_narrow_to(&self, node: &Node) {
+        self.narrow_node.store(node.index, Ordering::SeqCst);
+        self.narrow.set_upstream(node.address);
     }
 
     pub fn chat(&self, index: usize) -> &Node {
@@ -254,6 +264,11 @@ impl World {
             Postgres::OnSmallDisk(_, disk) => Some(disk),
             Postgres::Own(_) | Postgres::Shared(_) => None,
         }
+    }
+
+    /// A workspace that nobody writes in unasked, and no device follows.
+    pub async fn another_tenant(&self, workspace: &str, people: usize) -> anyhow::Result<Tenant> {
+        tenant(&self.client, &self.doors, workspace, people).await
     }
 
     /// A connection to Postgres itself.
@@ -318,13 +333,26 @@ impl World {
         Some((status, response.text().await.unwrap_or_default()))
     }
 
-    /// Waits until a server says that it is ready, or says (or shows by its silence) that it is not.
+    /// Waits until a server says that it is ready, or says that it is not.
     pub async fn until_ready(&self, node: &Node, wanted: bool) -> anyhow::Result<()> {
         let what = format!("{} is {}ready", node.name(), if wanted { "" } else { "not " });
-        self.until(&what, async || {
-            let answer = self.readiness(node).await;
-            let is_ready = matches!(answer, Some((200, _)));
-            if is_ready == wanted { Ok(()) } else { Err(format!("{answer:?}")) }
+        let status = if wanted { 200 } else { 503 };
+        self.until(&what, async || match self.readiness(node).await {
+            Some((said, _)) if said == status => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        })
+        .await
+    }
+
+    /// Waits until a server does not answer, twice: once may be chance.
+    pub async fn until_silent(&self, node: &Node) -> anyhow::Result<()> {
+        self.until(&format!("{} is silent", node.name()), async || {
+            for _ in 0..2 {
+                if let Some(answer) = self.readiness(node).await {
+                    return Err(format!("{answer:?}"));
+                }
+            }
+            Ok(())
         })
         .await
     }
@@ -356,13 +384,12 @@ fn through(url: &str, proxy: SocketAddr) -> anyhow::Result<String> {
     Ok(format!("{user}@{proxy}{rest}"))
 }
 
-async fn tenant(client: &Client, doors: &Doors, number: usize, people: usize) -> anyhow::Result<Tenant> {
-    let workspace = format!("w{number}");
-    let owner = Person::sign_up(client, doors, &workspace, &format!("{workspace}p0"), None).await?;
+async fn tenant(client: &Client, doors: &Doors, workspace: &str, people: usize) -> anyhow::Result<Tenant> {
+    let owner = Person::sign_up(client, doors, workspace, &format!("{workspace}p0"), None).await?;
     let invite = owner.certainly("POST /api/invites", Some(&json!({ "max_uses": people }))).await?;
     let code = invite["code"].as_str().context("no code")?;
     let others = (1..people).map(async |n| {
-        Person::sign_up(client, doors, &workspace, &format!("{workspace}p{n}"), Some(code)).await
+        Person::sign_up(client, doors, workspace, &format!("{workspace}p{n}"), Some(code)).await
     });
     let mut everybody = vec![owner.clone()];
     everybody.extend(try_join_all(others).await?);

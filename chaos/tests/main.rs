@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
 #![expect(clippy::print_stdout, reason = "figures, and where the history of a failure is")]
 
-use std::{io::Write as _, path::PathBuf, time::Duration};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chaos::{Plan, Schedule, Verdict, fault};
 use tokio_util::sync::CancellationToken;
@@ -67,6 +71,7 @@ each_alone! {
     notify_kill: "notify-kill",
     chat_kill: "chat-kill",
     chat_kill_before_commit: "chat-kill-before-commit",
+    chat_kill_during_commit: "chat-kill-during-commit",
     chat_kill_before_answer: "chat-kill-before-answer",
     chat_kill_before_doorbell: "chat-kill-before-doorbell",
     notify_pause: "notify-pause",
@@ -89,6 +94,7 @@ each_alone! {
     slow_client: "slow-client",
     stopped_client: "stopped-client",
     same_send_16_times: "same-send-16-times",
+    same_id_two_chats: "same-id-two-chats",
     removed_while_away: "removed-while-away",
     removed_during_replay: "removed-during-replay",
     removed_and_back: "removed-and-back",
@@ -109,4 +115,26 @@ each_alone! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mixture_by_a_fixed_seed() {
     happens("mixed", Schedule::Mixed(fault::all(), MIXED_FOR)).await;
+}
+
+#[test]
+fn the_tables_of_faults_and_guards_are_whole() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_to_string(folder.join("../docs/reliability.md")).unwrap();
+    // The first column under a heading, without the row of titles and the one of dashes.
+    let names = |heading: &str| -> Vec<String> {
+        let section = docs.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+        rows.skip(1).map(|name| name.trim_matches('`').to_owned()).collect()
+    };
+    let faults: Vec<&str> = fault::all().iter().map(|fault| fault.name).collect();
+    assert_eq!(names("Faults"), faults);
+    let patches = std::fs::read_dir(folder.join("guards")).unwrap().map(|entry| entry.unwrap().path());
+    let patches = patches.filter(|path| path.extension().is_some_and(|end| end == "patch"));
+    let mut patches: Vec<String> =
+        patches.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let mut guards = names("Guards");
+    patches.sort_unstable();
+    guards.sort_unstable();
+    assert_eq!(guards, patches);
 }

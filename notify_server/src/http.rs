@@ -189,6 +189,8 @@ async fn ready(State(state): State<AppState>) -> Response {
 }
 
 async fn metrics(State(state): State<AppState>) -> Response {
+    let largest = i64::try_from(state.hub.largest_queue_bytes()).unwrap_or(i64::MAX);
+    state.metrics.largest_queue.set(largest);
     match state.metrics.render(&state.tail, state.tail.is_fresh(TAIL_FRESH)) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

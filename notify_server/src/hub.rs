@@ -119,6 +119,16 @@ impl Hub {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// What waits for the socket that most waits for.
+    pub fn largest_queue_bytes(&self) -> usize {
+        let largest = Shard::all().filter_map(|shard| {
+            let state = self.lock(shard);
+            let streams = state.workspaces.values().flat_map(Workspace::streams);
+            streams.map(|stream| stream.queued_bytes()).max()
+        });
+        largest.max().unwrap_or_default()
+    }
+
     /// Fills the rings with what was there before the tail's first row.
     pub async fn begin(&self, heads: &Heads) -> anyhow::Result<()> {
         self.generation.store(u64::try_from(heads.generation).unwrap_or(0), Ordering::Release);

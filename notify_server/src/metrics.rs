@@ -78,6 +78,7 @@ pub struct Metrics {
     pub delivered: Counter,
     pub replayed: Counter,
     pub overflows: Counter,
+    pub largest_queue: Gauge,
     pub slow_cut: Counter,
     pub quarantined: Counter,
     pub refused: Counter,
@@ -103,6 +104,7 @@ impl Default for Metrics {
             delivered: Counter::default(),
             replayed: Counter::default(),
             overflows: Counter::default(),
+            largest_queue: Gauge::default(),
             slow_cut: Counter::default(),
             quarantined: Counter::default(),
             refused: Counter::default(),
@@ -125,6 +127,7 @@ impl Default for Metrics {
         add("events_delivered", "Events put into the queue of a live stream", &this.delivered);
         add("events_replayed", "Events put into the queue of a stream that catches up", &this.replayed);
         add("queue_overflows", "Streams that fell behind and went on from the log", &this.overflows);
+        add("largest_queue_bytes", "Bytes that wait for the slowest client", &this.largest_queue);
         add("slow_clients_cut", "Connections cut because nothing was taken for too long", &this.slow_cut);
         add("events_quarantined", "Events whose payload was no JSON", &this.quarantined);
         add("streams_refused", "Streams asked to come back later", &this.refused);

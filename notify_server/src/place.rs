@@ -44,6 +44,7 @@ impl FromStr for Place {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -61,6 +62,25 @@ mod tests {
     }
 
     proptest! {
+        /// As they come in a header, all of them and good ones with a byte changed.
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+            good in "[1-9]\\.[1-9]\\.[0-9]\\.[0-9]{1,19}(~[0-9]{1,20})?",
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut changed = good.into_bytes();
+            let at = at.index(changed.len());
+            changed[at] = byte;
+            for bytes in [bytes, changed] {
+                let Ok(value) = HeaderValue::from_bytes(&bytes) else { continue };
+                if let Ok(place) = value.to_str().unwrap_or("?").parse::<Place>() {
+                    prop_assert_eq!(place.to_string().into_bytes(), bytes);
+                }
+            }
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in "[0-9.~+ ]{0,40}") {
             if let Ok(place) = text.parse::<Place>() {

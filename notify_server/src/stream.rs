@@ -280,6 +280,11 @@ impl Stream {
         Ok(queue.take(outcome?, is_chunked))
     }
 
+    /// Of the frames that wait and may be forgotten.
+    pub fn queued_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Since when something has waited that the socket did not take. None: nothing waits.
     pub fn stuck_since(&self) -> Option<Instant> {
         let queue = self.lock();

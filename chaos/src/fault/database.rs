@@ -39,14 +39,14 @@ pub fn faults() -> Vec<Fault> {
             about: "pg_terminate_backend of every connection",
             lane: Lane::Database,
             own_postgres: false,
-            run: |scene| Box::pin(terminate(scene, "%")),
+            run: |scene| Box::pin(terminate(scene, "%", 8)),
         },
         Fault {
             name: "terminate-listener",
             about: "pg_terminate_backend of the connections that listen for the doorbell",
             lane: Lane::Database,
             own_postgres: false,
-            run: |scene| Box::pin(terminate(scene, "parlor doorbell")),
+            run: |scene| Box::pin(terminate(scene, "parlor doorbell", 4)),
         },
         Fault {
             name: "open-transactions",
@@ -112,9 +112,21 @@ pub async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result 
     Ok(Outcome::Done)
 }
 
-async fn terminate(scene: &Scene, application: &str) -> Result {
+/// At least `expected` of them, which are there beforehand; beside other faults some may be.
+async fn terminate(scene: &Scene, application: &str, expected: i64) -> Result {
     let world = &scene.world;
     let mut db = world.psql().await?;
+    let expected = if scene.is_mixed { 1 } else { expected };
+    world
+        .until(&format!("{expected} are connected as {application}"), async || {
+            let sql = "select count(*) from pg_stat_activity
+                       where datname = current_database() and pid <> pg_backend_pid() and application_name like $1";
+            match sqlx::query_scalar::<_, i64>(sql).bind(application).fetch_one(&mut db).await {
+                Ok(count) if count >= expected => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await?;
     let ended: i64 = sqlx::query_scalar(
         "select count(*) from (
              select pg_terminate_backend(pid) from pg_stat_activity
@@ -124,21 +136,28 @@ async fn terminate(scene: &Scene, application: &str) -> Result {
     .fetch_one(&mut db)
     .await?;
     scene.note(format!("terminated {ended} backends like {application}"));
-    // All four servers follow the log.
-    ensure!(ended >= 1, "nobody was connected as {application}");
+    ensure!(ended >= expected, "{ended} of {expected} were connected as {application}");
     until_writing(scene, Instant::now(), "everybody after pg_terminate_backend").await
 }
 
 async fn open_transactions(scene: &Scene) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
-    let idler: Uuid = tenant.people.last().context("nobody")?.id.parse()?;
+    let idler = tenant.people.last().context("nobody")?;
+    let (user, chat): (Uuid, Uuid) = (idler.id.parse()?, tenant.general.parse()?);
+    let (message, _) = send(&world.history, idler, &tenant.general, "to be edited by hand", 0, 1).await;
+    let message: Uuid = message.context("a send to a chat that everybody is in was refused")?.parse()?;
     let (mut writing, mut reading) = (world.psql().await?, world.psql().await?);
     let mut old = reading.begin_with("begin isolation level repeatable read").await?;
     sqlx::query("select count(*) from event_log").execute(&mut *old).await?;
     let mut idle = writing.begin().await?;
+    // One event of each table that has any to raise in a workspace that goes on.
     let sql = "update users set fullname = fullname || ' (idle)' where id = $1";
-    sqlx::query(sql).bind(idler).execute(&mut *idle).await?;
+    sqlx::query(sql).bind(user).execute(&mut *idle).await?;
+    let sql = "update chat_members set read_seq = read_seq + 1 where chat_id = $1 and user_id = $2";
+    sqlx::query(sql).bind(chat).bind(user).execute(&mut *idle).await?;
+    let sql = "update messages set body = body || ', done', edited_at = clock_timestamp() where id = $1";
+    sqlx::query(sql).bind(message).execute(&mut *idle).await?;
     scene.note("a transaction has written and idles, another keeps its snapshot");
     // Nobody is held up: the one has no lock of the shard before its commit, the other none at all.
     let others = async {
@@ -147,9 +166,11 @@ async fn open_transactions(scene: &Scene) -> Result {
                 .await;
         }
     };
+    let began = Instant::now();
     timeout(PATIENCE, others)
         .await
         .context("others of the workspace could not send beside an open transaction")?;
+    scene.in_time("others of the workspace could not send beside an open transaction", began.elapsed())?;
     world.until_sent(20).await?;
     idle.commit().await?;
     old.commit().await?;

@@ -34,6 +34,13 @@ pub fn faults() -> Vec<Fault> {
             run: |scene| Box::pin(sends::before_commit(scene)),
         },
         Fault {
+            name: "chat-kill-during-commit",
+            about: "SIGKILL of a chat_server whose send is being committed, which goes on without it",
+            lane: Lane::Servers,
+            own_postgres: false,
+            run: |scene| Box::pin(sends::during_commit(scene)),
+        },
+        Fault {
             name: "chat-kill-before-answer",
             about: "SIGKILL of a chat_server whose send is committed and not answered",
             lane: Lane::Servers,
@@ -81,12 +88,14 @@ async fn pause(scene: &Scene, role: Role) -> Result {
     let process = node.process().await;
     process.pause()?;
     scene.note(format!("SIGSTOP {}", node.name()));
-    let away = scene.until_not_ready(node).await?;
+    let away = scene.until_silent(node).await?;
     scene.pause(3000).await;
     drop(away);
     process.resume()?;
     scene.note(format!("SIGCONT {}", node.name()));
+    let began = Instant::now();
     until_working(&scene.world, node).await?;
+    scene.recovered(&format!("{} after SIGCONT", node.role.name()), began.elapsed())?;
     Ok(Outcome::Done)
 }
 

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     process::Role,
     proxy::Mode,
+    traffic::send,
     world::{Node, World},
 };
 
@@ -118,18 +119,23 @@ async fn freeze_clients_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     node.door.heal();
     scene.note("they pass again");
     seen?;
-    scene.world.until_sent(5).await
+    let began = Instant::now();
+    until_working(&scene.world, node).await?;
+    scene.recovered(&format!("{} after a frozen line", node.role.name()), began.elapsed())
 }
 
 async fn half_open(scene: &Scene) -> Result {
-    let node = scene.any(Role::Notify);
-    let before = node.door.ports().len();
-    let since = scene.world.history.now();
-    node.door.forget_clients();
-    scene.note(format!("{before} clients of {} are gone without a word", node.name()));
-    scene.world.until_sent(20).await?;
-    until_delivering(&scene.world, node, since).await?;
-    node.door.heal();
+    for node in scene.nodes_hit() {
+        let before = node.door.ports().len();
+        let since = scene.world.history.now();
+        let began = Instant::now();
+        node.door.forget_clients();
+        scene.note(format!("{before} clients of {} are gone without a word", node.name()));
+        scene.until_sent_meanwhile(20).await?;
+        until_delivering(&scene.world, node, since).await?;
+        scene.recovered(&format!("{} with half-open clients", node.role.name()), began.elapsed())?;
+        node.door.heal();
+    }
     Ok(Outcome::Done)
 }
 
@@ -196,8 +202,16 @@ async fn listeners(world: &World, node: &Node) -> anyhow::Result<Vec<u16>> {
 
 /// Events go on coming by the poll, and the server finds out by itself and listens anew.
 async fn silent_listener(scene: &Scene) -> Result {
+    for node in scene.nodes_hit() {
+        if let Outcome::Missed(why) = silent_listener_of(scene, node).await? {
+            return Ok(Outcome::Missed(why));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn silent_listener_of(scene: &Scene, node: &Node) -> Result {
     let world = &scene.world;
-    let node = scene.any(Role::Notify);
     let freeze = async || {
         let ports = listeners(world, node).await.map_err(|e| format!("{e:#}"))?;
         let frozen = ports.iter().filter(|port| node.database.set_mode_of(**port, Mode::Freeze)).count();
@@ -208,7 +222,12 @@ async fn silent_listener(scene: &Scene) -> Result {
         Err(e) => return Ok(Outcome::Missed(format!("{e:#}"))),
     };
     scene.note(format!("the listener of {} is silently dead", node.name()));
+    let began = Instant::now();
     until_working(world, node).await?;
+    if node.role == Role::Chat {
+        until_told(world, node).await?;
+    }
+    scene.recovered(&format!("{} without its doorbell", node.role.name()), began.elapsed())?;
     world
         .until(&format!("{} listens anew", node.name()), async || {
             let now = listeners(world, node).await.map_err(|e| format!("{e:#}"))?;
@@ -219,4 +238,24 @@ async fn silent_listener(scene: &Scene) -> Result {
     scene.note("it listens anew");
     world.until_ready(node, true).await?;
     Ok(Outcome::Done)
+}
+
+/// Waits until what was written by way of the other chat_server is in a list that this one keeps.
+async fn until_told(world: &World, node: &Node) -> anyhow::Result<()> {
+    let tenant = &world.tenants[0];
+    let (owner, other) = (&tenant.people[0], &tenant.people[1]);
+    // The list is kept from now on.
+    let list = async || owner.attempt(node.index, "GET /api/chat?limit=200", None).await;
+    let _ = list().await;
+    let (_, sent) =
+        send(&world.history, other, &tenant.general, "told without a doorbell", node.index + 1, 1).await;
+    world
+        .until(&format!("{} knows what was written at the other", node.name()), async || {
+            let (_, list) = list().await?;
+            let chats = list["items"].as_array().into_iter().flatten();
+            let general = chats.map(|item| &item["chat"]).find(|chat| chat["id"] == tenant.general.as_str());
+            let newest = general.and_then(|chat| chat["last_seq"].as_i64());
+            if newest >= Some(sent) { Ok(()) } else { Err(format!("{newest:?} of {sent}")) }
+        })
+        .await
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Fault, Lane, Outcome, Result, Scene,
-    client::first_frames,
+    cursors::first_frames,
     kill::{bring_back, until_working},
 };
 use crate::{sse::Frame, traffic::send, world::World};
@@ -50,7 +50,7 @@ async fn partition_drop(scene: &Scene) -> Result {
     let world = &scene.world;
     let person = &world.tenants[0].people[0];
     let old = person.sync().await?["cursor"].as_str().context("no cursor")?.to_owned();
-    let (before, edge) = drop_partition(scene).await?;
+    let (before, edge) = drop_partition(scene, false).await?;
     world.until_sent(20).await?;
     let is_resumed = |frame: &Frame| frame.data.contains("\"resumed\":true");
     world
@@ -105,7 +105,7 @@ async fn partition_drop_unseen(scene: &Scene) -> Result {
     scene.note(format!("SIGSTOP {}", node.name()));
     let dropped = async {
         world.until_sent(20).await?;
-        drop_partition(scene).await
+        drop_partition(scene, true).await
     };
     let dropped = dropped.await;
     process.resume()?;
@@ -116,19 +116,19 @@ async fn partition_drop_unseen(scene: &Scene) -> Result {
 }
 
 /// Closes the partition in use and drops it; a cursor of the last row that was in it, and one from just behind its end.
-async fn drop_partition(scene: &Scene) -> anyhow::Result<(String, String)> {
+async fn drop_partition(scene: &Scene, is_unseen: bool) -> anyhow::Result<(String, String)> {
     let world = &scene.world;
     let mut db = world.psql().await?;
     // Once to note that the partition is in use, once to close it.
     roll(&mut db).await?;
     world.until_sent(5).await?;
     roll(&mut db).await?;
-    let closed: Option<i64> = sqlx::query_scalar(
-        "select start_id from event_log_partitions where closed_at is not null order by start_id limit 1",
+    let closed: Option<(i64, i64)> = sqlx::query_as(
+        "select start_id, end_id from event_log_partitions where closed_at is not null order by start_id limit 1",
     )
     .fetch_optional(&mut db)
     .await?;
-    let closed = closed.context("no partition was closed")?;
+    let (closed, end) = closed.context("no partition was closed")?;
     // In days of retention each shard has had thousands of these: a shard must not be left without a row.
     for shard in 0..16_i16 {
         sqlx::query("select log_tick($1)").bind(shard).execute(&mut db).await?;
@@ -143,6 +143,8 @@ async fn drop_partition(scene: &Scene) -> anyhow::Result<(String, String)> {
     let last = sqlx::query_scalar(AssertSqlSafe(sql)).bind(workspace).fetch_one(&mut db).await?;
     // Nothing is written into it any more: the auditor keeps what it holds.
     world.archive.catch_up().await?;
+    let may_be_unseen = is_unseen || scene.is_mixed;
+    world.archive.drops(end, may_be_unseen);
     scene.note(format!("partition {closed} is dropped"));
     for statement in [
         format!("alter table event_log detach partition event_log_p{closed} concurrently"),

@@ -17,7 +17,7 @@ use tokio::{net::TcpStream, time::sleep};
 
 use super::{
     Fault, Lane, Outcome, Result, Scene,
-    kill::{until_delivering, until_event},
+    kill::{until_delivering, until_event, until_working},
 };
 use crate::{
     process::Role,
@@ -41,7 +41,7 @@ pub fn faults() -> Vec<Fault> {
         },
         Fault {
             name: "no-descriptors",
-            about: "a notify_server has no file descriptor left for a connection, and gets them back",
+            about: "a server has no file descriptor left for a connection, and gets them back",
             lane: Lane::Alone,
             own_postgres: false,
             run: |scene| Box::pin(no_descriptors(scene)),
@@ -74,6 +74,9 @@ async fn disk_full(scene: &Scene) -> Result {
         })
         .await?;
     scene.note("nobody can write");
+    for node in &world.nodes {
+        until_true(world, node).await?;
+    }
     disk.free()?;
     scene.note("there is room again");
     let began = Instant::now();
@@ -91,9 +94,32 @@ async fn disk_full(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
+/// Waits until what a server says of its readiness is so: a full disk keeps nobody from reading, unless Postgres ends by it.
+async fn until_true(world: &World, node: &Node) -> anyhow::Result<()> {
+    let reader = &world.tenants[0].people[0];
+    world
+        .until(&format!("{} says whether it is ready", node.name()), async || {
+            let chat_server = if node.role == Role::Chat { node.index } else { 0 };
+            let read = reader.attempt(chat_server, "GET /api/users", None).await;
+            let (said, read) = (world.readiness(node).await, matches!(read, Ok((200, _))));
+            match &said {
+                Some((200, _)) if read => Ok(()),
+                Some((503, _)) if !read => Ok(()),
+                _ => Err(format!("{said:?}, and one can{} read", if read { "" } else { "not" })),
+            }
+        })
+        .await
+}
+
 async fn no_descriptors(scene: &Scene) -> Result {
+    for node in scene.nodes_hit() {
+        no_descriptors_of(scene, node).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+async fn no_descriptors_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     let world = &scene.world;
-    let node = world.notify(1);
     let mut process = node.process().await;
     process.terminate().await?;
     process.limit_descriptors(Some(DESCRIPTORS));
@@ -102,20 +128,25 @@ async fn no_descriptors(scene: &Scene) -> Result {
     until_delivering(world, node, since).await?;
     let held = hold(node.address).await;
     scene.note(format!("{} connections are held open to {}", held.len(), node.name()));
-    world.until_ready(node, false).await?;
+    world.until_silent(node).await?;
     scene.note("it takes no more of them");
-    // Those that have their stream are served.
-    let then = world.history.now();
-    until_event(world, node, |seen, asked_at| seen > then && asked_at < then).await?;
+    if node.role == Role::Notify {
+        // Those that have their stream are served.
+        let then = world.history.now();
+        until_event(world, node, |seen, asked_at| seen > then && asked_at < then).await?;
+    }
+    world.until_sent(5).await?;
     drop(held);
+    let began = Instant::now();
     world.until_ready(node, true).await?;
+    until_working(world, node).await?;
     scene.note("it does again");
+    scene.recovered(&format!("{} with descriptors again", node.role.name()), began.elapsed())?;
     process.terminate().await?;
     process.limit_descriptors(None);
     let since = world.history.now();
     process.start().await?;
-    until_delivering(world, node, since).await?;
-    Ok(Outcome::Done)
+    until_delivering(world, node, since).await
 }
 
 async fn hold(address: SocketAddr) -> Vec<TcpStream> {

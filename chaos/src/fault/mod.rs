@@ -2,12 +2,14 @@
 //! it, and waits until the damage is gone; the oracle looks for what it has broken.
 
 mod client;
+mod cursors;
 mod database;
 mod failover;
 mod kill;
 mod link;
 mod log;
 mod machine;
+mod removal;
 mod sends;
 mod storm;
 
@@ -64,19 +66,6 @@ pub struct Fault {
     pub run: for<'a> fn(&'a Scene) -> LocalBoxFuture<'a, Result>,
 }
 
-impl Fault {
-    /// The reasons for which a client may be told to start anew on account of it. None, for most: whatever dies, it is gone
-    /// on from where one was.
-    pub fn resets(&self) -> &'static [&'static str] {
-        match self.name {
-            "partition-drop" => &["unknown", "expired"],
-            "partition-drop-unseen" => &["unknown", "expired", "gap"],
-            "poison-rows" => &["unreadable_event"],
-            _ => &[],
-        }
-    }
-}
-
 /// What a fault works on.
 pub struct Scene {
     pub world: Arc<World>,
@@ -123,12 +112,19 @@ impl Scene {
         [Role::Chat, Role::Notify].map(|role| self.any(role)).into()
     }
 
-    /// Waits until a server says that it is not ready, or shows it by its silence; which it then has to go on doing until
-    /// what is returned is dropped.
+    /// Waits until a server says that it is not ready; it must not say otherwise until what is returned is dropped.
     async fn until_not_ready<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
         let began = Instant::now();
         self.world.until_ready(node, false).await?;
         self.in_time(&format!("{} is not ready", node.name()), began.elapsed())?;
+        Ok(node.is_away())
+    }
+
+    /// The same for one that cannot say anything.
+    async fn until_silent<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
+        let began = Instant::now();
+        self.world.until_silent(node).await?;
+        self.in_time(&format!("{} is silent", node.name()), began.elapsed())?;
         Ok(node.is_away())
     }
 
@@ -181,6 +177,8 @@ pub fn all() -> Vec<Fault> {
         database::faults(),
         link::faults(),
         client::faults(),
+        removal::faults(),
+        cursors::faults(),
         log::faults(),
         storm::faults(),
         machine::faults(),

@@ -140,9 +140,9 @@ pub async fn before_commit(scene: &Scene) -> Result {
 
 /// Its COMMIT is under way: Postgres waits for the lock of the shard. The server dies, then the transaction commits, and
 /// nobody hears of it.
-pub async fn before_answer(scene: &Scene) -> Result {
+pub async fn during_commit(scene: &Scene) -> Result {
     for _ in 0..TRIES {
-        match die_before_answer(scene).await? {
+        match die_during_commit(scene).await? {
             Outcome::Missed(why) => scene.note(format!("missed: {why}")),
             done => return Ok(done),
         }
@@ -150,7 +150,7 @@ pub async fn before_answer(scene: &Scene) -> Result {
     Ok(Outcome::Missed(format!("{TRIES} times over")))
 }
 
-async fn die_before_answer(scene: &Scene) -> Result {
+async fn die_during_commit(scene: &Scene) -> Result {
     let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
     let mut process = node.process().await;
     let hit = async {
@@ -165,7 +165,7 @@ async fn die_before_answer(scene: &Scene) -> Result {
             // Others of this node may be the ones that wait: ours has had the time to come as far.
             sleep(Duration::from_millis(100)).await;
             process.kill();
-            scene.note(format!("SIGKILL {} before the answer to {}", node.name(), attempt.client_id));
+            scene.note(format!("SIGKILL {} during the commit of {}", node.name(), attempt.client_id));
             blocked
         });
         let ports = killed?;
@@ -188,6 +188,46 @@ async fn die_before_answer(scene: &Scene) -> Result {
         Err(e) => Err(e),
     };
     end(scene, node, &mut process, &attempt, hit).await
+}
+
+/// It is committed, and no answer gets out of the door.
+pub async fn before_answer(scene: &Scene) -> Result {
+    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
+    let mut process = node.process().await;
+    let hit = async {
+        let mut db = scene.world.psql().await?;
+        node.door.set_mode(Mode::FreezeAnswers);
+        let (sent, committed) = tokio::join!(attempt.once(&scene.world, node), async {
+            let committed = is_committed(&attempt, &mut db).await;
+            process.kill();
+            scene.note(format!("SIGKILL {} before the answer to {}", node.name(), attempt.client_id));
+            // What lies on the way is not to come either.
+            node.door.cut();
+            committed
+        });
+        anyhow::Ok((committed?, sent))
+    }
+    .await;
+    node.door.heal();
+    let hit = match hit {
+        Ok((true, Err(_))) => Ok(()),
+        // Another fault has opened the door again, or taken Postgres away.
+        Ok(answered) => return missed(scene, node, &mut process, &attempt, format!("{answered:?}")).await,
+        Err(e) => Err(e),
+    };
+    end(scene, node, &mut process, &attempt, hit).await
+}
+
+/// Waits for it, for longer than anybody waits for an answer.
+async fn is_committed(attempt: &Attempt, db: &mut PgConnection) -> sqlx::Result<bool> {
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end {
+        if attempt.rows(db).await? > 0 {
+            return Ok(true);
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    Ok(false)
 }
 
 /// It is committed and answered, and the connection of the doorbell is frozen: nobody is told to look.

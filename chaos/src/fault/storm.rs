@@ -6,16 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use futures_util::{StreamExt as _, future::join_all, stream};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::{sleep, timeout},
 };
+use uuid::Uuid;
 
 use super::{Fault, Lane, Outcome, Result, Scene, kill::until_delivering};
-use crate::world::World;
+use crate::{
+    person::Person,
+    sse::{Frame, Frames, position},
+    traffic::send,
+    world::{Tenant, World},
+};
 
 /// In the long run, and in a test.
 const CLIENTS: (usize, usize) = (5000, 400);
@@ -50,95 +56,190 @@ pub fn faults() -> Vec<Fault> {
 }
 
 /// A stream on a bare socket: thousands of them cost this process little.
-pub struct BareStream(TcpStream);
+struct BareStream {
+    socket: TcpStream,
+    frames: Frames,
+}
 
 impl BareStream {
     /// Opens a stream after a cursor, and has been let in when this returns.
-    pub async fn open(address: SocketAddr, token: &str, cursor: &str) -> anyhow::Result<Self> {
+    async fn open(address: SocketAddr, token: &str, cursor: &str) -> anyhow::Result<Self> {
         let opening = async {
             let mut socket = TcpStream::connect(address).await?;
             // No port is left waiting for stray segments.
             socket.set_zero_linger()?;
+            // HTTP/1.0: the answer comes without chunks.
             let request = format!(
-                "GET /events HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nLast-Event-ID: {cursor}\r\n\r\n"
+                "GET /events HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nLast-Event-ID: {cursor}\r\n\r\n"
             );
             socket.write_all(request.as_bytes()).await?;
             let mut answer = Vec::new();
-            loop {
+            let head = loop {
                 let mut buffer = [0; 2048];
                 let count = socket.read(&mut buffer).await?;
                 answer.extend_from_slice(buffer.get(..count).unwrap_or_default());
-                let text = String::from_utf8_lossy(&answer);
-                if text.contains("event: connected") {
-                    break;
+                if let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                    break end + 4;
                 }
-                // Asked to come back later: the answer has an end, and the connection stays.
-                if count == 0 || text.contains("content-length:") {
-                    bail!("not let in: {text}");
-                }
-            }
-            anyhow::Ok(Self(socket))
+                ensure!(count > 0, "no answer");
+            };
+            let text = String::from_utf8_lossy(&answer[..head]);
+            ensure!(text.contains(" 200 "), "not let in: {text}");
+            let mut stream = Self { socket, frames: Frames::default() };
+            stream.frames.push(&answer[head..]);
+            // Asked to come back later: the stream ends without it.
+            while stream.next_frame().await?.event != "connected" {}
+            anyhow::Ok(stream)
         };
         timeout(ANSWER_TIMEOUT, opening).await.context("no answer")?
     }
 
-    /// Until the other side closes it.
-    async fn until_closed(mut self) {
-        let mut buffer = [0; 4096];
-        while matches!(self.0.read(&mut buffer).await, Ok(count) if count > 0) {}
-    }
-}
-
-/// The same, again and again until it is let in; how often it asked.
-async fn open_until_in(
-    address: SocketAddr,
-    token: &str,
-    cursor: &str,
-) -> anyhow::Result<(BareStream, usize)> {
-    let end = Instant::now() + STORM_TIMEOUT;
-    let spread = rand::random_range(0..300);
-    for attempt in 1.. {
-        match BareStream::open(address, token, cursor).await {
-            Ok(stream) => return Ok((stream, attempt)),
-            Err(e) if Instant::now() > end => return Err(e),
-            // Later each time, though sooner than they are asked to: those that are turned away must not keep the others out.
-            Err(_) => sleep(Duration::from_millis((100 * attempt as u64).min(3000) + spread)).await,
+    async fn next_frame(&mut self) -> anyhow::Result<Frame> {
+        loop {
+            if let Some(frame) = self.frames.next_frame()? {
+                return Ok(frame);
+            }
+            let mut buffer = [0; 4096];
+            let count = self.socket.read(&mut buffer).await?;
+            ensure!(count > 0, "ended");
+            self.frames.push(&buffer[..count]);
         }
     }
-    bail!("never")
 }
 
+/// People of a workspace in which nothing else happens, and what they said before anybody came.
+const CROWD: usize = 8;
+const SAID_BEFORE: usize = 40;
+
+/// One of the crowd: comes back with its last id until it has what it waits for.
+struct Follower {
+    token: String,
+    cursor: String,
+    /// Positions of the messages that came.
+    got: Vec<i64>,
+    stream: Option<BareStream>,
+    attempts: usize,
+}
+
+impl Follower {
+    fn new(token: String, cursor: String) -> Self {
+        Self { token, cursor, got: Vec::new(), stream: None, attempts: 0 }
+    }
+
+    async fn until_got(&mut self, address: SocketAddr, position: i64) -> anyhow::Result<()> {
+        let end = Instant::now() + STORM_TIMEOUT;
+        let spread = rand::random_range(0..300);
+        while self.got.last() != Some(&position) {
+            let Some(stream) = &mut self.stream else {
+                self.attempts += 1;
+                match BareStream::open(address, &self.token, &self.cursor).await {
+                    Ok(stream) => self.stream = Some(stream),
+                    Err(e) if Instant::now() > end => return Err(e),
+                    // Later each time, though sooner than they are asked to: those that are turned away must not keep the
+                    // others out.
+                    Err(_) => {
+                        sleep(Duration::from_millis((100 * self.attempts as u64).min(3000) + spread)).await;
+                    }
+                }
+                continue;
+            };
+            let left = end.saturating_duration_since(Instant::now());
+            match timeout(left, stream.next_frame()).await.context("it has not come in time")? {
+                Ok(frame) => self.take(&frame),
+                Err(_) => self.stream = None,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: &Frame) {
+        if let Some(id) = &frame.id {
+            self.cursor.clone_from(id);
+        }
+        if frame.event == "message.new" {
+            self.got.extend(frame.position());
+        }
+    }
+
+    /// Until the other side closes it.
+    async fn until_closed(&mut self) {
+        while let Some(stream) = &mut self.stream {
+            match stream.next_frame().await {
+                Ok(frame) => self.take(&frame),
+                Err(_) => self.stream = None,
+            }
+        }
+    }
+}
+
+/// All of a crowd lose their server while something is said, and come back at once from different places: each gets what it
+/// has missed, once and in order.
 async fn storm(scene: &Scene) -> Result {
     let world = &scene.world;
     let node = world.notify(1);
     let count = scene.size(CLIENTS.0, CLIENTS.1);
-    let person = &world.tenants[0].people[0];
-    let (token, cursor) = (person.token(), cursor_of(world).await?);
-    let open = async || {
-        let opening = (0..count).map(|_| open_until_in(node.address, &token, &cursor));
-        join_all(opening).await.into_iter().collect::<anyhow::Result<Vec<_>>>()
+    let crowd = world.another_tenant(&format!("crowd{}", world.history.now()), CROWD).await?;
+    let owner = &crowd.people[0];
+    let say = async |what: &str| send(&world.history, owner, &crowd.general, what, 0, 1).await;
+    let mut cursors = vec![cursor_of(owner).await?];
+    for part in 0..SAID_BEFORE {
+        say(&format!("before, {part}")).await;
+        cursors.push(cursor_of(owner).await?);
+    }
+    let followers = (0..count)
+        .map(|n| Follower::new(crowd.people[n % CROWD].token(), cursors[n % cursors.len()].clone()));
+    let mut followers: Vec<Follower> = followers.collect();
+    let until_all_got = async |followers: &mut Vec<Follower>| {
+        let position = position(&cursor_of(owner).await?).context("no cursor of ours")?;
+        let getting = followers.iter_mut().map(|follower| follower.until_got(node.address, position));
+        join_all(getting).await.into_iter().collect::<anyhow::Result<()>>()
     };
-    let streams = open().await?;
+    say("all are here").await;
+    until_all_got(&mut followers).await?;
     scene.note(format!("{count} more clients are on {}", node.name()));
     let mut process = node.process().await;
     process.kill();
-    join_all(streams.into_iter().map(|(stream, _)| stream.until_closed())).await;
+    join_all(followers.iter_mut().map(Follower::until_closed)).await;
     scene.note("they have all lost it");
+    say("while all are away").await;
     let since = world.history.now();
+    for follower in &mut followers {
+        follower.attempts = 0;
+    }
     process.start().await?;
     let began = Instant::now();
-    let back = open().await?;
-    let attempts: usize = back.iter().map(|(_, attempts)| attempts).sum();
+    until_all_got(&mut followers).await?;
+    let attempts: usize = followers.iter().map(|follower| follower.attempts).sum();
     scene.note(format!("all are back after {} ms, by {attempts} attempts", began.elapsed().as_millis()));
     scene.tally.recovered(&format!("{count} clients at once"), began.elapsed());
-    // With all of them there, events reach whoever they are for.
+    say("all are back").await;
+    until_all_got(&mut followers).await?;
     until_delivering(world, node, since).await?;
-    drop(back);
+    whole(world, &crowd, &cursors, &followers).await?;
     Ok(Outcome::Done)
 }
 
-async fn cursor_of(world: &World) -> anyhow::Result<String> {
-    let snapshot = world.tenants[0].people[0].sync().await?;
+/// Each has got all messages after its cursor, once and in order.
+async fn whole(
+    world: &World,
+    crowd: &Tenant,
+    cursors: &[String],
+    followers: &[Follower],
+) -> anyhow::Result<()> {
+    let mut db = world.psql().await?;
+    let sql = "select id from event_log where workspace_id = $1 and kind = 'message.new' order by id";
+    let workspace: Uuid = crowd.people[0].workspace_id.parse()?;
+    let all: Vec<i64> = sqlx::query_scalar(sql).bind(workspace).fetch_all(&mut db).await?;
+    for (n, follower) in followers.iter().enumerate() {
+        let from = position(&cursors[n % cursors.len()]).context("no cursor of ours")?;
+        let expected = &all[all.partition_point(|id| *id <= from)..];
+        ensure!(follower.got == expected, "client {n} got {:?} and not {expected:?}", follower.got);
+    }
+    Ok(())
+}
+
+async fn cursor_of(person: &Person) -> anyhow::Result<String> {
+    let snapshot = person.sync().await?;
     Ok(snapshot["cursor"].as_str().context("no cursor")?.to_owned())
 }
 
@@ -146,7 +247,7 @@ async fn cycles(scene: &Scene) -> Result {
     let world = &scene.world;
     let node = world.notify(0);
     let pid = node.process().await.pid().context("it does not run")?;
-    let (token, cursor) = (world.tenants[0].people[0].token(), cursor_of(world).await?);
+    let (token, cursor) = (world.tenants[0].people[0].token(), cursor_of(&world.tenants[0].people[0]).await?);
     let failures = AtomicUsize::new(0);
     let run = async |count: usize| {
         stream::iter(0..count)

@@ -1,17 +1,24 @@
 //! (b) Every event reached every device that was to see it, (c) in order, (d) none that it was not to see, (f) none that
 //! is not in the log.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
 use super::{Findings, Sight, Violation};
 use crate::{
     archive::LogRow,
-    device::{Device, Record, Segment},
+    device::{Device, Record, Seen, Segment},
     history::{History, Time},
     world::World,
 };
+
+/// What a server may have judged and the client not have got yet: what its kernel takes for a socket (4 MB at most, by
+/// `tcp_wmem`), a page of a replay (1 MB), a queue, and what lies in proxies.
+const JUDGED_AHEAD_BYTES: u64 = 6 * 1024 * 1024;
+/// A stream that has just brought something as fresh as that is live, and a server that has delivered something as long ago
+/// has put it into the queue of each live stream.
+const LIVE_WITHIN: Time = 500_000;
 
 /// How long events were on their way.
 #[derive(Default)]
@@ -34,13 +41,19 @@ pub fn examine(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let by_id: HashMap<i64, &LogRow> = rows.iter().map(|row| (row.id, *row)).collect();
-    let scrubbed: HashSet<Uuid> =
-        rows.iter().filter(|row| row.kind == "message.deleted").filter_map(|row| row.message_id).collect();
+    let scrubbed: HashMap<Uuid, Time> = rows
+        .iter()
+        .filter(|row| row.kind == "message.deleted")
+        .filter_map(|row| Some((row.message_id?, world.history.time_of(row.at))))
+        .collect();
     let devices: Vec<&Device> =
         world.devices.iter().filter(|device| device.person.workspace_id == workspace.to_string()).collect();
     // So may those of a chat that is gone, whose messages are taken away in silence.
-    let gone: HashSet<Uuid> =
-        rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
+    let gone: HashMap<Uuid, Time> = rows
+        .iter()
+        .filter(|row| row.kind == "chat.deleted")
+        .filter_map(|row| Some((row.chat_id?, world.history.time_of(row.at))))
+        .collect();
     let known = known(&devices);
     let mut messages: HashMap<Uuid, Vec<(i64, i64)>> = HashMap::new();
     for row in rows.iter().filter(|row| row.kind == "message.new") {
@@ -117,9 +130,9 @@ struct Check<'a> {
     record: &'a Record,
     sight: &'a Sight,
     rows: &'a HashMap<i64, &'a LogRow>,
-    /// Messages that were deleted: events about them may have been changed since.
-    scrubbed: &'a HashSet<Uuid>,
-    gone: &'a HashSet<Uuid>,
+    /// Messages that were deleted, and from when on: events about them may have been changed since.
+    scrubbed: &'a HashMap<Uuid, Time>,
+    gone: &'a HashMap<Uuid, Time>,
     known: &'a Known,
     history: &'a History,
 }
@@ -156,15 +169,13 @@ impl Check<'_> {
         let to = visible.partition_point(|position| *position <= until);
         for position in visible.get(from..to).unwrap_or_default() {
             let next = segment.seen.partition_point(|seen| seen.position < *position);
-            let next = segment.seen.get(next);
+            let (last, next) = (next.checked_sub(1).map(|last| segment.seen[last]), segment.seen.get(next));
             if next.is_some_and(|seen| seen.position == *position) {
                 continue;
             }
             let Some(row) = self.rows.get(position) else { continue };
-            // It was passed over when the next one came.
-            let passed_at = next.map(|seen| seen.at);
             // A row that cannot be shown is told as a reset, which ends the segment before it.
-            if self.sight.may_be_withheld(row, passed_at.unwrap_or(Time::MAX)) {
+            if self.may_be_withheld(row, last.as_ref(), next, &segment.heartbeats) {
                 continue;
             }
             let what = format!("{} never got {} at {position}", self.device.name, row.kind);
@@ -173,8 +184,38 @@ impl Check<'_> {
         }
     }
 
+    /// Whether a row could be passed over between two that came: they had left the chat by the time that it was judged.
+    fn may_be_withheld(
+        &self,
+        row: &LogRow,
+        last: Option<&Seen>,
+        next: Option<&Seen>,
+        heartbeats: &[(Time, i64)],
+    ) -> bool {
+        let Some(left_at) = self.sight.left_after(row) else { return false };
+        // It was passed over when something newer came, or a heartbeat did of which the stream had come further.
+        let beat = heartbeats.iter().find(|(_, position)| *position >= row.id).map(|(at, _)| *at);
+        let passed_at = next.map(|seen| seen.at).into_iter().chain(beat).min();
+        if passed_at.is_some_and(|at| at < left_at) {
+            return false;
+        }
+        // While catching up one is judged later than that; a live stream gets everything as it happens.
+        let (Some(last), Some(next)) = (last, next) else { return true };
+        let connection = self.record.connections.get(last.connection);
+        let Some(connection) = connection.filter(|_| last.connection == next.connection) else { return true };
+        let was_live = self.rows.get(&last.position).is_some_and(|row| {
+            let at = self.history.time_of(row.at);
+            at > connection.connected_at && last.at < at + LIVE_WITHIN
+        });
+        let known = self.known_before(connection.node, left_at.saturating_sub(LIVE_WITHIN));
+        !(was_live && known >= Some(row.id))
+    }
+
     fn seen(&self, segment: &Segment, findings: &mut Findings) {
-        for seen in &segment.seen {
+        let mut all: Vec<(&Seen, bool)> = segment.seen.iter().map(|seen| (seen, true)).collect();
+        all.extend(segment.again.iter().map(|seen| (seen, false)));
+        all.sort_by_key(|(seen, _)| (seen.connection, seen.at, seen.position));
+        for (index, (seen, is_first)) in all.iter().enumerate() {
             let mut wrong = |check, what: String| {
                 let violation = Violation::new(check, format!("{}: {what}", self.device.name)).at(seen.at);
                 findings.violations.push(about(violation, self.device, seen.position));
@@ -189,16 +230,23 @@ impl Check<'_> {
             if !self.sight.sees(seen.position) {
                 wrong('d', format!("{} at {}, which was not for them", row.kind, seen.position));
             }
-            let is_changed = row.message_id.is_some_and(|id| self.scrubbed.contains(&id))
-                || row.message_id.and(row.chat_id).is_some_and(|chat| self.gone.contains(&chat));
-            if row.hash != seen.hash && !is_changed {
+            if row.hash != seen.hash && !self.may_be_changed(row, seen.at) {
                 wrong('f', format!("{} at {} is not what the log has", row.kind, seen.position));
             }
             let connection = self.record.connections.get(seen.connection);
-            let known =
-                connection.and_then(|connection| self.known_before(connection.node, connection.asked_at));
+            let judged_after = connection.map(|connection| {
+                let behind = all[..index].iter().rev().map(|(earlier, _)| earlier);
+                let behind = behind.take_while(|earlier| earlier.connection == seen.connection);
+                let mut behind = behind
+                    .skip_while(|earlier| earlier.bytes_before + JUDGED_AHEAD_BYTES > seen.bytes_before);
+                behind.next().map_or(connection.asked_at, |earlier| earlier.at)
+            });
+            let known = connection.and_then(|connection| self.known_before(connection.node, judged_after?));
             if known.is_some_and(|known| self.sight.must_be_withheld(row, known)) {
                 wrong('d', format!("{} at {}, after they had been removed", row.kind, seen.position));
+            }
+            if !is_first {
+                continue;
             }
             let delay = seen.at.saturating_sub(self.history.time_of(row.at));
             findings.delivery.delays.push(delay);
@@ -206,6 +254,13 @@ impl Check<'_> {
                 findings.delivery.longest = Some((delay, self.device.name.clone(), seen.position));
             }
         }
+    }
+
+    /// Whether what came at a time need not be what was read first: a body was taken out of it before one of them.
+    fn may_be_changed(&self, row: &LogRow, seen_at: Time) -> bool {
+        let scrubbed = row.message_id.and_then(|id| self.scrubbed.get(&id));
+        let gone = row.message_id.and(row.chat_id).and_then(|chat| self.gone.get(&chat));
+        scrubbed.into_iter().chain(gone).any(|at| *at <= seen_at.max(row.read_at))
     }
 
     /// How far a notify_server was known to be before a time.

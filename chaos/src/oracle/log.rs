@@ -5,8 +5,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::Violation;
-use crate::{archive::LogRow, world::World};
+use super::{Sight, Violation};
+use crate::{
+    archive::LogRow,
+    history::{Send, Time},
+    world::World,
+};
+
+/// A chat that one has come into is there for each server by then: between the time in the row and its commit lie locks.
+const COMMITTED_WITHIN: Time = 10_000_000;
 
 /// (e) Each row names the one before it, from the first on: the archive keeps what retention has dropped since.
 pub fn chain(rows: &[LogRow]) -> Vec<Violation> {
@@ -57,6 +64,7 @@ pub async fn sends(world: &World, rows: &[LogRow]) -> anyhow::Result<Vec<Violati
     let gone: HashSet<Uuid> =
         rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
 
+    let mut refusals = Refusals { rows, world, sights: HashMap::new() };
     let mut violations = Vec::new();
     for (client_id, send) in world.history.sends() {
         let mut wrong = |what: String| {
@@ -68,7 +76,12 @@ pub async fn sends(world: &World, rows: &[LogRow]) -> anyhow::Result<Vec<Violati
         if found.len() > 1 || events > 1 {
             wrong(format!("{} rows, {events} events", found.len()));
         }
-        let Some((id, seq)) = send.answers.first() else { continue };
+        let Some((id, seq)) = send.answers.first() else {
+            if let Some(what) = refusals.wrong(&send, found.first().map(|message| message.chat_id)) {
+                wrong(what);
+            }
+            continue;
+        };
         if let Some(other) = send.answers.iter().find(|other| *other != &(id.clone(), *seq)) {
             wrong(format!("answered as {id} (seq {seq}) and as {} (seq {})", other.0, other.1));
         }
@@ -79,7 +92,7 @@ pub async fn sends(world: &World, rows: &[LogRow]) -> anyhow::Result<Vec<Violati
             [message] => {
                 let is_right = message.id.to_string() == *id
                     && message.seq == *seq
-                    && message.chat_id.to_string() == send.chat_id
+                    && send.chat_ids.contains(&message.chat_id.to_string())
                     && message.sender_id.to_string() == send.sender_id
                     && (message.is_changed || message.body == send.body);
                 if !is_right {
@@ -89,13 +102,47 @@ pub async fn sends(world: &World, rows: &[LogRow]) -> anyhow::Result<Vec<Violati
                     ));
                 }
             }
-            [] if send.chat_id.parse().is_ok_and(|chat| gone.contains(&chat)) => {}
+            [] if send.chat_ids.iter().any(|id| id.parse().is_ok_and(|chat| gone.contains(&chat))) => {}
             [] => wrong(format!("acknowledged as {id}, and not stored")),
             _ => {}
         }
     }
     violations.extend(sequence(rows));
     Ok(violations)
+}
+
+/// What may be said of sends that were refused.
+struct Refusals<'a> {
+    rows: &'a [LogRow],
+    world: &'a World,
+    sights: HashMap<Uuid, Sight>,
+}
+
+impl Refusals<'_> {
+    /// What was wrong about refusing a send for good, of which there is a message in `stored`, or none: that is for
+    /// those who are not in the chat, or have left it since.
+    fn wrong(&mut self, send: &Send, stored: Option<Uuid>) -> Option<String> {
+        let (status, at) = send.refused?;
+        // Several chats under one id: refused in each is refused in the last one.
+        let chat: Uuid = send.chat_ids.last()?.parse().ok()?;
+        let sender: Uuid = send.sender_id.parse().ok()?;
+        let (rows, world) = (self.rows, self.world);
+        let sight = self.sights.entry(sender).or_insert_with(|| {
+            let workspace = world.tenants.iter().flat_map(|tenant| &tenant.people);
+            let workspace = workspace.filter(|person| person.id == send.sender_id);
+            let workspace: Option<Uuid> =
+                workspace.into_iter().find_map(|person| person.workspace_id.parse().ok());
+            let rows: Vec<&LogRow> = rows.iter().filter(|row| row.workspace_id == workspace).collect();
+            Sight::new(sender, &rows, &world.history)
+        });
+        // Whoever was in it when it was stored has left it before it was asked for again.
+        let from = if stored.is_some() { at } else { send.began };
+        let is_wrong = sight.was_in(chat, from.saturating_sub(COMMITTED_WITHIN), at);
+        is_wrong.then(|| {
+            let stored = if stored.is_some() { "stored and " } else { "" };
+            format!("{stored}refused by {status}, and its sender was in the chat")
+        })
+    }
 }
 
 /// In each chat the log tells of 1, 2, 3 ... in this order.

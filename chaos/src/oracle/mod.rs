@@ -3,6 +3,7 @@
 
 mod delivery;
 mod log;
+mod resets;
 mod sight;
 
 use std::collections::HashMap;
@@ -92,6 +93,7 @@ pub async fn examine(world: &World) -> anyhow::Result<Findings> {
     findings.events = rows.len();
     findings.violations.extend(log::chain(&rows));
     findings.violations.extend(log::sends(world, &rows).await?);
+    findings.violations.extend(resets::unwarranted(world, &world.archive.rows()));
     let mut by_workspace: HashMap<Uuid, Vec<&LogRow>> = HashMap::new();
     for row in &rows {
         if let Some(workspace) = row.workspace_id {

@@ -64,10 +64,19 @@ impl Sight {
         self.visible.binary_search(&position).is_ok()
     }
 
-    /// Whether `row` may be kept from them by somebody who looks at `time`: they had left the chat meanwhile.
-    pub fn may_be_withheld(&self, row: &LogRow, time: Time) -> bool {
-        let departures = row.chat_id.and_then(|chat| self.departures.get(&chat));
-        departures.is_some_and(|all| all.iter().any(|(id, at)| *id > row.id && *at <= time))
+    /// When they left the chat of `row` for the first time after it. None: they did not.
+    pub fn left_after(&self, row: &LogRow) -> Option<Time> {
+        let departures = row.chat_id.and_then(|chat| self.departures.get(&chat))?;
+        departures.iter().find(|(id, _)| *id > row.id).map(|(_, at)| *at)
+    }
+
+    /// Whether they were in a chat all the time from one moment to another, as far as that is certain: rows have the time
+    /// before their commit.
+    pub fn was_in(&self, chat: Uuid, from: Time, to: Time) -> bool {
+        let before = |of: &HashMap<Uuid, Vec<(i64, Time)>>, time: Time| {
+            of.get(&chat).into_iter().flatten().filter(|(_, at)| *at <= time).count()
+        };
+        before(&self.arrivals, from) > before(&self.departures, to)
     }
 
     /// Whether `row` must be kept from them by a server that has come to `known`: they had left the chat. That they may have

@@ -149,3 +149,34 @@ pub async fn ping(db: &PgPool) -> sqlx::Result<()> {
     sqlx::query!("select 1 as one").fetch_one(db).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use private_postgres::testing::TestDatabase;
+    use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+    use sqlx::PgConnection;
+
+    use super::*;
+
+    /// Searches that are asked of a real Postgres at once.
+    const SEARCHES: usize = 2000;
+
+    #[tokio::test]
+    async fn a_search_finds_what_has_its_text_and_nothing_else() {
+        let mut runner = TestRunner::default();
+        // Few characters, so that many are found, and all that `ilike` gives a meaning to.
+        let texts = (r"[a-bA-B%_\\'ß界]{0,8}", r"[a-b%_\\界]{1,3}");
+        let mut texts = || texts.new_tree(&mut runner).unwrap().current();
+        let (texts, searches): (Vec<String>, Vec<String>) = (0..SEARCHES).map(|_| texts()).unzip();
+        let patterns: Vec<String> = searches.iter().map(|search| contains_pattern(search)).collect();
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = PgConnection::connect(database.url()).await.unwrap();
+        let sql = "select text ilike pattern from unnest($1::text[], $2::text[]) as t (text, pattern)";
+        let found: Vec<bool> =
+            sqlx::query_scalar(sql).bind(&texts).bind(&patterns).fetch_all(&mut db).await.unwrap();
+        for ((text, search), found) in texts.iter().zip(&searches).zip(&found) {
+            assert_eq!(*found, text.to_lowercase().contains(search), "{search:?} in {text:?}");
+        }
+        assert!(found.contains(&true) && found.contains(&false));
+    }
+}

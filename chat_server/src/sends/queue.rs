@@ -119,7 +119,7 @@ impl<T, A> Consumer<T, A> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
 

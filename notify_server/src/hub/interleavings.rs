@@ -4,11 +4,12 @@
 use std::{
     collections::HashSet,
     future::poll_fn,
+    io::IoSlice,
     sync::atomic::{AtomicU64 as Count, Ordering::Relaxed},
 };
 
 use chat_core::{ChatId, SessionId, UserId};
-use shuttle::{future::block_on, thread};
+use shuttle::{future::block_on, rand::Rng as _, thread};
 use time::OffsetDateTime;
 
 use super::*;
@@ -72,17 +73,35 @@ impl Scene {
 /// The ids of the events that a socket takes, up to `last` or the end of the stream.
 fn take(mut follower: Follower, last: i64) -> Vec<i64> {
     let mut ids = Vec::new();
+    let mut text = String::new();
     while ids.last() != Some(&last) {
         if !block_on(poll_fn(|cx| follower.poll_next(cx))) {
             break;
         }
-        let text = follower.stream.write_one();
-        if text.contains("event: message.new\n") {
-            let id = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
-            ids.push(id.rsplit('.').next().unwrap().parse().unwrap());
+        text.push_str(&write_part(&follower.stream));
+        // It takes no more than one frame at a time.
+        if text.ends_with("\n\n") {
+            if text.contains("event: message.new\n") {
+                let id = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+                ids.push(id.rsplit('.').next().unwrap().parse().unwrap());
+            }
+            text.clear();
         }
     }
     ids
+}
+
+/// A socket with room for one frame, or for half of one.
+fn write_part(stream: &Stream) -> String {
+    let mut taken = Vec::new();
+    let socket = |slices: &[IoSlice<'_>]| {
+        let whole = slices[0].len();
+        let room = if shuttle::rand::thread_rng().gen_bool(0.5) { whole } else { whole.div_ceil(2) };
+        taken.extend_from_slice(&slices[0][..room]);
+        Ok(room)
+    };
+    stream.write(false, socket).unwrap();
+    String::from_utf8(taken).unwrap()
 }
 
 #[test]

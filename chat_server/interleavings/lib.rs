@@ -1,0 +1,152 @@
+//! Senders that meet in a queue of sends, or apart from it, in thousands of orders. Somebody who would wait for ever is a
+//! deadlock, which Shuttle reports.
+#![cfg(test)]
+
+#[path = "../src/sends/apart.rs"]
+mod apart;
+#[path = "../src/sends/queue.rs"]
+mod queue;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize as Count, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use chat_core::ChatId;
+use shuttle::{future::block_on, thread};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    apart::Apart,
+    queue::{Refused, queue},
+};
+
+/// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
+const ORDERS: usize = 1000;
+const LONG: Duration = Duration::from_secs(3600);
+
+/// With a clock for time-outs, none of which comes.
+fn try_orders(game: impl Fn() + Send + Sync + Copy + 'static) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _clock = runtime.enter();
+    shuttle::check_random(game, ORDERS);
+    shuttle::check_pct(game, ORDERS, 3);
+}
+
+#[test]
+fn whoever_is_apart_is_counted_until_they_go() {
+    try_orders(|| {
+        let apart = Arc::new(Apart::new(4));
+        let chat = ChatId::generate();
+        let senders: Vec<_> = (0..3)
+            .map(|_| {
+                let apart = Arc::clone(&apart);
+                thread::spawn(move || {
+                    let here = apart.enter(chat);
+                    thread::yield_now();
+                    // Nothing has come through, so nobody is to join a batch.
+                    assert!(apart.has(chat));
+                    drop(here);
+                })
+            })
+            .collect();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        assert!(!apart.has(chat), "somebody was left behind");
+        // As if nobody had been here before.
+        let here = apart.enter(chat);
+        assert!(apart.has(chat));
+        here.came_through();
+        assert!(!apart.has(chat));
+    });
+}
+
+#[test]
+fn a_locked_chat_takes_one_place_and_everybody_gets_it_in_turn() {
+    static MET: Count = Count::new(0);
+    try_orders(|| {
+        // Two places, three chats, of which one is asked for twice.
+        let apart = Arc::new(Apart::new(4));
+        let chats = [ChatId::generate(), ChatId::generate(), ChatId::generate()];
+        let (all, of_first) = (Arc::new(Count::new(0)), Arc::new(Count::new(0)));
+        let senders: Vec<_> = [0, 0, 1, 2]
+            .into_iter()
+            .map(|n| {
+                let (apart, chat) = (Arc::clone(&apart), chats[n]);
+                let (all, of_first) = (Arc::clone(&all), Arc::clone(&of_first));
+                thread::spawn(move || {
+                    let here = apart.enter(chat);
+                    let place = block_on(here.place(LONG)).unwrap();
+                    assert!(all.fetch_add(1, Relaxed) < 2, "more have a place than there are");
+                    assert!(n > 0 || of_first.fetch_add(1, Relaxed) == 0, "a chat has two places");
+                    thread::yield_now();
+                    MET.fetch_add(usize::from(all.load(Relaxed) > 1), Relaxed);
+                    if n == 0 {
+                        of_first.fetch_sub(1, Relaxed);
+                    }
+                    all.fetch_sub(1, Relaxed);
+                    here.came_through();
+                    drop(place);
+                })
+            })
+            .collect();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        assert!(chats.iter().all(|chat| !apart.has(*chat)));
+    });
+    assert!(MET.load(Relaxed) > 0, "one order alone was tried");
+}
+
+#[test]
+fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
+    static ANSWERED: Count = Count::new(0);
+    static CLOSED: Count = Count::new(0);
+    static FULL: Count = Count::new(0);
+    try_orders(|| {
+        let closing = CancellationToken::new();
+        let (producer, mut consumer) = queue::<u32, u32>(2, closing.clone());
+        let producer = Arc::new(producer);
+        let senders: Vec<_> = (0..3)
+            .map(|number| {
+                let producer = Arc::clone(&producer);
+                thread::spawn(move || {
+                    thread::yield_now();
+                    match producer.put(number) {
+                        Ok(answer) => {
+                            assert_eq!(block_on(answer), Ok(number), "taken in and not answered");
+                            ANSWERED.fetch_add(1, Relaxed);
+                        }
+                        Err(Refused::Closed) => drop(CLOSED.fetch_add(1, Relaxed)),
+                        Err(Refused::Full) => drop(FULL.fetch_add(1, Relaxed)),
+                    }
+                })
+            })
+            .collect();
+        let closer = thread::spawn(move || {
+            thread::yield_now();
+            closing.cancel();
+        });
+        while block_on(consumer.ready()) {
+            // All of the same key: one at a time.
+            let batch = consumer.take(2, LONG, |_| Some(()));
+            assert!(batch.items.len() == 1 && batch.late.is_empty());
+            thread::yield_now();
+            for waiting in batch.items {
+                let number = waiting.item;
+                waiting.answer(number);
+            }
+        }
+        assert_eq!(producer.put(9).err(), Some(Refused::Closed));
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        closer.join().unwrap();
+    });
+    let tried = [&ANSWERED, &CLOSED, &FULL].map(|count| count.load(Relaxed));
+    assert!(!tried.contains(&0), "one of these never happened: {tried:?}");
+}
