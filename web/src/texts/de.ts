@@ -125,7 +125,6 @@ export const de: Texts = {
   notSent: why => `Nicht gesendet: ${why}`,
   retry: 'Noch einmal',
   discard: 'Verwerfen',
-  yourMessage: 'Deine Nachricht',
 
   messageTo: chat => `Nachricht an ${chat}`,
   messageChannel: chat => `Nachricht an #${chat}`,
@@ -139,6 +138,7 @@ export const de: Texts = {
   charactersLeft: n => `noch ${count(n, 'Zeichen', 'Zeichen')}`,
   charactersTooMany: n => `${count(n, 'Zeichen', 'Zeichen')} zu lang`,
   emoji: 'Emoji',
+  draft: 'Entwurf',
 
   addPeople: 'Leute hinzufügen',
   closeMembers: 'Mitglieder schließen',

@@ -129,7 +129,6 @@ export const en = {
   notSent: (why: string) => `Not sent: ${why}`,
   retry: 'Retry',
   discard: 'Discard',
-  yourMessage: 'Your message',
 
   // Writing
   messageTo: (chat: string) => `Message ${chat}`,
@@ -144,6 +143,7 @@ export const en = {
   charactersLeft: (n: number) => count(n, 'character left', 'characters left'),
   charactersTooMany: (n: number) => count(n, 'character too long', 'characters too long'),
   emoji: 'Emoji',
+  draft: 'Draft',
 
   // Members
   addPeople: 'Add people',

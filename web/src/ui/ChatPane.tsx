@@ -1,11 +1,11 @@
 import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { useEffect, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { ChatIcon, IconButton, MenuContent } from './bits'
-import { Composer, type Draft } from './Composer'
+import { Composer, type Edited } from './Composer'
 import { ConnectionLine } from './ConnectionLine'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
@@ -19,7 +19,20 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
   const item = useChat(chatId)
   const store = useStore()
   const [membersOpen, setMembersOpen] = useState(false)
-  const [draft, setDraft] = useState<Draft>({ kind: 'new' })
+  const [edited, setEdited] = useState<Edited | null>(null)
+  const area = useRef<HTMLTextAreaElement>(null)
+  const onEdit = useCallback((edited: Edited) => {
+    setEdited(edited)
+    area.current?.focus()
+  }, [])
+  const onReply = useCallback(
+    (message: Message) => {
+      setEdited(null)
+      store.drafts.change(chatId, { reply_to: message.id })
+      area.current?.focus()
+    },
+    [store, chatId],
+  )
   useEffect(() => () => store.reading.close(chatId), [store, chatId])
   if (!item) return <NotHere chatId={chatId} />
   return (
@@ -27,16 +40,12 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
       <div className="chat-main">
         <ChatHead item={item} membersOpen={membersOpen} onMembers={() => setMembersOpen(open => !open)} />
         <ConnectionLine />
-        <Timeline
-          item={item}
-          seq={seq}
-          onReply={message => setDraft({ kind: 'reply', message })}
-          onEdit={message => setDraft({ kind: 'edit', message })}
-        />
+        <Timeline item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
         <Composer
           item={item}
-          draft={draft}
-          onDraft={setDraft}
+          area={area}
+          edited={edited}
+          onEdit={setEdited}
           lastOwn={() => lastOwn(store.view.get().windows.get(chatId)?.items ?? [], store.view.get().data?.user.id)}
         />
       </div>

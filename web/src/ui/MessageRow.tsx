@@ -7,7 +7,7 @@ import { useTexts } from '../texts'
 import { Avatar, IconButton, MenuContent, Name } from './bits'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
-import { useMe, useStore, useView } from './hooks'
+import { useMe, useQuoted, useStore } from './hooks'
 import { Markdown } from './Markdown'
 import { plain } from './plain'
 import { go } from './route'
@@ -158,13 +158,7 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
 
 function Quote({ chatId, id }: { chatId: string; id: string }) {
   const t = useTexts()
-  const store = useStore()
-  const here = useView(view => view.windows.get(chatId)?.items.find(message => message.id === id))
-  const fetched = useView(view => view.quotes.get(id))
-  const message = here ?? fetched
-  useEffect(() => {
-    if (message === undefined) store.reading.wantQuote(chatId, id)
-  }, [store, message, chatId, id])
+  const message = useQuoted(chatId, id)
   const to = message ? `/c/${chatId}/${message.seq}` : undefined
   return (
     <a
@@ -191,11 +185,16 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
   )
 }
 
-export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean }) {
+interface OutgoingRowProps {
+  entry: Outgoing
+  head: boolean
+  onMend: (entry: Outgoing) => void
+}
+
+export function OutgoingRow({ entry, head, onMend }: OutgoingRowProps) {
   const t = useTexts()
   const me = useMe()
   const store = useStore()
-  const [editing, setEditing] = useState<string | null>(null)
   return (
     <article
       className="message"
@@ -211,35 +210,19 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
             <Waiting entry={entry} />
           </header>
         )}
-        {editing === null ? (
-          <div className="message-body">
-            <Markdown text={entry.body} />
-          </div>
-        ) : (
-          <textarea
-            className="outgoing-edit"
-            aria-label={t.yourMessage}
-            rows={3}
-            value={editing}
-            onChange={event => setEditing(event.target.value)}
-          />
-        )}
+        <div className="message-body">
+          <Markdown text={entry.body} />
+        </div>
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />
             <span>{t.notSent(entry.refused)}</span>
-            <button
-              type="button"
-              className="link-button"
-              onClick={() => store.outbox.retry(entry.client_id, editing?.trim() || undefined)}
-            >
-              {editing === null ? t.retry : t.send}
+            <button type="button" className="link-button" onClick={() => store.outbox.retry(entry)}>
+              {t.retry}
             </button>
-            {editing === null && (
-              <button type="button" className="link-button" onClick={() => setEditing(entry.body)}>
-                {t.edit}
-              </button>
-            )}
+            <button type="button" className="link-button" onClick={() => onMend(entry)}>
+              {t.edit}
+            </button>
             <button type="button" className="link-button" onClick={() => store.outbox.discard(entry.client_id)}>
               {t.discard}
             </button>

@@ -4,6 +4,7 @@ import { ArrowDown } from 'lucide-react'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
+import type { Edited } from './Composer'
 import { dayName } from './dates'
 import { useChatTitle, useLooking, useMe, useStore, useView } from './hooks'
 import { MessageRow, OutgoingRow } from './MessageRow'
@@ -15,7 +16,7 @@ interface TimelineProps {
   item: ChatItem
   seq: number | undefined
   onReply: (message: Message) => void
-  onEdit: (message: Message) => void
+  onEdit: (message: Edited) => void
 }
 
 /** So close to the end counts as being there. */
@@ -277,7 +278,7 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
         />
       )
     case 'outgoing':
-      return <OutgoingRow entry={row.entry} head={row.head} />
+      return <OutgoingRow entry={row.entry} head={row.head} onMend={onEdit} />
   }
 }
 
