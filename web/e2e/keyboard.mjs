@@ -47,6 +47,19 @@ export async function steps(step, world) {
     await keys.audit('code')
   })
 
+  await step('whoever begins to type writes, wherever they clicked', async () => {
+    await keys.message('well done').click()
+    await keyboard.type('hello, rel?')
+    assert.equal(await keys.box().inputValue(), 'hello, rel?')
+    assert.equal(await page.locator('.composer-about, dialog').count(), 0)
+    await keys.box().fill('')
+    await page.evaluate(() => document.activeElement.blur())
+    await keyboard.type('?and this')
+    assert.equal(await keys.box().inputValue(), '?and this')
+    assert.equal(await page.getByRole('dialog').count(), 0)
+    await keys.box().fill('')
+  })
+
   await step('go to the messages, reply to one, edit one, copy a link, delete one', async () => {
     await press('Shift+F6')
     await focused('.scroller')
@@ -70,7 +83,7 @@ export async function steps(step, world) {
     await ben.gets('a reply, mended')
     await press('Shift+F6', 'ArrowUp')
     await until('it is the last', async () => /mended/.test(await page.locator('.message:focus').innerText()))
-    await press('Delete')
+    await press('Backspace')
     await page.getByRole('dialog').waitFor()
     await press('Tab', 'Tab', 'Tab')
     await until('Delete has the focus', async () => (await page.locator('.button-danger:focus').count()) > 0)
@@ -101,6 +114,16 @@ export async function steps(step, world) {
     await press('ArrowUp')
     await press('Enter')
     await keys.sees('lobby')
+  })
+
+  await step('who closes the members is where they opened them', async () => {
+    await walk('Shift+Tab', '.members-button')
+    await press('Enter')
+    await page.getByRole('complementary', { name: 'Members' }).getByText('Ben Newcomer').waitFor()
+    await walk('Tab', '.members [aria-label="Close members"]')
+    await press('Enter')
+    await page.getByRole('complementary', { name: 'Members' }).waitFor({ state: 'detached' })
+    await focused('.members-button')
   })
 
   await step('the sheet of keys', async () => {

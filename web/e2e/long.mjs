@@ -93,6 +93,23 @@ export async function steps(step, world) {
     await page.getByRole('button', { name: /To the newest/ }).waitFor({ state: 'detached' })
   })
 
+  await step('who goes far by keys does not lose the focus with the message that had it', async () => {
+    const { keyboard } = page
+    await scroller.focus()
+    await keyboard.press('ArrowUp')
+    await page.locator('.message:focus').waitFor()
+    await keyboard.press('Home')
+    await until('the list has it', async () => (await page.locator('.scroller:focus').count()) === 1)
+    await until('the arrows lead on', async () => {
+      await keyboard.press('ArrowDown')
+      return (await page.locator('.message:focus').count()) === 1
+    })
+    await page.getByRole('button', { name: /To the newest/ }).focus()
+    await keyboard.press('Enter')
+    await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
+    assert.equal(await page.locator('.scroller:focus').count(), 1)
+  })
+
   await step('a link into the middle, and back to the newest by one press', async () => {
     await page.goto(`${address}/12345`)
     await page.locator('.message[data-marked]', { hasText: 'number 12345' }).waitFor()

@@ -1,6 +1,6 @@
 import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
@@ -33,12 +33,22 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
     },
     [store, chatId],
   )
+  const membersButton = useRef<HTMLButtonElement>(null)
+  const closeMembers = () => {
+    setMembersOpen(false)
+    membersButton.current?.focus()
+  }
   useEffect(() => () => store.reading.close(chatId), [store, chatId])
   if (!item) return <NotHere chatId={chatId} />
   return (
     <div className="chat" data-members={membersOpen || undefined}>
       <div className="chat-main">
-        <ChatHead item={item} membersOpen={membersOpen} onMembers={() => setMembersOpen(open => !open)} />
+        <ChatHead
+          item={item}
+          membersOpen={membersOpen}
+          onMembers={() => setMembersOpen(open => !open)}
+          membersButton={membersButton}
+        />
         <ConnectionLine />
         <Timeline item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
         <Composer
@@ -49,7 +59,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
           lastOwn={() => lastOwn(store.view.get().windows.get(chatId)?.items ?? [], store.view.get().data?.user.id)}
         />
       </div>
-      {membersOpen && <MembersPanel item={item} onClose={() => setMembersOpen(false)} />}
+      {membersOpen && <MembersPanel item={item} onClose={closeMembers} />}
     </div>
   )
 }
@@ -62,9 +72,10 @@ interface HeadProps {
   item: ChatItem
   membersOpen: boolean
   onMembers: () => void
+  membersButton: RefObject<HTMLButtonElement | null>
 }
 
-function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
+function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
   const t = useTexts()
   const me = useMe()
   const store = useStore()
@@ -83,7 +94,13 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
         <h1>{title}</h1>
         {chat.description && <p>{chat.description}</p>}
       </div>
-      <button type="button" className="members-button" aria-pressed={membersOpen} onClick={onMembers}>
+      <button
+        ref={membersButton}
+        type="button"
+        className="members-button"
+        aria-pressed={membersOpen}
+        onClick={onMembers}
+      >
         <Users aria-hidden="true" />
         <span aria-hidden="true">{chat.member_count}</span>
         <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>

@@ -104,7 +104,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
     } else if (event.key === 'Escape' && (edited || draft.reply_to)) {
       event.preventDefault()
       done()
-    } else if (event.key === 'ArrowUp' && text === '' && !edited && !draft.reply_to) {
+    } else if (event.key === 'ArrowUp' && !event.altKey && text === '' && !edited && !draft.reply_to) {
       const message = lastOwn()
       if (message) {
         event.preventDefault()

@@ -1,6 +1,6 @@
 import { CircleAlert, Clock, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { type KeyboardEvent, memo, useEffect, useState } from 'react'
+import { type KeyboardEvent, memo, useEffect, useRef, useState } from 'react'
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
@@ -36,12 +36,22 @@ export const MessageRow = memo(function MessageRow({
   const mayDelete = mine || mayDeleteAny
   const store = useStore()
   const [asking, setAsking] = useState(false)
+  // Whoever clicked it means to read or to copy: what they type then is not meant for it.
+  const byKeys = useRef(false)
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
-    if (gone || event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
+    if (
+      gone ||
+      !byKeys.current ||
+      event.target !== event.currentTarget ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey
+    )
+      return
     if (event.key === 'r') onReply(message)
     else if (event.key === 'e' && mine) onEdit(message)
     else if (event.key === 'l') copyLink(message)
-    else if (event.key === 'Delete' && mayDelete) setAsking(true)
+    else if ((event.key === 'Delete' || event.key === 'Backspace') && mayDelete) setAsking(true)
     else return
     event.preventDefault()
   }
@@ -51,6 +61,9 @@ export const MessageRow = memo(function MessageRow({
       data-head={head || undefined}
       data-marked={marked || undefined}
       tabIndex={-1}
+      onFocus={event => {
+        byKeys.current = event.currentTarget.matches(':focus-visible')
+      }}
       onKeyDown={onKeyDown}
     >
       <div className="message-side">

@@ -195,6 +195,12 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
       .catch(() => undefined)
   }, [store, chatId, virtualizer, keepMovement, onSent])
 
+  /** The button is gone then, and the focus with it. */
+  const toEndByHand = () => {
+    scroller.current?.focus({ preventScroll: true })
+    toEnd()
+  }
+
   // My own new message brings me to the end.
   const mine = useView(view => view.outgoing.findLast(entry => entry.chat_id === chatId)?.client_id)
   const lastMine = useRef(mine)
@@ -202,6 +208,12 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     if (mine && mine !== lastMine.current) toEnd()
     lastMine.current = mine
   }, [mine, toEnd])
+
+  // A row that is no longer drawn takes the focus along: it goes to the list, and the arrows go on from what is in sight.
+  const focused = useRef(false)
+  useLayoutEffect(() => {
+    if (focused.current && document.activeElement === document.body) scroller.current?.focus({ preventScroll: true })
+  })
 
   const unread = item.unread_count
   return (
@@ -211,6 +223,12 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
         className="scroller"
         onScroll={look}
         onKeyDown={onMessageKeys}
+        onFocus={() => {
+          focused.current = true
+        }}
+        onBlur={() => {
+          focused.current = false
+        }}
         tabIndex={0}
         role="log"
         aria-label={t.messages}
@@ -234,7 +252,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
         </div>
       </div>
       {(!atEnd || more.after) && (
-        <button type="button" className="to-end" onClick={toEnd}>
+        <button type="button" className="to-end" onClick={toEndByHand}>
           {unread > 0 ? t.newMessages(unread) : t.toNewest}
           <ArrowDown aria-hidden="true" />
         </button>
