@@ -64,7 +64,7 @@ export class Store {
     })
     this.drafts = new Drafts(localShelf(localStorage), `parlor.draft.${this.me}.`)
     this.people = new People(this.api, this.view, this.stop.signal)
-    this.reading = new Reading(this.api, this.view, this.outbox)
+    this.reading = new Reading(this.api, this.view, this.outbox, this.stop.signal)
     addEventListener('storage', this.onStorage)
     void this.run()
   }
