@@ -70,6 +70,29 @@ export async function steps(step, world) {
     await until('the title is at rest', async () => !/^\(/.test(await ben.page.title()))
   })
 
+  await step(
+    'what comes while one looks elsewhere stands below a line, and is not read before it was seen',
+    async () => {
+      const look = looking =>
+        ben.page.evaluate(looking => {
+          document.hasFocus = () => looking
+          dispatchEvent(new Event(looking ? 'focus' : 'blur'))
+        }, looking)
+      await until('everything is read', async () => !/^\(/.test(await ben.page.title()))
+      await look(false)
+      for (let i = 1; i <= 12; i++) await olga.say(`meanwhile ${i}\n\nmore of it\n\nand more`)
+      await until('all have come', async () => /^\(12\) /.test(await ben.page.title()))
+      await look(true)
+      const scroller = await ben.page.locator('.scroller').boundingBox()
+      const line = await ben.page.locator('.unread-line').boundingBox()
+      assert.ok(line.y >= scroller.y && line.y < scroller.y + 200, `the line is at ${line.y}`)
+      assert.ok((await ben.message('meanwhile 1').first().boundingBox()).y > line.y)
+      await until('what is in sight is read', async () => !/^\(12\) /.test(await ben.page.title()))
+      await ben.page.getByRole('button', { name: /^\d+ new messages/ }).click()
+      await until('all is read', async () => !/^\(/.test(await ben.page.title()))
+    },
+  )
+
   await step('a link to a message leads there', async () => {
     await ben.message('one that waits').hover()
     await ben.message('one that waits').getByRole('button', { name: 'More' }).click()
@@ -167,6 +190,29 @@ export async function steps(step, world) {
     await ben.message('half a thought').locator('.quote', { hasText: 'Hello Olga' }).waitFor()
     await about.waitFor({ state: 'detached' })
     assert.equal(await ben.message('never saved').count(), 0)
+  })
+
+  await step('a quote leads to its message as often as one likes, and a link to none leads to the newest', async () => {
+    const inSight = async text => {
+      const scroller = await ben.page.locator('.scroller').boundingBox()
+      const bodies = ben.page.locator('.message-body', { hasText: text })
+      const at = (await bodies.count()) > 0 && (await bodies.boundingBox())
+      return at && at.y >= scroller.y && at.y < scroller.y + scroller.height
+    }
+    const quote = ben.message('half a thought').locator('.quote')
+    for (const time of ['once', 'again', 'and again']) {
+      await quote.click()
+      await ben.page.locator('.message[data-marked]', { hasText: 'Hello Olga' }).waitFor()
+      await until(`it is in sight, ${time}`, () => inSight('Hello Olga'))
+      await ben.page.locator('.scroller').hover()
+      if (time === 'again') await ben.page.mouse.wheel(0, 20_000)
+      else await ben.page.getByRole('button', { name: /To the newest/ }).click()
+      await until('it is at the end', () => inSight('half a thought'))
+      assert.equal(/\/\d+$/.test(ben.page.url()), time === 'again')
+    }
+    await ben.page.goto(`${ben.page.url()}/99999`)
+    await until('the newest is in sight', () => inSight('half a thought'))
+    await until('the address is the chat', () => !ben.page.url().endsWith('/99999'))
   })
 
   await step('a long paste is sent whole, and one that is too long is told before', async () => {

@@ -20,9 +20,12 @@ export function parseRoute(path: string, search: string): Route {
 
 const MOVED = 'parlor-moved'
 
+/** How often one was sent somewhere: to the same place again is a way too, for who has moved on from it by scrolling. */
+let visits = 0
+
 export function go(path: string, replace = false): void {
-  if (path === location.pathname + location.search) return
-  history[replace ? 'replaceState' : 'pushState'](null, '', path)
+  visits++
+  if (path !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState'](null, '', path)
   dispatchEvent(new CustomEvent(MOVED))
 }
 
@@ -39,4 +42,8 @@ export function useRoute(): Route {
   const address = useSyncExternalStore(subscribe, () => `${location.pathname}\n${location.search}`)
   const [path = '/', search = ''] = address.split('\n')
   return parseRoute(path, search)
+}
+
+export function useVisit(): number {
+  return useSyncExternalStore(subscribe, () => visits)
 }
