@@ -1,5 +1,6 @@
 import { SendHorizontal, X } from 'lucide-react'
-import { type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useState } from 'react'
+import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useState } from 'react'
+import { flushSync } from 'react-dom'
 import type { ChatItem, Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
@@ -84,17 +85,27 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
   }
 
   const emoji = useEmoji(area, text)
-  const put = (chosen: Emoji) => {
+  /** Puts it where something else stands, with the cursor behind it. */
+  const put = (start: number, end: number, piece: string) => {
+    const now = area.current?.value ?? text
+    flushSync(() => write(now.slice(0, start) + piece + now.slice(end)))
+    area.current?.setSelectionRange(start + piece.length, start + piece.length)
+  }
+  const pick = (chosen: Emoji) => {
     const end = area.current?.selectionStart ?? text.length
-    const start = text.lastIndexOf(':', end - 1)
-    write(`${text.slice(0, start)}${chosen.text} ${text.slice(end)}`)
-    const after = start + chosen.text.length + 1
-    requestAnimationFrame(() => area.current?.setSelectionRange(after, after))
+    put(text.lastIndexOf(':', end - 1), end, `${chosen.text} `)
+  }
+  const onChange = async ({ target: { value, selectionStart } }: ChangeEvent<HTMLTextAreaElement>) => {
+    write(value)
+    const before = value.slice(0, selectionStart)
+    const named = before.endsWith(':') && (await emoji.named(before))
+    // Unless one has written on while the names were fetched.
+    if (named && area.current?.value === value) put(named.start, selectionStart, named.text)
   }
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return
-    if (emoji.onKey(event.key, put)) {
+    if (emoji.onKey(event.key, pick)) {
       event.preventDefault()
       return
     }
@@ -123,7 +134,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
       }}
     >
       <div className="composer-box">
-        <EmojiList {...emoji} onPick={put} />
+        <EmojiList {...emoji} onPick={pick} />
         {(edited || draft.reply_to) && (
           <div className="composer-about">
             <span className="composer-about-text">
@@ -160,7 +171,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
             aria-controls={emoji.found.length > 0 ? emoji.id : undefined}
             aria-activedescendant={emoji.found.length > 0 ? `${emoji.id}-${emoji.active}` : undefined}
             enterKeyHint={TOUCH.matches ? 'enter' : 'send'}
-            onChange={event => write(event.target.value)}
+            onChange={event => void onChange(event)}
             onKeyDown={onKeyDown}
           />
           <button
