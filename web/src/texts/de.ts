@@ -125,6 +125,9 @@ export const de: Texts = {
   notSent: why => `Nicht gesendet: ${why}`,
   retry: 'Noch einmal',
   discard: 'Verwerfen',
+  showMore: 'Mehr zeigen',
+  showLess: 'Weniger zeigen',
+  newsRegion: 'Was gerade gesagt wurde',
 
   messageTo: chat => `Nachricht an ${chat}`,
   messageChannel: chat => `Nachricht an #${chat}`,

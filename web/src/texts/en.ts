@@ -129,6 +129,9 @@ export const en = {
   notSent: (why: string) => `Not sent: ${why}`,
   retry: 'Retry',
   discard: 'Discard',
+  showMore: 'Show more',
+  showLess: 'Show less',
+  newsRegion: 'What was said just now',
 
   // Writing
   messageTo: (chat: string) => `Message ${chat}`,

@@ -9,6 +9,7 @@ import { Composer, type Edited } from './Composer'
 import { ConnectionLine } from './ConnectionLine'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
+import { Herald } from './Herald'
 import { useChat, useChatTitle, useMe, useStore } from './hooks'
 import { MembersPanel } from './MembersPanel'
 import { NotHere } from './NotHere'
@@ -50,6 +51,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
           membersButton={membersButton}
         />
         <ConnectionLine />
+        <Herald item={item} />
         <Timeline item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
         <Composer
           item={item}

@@ -1,6 +1,6 @@
 import { CircleAlert, Clock, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { type KeyboardEvent, memo, useEffect, useRef, useState } from 'react'
+import { type KeyboardEvent, memo, useEffect, useId, useRef, useState } from 'react'
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
@@ -8,7 +8,7 @@ import { Avatar, IconButton, MenuContent, Name } from './bits'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
 import { useMe, useQuoted, useStore } from './hooks'
-import { Markdown } from './Markdown'
+import { MessageBody } from './MessageBody'
 import { plain } from './plain'
 import { go } from './route'
 
@@ -36,6 +36,7 @@ export const MessageRow = memo(function MessageRow({
   const mayDelete = mine || mayDeleteAny
   const store = useStore()
   const [asking, setAsking] = useState(false)
+  const id = useId()
   // Whoever clicked it means to read or to copy: what they type then is not meant for it.
   const byKeys = useRef(false)
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
@@ -58,6 +59,9 @@ export const MessageRow = memo(function MessageRow({
   return (
     <article
       className="message"
+      // Who reached it by keys hears who said it and when, and then what.
+      aria-labelledby={`${id}-who ${id}-when`}
+      aria-describedby={`${id}-what`}
       data-head={head || undefined}
       data-marked={marked || undefined}
       tabIndex={-1}
@@ -70,34 +74,45 @@ export const MessageRow = memo(function MessageRow({
         {head ? (
           <Avatar userId={message.sender_id} size="l" />
         ) : (
-          <time className="message-side-time" dateTime={message.created_at} title={fullDate(message.created_at)}>
+          <time
+            id={`${id}-when`}
+            className="message-side-time"
+            dateTime={message.created_at}
+            title={fullDate(message.created_at)}
+          >
             {clock(message.created_at)}
           </time>
         )}
       </div>
       <div className="message-main">
+        {!head && (
+          <span id={`${id}-who`} className="visually-hidden">
+            <Name userId={message.sender_id} />
+          </span>
+        )}
         {message.reply_to && <Quote chatId={message.chat_id} id={message.reply_to} />}
         {head && (
           <header className="message-head">
-            <span className="message-sender">
+            <span id={`${id}-who`} className="message-sender">
               <Name userId={message.sender_id} />
             </span>
-            <time dateTime={message.created_at} title={fullDate(message.created_at)}>
+            <time id={`${id}-when`} dateTime={message.created_at} title={fullDate(message.created_at)}>
               {clock(message.created_at)}
             </time>
           </header>
         )}
         {gone ? (
-          <p className="tombstone">{t.deleted}</p>
+          <p id={`${id}-what`} className="tombstone">
+            {t.deleted}
+          </p>
         ) : (
-          <div className="message-body">
-            <Markdown text={message.body} />
+          <MessageBody name={message.client_id ?? message.id} text={message.body} id={`${id}-what`}>
             {message.edited_at && (
               <span className="edited" title={fullDate(message.edited_at)}>
                 {t.edited}
               </span>
             )}
-          </div>
+          </MessageBody>
         )}
       </div>
       {!gone && (
@@ -211,6 +226,7 @@ export function OutgoingRow({ entry, head, onMend }: OutgoingRowProps) {
   return (
     <article
       className="message"
+      aria-label={me.fullname}
       data-head={head || undefined}
       data-state={entry.refused ? 'refused' : entry.sent ? 'sent' : 'waiting'}
     >
@@ -223,9 +239,7 @@ export function OutgoingRow({ entry, head, onMend }: OutgoingRowProps) {
             <Waiting entry={entry} />
           </header>
         )}
-        <div className="message-body">
-          <Markdown text={entry.body} />
-        </div>
+        <MessageBody name={entry.client_id} text={entry.body} />
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />

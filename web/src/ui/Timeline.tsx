@@ -7,11 +7,12 @@ import { useTexts } from '../texts'
 import type { Edited } from './Composer'
 import { dayName } from './dates'
 import { useChatTitle, useLooking, useMe, useStore, useView } from './hooks'
+import { beginningOf } from './long'
 import { MessageRow, OutgoingRow } from './MessageRow'
 import { go, useVisit } from './route'
 import { type Row, rowsOf } from './rows'
 import { onMessageKeys } from './Shortcuts'
-import { isAboveTheEye, KeptMovement } from './scrolling'
+import { growDownwards, isAboveTheEye, KeptMovement } from './scrolling'
 import { isLineInSight, useUnreadLine } from './unread'
 
 interface TimelineProps {
@@ -256,6 +257,9 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
         className="scroller"
         onScroll={look}
         onKeyDown={onMessageKeys}
+        onClickCapture={event => {
+          if (event.target instanceof Element && event.target.closest('.unfold')) growDownwards(virtualizer)
+        }}
         onFocus={() => {
           focused.current = true
         }}
@@ -359,8 +363,9 @@ function estimate(row: Row | undefined): number {
   if (!row) return 60
   if (row.kind === 'message' || row.kind === 'outgoing') {
     const body = row.kind === 'message' ? row.message.body : row.entry.body
-    const lines = body.split('\n').reduce((sum, line) => sum + 1 + Math.floor(line.length / 95), 0)
-    return Math.min(lines, 60) * 22 + (row.head ? 34 : 6)
+    const shown = beginningOf(body) ?? body
+    const lines = shown.split('\n').reduce((sum, line) => sum + 1 + Math.floor(line.length / 95), 0)
+    return lines * 22 + (row.head ? 34 : 6)
   }
   return row.kind === 'start' ? 120 : row.kind === 'more' ? 120 : 44
 }
