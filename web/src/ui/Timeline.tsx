@@ -145,7 +145,8 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
       .then(() =>
         requestAnimationFrame(() => {
           keepMovement.forget()
-          virtualizer.scrollToIndex(virtualizer.options.count - 1, { align: 'end' })
+          // Not to the row that is the last now: a page that comes above it would make it another one.
+          virtualizer.scrollToEnd()
         }),
       )
       .catch(() => undefined)
