@@ -40,6 +40,7 @@ export async function steps(step, world) {
       'the field is marked',
       async () => (await page.getByLabel('Password').getAttribute('aria-invalid')) === 'true',
     )
+    await until('it has the focus', async () => (await page.locator('input[name="password"]:focus').count()) === 1)
     await ben.audit('sign up, refused')
   })
 

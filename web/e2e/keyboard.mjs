@@ -43,10 +43,28 @@ export async function steps(step, world) {
     await until('it stands there', async () => (await keys.box().inputValue()) === 'well done 🎉 ')
     await keyboard.type('indeed')
     await press('Enter')
+    await keyboard.type('written out :+1:')
+    await until('that stands there too', async () => (await keys.box().inputValue()) === 'written out 👍')
+    await keyboard.type(', and on')
+    assert.equal(await keys.box().inputValue(), 'written out 👍, and on')
+    await keys.box().fill('')
     await ben.gets('well done 🎉 indeed')
     await ben.say('```rust\nfn main() { let answer = 42; }\n```')
     await keys.message('let answer').locator('.hljs-keyword').first().waitFor()
     await keys.audit('code')
+  })
+
+  await step('whoever begins to type writes, wherever they clicked', async () => {
+    await keys.message('well done').click()
+    await keyboard.type('hello, rel?')
+    assert.equal(await keys.box().inputValue(), 'hello, rel?')
+    assert.equal(await page.locator('.composer-about, dialog').count(), 0)
+    await keys.box().fill('')
+    await page.evaluate(() => document.activeElement.blur())
+    await keyboard.type('?and this')
+    assert.equal(await keys.box().inputValue(), '?and this')
+    assert.equal(await page.getByRole('dialog').count(), 0)
+    await keys.box().fill('')
   })
 
   await step('go to the messages, reply to one, edit one, copy a link, delete one', async () => {
@@ -72,7 +90,7 @@ export async function steps(step, world) {
     await ben.gets('a reply, mended')
     await press('Shift+F6', 'ArrowUp')
     await until('it is the last', async () => /mended/.test(await page.locator('.message:focus').innerText()))
-    await press('Delete')
+    await press('Backspace')
     await page.getByRole('dialog').waitFor()
     await press('Tab', 'Tab', 'Tab')
     await until('Delete has the focus', async () => (await page.locator('.button-danger:focus').count()) > 0)
@@ -103,6 +121,16 @@ export async function steps(step, world) {
     await press('ArrowUp')
     await press('Enter')
     await keys.sees('lobby')
+  })
+
+  await step('who closes the members is where they opened them', async () => {
+    await walk('Shift+Tab', '.members-button')
+    await press('Enter')
+    await page.getByRole('complementary', { name: 'Members' }).getByText('Ben Newcomer').waitFor()
+    await walk('Tab', '.members [aria-label="Close members"]')
+    await press('Enter')
+    await page.getByRole('complementary', { name: 'Members' }).waitFor({ state: 'detached' })
+    await focused('.members-button')
   })
 
   await step('the sheet of keys', async () => {

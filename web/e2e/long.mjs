@@ -93,6 +93,23 @@ export async function steps(step, world) {
     await page.getByRole('button', { name: /To the newest/ }).waitFor({ state: 'detached' })
   })
 
+  await step('who goes far by keys does not lose the focus with the message that had it', async () => {
+    const { keyboard } = page
+    await scroller.focus()
+    await keyboard.press('ArrowUp')
+    await page.locator('.message:focus').waitFor()
+    await keyboard.press('Home')
+    await until('the list has it', async () => (await page.locator('.scroller:focus').count()) === 1)
+    await until('the arrows lead on', async () => {
+      await keyboard.press('ArrowDown')
+      return (await page.locator('.message:focus').count()) === 1
+    })
+    await page.getByRole('button', { name: /To the newest/ }).focus()
+    await keyboard.press('Enter')
+    await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
+    assert.equal(await page.locator('.scroller:focus').count(), 1)
+  })
+
   await step('a link into the middle, and back to the newest by one press', async () => {
     await page.goto(`${address}/12345`)
     await page.locator('.message[data-marked]', { hasText: 'number 12345' }).waitFor()
@@ -112,16 +129,39 @@ export async function steps(step, world) {
       return at && at.y > 0 && at.y < 500
     })
     await ben.gets(`number ${COUNT - 99}`)
-    assert.match(await ben.page.title(), /^\(99\+\)/)
+  })
+
+  await step('what was read of it counts: another time one goes on from there', async () => {
+    const unread = async () => Number(/^\((\d+)\)/.exec(await ben.page.title())?.[1])
+    await ben.page.locator('.scroller').hover()
+    await until('half of it was in sight', async () => {
+      await ben.page.mouse.wheel(0, 200)
+      return (await unread()) < 60
+    })
+    await ben.createChannel('aside')
+    const left = await until('the badge is at rest', async () => {
+      const badge = Number.parseInt(await ben.entry('archive').locator('.badge').innerText(), 10)
+      return badge === (await unread()) && badge
+    })
+    assert.ok(left > 20, `${left} are left`)
+    await ben.open('archive')
+    await until('the line is in view', async () => {
+      const at = await ben.page.locator('.unread-line').boundingBox()
+      return at && at.y > 0 && at.y < 500
+    })
+    await ben.gets(`number ${COUNT - left + 1} `)
   })
 
   await step('what is written meanwhile does not move what one reads, and is told', async () => {
     const where = () => ben.page.locator('.unread-line').boundingBox()
     const before = await where()
+    const news = ben.page.getByRole('button', { name: /^\d+ new messages/ })
+    const below = async () => COUNT + 1 - (await ben.page.locator('.scroller').evaluate(lowestSeen))
     await olga.say('number 20001 is news')
-    await ben.page.getByRole('button', { name: /101 new messages/ }).waitFor()
+    await until('it counts what is below', async () => Number.parseInt(await news.innerText(), 10) === (await below()))
+    assert.ok((await below()) > 1)
     assert.ok(Math.abs((await where()).y - before.y) <= 3)
-    await ben.page.getByRole('button', { name: /101 new messages/ }).click()
+    await news.click()
     await ben.gets('number 20001 is news')
     await until('the title is at rest', async () => !/^\(/.test(await ben.page.title()))
   })
@@ -167,4 +207,11 @@ async function scrollThrough(element, sign) {
     }
   }
   return { steps, wrong }
+}
+
+/** The number of the lowest message that is all in sight. */
+function lowestSeen(element) {
+  const { bottom } = element.getBoundingClientRect()
+  const seen = [...element.querySelectorAll('.message')].filter(row => row.getBoundingClientRect().bottom <= bottom)
+  return Number(/^number (\d+)/.exec(seen.at(-1).querySelector('.message-body').textContent)?.[1])
 }

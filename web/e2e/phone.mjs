@@ -41,6 +41,19 @@ export async function steps(step, world) {
     await phone.entry('lobby').waitFor()
   })
 
+  await step('Enter begins a new line, as on every keyboard for thumbs', async () => {
+    await phone.open('lobby')
+    assert.equal(await phone.box().getAttribute('enterkeyhint'), 'enter')
+    await phone.box().tap()
+    await page.keyboard.type('one line')
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('and another')
+    assert.equal(await phone.box().inputValue(), 'one line\nand another')
+    await page.getByRole('button', { name: 'Send' }).tap()
+    await ben.gets('and another')
+    await page.getByRole('button', { name: 'Back to the list' }).tap()
+  })
+
   await step('what can be done to a message is found by thumb', async () => {
     await phone.open('lobby')
     await phone.message('from my phone').tap()

@@ -42,6 +42,19 @@ export async function steps(step, world) {
     }
   })
 
+  await step('both tabs write one draft, and it is gone from both once it is sent', async () => {
+    const inBox = (text, page) => until('the draft', async () => (await olga.box(page).inputValue()) === text)
+    await olga.box().fill('typed in one')
+    await inBox('typed in one', second)
+    await olga.box(second).press('End')
+    await olga.box(second).pressSequentially(', ended in two')
+    await inBox('typed in one, ended in two', olga.page)
+    await olga.box(second).press('Enter')
+    await ben.gets('typed in one, ended in two')
+    await inBox('', olga.page)
+    await inBox('', second)
+  })
+
   await step('a token that has run out is renewed once for both tabs, and nobody notices', async () => {
     // Each tab in a chat of its own: a browser sends one message of a chat after the other.
     await second.getByRole('link', { name: 'Ben Newcomer' }).click()

@@ -16,6 +16,24 @@ export async function steps(step, world) {
     await olga.audit('a channel')
   })
 
+  await step('screen readers are told what comes, and of each message who wrote it', async () => {
+    const { page } = olga
+    const told = page.getByRole('status', { name: 'What was said just now' })
+    assert.equal(await told.locator('p', { hasText: 'Hello Ben' }).count(), 0)
+    await told.locator('p', { hasText: 'Ben Newcomer: Hello Olga' }).waitFor({ state: 'attached' })
+    await ben.say('and *one more* for Olga')
+    await told.locator('p', { hasText: 'Ben Newcomer: and one more for Olga' }).waitFor({ state: 'attached' })
+    // The second of Ben's stands below the first, without a name that one could see.
+    assert.equal(await olga.message('one more').locator('.message-sender').count(), 0)
+    const row = page.getByRole('article', { name: /^Ben Newcomer \d+:\d+/ }).filter({ hasText: 'one more' })
+    assert.equal(await row.count(), 1)
+    const description = await row.evaluate(e => document.getElementById(e.getAttribute('aria-describedby')).textContent)
+    assert.equal(description, 'and one more for Olga')
+    await page.reload()
+    await olga.gets('one more')
+    assert.equal(await told.locator('p').count(), 0, 'what was there before is no news')
+  })
+
   await step('what is written is never markup', async () => {
     await ben.say('<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![p](https://x.example/p.png)')
     const row = olga.message('<img src=x')
@@ -90,6 +108,29 @@ export async function steps(step, world) {
     await until('the title is at rest', async () => !/^\(/.test(await ben.page.title()))
   })
 
+  await step(
+    'what comes while one looks elsewhere stands below a line, and is not read before it was seen',
+    async () => {
+      const look = looking =>
+        ben.page.evaluate(looking => {
+          document.hasFocus = () => looking
+          dispatchEvent(new Event(looking ? 'focus' : 'blur'))
+        }, looking)
+      await until('everything is read', async () => !/^\(/.test(await ben.page.title()))
+      await look(false)
+      for (let i = 1; i <= 12; i++) await olga.say(`meanwhile ${i}\n\nmore of it\n\nand more`)
+      await until('all have come', async () => /^\(12\) /.test(await ben.page.title()))
+      await look(true)
+      const scroller = await ben.page.locator('.scroller').boundingBox()
+      const line = await ben.page.locator('.unread-line').boundingBox()
+      assert.ok(line.y >= scroller.y && line.y < scroller.y + 200, `the line is at ${line.y}`)
+      assert.ok((await ben.message('meanwhile 1').first().boundingBox()).y > line.y)
+      await until('what is in sight is read', async () => !/^\(12\) /.test(await ben.page.title()))
+      await ben.page.getByRole('button', { name: /^\d+ new messages/ }).click()
+      await until('all is read', async () => !/^\(/.test(await ben.page.title()))
+    },
+  )
+
   await step('a link to a message leads there', async () => {
     await ben.message('one that waits').hover()
     await ben.message('one that waits').getByRole('button', { name: 'More' }).click()
@@ -157,22 +198,85 @@ export async function steps(step, world) {
     await olga.message('refused three').getByRole('button', { name: 'Retry' }).click()
     await ben.gets('refused three')
     await olga.message('refused one').getByRole('button', { name: 'Edit' }).click()
-    await olga.page.getByLabel('Your message').fill('put better')
-    await olga.page.locator('.refused').getByRole('button', { name: 'Send' }).click()
+    assert.equal(await olga.box().inputValue(), 'refused one')
+    await olga.box().press('Escape')
+    assert.equal(await olga.box().inputValue(), '')
+    await olga.message('refused one').getByRole('button', { name: 'Edit' }).click()
+    await olga.box().fill('')
+    assert.equal(await olga.page.getByRole('button', { name: 'Save' }).isDisabled(), true)
+    await olga.page.keyboard.type('put better')
+    await olga.page.keyboard.press('Enter')
     await ben.gets('put better')
+    assert.equal(await ben.message('refused one').count(), 0)
     await until('nothing refused is left', async () => (await olga.page.locator('.refused').count()) === 0)
   })
 
-  await step('a draft stays where it was written, over a reload too', async () => {
+  await step('a draft stays where it was written, over a reload too, and the list shows where', async () => {
     await olga.createChannel('drafts')
     await olga.box().fill('half a thought')
     await olga.open('lobby')
     assert.equal(await olga.box().inputValue(), '')
+    await olga.entry('drafts').locator('.entry-draft').waitFor()
+    await olga.audit('a draft in the list')
     await olga.page.reload()
     await olga.open('drafts')
     assert.equal(await olga.box().inputValue(), 'half a thought')
     await olga.box().fill('')
     await olga.open('lobby')
+    await olga.entry('drafts').locator('.entry-draft').waitFor({ state: 'detached' })
+  })
+
+  await step('an edit leaves the draft alone, whatever follows, and a reply stays with its draft', async () => {
+    const press = async (text, name) => {
+      await olga.message(text).hover()
+      await olga.message(text).getByRole('button', { name }).click()
+    }
+    const inBox = async text => until(`“${text}” is in the box`, async () => (await olga.box().inputValue()) === text)
+    await olga.box().fill('half a thought')
+    await press('one that waits', 'Edit')
+    await inBox('one that waits')
+    await press('two that wait', 'Edit')
+    await inBox('two that wait')
+    await olga.page.keyboard.press('Escape')
+    await inBox('half a thought')
+    await press('one that waits', 'Edit')
+    await olga.page.keyboard.type(', never saved')
+    await press('Hello Olga', 'Reply')
+    await inBox('half a thought')
+    const about = olga.page.locator('.composer-about', { hasText: 'Reply to Ben Newcomer Hello Olga' })
+    await about.waitFor()
+    await olga.open('drafts')
+    assert.equal(await about.count(), 0)
+    await olga.page.reload()
+    await olga.open('lobby')
+    await about.waitFor()
+    await olga.box().press('Enter')
+    await ben.message('half a thought').locator('.quote', { hasText: 'Hello Olga' }).waitFor()
+    await about.waitFor({ state: 'detached' })
+    assert.equal(await ben.message('never saved').count(), 0)
+  })
+
+  await step('a quote leads to its message as often as one likes, and a link to none leads to the newest', async () => {
+    const inSight = async text => {
+      const scroller = await ben.page.locator('.scroller').boundingBox()
+      const bodies = ben.page.locator('.message-body', { hasText: text })
+      const at = (await bodies.count()) > 0 && (await bodies.boundingBox())
+      return at && at.y >= scroller.y && at.y < scroller.y + scroller.height
+    }
+    const quote = ben.message('half a thought').locator('.quote')
+    for (const time of ['once', 'again', 'and again']) {
+      await quote.click()
+      await ben.page.locator('.message[data-marked]', { hasText: 'Hello Olga' }).waitFor()
+      await until(`it is in sight, ${time}`, () => inSight('Hello Olga'))
+      await ben.page.locator('.scroller').hover()
+      if (time === 'again') await ben.page.mouse.wheel(0, 20_000)
+      else await ben.page.getByRole('button', { name: /To the newest/ }).click()
+      await until('it is at the end', () => inSight('half a thought'))
+      assert.equal(/\/\d+$/.test(ben.page.url()), time === 'again')
+    }
+    await ben.page.goto(`${ben.page.url()}/99999`)
+    await until('the newest is in sight', () => inSight('half a thought'))
+    await until('the address is the chat', () => !ben.page.url().endsWith('/99999'))
   })
 
   await step('a long paste is sent whole, and one that is too long is told before', async () => {
@@ -181,10 +285,25 @@ export async function steps(step, world) {
     await olga.box().press('Control+v')
     await until('it is in the box', async () => (await olga.box().inputValue()) === long)
     await olga.page.getByRole('button', { name: 'Send' }).click()
+    const paste = ben.message('line 7 of a long paste')
+    const more = paste.getByRole('button', { name: 'Show more' })
+    await more.waitFor()
+    assert.equal(await ben.message('line 399 of a long paste').count(), 0)
+    await ben.audit('a long message')
+    const before = await paste.boundingBox()
+    await more.click()
     await ben.message('line 399 of a long paste').waitFor()
+    assert.ok(Math.abs((await paste.boundingBox()).y - before.y) <= 3, 'its beginning stays where it is')
+    await paste.getByRole('button', { name: 'Show less' }).click()
+    await more.waitFor()
+    const scroller = await ben.page.locator('.scroller').boundingBox()
+    assert.ok((await paste.boundingBox()).y > scroller.y - 2, 'and is to be seen again')
     await olga.box().fill('x'.repeat(16_001))
     await olga.page.getByText(/too long/).waitFor()
     assert.equal(await olga.page.getByRole('button', { name: 'Send' }).isDisabled(), true)
+    await olga.box().press('Enter')
+    assert.equal((await olga.box().inputValue()).length, 16_001)
+    assert.equal(await olga.page.locator('.message', { hasText: 'xxxxx' }).count(), 0)
     await olga.audit('a message that is too long')
     await olga.box().fill('')
   })

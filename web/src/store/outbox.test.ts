@@ -83,7 +83,7 @@ describe('the outbox', () => {
     const [refused] = outbox.list()
     expect(refused?.refused).toEqual(TOO_LONG)
     expect(server.messages.map(m => m.body)).toEqual(['fine'])
-    outbox.retry(refused!.client_id, 'shorter')
+    outbox.mend(refused!, 'shorter')
     await settled()
     expect(server.messages.map(m => m.body)).toEqual(['fine', 'shorter'])
     expect(server.messages[1]?.client_id).not.toBe(refused!.client_id)

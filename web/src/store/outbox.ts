@@ -78,12 +78,16 @@ export class Outbox {
     return entry
   }
 
-  /** A refused one again, perhaps with other words. Under a new name: the old one is taken by the old words. */
-  retry(client_id: string, body?: string): void {
+  /** A refused one again, as it is if it still waits. Under a new name: the old one is taken by the old words. */
+  retry({ client_id }: Outgoing): void {
     const entry = this.entries.get(client_id)
-    if (!entry?.refused) return
+    if (entry?.refused) this.mend(entry, entry.body)
+  }
+
+  /** A refused one in other words, which are sent also where the old ones were discarded meanwhile, in another tab. */
+  mend({ client_id, chat_id, reply_to }: Outgoing, body: string): void {
     this.remove(client_id)
-    this.add(entry.chat_id, body ?? entry.body, entry.reply_to)
+    this.add(chat_id, body, reply_to)
   }
 
   discard(client_id: string): void {

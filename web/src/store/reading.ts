@@ -1,8 +1,10 @@
 // The messages on hand: stretches of the chats that were opened, fetched as one reads, and how far one has read.
-import { type Api, answer } from '../api/client'
+import { type Api, answer, Refused } from '../api/client'
 import type { Event, Message, MessageList } from '../api/types'
 import { apply } from './fold'
 import type { Outbox } from './outbox'
+import { SignedOut } from './session'
+import { backoff, pause } from './stream'
 import type { ViewHolder } from './view'
 import { append, applyToWindow, fromPage, prepend, replace, type Window } from './windows'
 
@@ -12,7 +14,7 @@ const WINDOWS_MAX = 12
 /** So many are fetched anew at once after a snapshot; the others when they are opened. */
 const REFRESHED_MAX = 2
 const QUOTES_MAX = 500
-/** Reading on for so long is told once. */
+/** How far one has read is told so often at most. */
 const READ_MS = 250
 
 interface Query {
@@ -29,13 +31,17 @@ export class Reading {
   /** Events that came while pages of messages were on their way. */
   private readonly loads = new Set<Event[]>()
   private readonly busy = new Map<string, Promise<void>>()
+  private readonly signal: AbortSignal
+  /** How far I have read, where the server may not know it yet. */
   private readonly marked = new Map<string, number>()
+  private readonly telling = new Set<string>()
   private readonly wanted = new Set<string>()
 
-  constructor(api: Api, view: ViewHolder, outbox: Outbox) {
+  constructor(api: Api, view: ViewHolder, outbox: Outbox, signal: AbortSignal) {
     this.api = api
     this.view = view
     this.outbox = outbox
+    this.signal = signal
   }
 
   /** Sees to it that there is something of the chat on hand: from the first unread, around `seq`, or the newest. */
@@ -164,20 +170,41 @@ export class Reading {
     if (this.view.get().windows.get(chatId)?.after) this.dropWindow(chatId)
   }
 
+  /** How far I have read a chat. */
+  readTo(chatId: string): number {
+    return Math.max(this.view.get().data?.chats.get(chatId)?.read_seq ?? 0, this.marked.get(chatId) ?? 0)
+  }
+
+  /** Only ever forward. The server hears of it, however long that takes. */
   markRead(chatId: string, seq: number): void {
-    const item = this.view.get().data?.chats.get(chatId)
-    if (!item || seq <= item.read_seq || seq <= (this.marked.get(chatId) ?? 0)) return
+    if (seq <= this.readTo(chatId) || !this.view.get().data?.chats.has(chatId)) return
     this.marked.set(chatId, seq)
-    setTimeout(() => {
-      if (this.marked.get(chatId) !== seq) return
-      answer(this.api.POST('/api/chat/{id}/read', { params: { path: { id: chatId } }, body: { seq } }))
-        .then(read => {
-          // Before the stream tells it: the same fold, and harmless when it comes again.
-          const { data } = this.view.get()
-          if (data) this.view.set({ data: apply(data, { type: 'chat.read', at: '', chat_id: chatId, read }) })
-        })
-        .catch(() => this.marked.delete(chatId))
-    }, READ_MS)
+    if (!this.telling.has(chatId)) void this.tellRead(chatId)
+  }
+
+  private async tellRead(chatId: string): Promise<void> {
+    this.telling.add(chatId)
+    for (let failures = 0; ; ) {
+      await pause(failures === 0 ? READ_MS : backoff(failures, 1000, Math.random), this.signal)
+      const { data } = this.view.get()
+      const known = data?.chats.get(chatId)?.read_seq
+      const seq = this.marked.get(chatId)
+      if (this.signal.aborted || !data || known === undefined || seq === undefined || seq <= known) break
+      try {
+        const path = { id: chatId }
+        const read = await answer(this.api.POST('/api/chat/{id}/read', { params: { path }, body: { seq } }))
+        // Before the stream tells it: the same fold, and harmless when it comes again.
+        const now = this.view.get().data
+        if (now) this.view.set({ data: apply(now, { type: 'chat.read', at: '', chat_id: chatId, read }) })
+        if (this.marked.get(chatId) === seq) this.marked.delete(chatId)
+        failures = 0
+      } catch (error) {
+        if (error instanceof SignedOut || (error instanceof Refused && !error.passing)) break
+        failures++
+      }
+    }
+    this.telling.delete(chatId)
+    this.marked.delete(chatId)
   }
 
   /** A message that another one replies to. Undefined: not known yet. Null: not to be had. */
@@ -214,6 +241,8 @@ export class Reading {
   }
 }
 
+/** The oldest of a stretch is not drawn before what comes before it is here, so it does not count. */
 function holds(window: Window, seq: number): boolean {
-  return seq >= (window.items[0]?.seq ?? 1) && seq <= (window.items.at(-1)?.seq ?? 0)
+  const first = (window.items[0]?.seq ?? 1) + (window.before ? 1 : 0)
+  return seq >= first && seq <= (window.items.at(-1)?.seq ?? 0)
 }

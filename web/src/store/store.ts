@@ -2,6 +2,7 @@
 // tells the others what comes (BroadcastChannel).
 import { type Api, answer, connectApi, Refused } from '../api/client'
 import type { ChatItem, Event, Message } from '../api/types'
+import { Drafts } from './drafts'
 import { apply, fromSnapshot, Paging } from './fold'
 import { exclusive } from './locks'
 import { localShelf, Outbox, type Outgoing, Rejected } from './outbox'
@@ -30,6 +31,7 @@ export class Store {
   readonly people: People
   readonly reading: Reading
   readonly outbox: Outbox
+  readonly drafts: Drafts
   private readonly session: Session
   private readonly messageListeners = new Set<(message: Message) => unknown>()
   private readonly stop = new AbortController()
@@ -60,8 +62,9 @@ export class Store {
       pause: failures => pause(backoff(failures, 1000, Math.random) / 2, this.stop.signal),
       onChange: () => queueMicrotask(() => this.view.set({ outgoing: this.outbox.list() })),
     })
+    this.drafts = new Drafts(localShelf(localStorage), `parlor.draft.${this.me}.`)
     this.people = new People(this.api, this.view, this.stop.signal)
-    this.reading = new Reading(this.api, this.view, this.outbox)
+    this.reading = new Reading(this.api, this.view, this.outbox, this.stop.signal)
     addEventListener('storage', this.onStorage)
     void this.run()
   }
@@ -260,5 +263,6 @@ export class Store {
 
   private readonly onStorage = (event: StorageEvent) => {
     if (event.key?.startsWith(`parlor.out.${this.me}.`)) this.outbox.reload()
+    else if (event.key) this.drafts.reload(event.key)
   }
 }

@@ -163,7 +163,9 @@ export const de: Texts = {
   notSent: why => `Nicht gesendet: ${why}`,
   retry: 'Noch einmal',
   discard: 'Verwerfen',
-  yourMessage: 'Deine Nachricht',
+  showMore: 'Mehr zeigen',
+  showLess: 'Weniger zeigen',
+  newsRegion: 'Was gerade gesagt wurde',
 
   messageTo: chat => `Nachricht an ${chat}`,
   messageChannel: chat => `Nachricht an #${chat}`,
@@ -177,6 +179,7 @@ export const de: Texts = {
   charactersLeft: n => `noch ${count(n, 'Zeichen', 'Zeichen')}`,
   charactersTooMany: n => `${count(n, 'Zeichen', 'Zeichen')} zu lang`,
   emoji: 'Emoji',
+  draft: 'Entwurf',
 
   addPeople: 'Leute hinzufügen',
   closeMembers: 'Mitglieder schließen',

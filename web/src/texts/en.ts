@@ -166,7 +166,9 @@ export const en = {
   notSent: (why: string) => `Not sent: ${why}`,
   retry: 'Retry',
   discard: 'Discard',
-  yourMessage: 'Your message',
+  showMore: 'Show more',
+  showLess: 'Show less',
+  newsRegion: 'What was said just now',
 
   // Writing
   messageTo: (chat: string) => `Message ${chat}`,
@@ -181,6 +183,7 @@ export const en = {
   charactersLeft: (n: number) => count(n, 'character left', 'characters left'),
   charactersTooMany: (n: number) => count(n, 'character too long', 'characters too long'),
   emoji: 'Emoji',
+  draft: 'Draft',
 
   // Members
   addPeople: 'Add people',

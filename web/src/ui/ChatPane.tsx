@@ -1,13 +1,14 @@
 import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { useEffect, useState } from 'react'
+import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { ChatIcon, IconButton, MenuContent } from './bits'
-import { Composer, type Draft } from './Composer'
+import { Composer, type Edited } from './Composer'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
+import { Herald } from './Herald'
 import { useChat, useChatTitle, useMe, useStore } from './hooks'
 import { MembersPanel } from './MembersPanel'
 import { NotHere } from './NotHere'
@@ -18,27 +19,47 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
   const item = useChat(chatId)
   const store = useStore()
   const [membersOpen, setMembersOpen] = useState(false)
-  const [draft, setDraft] = useState<Draft>({ kind: 'new' })
+  const [edited, setEdited] = useState<Edited | null>(null)
+  const area = useRef<HTMLTextAreaElement>(null)
+  const onEdit = useCallback((edited: Edited) => {
+    setEdited(edited)
+    area.current?.focus()
+  }, [])
+  const onReply = useCallback(
+    (message: Message) => {
+      setEdited(null)
+      store.drafts.change(chatId, { reply_to: message.id })
+      area.current?.focus()
+    },
+    [store, chatId],
+  )
+  const membersButton = useRef<HTMLButtonElement>(null)
+  const closeMembers = () => {
+    setMembersOpen(false)
+    membersButton.current?.focus()
+  }
   useEffect(() => () => store.reading.close(chatId), [store, chatId])
   if (!item) return <NotHere chatId={chatId} />
   return (
     <div className="chat" data-members={membersOpen || undefined}>
       <div className="chat-main">
-        <ChatHead item={item} membersOpen={membersOpen} onMembers={() => setMembersOpen(open => !open)} />
-        <Timeline
+        <ChatHead
           item={item}
-          seq={seq}
-          onReply={message => setDraft({ kind: 'reply', message })}
-          onEdit={message => setDraft({ kind: 'edit', message })}
+          membersOpen={membersOpen}
+          onMembers={() => setMembersOpen(open => !open)}
+          membersButton={membersButton}
         />
+        <Herald item={item} />
+        <Timeline item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
         <Composer
           item={item}
-          draft={draft}
-          onDraft={setDraft}
+          area={area}
+          edited={edited}
+          onEdit={setEdited}
           lastOwn={() => lastOwn(store.view.get().windows.get(chatId)?.items ?? [], store.view.get().data?.user.id)}
         />
       </div>
-      {membersOpen && <MembersPanel item={item} onClose={() => setMembersOpen(false)} />}
+      {membersOpen && <MembersPanel item={item} onClose={closeMembers} />}
     </div>
   )
 }
@@ -51,9 +72,10 @@ interface HeadProps {
   item: ChatItem
   membersOpen: boolean
   onMembers: () => void
+  membersButton: RefObject<HTMLButtonElement | null>
 }
 
-function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
+function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
   const t = useTexts()
   const me = useMe()
   const store = useStore()
@@ -72,7 +94,13 @@ function ChatHead({ item, membersOpen, onMembers }: HeadProps) {
         <h1 dir="auto">{title}</h1>
         {chat.description && <p dir="auto">{chat.description}</p>}
       </div>
-      <button type="button" className="members-button" aria-pressed={membersOpen} onClick={onMembers}>
+      <button
+        ref={membersButton}
+        type="button"
+        className="members-button"
+        aria-pressed={membersOpen}
+        onClick={onMembers}
+      >
         <Users aria-hidden="true" />
         <span aria-hidden="true">{chat.member_count}</span>
         <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>

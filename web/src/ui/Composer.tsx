@@ -1,63 +1,59 @@
 import { SendHorizontal, X } from 'lucide-react'
-import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useState } from 'react'
+import { flushSync } from 'react-dom'
 import type { ChatItem, Message } from '../api/types'
+import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
 import { IconButton, Name } from './bits'
 import { EmojiList, useEmoji } from './EmojiList'
 import type { Emoji } from './emoji'
-import { useChatTitle, useMe, useStore } from './hooks'
+import { isMod, TOUCH, useChatTitle, useDraft, useQuoted, useStore } from './hooks'
 import { plain } from './plain'
 import { sayTrouble } from './trouble'
 
-export type Draft = { kind: 'new' } | { kind: 'reply'; message: Message } | { kind: 'edit'; message: Message }
+/** What is in the box instead of the draft: a message of mine, or one that was refused. */
+export type Edited = Message | Outgoing
 
 /** As the server has it: a longer message is refused. */
 const BODY_MAX = 16_000
+/** From here on one is told how much is left. */
+const NEAR_MAX = 500
 
 interface ComposerProps {
   item: ChatItem
-  draft: Draft
-  onDraft: (draft: Draft) => void
+  area: RefObject<HTMLTextAreaElement | null>
+  edited: Edited | null
+  onEdit: (edited: Edited | null) => void
   lastOwn: () => Message | undefined
 }
 
-export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
+export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps) {
   const t = useTexts()
   const store = useStore()
-  const me = useMe()
   const { id, kind } = item.chat
-  const shelf = `parlor.draft.${me.id}.${id}`
-  const [text, setText] = useState(() => localStorage.getItem(shelf) ?? '')
+  const draft = useDraft(id)
+  const [words, setWords] = useState('')
   const [trouble, setTrouble] = useState('')
-  const area = useRef<HTMLTextAreaElement>(null)
   const title = useChatTitle(item)
-  const editing = draft.kind === 'edit' ? draft.message : null
+  const answered = useQuoted(id, draft.reply_to)
 
-  // What was being written waits while a message is edited.
-  const before = useRef('')
-  // Before anything is drawn, so that no key that is pressed at once gets lost.
-  useLayoutEffect(() => {
+  // An edit has words of its own, so the draft waits untouched below it. While this is drawn, so that no key that is pressed at once gets
+  // lost.
+  const [editing, setEditing] = useState<Edited | null>(null)
+  if (edited !== editing) {
+    setEditing(edited)
+    setWords(edited?.body ?? '')
     setTrouble('')
-    if (draft.kind === 'edit') {
-      setText(now => {
-        before.current = now
-        return draft.message.body
-      })
-    }
-    if (draft.kind !== 'new') area.current?.focus()
-  }, [draft])
-
-  useEffect(() => {
-    if (editing) return
-    if (text) localStorage.setItem(shelf, text)
-    else localStorage.removeItem(shelf)
-  }, [text, shelf, editing])
+  }
+  const text = edited ? words : draft.text
+  const write = (next: string) => (edited ? setWords(next) : store.drafts.change(id, { text: next }))
+  const left = BODY_MAX - lengthOf(text)
 
   useEffect(() => {
     // Not on touch screens, where it would open the keyboard over what one wants to read.
     // Nor from under a menu that was opened meanwhile: it would close.
-    if (matchMedia('(pointer: fine)').matches && !document.querySelector('[role="menu"]')) area.current?.focus()
-  }, [])
+    if (!TOUCH.matches && !document.querySelector('[role="menu"]')) area.current?.focus()
+  }, [area])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
   useLayoutEffect(() => {
@@ -68,59 +64,70 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
   }, [text])
 
   const done = () => {
-    if (editing) setText(before.current)
-    onDraft({ kind: 'new' })
+    if (edited) onEdit(null)
+    else store.drafts.change(id, { reply_to: null })
+    area.current?.focus()
   }
 
   const submit = async () => {
     const body = text.trim()
-    if (body === '') return
-    if (editing) {
-      try {
-        if (body !== editing.body) await store.reading.edit(editing, body)
-        done()
-      } catch (error) {
-        setTrouble(sayTrouble(error))
-      }
+    if (body === '' || left < 0) return
+    area.current?.focus()
+    if (!edited) {
+      store.outbox.add(id, body, draft.reply_to)
+      store.drafts.clear(id)
       return
     }
-    store.outbox.add(id, body, draft.kind === 'reply' ? draft.message.id : null)
-    setText('')
-    onDraft({ kind: 'new' })
+    try {
+      if ('written_at' in edited) store.outbox.mend(edited, body)
+      else if (body !== edited.body) await store.reading.edit(edited, body)
+      done()
+    } catch (error) {
+      setTrouble(sayTrouble(error))
+    }
   }
 
   const emoji = useEmoji(area, text)
-  const put = (chosen: Emoji) => {
+  /** Puts it where something else stands, with the cursor behind it. */
+  const put = (start: number, end: number, piece: string) => {
+    const now = area.current?.value ?? text
+    flushSync(() => write(now.slice(0, start) + piece + now.slice(end)))
+    area.current?.setSelectionRange(start + piece.length, start + piece.length)
+  }
+  const pick = (chosen: Emoji) => {
     const end = area.current?.selectionStart ?? text.length
-    const start = text.lastIndexOf(':', end - 1)
-    setText(`${text.slice(0, start)}${chosen.text} ${text.slice(end)}`)
-    const after = start + chosen.text.length + 1
-    requestAnimationFrame(() => area.current?.setSelectionRange(after, after))
+    put(text.lastIndexOf(':', end - 1), end, `${chosen.text} `)
+  }
+  const onChange = async ({ target: { value, selectionStart } }: ChangeEvent<HTMLTextAreaElement>) => {
+    write(value)
+    const before = value.slice(0, selectionStart)
+    const named = before.endsWith(':') && (await emoji.named(before))
+    // Unless one has written on while the names were fetched.
+    if (named && area.current?.value === value) put(named.start, selectionStart, named.text)
   }
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return
-    if (emoji.onKey(event.key, put)) {
+    if (emoji.onKey(event.key, pick)) {
       event.preventDefault()
       return
     }
-    if (event.key === 'Enter' && !event.shiftKey) {
+    if (event.key === 'Enter' && (isMod(event) || (!event.shiftKey && !TOUCH.matches))) {
       event.preventDefault()
       void submit()
-    } else if (event.key === 'Escape' && draft.kind !== 'new') {
+    } else if (event.key === 'Escape' && (edited || draft.reply_to)) {
       event.preventDefault()
       done()
-    } else if (event.key === 'ArrowUp' && text === '' && draft.kind === 'new') {
+    } else if (event.key === 'ArrowUp' && !event.altKey && text === '' && !edited && !draft.reply_to) {
       const message = lastOwn()
       if (message) {
         event.preventDefault()
-        onDraft({ kind: 'edit', message })
+        onEdit(message)
       }
     }
   }
 
   const label = kind === 'public_channel' || kind === 'private_channel' ? t.messageChannel(title) : t.messageTo(title)
-  const left = BODY_MAX - text.length
   return (
     <form
       className="composer"
@@ -130,18 +137,26 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
       }}
     >
       <div className="composer-box">
-        <EmojiList {...emoji} onPick={put} />
-        {draft.kind !== 'new' && (
+        <EmojiList {...emoji} onPick={pick} />
+        {(edited || draft.reply_to) && (
           <div className="composer-about">
             <span className="composer-about-text">
-              {draft.kind === 'edit' ? (
+              {edited ? (
                 <strong>{t.editing}</strong>
               ) : (
                 <>
                   <strong>
-                    {t.replyTo} <Name userId={draft.message.sender_id} />
+                    {t.replyTo} {answered && <Name userId={answered.sender_id} />}
                   </strong>{' '}
-                  <bdi>{plain(draft.message.body)}</bdi>
+                  <bdi>
+                    {answered
+                      ? answered.deleted_at
+                        ? t.quoteDeleted
+                        : plain(answered.body)
+                      : answered === null
+                        ? t.quoteGone
+                        : '…'}
+                  </bdi>
                 </>
               )}
             </span>
@@ -161,13 +176,14 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
             aria-autocomplete="list"
             aria-controls={emoji.found.length > 0 ? emoji.id : undefined}
             aria-activedescendant={emoji.found.length > 0 ? `${emoji.id}-${emoji.active}` : undefined}
-            onChange={event => setText(event.target.value)}
+            enterKeyHint={TOUCH.matches ? 'enter' : 'send'}
+            onChange={event => void onChange(event)}
             onKeyDown={onKeyDown}
           />
           <button
             type="submit"
             className="send-button"
-            aria-label={editing ? t.save : t.send}
+            aria-label={edited ? t.save : t.send}
             disabled={text.trim() === '' || left < 0}
           >
             <SendHorizontal aria-hidden="true" />
@@ -175,8 +191,13 @@ export function Composer({ item, draft, onDraft, lastOwn }: ComposerProps) {
         </div>
       </div>
       <div className="composer-note" role="status">
-        {trouble || (left < 0 ? t.charactersTooMany(-left) : left < 500 ? t.charactersLeft(left) : '')}
+        {trouble || (left < 0 ? t.charactersTooMany(-left) : left < NEAR_MAX ? t.charactersLeft(left) : '')}
       </div>
     </form>
   )
+}
+
+/** As the server counts, which is not how JavaScript does; only where it matters. */
+function lengthOf(text: string): number {
+  return text.length > BODY_MAX - NEAR_MAX ? [...text.trim()].length : text.length
 }

@@ -39,7 +39,9 @@ export function useEmoji(area: RefObject<HTMLTextAreaElement | null>, text: stri
     else return false
     return true
   }
-  return { id, found, active, onKey }
+  /** What a name that was just written out stands for. */
+  const named = (before: string) => import('./emoji').then(({ emojiNamed }) => emojiNamed(before)).catch(() => null)
+  return { id, found, active, onKey, named }
 }
 
 interface ListProps {

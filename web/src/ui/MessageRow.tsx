@@ -1,6 +1,6 @@
 import { CircleAlert, Clock, Copy, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { type KeyboardEvent, memo, useEffect, useState } from 'react'
+import { type KeyboardEvent, memo, useEffect, useId, useRef, useState } from 'react'
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
@@ -8,8 +8,8 @@ import { Avatar, IconButton, MenuContent, Name } from './bits'
 import { copy } from './Clipboard'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
-import { useMe, useStore, useView } from './hooks'
-import { Markdown } from './Markdown'
+import { useMe, useQuoted, useStore } from './hooks'
+import { MessageBody } from './MessageBody'
 import { MessageItem, Person } from './Person'
 import { plain } from './plain'
 import { go } from './route'
@@ -39,21 +39,38 @@ export const MessageRow = memo(function MessageRow({
   const mayDelete = mine || mayDeleteAny
   const store = useStore()
   const [asking, setAsking] = useState(false)
+  const id = useId()
+  // Whoever clicked it means to read or to copy: what they type then is not meant for it.
+  const byKeys = useRef(false)
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
-    if (gone || event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
+    if (
+      gone ||
+      !byKeys.current ||
+      event.target !== event.currentTarget ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey
+    )
+      return
     if (event.key === 'r') onReply(message)
     else if (event.key === 'e' && mine) onEdit(message)
     else if (event.key === 'l') copyLink(message)
-    else if (event.key === 'Delete' && mayDelete) setAsking(true)
+    else if ((event.key === 'Delete' || event.key === 'Backspace') && mayDelete) setAsking(true)
     else return
     event.preventDefault()
   }
   return (
     <article
       className="message"
+      // Who reached it by keys hears who said it and when, and then what.
+      aria-labelledby={`${id}-who ${id}-when`}
+      aria-describedby={`${id}-what`}
       data-head={head || undefined}
       data-marked={marked || undefined}
       tabIndex={-1}
+      onFocus={event => {
+        byKeys.current = event.currentTarget.matches(':focus-visible')
+      }}
       onKeyDown={onKeyDown}
     >
       <div className="message-side">
@@ -62,34 +79,47 @@ export const MessageRow = memo(function MessageRow({
             <Avatar userId={message.sender_id} size="l" />
           </Person>
         ) : (
-          <time className="message-side-time" dateTime={message.created_at} title={fullDate(message.created_at)}>
+          <time
+            id={`${id}-when`}
+            className="message-side-time"
+            dateTime={message.created_at}
+            title={fullDate(message.created_at)}
+          >
             {clock(message.created_at)}
           </time>
         )}
       </div>
       <div className="message-main">
+        {!head && (
+          <span id={`${id}-who`} className="visually-hidden">
+            <Name userId={message.sender_id} />
+          </span>
+        )}
         {message.reply_to && <Quote chatId={message.chat_id} id={message.reply_to} />}
         {head && (
           <header className="message-head">
-            <Person userId={message.sender_id} className="message-sender" stop={false}>
-              <Name userId={message.sender_id} />
-            </Person>
-            <time dateTime={message.created_at} title={fullDate(message.created_at)}>
+            <span id={`${id}-who`}>
+              <Person userId={message.sender_id} className="message-sender" stop={false}>
+                <Name userId={message.sender_id} />
+              </Person>
+            </span>
+            <time id={`${id}-when`} dateTime={message.created_at} title={fullDate(message.created_at)}>
               {clock(message.created_at)}
             </time>
           </header>
         )}
         {gone ? (
-          <p className="tombstone">{t.deleted}</p>
+          <p id={`${id}-what`} className="tombstone">
+            {t.deleted}
+          </p>
         ) : (
-          <div className="message-body">
-            <Markdown text={message.body} />
+          <MessageBody name={message.client_id ?? message.id} text={message.body} id={`${id}-what`}>
             {message.edited_at && (
               <span className="edited" title={fullDate(message.edited_at)}>
                 {t.edited}
               </span>
             )}
-          </div>
+          </MessageBody>
         )}
       </div>
       {!gone && (
@@ -167,13 +197,7 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
 
 function Quote({ chatId, id }: { chatId: string; id: string }) {
   const t = useTexts()
-  const store = useStore()
-  const here = useView(view => view.windows.get(chatId)?.items.find(message => message.id === id))
-  const fetched = useView(view => view.quotes.get(id))
-  const message = here ?? fetched
-  useEffect(() => {
-    if (message === undefined) store.reading.wantQuote(chatId, id)
-  }, [store, message, chatId, id])
+  const message = useQuoted(chatId, id)
   const to = message ? `/c/${chatId}/${message.seq}` : undefined
   return (
     <a
@@ -202,14 +226,20 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
   )
 }
 
-export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean }) {
+interface OutgoingRowProps {
+  entry: Outgoing
+  head: boolean
+  onMend: (entry: Outgoing) => void
+}
+
+export function OutgoingRow({ entry, head, onMend }: OutgoingRowProps) {
   const t = useTexts()
   const me = useMe()
   const store = useStore()
-  const [editing, setEditing] = useState<string | null>(null)
   return (
     <article
       className="message"
+      aria-label={me.fullname}
       data-head={head || undefined}
       data-state={entry.refused ? 'refused' : entry.sent ? 'sent' : 'waiting'}
     >
@@ -222,36 +252,17 @@ export function OutgoingRow({ entry, head }: { entry: Outgoing; head: boolean })
             <Waiting entry={entry} />
           </header>
         )}
-        {editing === null ? (
-          <div className="message-body">
-            <Markdown text={entry.body} />
-          </div>
-        ) : (
-          <textarea
-            className="outgoing-edit"
-            dir="auto"
-            aria-label={t.yourMessage}
-            rows={3}
-            value={editing}
-            onChange={event => setEditing(event.target.value)}
-          />
-        )}
+        <MessageBody name={entry.client_id} text={entry.body} />
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />
             <span>{t.notSent(sayWhy(entry.refused))}</span>
-            <button
-              type="button"
-              className="link-button"
-              onClick={() => store.outbox.retry(entry.client_id, editing?.trim() || undefined)}
-            >
-              {editing === null ? t.retry : t.send}
+            <button type="button" className="link-button" onClick={() => store.outbox.retry(entry)}>
+              {t.retry}
             </button>
-            {editing === null && (
-              <button type="button" className="link-button" onClick={() => setEditing(entry.body)}>
-                {t.edit}
-              </button>
-            )}
+            <button type="button" className="link-button" onClick={() => onMend(entry)}>
+              {t.edit}
+            </button>
             <button type="button" className="link-button" onClick={() => store.outbox.discard(entry.client_id)}>
               {t.discard}
             </button>

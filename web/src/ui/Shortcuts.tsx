@@ -15,7 +15,7 @@ const KEYS: [keyof Texts['keys'], string[]][] = [
   ['unreadChats', ['Alt', 'Shift', '↑ ↓']],
   ['regions', ['F6']],
   ['messages', ['↑ ↓']],
-  ['message', ['R', 'E', 'L', 'Del']],
+  ['message', ['R', 'E', 'L', MAC ? '⌫' : 'Del']],
   ['send', ['Enter']],
   ['newLine', ['Shift', 'Enter']],
   ['editLast', ['↑']],
@@ -64,19 +64,31 @@ export function useShortcuts(chatId: string | null, setOverlay: (next: (now: Ove
       }
     }
     const onKey = (event: KeyboardEvent) => {
-      const typing = event.target instanceof HTMLElement && event.target.matches('input, textarea, [contenteditable]')
+      // A message has its own letters.
+      if (event.defaultPrevented) return
       const vertical = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
       if (isMod(event) && event.key.toLowerCase() === 'k') setOverlay(now => (now === 'switcher' ? null : 'switcher'))
-      else if ((isMod(event) && event.key === '/') || (!typing && event.key === '?')) setOverlay(() => 'shortcuts')
+      else if (isMod(event) && event.key === '/') setOverlay(() => 'shortcuts')
       else if (document.querySelector('dialog[open]')) return
       else if (event.altKey && vertical !== 0) step(vertical, event.shiftKey)
       else if (event.key === 'F6') toRegion(event.shiftKey ? -1 : 1)
-      else return
+      else {
+        if (isForTheBox(event)) document.querySelector<HTMLElement>('.composer textarea')?.focus()
+        return
+      }
       event.preventDefault()
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
   }, [store, chatId, setOverlay])
+}
+
+/** A letter that nothing else would take: whoever begins to type wants to write. */
+function isForTheBox(event: KeyboardEvent): boolean {
+  const command = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState('AltGraph')
+  const letter = event.key.length === 1 && event.key !== ' ' && !command && !event.isComposing
+  const takes = 'input, textarea, select, [contenteditable], [role="menu"]'
+  return letter && !(event.target instanceof Element && event.target.closest(takes))
 }
 
 /** The list, the messages, what is being written, the members: round and round. */

@@ -5,6 +5,7 @@ import {
   LogOut,
   Monitor,
   Moon,
+  Pencil,
   Plus,
   Search,
   Settings,
@@ -17,7 +18,7 @@ import { answer } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar, ChatIcon, IconButton, LandmarkContext, MenuContent, Unread } from './bits'
-import { MAC, useChatTitle, useMe, usePhone, useSession, useStore, useView } from './hooks'
+import { MAC, useChatTitle, useHasDraft, useMe, usePhone, useSession, useStore, useView } from './hooks'
 import { byActivity, isChannel } from './names'
 import { go } from './route'
 import { onListKeys } from './Shortcuts'
@@ -111,7 +112,9 @@ interface EntryProps {
 }
 
 const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
+  const t = useTexts()
   const title = useChatTitle(item)
+  const drafted = useHasDraft(item.chat.id) && !current
   const unread = current && document.hasFocus() ? 0 : item.unread_count
   return (
     <li>
@@ -131,6 +134,12 @@ const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
         <span className="entry-title" dir="auto">
           {title}
         </span>
+        {drafted && (
+          <span className="entry-draft" title={t.draft}>
+            <Pencil aria-hidden="true" />
+            <span className="visually-hidden">{t.draft}</span>
+          </span>
+        )}
         {unread > 0 && <Unread count={unread} />}
       </a>
     </li>

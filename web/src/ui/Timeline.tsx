@@ -1,21 +1,25 @@
 // The messages of a chat: any number of them, of which only those near the eye are drawn; it grows at both ends and never jumps.
-import { useVirtualizer } from '@tanstack/react-virtual'
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual'
 import { ArrowDown } from 'lucide-react'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
+import type { Edited } from './Composer'
 import { dayName } from './dates'
 import { useChatTitle, useLooking, useMe, useStore, useView } from './hooks'
+import { beginningOf } from './long'
 import { MessageRow, OutgoingRow } from './MessageRow'
+import { go, useVisit } from './route'
 import { type Row, rowsOf } from './rows'
 import { onMessageKeys } from './Shortcuts'
-import { isAboveTheEye, KeptMovement } from './scrolling'
+import { growDownwards, isAboveTheEye, KeptMovement } from './scrolling'
+import { isLineInSight, useUnreadLine } from './unread'
 
 interface TimelineProps {
   item: ChatItem
   seq: number | undefined
   onReply: (message: Message) => void
-  onEdit: (message: Message) => void
+  onEdit: (message: Edited) => void
 }
 
 /** So close to the end counts as being there. */
@@ -33,13 +37,19 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
   const window = useView(view => view.windows.get(chatId))
   const outgoing = useView(view => view.outgoing)
   const [failed, setFailed] = useState(false)
-  // The divider stays where it was when I came, however far I read meanwhile.
-  const [unreadAfter, setUnreadAfter] = useState(item.unread_count > 0 ? item.read_seq : null)
+  const [unreadAfter, clearUnread] = useUnreadLine(item)
+
+  const place = `${chatId} ${seq ?? ''} ${useVisit()}`
+  // The place of which all is here that can be had.
+  const [opened, setOpened] = useState<string | null>(null)
 
   const load = useCallback(() => {
     setFailed(false)
-    store.reading.open(chatId, seq).catch(() => setFailed(true))
-  }, [store, chatId, seq])
+    store.reading.open(chatId, seq).then(
+      () => setOpened(place),
+      () => setFailed(true),
+    )
+  }, [store, chatId, seq, place])
   useEffect(load, [load])
   // A stretch that was let go is fetched again.
   useEffect(() => {
@@ -80,31 +90,40 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
       item={item}
       rows={rows}
       seq={seq}
+      place={place}
+      opened={opened === place}
       more={{ before: window.before, after: window.after }}
       oldest={window.items[0]?.seq}
       newest={window.items.at(-1)}
       onReply={onReply}
       onEdit={onEdit}
-      onSent={() => setUnreadAfter(null)}
+      onSent={clearUnread}
     />
   )
 }
 
 interface ScrollerProps extends TimelineProps {
   rows: Row[]
+  place: string
+  opened: boolean
   more: { before: boolean; after: boolean }
   oldest: number | undefined
   newest: Message | undefined
   onSent: () => void
 }
 
-function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSent }: ScrollerProps) {
+function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onReply, onEdit, onSent }: ScrollerProps) {
   const t = useTexts()
   const store = useStore()
   const chatId = item.chat.id
   const scroller = useRef<HTMLDivElement>(null)
   const [atEnd, setAtEnd] = useState(true)
   const [keepMovement] = useState(() => new KeptMovement())
+  const looking = useLooking()
+  // While I look elsewhere it follows what comes as long as the line above it stays in sight.
+  const list = useRef<Virtualizer<HTMLDivElement, Element> | null>(null)
+  const heightOf = (row: Row) => list.current?.itemSizeCache.get(row.key) ?? estimate(row)
+  const room = (list.current?.scrollRect?.height ?? 0) - END_PX
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -112,15 +131,30 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     getItemKey: index => rows[index]?.key ?? index,
     overscan: 12,
     anchorTo: 'end',
-    followOnAppend: !more.after,
+    followOnAppend: !more.after && (looking || isLineInSight(rows, heightOf, room)),
     scrollEndThreshold: END_PX,
     observeElementOffset: keepMovement.observe,
     scrollToFn: keepMovement.write,
   })
+  list.current = virtualizer
   virtualizer.shouldAdjustScrollPositionOnItemSizeChange = isAboveTheEye
 
+  const toLatest = useCallback(() => {
+    store.reading
+      .latest(chatId)
+      .then(() =>
+        requestAnimationFrame(() => {
+          keepMovement.forget()
+          // Not to the row that is the last now: a page that comes above it would make it another one.
+          virtualizer.scrollToEnd()
+        }),
+      )
+      .catch(() => undefined)
+  }, [store, chatId, virtualizer, keepMovement])
+
   // Where one begins: at the message of the link, at the first unread, or at the end.
-  const place = `${chatId} ${seq ?? ''}`
+  const isUnread = useRef(false)
+  isUnread.current = item.unread_count > 0
   const placed = useRef<string | null>(null)
   // While the scroller finds its place, nothing may be put above it.
   const [settledAt, setSettledAt] = useState<string | null>(null)
@@ -130,15 +164,20 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     keepMovement.forget()
     if (seq !== undefined) {
       const index = rows.findIndex(row => row.kind === 'message' && row.message.seq === seq)
-      if (index < 0) return
+      if (index < 0) {
+        // There is no such message: the newest are the next best.
+        if (opened) go(`/c/${chatId}`, true)
+        return
+      }
       virtualizer.scrollToIndex(index, { align: 'center' })
     } else {
-      const unread = rows.findIndex(row => row.kind === 'unread')
+      const unread = isUnread.current ? rows.findIndex(row => row.kind === 'unread') : -1
       if (unread >= 0) virtualizer.scrollToIndex(Math.max(0, unread - 1), { align: 'start' })
       else virtualizer.scrollToIndex(rows.length - 1, { align: 'end' })
+      if (unread < 0 && more.after) toLatest()
     }
     placed.current = place
-  }, [place, seq, rows, virtualizer, keepMovement])
+  }, [place, opened, seq, rows, more.after, virtualizer, keepMovement, chatId, toLatest])
   useEffect(() => {
     const timer = setTimeout(() => setSettledAt(place), SETTLE_MS)
     return () => clearTimeout(timer)
@@ -168,31 +207,34 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     }
   }, [store, chatId, last, rows.length, more.after, newest?.seq, resting])
 
+  // What I have seen with the window before me is read: down to the lowest message that is all in sight.
   const look = useCallback(() => {
     const element = scroller.current
-    if (element) setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight <= END_PX)
-  }, [])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: rows change what the end is
-  useEffect(look, [look, rows])
-
-  // What I have seen the end of, with the window before me, is read.
-  const reading = useLooking()
-  useEffect(() => {
-    if (reading && atEnd && !more.after && newest) store.reading.markRead(chatId, newest.seq)
-  }, [reading, atEnd, more.after, newest, chatId, store])
+    if (!element) return
+    const bottom = element.scrollTop + element.clientHeight
+    const isEnd = element.scrollHeight - bottom <= END_PX
+    setAtEnd(isEnd)
+    if (!looking || !settled) return
+    const isSeen = ({ index, end }: { index: number; end: number }) =>
+      rows[index]?.kind === 'message' && ((isEnd && !more.after) || end <= bottom)
+    const lowest = rows[virtualizer.getVirtualItems().findLast(isSeen)?.index ?? -1]
+    if (lowest?.kind === 'message') store.reading.markRead(chatId, lowest.message.seq)
+  }, [virtualizer, rows, more.after, looking, settled, store, chatId])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: also when other rows are drawn
+  useEffect(look, [look, items])
 
   const toEnd = useCallback(() => {
     onSent()
-    store.reading
-      .latest(chatId)
-      .then(() =>
-        requestAnimationFrame(() => {
-          keepMovement.forget()
-          virtualizer.scrollToIndex(virtualizer.options.count - 1, { align: 'end' })
-        }),
-      )
-      .catch(() => undefined)
-  }, [store, chatId, virtualizer, keepMovement, onSent])
+    // Loaded again, the page is not to go back to the message that a link led to.
+    if (seq !== undefined) go(`/c/${chatId}`, true)
+    toLatest()
+  }, [chatId, seq, toLatest, onSent])
+
+  /** The button is gone then, and the focus with it. */
+  const toEndByHand = () => {
+    scroller.current?.focus({ preventScroll: true })
+    toEnd()
+  }
 
   // My own new message brings me to the end.
   const mine = useView(view => view.outgoing.findLast(entry => entry.chat_id === chatId)?.client_id)
@@ -202,6 +244,12 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
     lastMine.current = mine
   }, [mine, toEnd])
 
+  // A row that is no longer drawn takes the focus along: it goes to the list, and the arrows go on from what is in sight.
+  const focused = useRef(false)
+  useLayoutEffect(() => {
+    if (focused.current && document.activeElement === document.body) scroller.current?.focus({ preventScroll: true })
+  })
+
   const unread = item.unread_count
   return (
     <div className="timeline" data-ready={settled || undefined}>
@@ -210,6 +258,15 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
         className="scroller"
         onScroll={look}
         onKeyDown={onMessageKeys}
+        onClickCapture={event => {
+          if (event.target instanceof Element && event.target.closest('.unfold')) growDownwards(virtualizer)
+        }}
+        onFocus={() => {
+          focused.current = true
+        }}
+        onBlur={() => {
+          focused.current = false
+        }}
         tabIndex={0}
         role="log"
         aria-label={t.messages}
@@ -233,7 +290,7 @@ function Scroller({ item, rows, seq, more, oldest, newest, onReply, onEdit, onSe
         </div>
       </div>
       {(!atEnd || more.after) && (
-        <button type="button" className="to-end" onClick={toEnd}>
+        <button type="button" className="to-end" onClick={toEndByHand}>
           {unread > 0 ? t.newMessages(unread) : t.toNewest}
           <ArrowDown aria-hidden="true" />
         </button>
@@ -277,7 +334,7 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
         />
       )
     case 'outgoing':
-      return <OutgoingRow entry={row.entry} head={row.head} />
+      return <OutgoingRow entry={row.entry} head={row.head} onMend={onEdit} />
   }
 }
 
@@ -307,8 +364,9 @@ function estimate(row: Row | undefined): number {
   if (!row) return 60
   if (row.kind === 'message' || row.kind === 'outgoing') {
     const body = row.kind === 'message' ? row.message.body : row.entry.body
-    const lines = body.split('\n').reduce((sum, line) => sum + 1 + Math.floor(line.length / 95), 0)
-    return Math.min(lines, 60) * 22 + (row.head ? 34 : 6)
+    const shown = beginningOf(body) ?? body
+    const lines = shown.split('\n').reduce((sum, line) => sum + 1 + Math.floor(line.length / 95), 0)
+    return lines * 22 + (row.head ? 34 : 6)
   }
   return row.kind === 'start' ? 120 : row.kind === 'more' ? 120 : 44
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { emojiQuery, findEmoji } from './emoji'
+import { emojiNamed, emojiQuery, findEmoji } from './emoji'
 
 it('finds by name, the exact one first', () => {
   expect(findEmoji('heart')[0]).toEqual({ name: 'heart', text: '❤️' })
@@ -15,4 +15,11 @@ it('looks only where a name is being written', () => {
   expect(emojiQuery('https://x')).toBeNull()
   expect(emojiQuery(':t')).toBeNull()
   expect(emojiQuery(':tada ')).toBeNull()
+})
+
+it('knows a name that is written out, and no other', () => {
+  expect(emojiNamed('well :tada:')).toEqual({ start: 5, text: '🎉' })
+  expect(emojiNamed(':+1:')).toEqual({ start: 0, text: '👍' })
+  for (const none of [':tad:', ':tada', ':tada: ', 'a:tada:', 'at 10:30:', ':xyzzy:'])
+    expect(emojiNamed(none)).toBeNull()
 })

@@ -28,6 +28,13 @@ function textOf(code: string): string {
   return points.length === 1 && (points[0] ?? 0) < 0x1f000 ? `${text}\uFE0F` : text
 }
 
+/** The name that ends just before the cursor, with both its colons: `:tada:`. */
+export function emojiNamed(before: string): { start: number; text: string } | null {
+  const name = /(?:^|[\s(]):([a-z0-9_+-]{2,30}):$/.exec(before)?.[1]
+  const emoji = name === undefined ? undefined : all.find(emoji => emoji.name === name)
+  return name !== undefined && emoji ? { start: before.length - name.length - 2, text: emoji.text } : null
+}
+
 /** What is being looked for at the end of what stands before the cursor: `:smi`. */
 export function emojiQuery(before: string): string | null {
   return /(?:^|[\s(])(:([a-z0-9_+-]{2,30}))$/.exec(before)?.[2] ?? null

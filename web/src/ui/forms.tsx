@@ -1,6 +1,6 @@
 // Fields, and what can go wrong with what was put into them.
 import { ChevronDown } from 'lucide-react'
-import { type FormEvent, type InputHTMLAttributes, type ReactNode, useId, useState } from 'react'
+import { type FormEvent, type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { type Trouble, troubleOf } from './trouble'
 
 /** Does one thing at a time, and keeps what went wrong with it. */
@@ -24,8 +24,14 @@ export function useAction<A extends unknown[]>(work: (...args: A) => Promise<voi
 /** The same for a form: what is in its fields, without the white space around it. */
 export function useForm(submit: (values: Record<string, string>) => Promise<void>) {
   const { trouble, busy, run } = useAction(submit)
+  const form = useRef<HTMLFormElement>(null)
+  // The first field with something wrong in it gets the focus, so that one hears of it too.
+  useEffect(() => {
+    if (trouble) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [trouble])
   const onSubmit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
+    form.current = event.currentTarget
     const values = [...new FormData(event.currentTarget)].map(([name, value]) => [name, plainText(name, value)])
     run(Object.fromEntries(values))
   }

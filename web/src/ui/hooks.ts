@@ -1,5 +1,6 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react'
-import type { ChatItem, User } from '../api/types'
+import type { ChatItem, Message, User } from '../api/types'
+import type { Draft } from '../store/drafts'
 import type { Session } from '../store/session'
 import type { Store } from '../store/store'
 import type { View } from '../store/view'
@@ -43,6 +44,28 @@ export function useUser(id: string | undefined): User | undefined {
   return user
 }
 
+export function useDraft(chatId: string): Draft {
+  const { drafts } = useStore()
+  return useSyncExternalStore(drafts.subscribe, () => drafts.get(chatId))
+}
+
+export function useHasDraft(chatId: string): boolean {
+  const { drafts } = useStore()
+  return useSyncExternalStore(drafts.subscribe, () => drafts.has(chatId))
+}
+
+/** A message that another one replies to. Undefined: not known yet. Null: not to be had. */
+export function useQuoted(chatId: string, id: string | null): Message | null | undefined {
+  const store = useStore()
+  const here = useView(view => id && view.windows.get(chatId)?.items.find(message => message.id === id))
+  const fetched = useView(view => (id ? view.quotes.get(id) : null))
+  const message = here || fetched
+  useEffect(() => {
+    if (id && message === undefined) store.reading.wantQuote(chatId, id)
+  }, [store, message, chatId, id])
+  return message
+}
+
 /** What a chat is called, once those whose names it bears are known. */
 export function useChatTitle(item: ChatItem): string {
   const store = useStore()
@@ -69,6 +92,9 @@ export function usePhone(): boolean {
     () => phone.matches,
   )
 }
+
+/** Whoever writes by thumb: Enter is the key for a new line, and the focus opens a keyboard over what one reads. */
+export const TOUCH = matchMedia('(pointer: coarse)')
 
 /** Cmd on a Mac, Ctrl elsewhere. */
 export function isMod(event: { metaKey: boolean; ctrlKey: boolean }): boolean {

@@ -30,9 +30,12 @@ export function chatPath(href: string | undefined, origin = location.origin): st
 
 const MOVED = 'parlor-moved'
 
+/** How often one was sent somewhere: to the same place again is a way too, for who has moved on from it by scrolling. */
+let visits = 0
+
 export function go(path: string, replace = false): void {
-  if (path === location.pathname + location.search) return
-  history[replace ? 'replaceState' : 'pushState'](null, '', path)
+  visits++
+  if (path !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState'](null, '', path)
   dispatchEvent(new CustomEvent(MOVED))
 }
 
@@ -49,4 +52,8 @@ export function useRoute(): Route {
   const address = useSyncExternalStore(subscribe, () => `${location.pathname}\n${location.search}`)
   const [path = '/', search = ''] = address.split('\n')
   return parseRoute(path, search)
+}
+
+export function useVisit(): number {
+  return useSyncExternalStore(subscribe, () => visits)
 }

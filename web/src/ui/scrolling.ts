@@ -18,6 +18,11 @@ export function isAboveTheEye(item: VirtualItem, _delta: number, list: List): bo
   return item.start < eye || list.getVirtualItems().some(isKnownBelow)
 }
 
+/** What grows because somebody wants to see it grows downwards, at the end too, where the list would follow. Until it is drawn anew. */
+export function growDownwards(list: List): void {
+  list.options.scrollEndThreshold = -1
+}
+
 /**
  * The list writes positions that it works out from the last one that it was told of. Where the reader has moved on since, by a wheel or a
  * key between two frames, that movement is added and not undone.

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest'
+import { Drafts } from './drafts'
+
+function shelfOf(map: Map<string, string>) {
+  return {
+    keys: () => [...map.keys()],
+    get: (key: string) => map.get(key) ?? null,
+    set: (key: string, value: string) => void map.set(key, value),
+    remove: (key: string) => void map.delete(key),
+  }
+}
+
+it('keeps words and what they answer, each chat its own, over a reload', () => {
+  const map = new Map<string, string>()
+  const drafts = new Drafts(shelfOf(map), 'draft.')
+  drafts.change('a', { text: 'half a thought' })
+  drafts.change('a', { reply_to: 'm1' })
+  drafts.change('b', { reply_to: 'm2' })
+  const after = new Drafts(shelfOf(map), 'draft.')
+  expect(after.get('a')).toEqual({ text: 'half a thought', reply_to: 'm1' })
+  expect([after.has('a'), after.has('b'), after.has('c')]).toEqual([true, false, false])
+  after.clear('a')
+  expect([...map.keys()]).toEqual(['draft.b'])
+})
+
+it('takes over what another tab wrote or sent, and passes over what is none', () => {
+  const map = new Map([['draft.a', 'not what we wrote']])
+  const [one, two] = [new Drafts(shelfOf(map), 'draft.'), new Drafts(shelfOf(map), 'draft.')]
+  expect(one.get('a')).toEqual({ text: '', reply_to: null })
+  let told = 0
+  two.subscribe(() => told++)
+  one.change('a', { text: 'typed in one' })
+  two.reload('draft.a')
+  expect(two.get('a').text).toBe('typed in one')
+  one.clear('a')
+  two.reload('draft.a')
+  two.reload('out.a')
+  expect([two.get('a').text, told]).toEqual(['', 2])
+})
