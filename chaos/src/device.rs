@@ -78,7 +78,7 @@ pub struct Connection {
 pub struct Reset {
     pub at: Time,
     pub position: i64,
-    /// How far the device had come itself.
+    /// How far the device had come when it connected: `connected` already says where the server is.
     pub from: i64,
     pub reason: String,
 }
@@ -96,6 +96,8 @@ pub struct Record {
     pub is_over: bool,
     /// The newest position of any frame since the last snapshot.
     reached: i64,
+    /// The same when it connected last.
+    asked_from: i64,
     /// Of the frames of the current connection, control frames included.
     newest_of_connection: i64,
     bytes_of_connection: u64,
@@ -252,6 +254,10 @@ impl Follower {
             }
         };
         let asked_at = self.history.now();
+        {
+            let mut record = self.record();
+            record.asked_from = record.reached;
+        }
         let request = self.client.get(url).bearer_auth(self.person.token()).header("Last-Event-ID", &*cursor);
         let response = timeout(ANSWER_TIMEOUT, request.send()).await.context("no answer")??;
         match response.status().as_u16() {
@@ -338,7 +344,7 @@ impl Follower {
             let data: Value = serde_json::from_str(&frame.data).unwrap_or_default();
             let reason = data["reason"].as_str().unwrap_or_default().to_owned();
             self.history.note(json!({ "device": self.name, "reset": reason, "position": position }));
-            record.resets.push(Reset { at, position, from: record.reached, reason });
+            record.resets.push(Reset { at, position, from: record.asked_from, reason });
             if let Some(segment) = record.segments.last_mut() {
                 segment.ended_by_reset = true;
             }

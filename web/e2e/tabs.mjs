@@ -110,7 +110,8 @@ export async function steps(step, world) {
     // Once the browser has agreed.
     const choice = olga.page.getByLabel('Tell me on the desktop')
     await choice.selectOption('Of people, groups, and @ with my name')
-    await until('it is on', async () => (await choice.inputValue()) === 'direct')
+    const kept = () => olga.page.evaluate(() => localStorage.getItem('parlor.notify'))
+    await until('it is on', async () => (await kept()) === 'direct' && (await choice.inputValue()) === 'direct')
     await olga.page.keyboard.press('Escape')
     await ben.open('Olga Owner')
     // The second tab does not hold the stream; that it is looked at is enough.

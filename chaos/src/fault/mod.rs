@@ -115,7 +115,15 @@ impl Scene {
     /// Waits until a server says that it is not ready; it must not say otherwise until what is returned is dropped.
     async fn until_not_ready<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
         let began = Instant::now();
-        self.world.until_ready(node, false).await?;
+        if self.is_mixed {
+            // Another fault may have ended it, or stopped it: then it says nothing for as long as this one lasts.
+            tokio::select! {
+                said = self.world.until_ready(node, false) => said?,
+                silent = self.world.until_silent(node) => silent?,
+            }
+        } else {
+            self.world.until_ready(node, false).await?;
+        }
         self.in_time(&format!("{} is not ready", node.name()), began.elapsed())?;
         Ok(node.is_away())
     }

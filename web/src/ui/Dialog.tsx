@@ -34,12 +34,16 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
     }
   }, [opener])
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Esc closes it, the browser sees to that
     <dialog
       ref={dialog}
       className={`dialog ${className}`}
       aria-labelledby={id}
       onClose={onClose}
+      onKeyDown={event => {
+        // The menu that it was opened from may be there for a moment still, and has taken the key for itself.
+        const inMenu = (event.target as Element).closest('[role="menu"]')
+        if (event.key === 'Escape' && event.defaultPrevented && !inMenu) onClose()
+      }}
       onMouseDown={event => {
         pressed.current = event.target
       }}
