@@ -143,11 +143,19 @@ impl fmt::Display for Verdict {
             );
         }
         writeln!(f, "verdict            {} VIOLATIONS (seed {})", self.violations.len(), self.seed)?;
-        for violation in self.violations.iter().take(PRINTED) {
+        // Of each check at least one, however many there are of another.
+        let mut checks = Vec::new();
+        let (firsts, others): (Vec<_>, Vec<_>) = self.violations.iter().partition(|violation| {
+            let is_first = !checks.contains(&violation.check);
+            checks.push(violation.check);
+            is_first
+        });
+        let printed = PRINTED.max(firsts.len());
+        for violation in firsts.iter().chain(&others).take(printed) {
             writeln!(f, "  ({}) {}", violation.check, violation.what)?;
         }
-        if self.violations.len() > PRINTED {
-            writeln!(f, "  and {} more", self.violations.len() - PRINTED)?;
+        if self.violations.len() > printed {
+            writeln!(f, "  and {} more", self.violations.len() - printed)?;
         }
         writeln!(f, "the story of the first; t in microseconds:")?;
         for line in &self.story {
