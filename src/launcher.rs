@@ -84,6 +84,9 @@ async fn start_servers(config: &Config, lifecycle: &Lifecycle, with_demo: bool) 
         &shown(&config.server.public_url, &default.server.public_url, api),
         &shown(&config.notify.public_url, &default.notify.public_url, events),
     ));
+    if !with_demo {
+        say("Or look at a workspace full of people: start it with --demo.\n");
+    }
     Ok(())
 }
 
@@ -106,7 +109,6 @@ Make a workspace:
     -d '{{"workspace": "acme", "fullname": "Ada Lovelace", "email": "ada@acme.example", "password": "correct horse"}}'
 Follow what happens in it, with the access_token from the answer:
   curl -N {events}/events -H "authorization: Bearer $TOKEN"
-Or look at a workspace full of people: start it with --demo.
 "#
     )
 }

@@ -267,3 +267,23 @@ async fn every_event_that_a_row_raises_is_raised_at_commit() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_schema_refuses_a_chat_or_a_member_that_there_cannot_be() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        ann.public_channel("general", &[]).await;
+        let mut psql = connect(app).await;
+        for sql in [
+            "update chats set kind = 'secret_channel'",
+            "update chats set name = null",
+            "update chats set single_key = 'a b'",
+            "update chats set kind = 'single'",
+            "update chat_members set role = 'guest'",
+        ] {
+            let refused = sqlx::query(sql).execute(&mut psql).await.expect_err(sql);
+            assert_eq!(refused.into_database_error().unwrap().code().as_deref(), Some("23514"), "{sql}");
+        }
+    })
+    .await;
+}
