@@ -62,6 +62,34 @@ export async function steps(step, world) {
     })
   }
 
+  await step('what is last in sight stays there while the box below grows, at the end and elsewhere', async () => {
+    const box = page.locator('.composer textarea')
+    const lowest = () =>
+      scroller.evaluate(e => {
+        const { bottom } = e.getBoundingClientRect()
+        const rows = [...e.querySelectorAll('.message')].map(row => [row.getBoundingClientRect(), row.textContent])
+        const [rect, text] = rows.findLast(([rect]) => rect.top < bottom)
+        return { text, below: Math.round(rect.bottom - bottom) }
+      })
+    for (const place of ['the end', 'elsewhere']) {
+      if (place === 'elsewhere') await scroller.evaluate(e => e.scrollBy({ top: -1500 }))
+      await until('it rests', async () => {
+        const [one, other] = [await lowest(), await lowest()]
+        return one.below === other.below && one.text === other.text
+      })
+      const before = await lowest()
+      const height = await scroller.evaluate(e => e.clientHeight)
+      await box.fill('a\nb\nc\nd\ne\nf')
+      await until('the box has grown', async () => (await scroller.evaluate(e => e.clientHeight)) < height - 80)
+      assert.deepEqual(await lowest(), before, `${place}, with a box of six lines`)
+      await box.fill('')
+      await until('it is small again', async () => (await scroller.evaluate(e => e.clientHeight)) === height)
+      assert.deepEqual(await lowest(), before, `${place}, with a box of one line again`)
+    }
+    await page.locator('.to-end').click()
+    await until('the end', async () => (await gap()) <= 2)
+  })
+
   await step('up to the very first message', async () => {
     let least = COUNT
     await until(

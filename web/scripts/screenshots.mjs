@@ -12,6 +12,11 @@ const SHOWN = { 'channel-laptop': 1, 'channel-phone': 2, 'list-phone': 2 }
 const sizes = { laptop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
 mkdirSync(folder, { recursive: true })
 const parlor = await Parlor.start({ demo: true })
+// Everything was said in one moment; in the pictures it was said in the course of a morning.
+await parlor.sql(
+  `update messages m set created_at = date_trunc('day', now()) - interval '1 day' + interval '11:52'
+     - make_interval(mins => (c.last_seq - m.seq)::int * (4 + m.seq::int % 5)) from chats c where c.id = m.chat_id`,
+)
 const browser = await launch()
 let complaints = 0
 try {

@@ -3,10 +3,10 @@
 import type { Root } from 'hast'
 import { Children, memo, type ReactNode, useEffect, useState } from 'react'
 import ReactMarkdown, { type Components } from 'react-markdown'
-import remarkGfm from 'remark-gfm'
+import { remarkGfmParts } from './gfm'
 import { chatPath, go } from './route'
 
-const plugins = [remarkGfm]
+const plugins = [remarkGfmParts]
 /**
  * Each part goes in the direction of its first letter; what is in a list or a quote goes with it, so that its marks stand below
  * one another.

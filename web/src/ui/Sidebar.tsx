@@ -19,11 +19,11 @@ import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar, ChatIcon, IconButton, LandmarkContext, MenuContent, Unread } from './bits'
 import { MAC, useChatTitle, useHasDraft, useMe, usePhone, useSession, useStore, useView } from './hooks'
+import { onListKeys } from './keys'
 import { byActivity, isChannel } from './names'
+import type { Overlay } from './Overlays'
 import { go } from './route'
-import { onListKeys } from './Shortcuts'
 import { setTheme, type Theme, useTheme } from './theme'
-import type { Overlay } from './Workspace'
 
 interface SidebarProps {
   chatId: string | null

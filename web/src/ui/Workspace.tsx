@@ -6,24 +6,21 @@ import { Guard } from './Broken'
 import { Empty, LandmarkContext } from './bits'
 import { Clipboard } from './Clipboard'
 import { ConnectionLine } from './ConnectionLine'
-import { BrowseChannels } from './dialogs/BrowseChannels'
-import { InvitePeople } from './dialogs/InvitePeople'
-import { NewChat } from './dialogs/NewChat'
-import { NewWorkspace } from './dialogs/NewWorkspace'
+import { Confirm } from './Dialog'
 import { MAC, useStore, useView } from './hooks'
+import { useShortcuts } from './keys'
 import { byActivity, chatTitle } from './names'
 import { useNotifications } from './notifications'
-import { QuickSwitcher } from './QuickSwitcher'
+import type { Overlay } from './Overlays'
 import { go, useRoute } from './route'
-import { Settings } from './Settings'
-import { Shortcuts, useShortcuts } from './Shortcuts'
 import { Sidebar } from './Sidebar'
 
 // Markdown and the scroller are the heavier half; they come while the first snapshot is fetched.
 const chatPane = () => import('./ChatPane').then(module => ({ default: module.ChatPane }))
 const ChatPane = lazy(chatPane)
 
-export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | 'workspace' | null
+const whenIdle = (work: () => void) => (window.requestIdleCallback ?? setTimeout)(work)
+const reload = async () => location.reload()
 
 export function Workspace() {
   useEffect(() => void chatPane().catch(() => undefined), [])
@@ -36,7 +33,7 @@ export function Workspace() {
 function Rooms() {
   const t = useTexts()
   const route = useRoute()
-  const [overlay, setOverlay] = useState<Overlay>(null)
+  const [overlay, setOverlay] = useState<Overlay | null>(null)
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const chatId = route.page === 'chat' ? route.chatId : null
   useTitle(chatId)
@@ -44,6 +41,7 @@ function Rooms() {
   useNotifications()
 
   useShortcuts(chatId, setOverlay)
+  const { Overlays, missing } = useOverlays(overlay)
 
   const close = () => setOverlay(null)
   const visit = (id: string) => {
@@ -68,15 +66,44 @@ function Rooms() {
         </LandmarkContext>
       </main>
       <Clipboard />
-      {overlay === 'switcher' && <QuickSwitcher onClose={close} onChat={visit} />}
-      {overlay === 'new' && <NewChat onClose={close} onChat={visit} />}
-      {overlay === 'browse' && <BrowseChannels onClose={close} onChat={visit} onNew={() => setOverlay('new')} />}
-      {overlay === 'invite' && <InvitePeople onClose={close} />}
-      {overlay === 'workspace' && <NewWorkspace onClose={close} />}
-      {overlay === 'settings' && <Settings onClose={close} />}
-      {overlay === 'shortcuts' && <Shortcuts onClose={close} />}
+      {overlay && Overlays && <Overlays overlay={overlay} onOverlay={setOverlay} onChat={visit} />}
+      {overlay && missing && (
+        <Confirm title={t.brokenTitle} text={t.brokenText} action={t.reload} onClose={close} onConfirm={reload} />
+      )}
     </div>
   )
+}
+
+/**
+ * What opens over the window, once it is here: it comes after all that one sees, or as soon as it is asked for. Not by `lazy`,
+ * which waits for a moment even for what is here: the menu that a dialog was opened from would be gone by then.
+ */
+function useOverlays(asked: Overlay | null) {
+  const [Overlays, setOverlays] = useState<typeof import('./Overlays').Overlays | null>(null)
+  const [missing, setMissing] = useState(false)
+  const wanted = asked !== null
+  useEffect(() => {
+    if (Overlays) return
+    let gone = false
+    setMissing(false)
+    const load = () => {
+      if (gone) return
+      import('./Overlays').then(
+        module => !gone && setOverlays(() => module.Overlays),
+        () => !gone && setMissing(wanted),
+      )
+    }
+    if (wanted) load()
+    else
+      chatPane().then(
+        () => whenIdle(load),
+        () => undefined,
+      )
+    return () => {
+      gone = true
+    }
+  }, [Overlays, wanted])
+  return { Overlays, missing }
 }
 
 function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {

@@ -29,13 +29,28 @@ export function growDownwards(list: List): void {
  */
 export class KeptMovement {
   private last: number | null = null
+  /** The lower edge of what is in sight, as it was last known. */
+  private bottom: number | null = null
 
   /** For the list, which hears of the position from here; it may write at once. */
-  observe: List['options']['observeElementOffset'] = (list, hear) =>
-    observeElementOffset(list, (position, isScrolling) => {
+  observe: List['options']['observeElementOffset'] = (list, hear) => {
+    const element = list.scrollElement
+    if (!element) return undefined
+    const stop = observeElementOffset(list, (position, isScrolling) => {
       this.last = position
+      this.bottom = element.scrollTop + element.clientHeight
       hear(position, isScrolling)
     })
+    // The box below grows with what is written, and a phone's keys come up: what was last in sight stays so.
+    const resized = new ResizeObserver(() => {
+      if (this.bottom !== null) element.scrollTop = this.bottom - element.clientHeight
+    })
+    resized.observe(element)
+    return () => {
+      resized.disconnect()
+      stop?.()
+    }
+  }
 
   /** The list is being sent somewhere: where it was does not matter. */
   forget(): void {
@@ -51,5 +66,6 @@ export class KeptMovement {
       ...(options.behavior ? { behavior: options.behavior } : {}),
     })
     this.last = element.scrollTop - moved
+    this.bottom = element.scrollTop + element.clientHeight
   }
 }
