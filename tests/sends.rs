@@ -1,8 +1,9 @@
 //! Sends that come together are stored together: each is answered for itself, whatever becomes of the others.
 
 use futures_util::{future::join_all, join};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::task::JoinSet;
 
 use crate::support::{
     Actor, App, Chat, Device, Node, Reply,
@@ -14,8 +15,11 @@ use crate::support::{
 const GATE: &str = "gate";
 const GATE_KEY: i64 = 42;
 
-/// Holds up the batch that the gate's message is in.
+/// Holds up the batches that the gate's messages are in.
 struct Gate(PgConnection);
+
+/// As many batches are under way at once, at most.
+const COMBINERS: i64 = 4;
 
 impl Gate {
     async fn close(app: &App) -> Self {
@@ -36,15 +40,16 @@ impl Gate {
         Self(db)
     }
 
-    async fn until_somebody_is_at_it(&mut self) {
+    /// So many of its messages.
+    async fn until_at_it(&mut self, count: i64) {
         eventually(async || {
-            let there: bool = sqlx::query_scalar(
-                "select exists (select from pg_locks where locktype = 'advisory' and objid = 42 and not granted)",
+            let there: i64 = sqlx::query_scalar(
+                "select count(*) from pg_locks where locktype = 'advisory' and objid = 42 and not granted",
             )
             .fetch_one(&mut self.0)
             .await
             .unwrap();
-            if there { Ok(()) } else { Err("nobody is at the gate".into()) }
+            if there == count { Ok(()) } else { Err(format!("{there} of {count} are at the gate")) }
         })
         .await;
     }
@@ -70,28 +75,40 @@ async fn until_under_way(app: &App, count: i64) {
     .await;
 }
 
-/// Sends the gate's message to `gate_chat`, then all of `sends` while it is held up; `meanwhile`, with all of them waiting;
-/// then opens the gate. The answers to `sends`.
+/// Sends a message of the gate for each combiner, in chats of their own. Returns once all are at it; what is returned ends
+/// when they are sent.
+async fn at_the_gate(gatekeeper: &Actor, gate: &mut Gate) -> impl Future<Output = Vec<Value>> + use<> {
+    let mut held = JoinSet::new();
+    for count in 1..=COMBINERS {
+        let gatekeeper = gatekeeper.clone();
+        held.spawn(async move {
+            let name = format!("gate {}", uuid::Uuid::now_v7());
+            let chat = gatekeeper.private_channel(&name, &[]).await;
+            gatekeeper.post(&chat, GATE).await
+        });
+        // Else the next would be in the same batch.
+        gate.until_at_it(count).await;
+    }
+    held.join_all()
+}
+
+/// Has a batch under way in each combiner, and then all of `sends` waiting; `meanwhile`, with them; then lets all go. The
+/// answers to `sends`.
 async fn together(
     app: &App,
     gatekeeper: &Actor,
-    gate_chat: &Chat,
     sends: Vec<impl Future<Output = Reply>>,
     meanwhile: impl AsyncFnOnce(),
 ) -> Vec<Reply> {
     let mut gate = Gate::close(app).await;
+    let held = at_the_gate(gatekeeper, &mut gate).await;
     let count = i64::try_from(sends.len()).unwrap();
-    let held = gatekeeper.post(gate_chat, GATE);
-    let rest = async {
-        gate.until_somebody_is_at_it().await;
-        let open = async {
-            until_under_way(app, count + 1).await;
-            meanwhile().await;
-            gate.open().await;
-        };
-        join!(join_all(sends), open).0
+    let open = async {
+        until_under_way(app, count + COMBINERS).await;
+        meanwhile().await;
+        gate.open().await;
     };
-    join!(held, rest).1
+    join!(held, join_all(sends), open).1
 }
 
 async fn two(app: &App) -> (Actor, Actor, Chat, Chat) {
@@ -144,16 +161,16 @@ async fn what_gathers_is_stored_at_once_and_told_in_order() {
             .collect();
         let batches = async || metric(app, &app.chat, "parlor_chat_send_batches_total").await;
         let before = batches().await;
-        let replies = together(app, &ann, &one, sends, async || {}).await;
-        // The gate's, and that of all others.
-        assert_eq!(batches().await - before, 2);
+        let replies = together(app, &ann, sends, async || {}).await;
+        // Those of the gate, and that of all others.
+        assert_eq!(batches().await - before, COMBINERS + 1);
         for reply in replies {
             let sent = reply.created();
             let chat = Chat(sent["chat_id"].as_str().unwrap().into());
             let id = sent["id"].as_str().unwrap();
             assert_eq!(bob.call(&format!("GET /api/chat/{chat}/messages/{id}")).await.ok(), sent);
         }
-        for (chat, count) in [(&one, 11), (&two, 10)] {
+        for (chat, count) in [(&one, 10), (&two, 10)] {
             let page = bob.call(&format!("GET /api/chat/{chat}/messages?limit=200")).await.ok();
             assert_eq!(seqs(&page), (1..=count).collect::<Vec<_>>());
             let list = bob.listed(chat).await;
@@ -162,7 +179,7 @@ async fn what_gathers_is_stored_at_once_and_told_in_order() {
                 (&json!(count), &json!(count))
             );
         }
-        for _ in 0..21 {
+        for _ in 0..20 {
             device.next_event().await;
         }
         for chat in [&one, &two] {
@@ -183,7 +200,7 @@ async fn the_same_client_id_twice_in_a_batch_is_one_message() {
         let mut sends: Vec<_> = (0..5).map(|_| ann.try_post(&one, send.clone())).collect();
         sends.push(ann.try_post(&two, send.clone())); // another message under the same name
         sends.push(bob.try_post(&one, send.clone())); // another sender's name
-        let replies = together(app, &ann, &two, sends, async || {}).await;
+        let replies = together(app, &ann, sends, async || {}).await;
         let statuses = |replies: &[Reply]| replies.iter().map(|reply| reply.status).collect::<Vec<_>>();
         let mine = statuses(&replies[..6]);
         assert_eq!(mine.iter().filter(|status| **status == 201).count(), 1, "{mine:?}");
@@ -227,7 +244,7 @@ async fn one_bad_message_does_not_take_its_batch_along() {
                 bob.try_post(&two, json!({ "body": "no such", "reply_to": uuid::Uuid::now_v7() })),
                 ann.try_post(&one, json!({ "body": "good too" })),
             ];
-            let replies = together(app, &ann, &two, sends, async || {}).await;
+            let replies = together(app, &ann, sends, async || {}).await;
             let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
             assert_eq!(statuses, [201, 500, 403, 201, 422, 201], "{replies:?}");
         }
@@ -278,7 +295,6 @@ async fn a_chat_that_somebody_keeps_locked_holds_up_no_other() {
 async fn many_sends_to_a_locked_chat_hold_up_nobody_of_their_batch() {
     with_app(async |app| {
         let (ann, bob, one, two) = two(app).await;
-        let three = ann.public_channel("three", &[]).await;
         let mut locker =
             PgConnection::connect(app.config.database.url.as_ref().unwrap().expose()).await.unwrap();
         let mut tx = locker.begin().await.unwrap();
@@ -288,27 +304,23 @@ async fn many_sends_to_a_locked_chat_hold_up_nobody_of_their_batch() {
             .await
             .unwrap();
         let mut gate = Gate::close(app).await;
-        let held = ann.post(&three, GATE);
-        let rest = async {
-            gate.until_somebody_is_at_it().await;
-            let stuck = join_all((0..24).map(|n| ann.try_post(&one, json!({ "body": format!("m{n}") }))));
-            let others = async {
-                until_under_way(app, 25).await;
-                let others = (0..8).map(|n| bob.try_post(&two, json!({ "body": format!("m{n}") })));
-                let open = async {
-                    until_under_way(app, 33).await;
-                    gate.open().await;
-                };
-                let (others, ()) = join!(join_all(others), open);
-                assert!(others.iter().all(|reply| reply.status == 201), "{others:?}");
-                // Each of those to the locked chat waits for two seconds, one after the other.
-                let waiting = metric(app, &app.chat, "parlor_chat_sends_under_way").await;
-                assert!(waiting >= 16, "{waiting}");
-                tx.rollback().await.unwrap();
+        let held = at_the_gate(&ann, &mut gate).await;
+        let stuck = join_all((0..24).map(|n| ann.try_post(&one, json!({ "body": format!("m{n}") }))));
+        let others = async {
+            until_under_way(app, 24 + COMBINERS).await;
+            let others = (0..8).map(|n| bob.try_post(&two, json!({ "body": format!("m{n}") })));
+            let open = async {
+                until_under_way(app, 32 + COMBINERS).await;
+                gate.open().await;
             };
-            join!(stuck, others).0
+            let (others, ()) = join!(join_all(others), open);
+            assert!(others.iter().all(|reply| reply.status == 201), "{others:?}");
+            // Each of those to the locked chat waits for two seconds, one after the other.
+            let waiting = metric(app, &app.chat, "parlor_chat_sends_under_way").await;
+            assert!(waiting >= 16, "{waiting}");
+            tx.rollback().await.unwrap();
         };
-        let (_, stuck) = join!(held, rest);
+        let (_, stuck, ()) = join!(held, stuck, others);
         assert!(stuck.iter().filter(|reply| reply.status == 201).count() >= 16, "{stuck:?}");
         check_log(app).await;
     })
@@ -373,7 +385,7 @@ async fn a_sender_removed_or_deactivated_while_their_send_waits_is_refused() {
             cid.try_post(&one, json!({ "body": "deactivated" })),
             ann.try_post(&one, json!({ "body": "still there" })),
         ];
-        let replies = together(app, &dan, &two, sends, async || {
+        let replies = together(app, &dan, sends, async || {
             ann.remove(&one, &bob).await;
             ann.call_with(&format!("PATCH /api/users/{}", cid.id), json!({ "active": false })).await.ok();
         })
@@ -391,10 +403,10 @@ async fn a_full_queue_is_refused_at_once_and_who_waits_is_stored() {
     with_app_configured(
         |config| config.limits.waiting_sends = 4,
         async |app| {
-            let (ann, bob, one, two) = two(app).await;
+            let (ann, bob, one, _) = two(app).await;
             let sends: Vec<_> =
                 (0..4).map(|n| ann.try_post(&one, json!({ "body": format!("m{n}") }))).collect();
-            let replies = together(app, &ann, &two, sends, async || {
+            let replies = together(app, &ann, sends, async || {
                 let refused = bob.try_post(&one, json!({ "body": "one too many" })).await;
                 assert_eq!(refused.header("retry-after"), Some("1"), "{refused:?}");
                 refused.refused(503, "unavailable");
@@ -414,7 +426,7 @@ async fn a_send_that_nobody_can_tell_the_end_of_may_be_repeated() {
         let mut gate = Gate::close(app).await;
         let send = json!({ "body": GATE, "client_id": "k" });
         let cut = async {
-            gate.until_somebody_is_at_it().await;
+            gate.until_at_it(1).await;
             sqlx::query(
                 "select pg_terminate_backend(pid) from pg_locks
                  where locktype = 'advisory' and objid = 42 and not granted",
@@ -443,34 +455,30 @@ async fn a_send_that_nobody_can_tell_the_end_of_may_be_repeated() {
 #[tokio::test]
 async fn a_server_that_stops_stores_what_waits() {
     with_app(async |app| {
-        let (ann, _, one, two) = two(app).await;
+        let (ann, _, one, _) = two(app).await;
         let node = app.start_chat_server().await;
         let there = ann.at(&node);
         let mut gate = Gate::close(app).await;
-        let held = there.post(&two, GATE);
-        let rest = async {
-            gate.until_somebody_is_at_it().await;
-            let sends = join_all((0..4).map(|n| there.try_post(&one, json!({ "body": format!("m{n}") }))));
-            let stop = async {
+        let held = at_the_gate(&there, &mut gate).await;
+        let sends = join_all((0..4).map(|n| there.try_post(&one, json!({ "body": format!("m{n}") }))));
+        let stop = async {
+            eventually(async || {
+                let now = metric(app, &node, "parlor_chat_sends_under_way").await;
+                if now == 4 + COMBINERS { Ok(()) } else { Err(format!("{now} under way")) }
+            })
+            .await;
+            let open = async {
+                // It listens no more: it is stopping.
                 eventually(async || {
-                    let now = metric(app, &node, "parlor_chat_sends_under_way").await;
-                    if now == 5 { Ok(()) } else { Err(format!("{now} of 5 under way")) }
+                    let asked = app.client.get(format!("{}/health/live", node.url)).send().await;
+                    if asked.is_err() { Ok(()) } else { Err("it still answers".into()) }
                 })
                 .await;
-                let open = async {
-                    // It listens no more: it is stopping.
-                    eventually(async || {
-                        let asked = app.client.get(format!("{}/health/live", node.url)).send().await;
-                        if asked.is_err() { Ok(()) } else { Err("it still answers".into()) }
-                    })
-                    .await;
-                    gate.open().await;
-                };
-                join!(app.stop_node(&node), open);
+                gate.open().await;
             };
-            join!(sends, stop)
+            join!(app.stop_node(&node), open);
         };
-        let (_, (sent, ())) = join!(held, rest);
+        let (_, sent, ()) = join!(held, sends, stop);
         assert!(sent.iter().all(|reply| reply.status == 201), "{sent:?}");
         let page = ann.call(&format!("GET /api/chat/{one}/messages")).await.ok();
         assert_eq!(seqs(&page), [1, 2, 3, 4]);

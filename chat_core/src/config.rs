@@ -158,7 +158,7 @@ pub struct LimitsConfig {
     pub send_per_minute: u32,
     /// All other requests by one user.
     pub requests_per_minute: u32,
-    /// Messages that wait to be stored, in each of the 16 shards of the log; further ones are answered 503.
+    /// Messages that wait to be stored; further ones are answered 503.
     pub waiting_sends: usize,
     /// How long a message waits at most; later it is answered 503.
     pub send_wait_seconds: u64,
@@ -172,7 +172,7 @@ impl Default for LimitsConfig {
             signin_per_minute: 30,
             send_per_minute: 600,
             requests_per_minute: 3000,
-            waiting_sends: 1024,
+            waiting_sends: 4096,
             send_wait_seconds: 5,
             max_connections: 10_000,
         }

@@ -16,12 +16,11 @@ use std::{
 };
 
 use chat_core::ChatId;
-use shuttle::{future::block_on, thread};
-use tokio_util::sync::CancellationToken;
+use shuttle::{future::block_on, sync::Mutex, thread};
 
 use crate::{
     apart::Apart,
-    queue::{Refused, queue},
+    queue::{Item, Queue, Refused},
 };
 
 /// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
@@ -102,21 +101,39 @@ fn a_locked_chat_takes_one_place_and_everybody_gets_it_in_turn() {
     assert!(MET.load(Relaxed) > 0, "one order alone was tried");
 }
 
+/// Its lane, its name and a number.
+type Sent = (u32, Option<u32>, u32);
+
+impl Item for Sent {
+    type Lane = u32;
+    type Name = u32;
+
+    fn lane(&self) -> u32 {
+        self.0
+    }
+
+    fn name(&self) -> Option<u32> {
+        self.1
+    }
+}
+
 #[test]
 fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
     static ANSWERED: Count = Count::new(0);
     static CLOSED: Count = Count::new(0);
     static FULL: Count = Count::new(0);
+    static MET: Count = Count::new(0);
     try_orders(|| {
-        let closing = CancellationToken::new();
-        let (producer, mut consumer) = queue::<u32, u32>(2, closing.clone());
-        let producer = Arc::new(producer);
-        let senders: Vec<_> = (0..3)
-            .map(|number| {
-                let producer = Arc::clone(&producer);
+        let queue = Queue::<Sent, u32>::new(3, Duration::ZERO);
+        // The first two share a lane, the last two a name.
+        let senders: Vec<_> = [(1, None), (1, None), (2, Some(1)), (3, Some(1))]
+            .into_iter()
+            .zip(0..)
+            .map(|((lane, name), number)| {
+                let queue = queue.clone();
                 thread::spawn(move || {
                     thread::yield_now();
-                    match producer.put(number) {
+                    match queue.put((lane, name, number)) {
                         Ok(answer) => {
                             assert_eq!(block_on(answer), Ok(number), "taken in and not answered");
                             ANSWERED.fetch_add(1, Relaxed);
@@ -127,26 +144,48 @@ fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
                 })
             })
             .collect();
-        let closer = thread::spawn(move || {
-            thread::yield_now();
-            closing.cancel();
-        });
-        while block_on(consumer.ready()) {
-            // All of the same key: one at a time.
-            let batch = consumer.take(2, LONG, |_| Some(()));
-            assert!(batch.items.len() == 1 && batch.late.is_empty());
-            thread::yield_now();
-            for waiting in batch.items {
-                let number = waiting.item;
-                waiting.answer(number);
+        let closer = thread::spawn({
+            let queue = queue.clone();
+            move || {
+                thread::yield_now();
+                queue.close();
             }
+        });
+        let under_way: Arc<Mutex<Vec<Sent>>> = Arc::default();
+        let takers: Vec<_> = (0..2)
+            .map(|_| {
+                let (queue, all) = (queue.clone(), Arc::clone(&under_way));
+                thread::spawn(move || {
+                    while let Some(batch) = block_on(queue.take(2, LONG)) {
+                        assert!(batch.late.is_empty());
+                        let mine: Vec<Sent> = batch.items.iter().map(|waiting| waiting.item).collect();
+                        {
+                            let mut all = all.lock().unwrap();
+                            MET.fetch_add(usize::from(!all.is_empty()), Relaxed);
+                            for (lane, name, _) in &mine {
+                                let clash = all
+                                    .iter()
+                                    .any(|other| other.0 == *lane || (name.is_some() && other.1 == *name));
+                                assert!(!clash, "{mine:?} beside {all:?}");
+                            }
+                            all.extend(&mine);
+                        }
+                        thread::yield_now();
+                        all.lock().unwrap().retain(|other| !mine.contains(other));
+                        for waiting in batch.items {
+                            let (_, _, number) = waiting.item;
+                            waiting.answer(number);
+                        }
+                        drop(batch.under_way);
+                    }
+                })
+            })
+            .collect();
+        for thread in senders.into_iter().chain(takers).chain([closer]) {
+            thread.join().unwrap();
         }
-        assert_eq!(producer.put(9).err(), Some(Refused::Closed));
-        for sender in senders {
-            sender.join().unwrap();
-        }
-        closer.join().unwrap();
+        assert_eq!(queue.put((9, None, 9)).err(), Some(Refused::Closed));
     });
-    let tried = [&ANSWERED, &CLOSED, &FULL].map(|count| count.load(Relaxed));
+    let tried = [&ANSWERED, &CLOSED, &FULL, &MET].map(|count| count.load(Relaxed));
     assert!(!tried.contains(&0), "one of these never happened: {tried:?}");
 }

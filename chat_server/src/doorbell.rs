@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use chat_core::{Shard, cursor::Shards, event::DOORBELL_CHANNEL};
+use chat_core::{cursor::Shards, event::DOORBELL_CHANNEL};
 use sqlx::{PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::Notify, time::timeout};
 use tracing::warn;
@@ -27,9 +27,9 @@ pub struct Doorbell {
 }
 
 impl Doorbell {
-    /// Says that there is something new in `shard`. Never waits.
-    pub fn ring(&self, shard: Shard) {
-        self.shards.fetch_or(Shards::from(shard).bits(), Ordering::AcqRel);
+    /// Says that there is something new in `shards`. Never waits.
+    pub fn ring(&self, shards: Shards) {
+        self.shards.fetch_or(shards.bits(), Ordering::AcqRel);
         self.wake.notify_one();
     }
 

@@ -51,7 +51,7 @@ impl ChatServer {
 
         let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
         let sends = Sends::start(
-            db::send_options(options.clone(), &config.limits),
+            &db::send_options(options.clone(), &config.limits),
             pool.clone(),
             &config.limits,
             doorbell.clone(),

@@ -77,21 +77,21 @@ pub struct Sent {
     pub request_hash: Option<Vec<u8>>,
 }
 
-/// Sends messages of workspaces of one shard, in the order of their ids, and writes their events. Those that may not be
+/// Sends messages, of any workspaces, in the order of their ids, and writes their events. Those that may not be
 /// sent are left out of the answer: the sender is no active member of a chat that is there, `reply_to` is not in it, or
 /// the client id was used before. No sender may have the same client id twice in `new`. The doorbell is the caller's.
 ///
 /// One statement, one transaction: an error that the database reports means that none was sent. `patience` bounds the
-/// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); None: as long as the connection waits.
+/// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); for the shards, and for all if it is None, the
+/// connection waits as long as it does.
 pub async fn insert_all(
     db: impl PgExecutor<'_>,
-    shard: Shard,
     new: &[&NewMessage],
     patience: Option<Duration>,
 ) -> Result<Vec<Stored>> {
     let patience = patience.map(|patience| format!("{}ms", patience.as_millis()));
     if let [new] = new {
-        return insert_one(db, shard, new, patience.as_deref()).await;
+        return insert_one(db, new, patience.as_deref()).await;
     }
     let uuids = |of: fn(&NewMessage) -> Uuid| new.iter().map(|new| of(new)).collect::<Vec<_>>();
     let bodies: Vec<&str> = new.iter().map(|new| new.body.as_str()).collect();
@@ -101,8 +101,7 @@ pub async fn insert_all(
     sqlx::query_as!(
         Stored,
         r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
-           from send_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
-        i16::from(shard.number()),
+           from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
         &uuids(|new| new.id.0),
         &uuids(|new| new.workspace_id.0),
         &uuids(|new| new.chat_id.0),
@@ -120,7 +119,6 @@ pub async fn insert_all(
 /// The same for a single one, for half the price.
 async fn insert_one(
     db: impl PgExecutor<'_>,
-    shard: Shard,
     new: &NewMessage,
     patience: Option<&str>,
 ) -> Result<Vec<Stored>> {
@@ -128,7 +126,7 @@ async fn insert_one(
         Stored,
         r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
            from send_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
-        i16::from(shard.number()),
+        i16::from(Shard::of(new.workspace_id).number()),
         new.id.0,
         new.workspace_id.0,
         new.chat_id.0,

@@ -108,6 +108,7 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
 /// an index.
 pub fn send_options(options: PgConnectOptions, limits: &LimitsConfig) -> PgConnectOptions {
     let patience = format!("{}s", sends::statement_timeout(limits).as_secs());
+    let shard_patience = format!("{}ms", sends::SHARD_PATIENCE.as_millis());
     options.options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
@@ -115,6 +116,7 @@ pub fn send_options(options: PgConnectOptions, limits: &LimitsConfig) -> PgConne
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
         ("statement_timeout", &patience),
+        ("lock_timeout", &shard_patience),
     ])
 }
 

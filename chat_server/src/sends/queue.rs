@@ -1,12 +1,34 @@
-//! A queue whose consumer takes all that has gathered while it was busy. Knows nothing of messages or databases.
+//! A queue with several takers. One takes all that has gathered while it was busy; the others come in when it is busy for long.
+//! Knows nothing of messages or databases.
 
-use std::{collections::HashSet, hash::Hash, time::Duration};
-
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::Hash,
+    pin::pin,
+    sync::{Arc, PoisonError},
+    time::Duration,
 };
-use tokio_util::sync::CancellationToken;
+
+#[cfg(not(feature = "shuttle"))]
+use std::sync::{Mutex, MutexGuard};
+
+#[cfg(feature = "shuttle")]
+use shuttle::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, timeout},
+};
+
+/// What can be put into a queue.
+pub trait Item {
+    /// Items of the same lane are not under way in two batches at once: the second batch would wait for the first.
+    type Lane: Hash + Eq + Clone;
+    /// Items of the same name are not under way together at all.
+    type Name: Hash + Eq + Clone;
+
+    fn lane(&self) -> Self::Lane;
+    fn name(&self) -> Option<Self::Name>;
+}
 
 /// Somebody who waits for what becomes of an item.
 pub struct Waiting<T, A> {
@@ -22,9 +44,6 @@ impl<T, A> Waiting<T, A> {
     }
 }
 
-/// The end that is put into. Clones put into the same queue.
-pub struct Producer<T, A>(mpsc::Sender<Waiting<T, A>>);
-
 /// Why an item was not taken in.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -32,172 +51,344 @@ pub enum Refused {
     Closed,
 }
 
-impl<T, A> Producer<T, A> {
-    /// Never waits for a place. The answer comes when the item's batch is through; an error in its place means that the
-    /// consumer died.
-    pub fn put(&self, item: T) -> Result<oneshot::Receiver<A>, Refused> {
-        let (answer, answered) = oneshot::channel();
-        self.0.try_send(Waiting { item, since: Instant::now(), answer }).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => Refused::Full,
-            mpsc::error::TrySendError::Closed(_) => Refused::Closed,
-        })?;
-        Ok(answered)
-    }
+/// Clones are the same queue.
+pub struct Queue<T: Item, A>(Arc<Shared<T, A>>);
+
+struct Shared<T: Item, A> {
+    length: usize,
+    head_start: Duration,
+    state: Mutex<State<T, A>>,
+    /// There may be something for a taker.
+    ready: Notify,
 }
 
-/// The end that is taken from.
-pub struct Consumer<T, A> {
-    queue: mpsc::Receiver<Waiting<T, A>>,
-    /// Taken out of the queue and not yet in a batch.
-    held: Vec<Waiting<T, A>>,
-    closing: CancellationToken,
+struct State<T: Item, A> {
+    /// Oldest first.
+    waiting: VecDeque<Waiting<T, A>>,
+    /// Of all batches under way.
+    lanes: HashSet<T::Lane>,
+    names: HashSet<T::Name>,
+    batches: usize,
+    last_taken: Option<Instant>,
+    /// A taker looks when the last batch has had its head start.
+    is_watched: bool,
+    is_closed: bool,
 }
 
 /// What is taken at once.
-pub struct Batch<T, A> {
+pub struct Batch<T: Item, A> {
     pub items: Vec<Waiting<T, A>>,
     /// Those that have waited for too long, to be answered so.
     pub late: Vec<Waiting<T, A>>,
+    /// The batch is under way until this is dropped.
+    pub under_way: UnderWay<T, A>,
 }
 
-/// At most `length` items wait. Once `closing` is cancelled nothing is taken in any more; what waits is still given out.
-pub fn queue<T, A>(length: usize, closing: CancellationToken) -> (Producer<T, A>, Consumer<T, A>) {
-    let (sender, receiver) = mpsc::channel(length);
-    (Producer(sender), Consumer { queue: receiver, held: Vec::new(), closing })
+/// Keeps others of the same lanes and names waiting.
+pub struct UnderWay<T: Item, A> {
+    queue: Queue<T, A>,
+    lanes: Vec<T::Lane>,
+    names: Vec<T::Name>,
 }
 
-impl<T, A> Consumer<T, A> {
-    /// Waits until there is something to take. False: closed, and all is given out.
-    pub async fn ready(&mut self) -> bool {
-        while self.held.is_empty() {
-            let received = tokio::select! {
-                biased;
-                () = self.closing.cancelled(), if !self.queue.is_closed() => {
-                    self.queue.close();
-                    continue;
-                }
-                received = self.queue.recv() => received,
-            };
-            match received {
-                Some(waiting) => self.held.push(waiting),
-                None => return false,
-            }
-        }
-        true
+impl<T: Item, A> Clone for Queue<T, A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Item, A> Queue<T, A> {
+    /// At most `length` items wait. While a batch is under way, the next gathers for at least `head_start`.
+    pub fn new(length: usize, head_start: Duration) -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            lanes: HashSet::new(),
+            names: HashSet::new(),
+            batches: 0,
+            last_taken: None,
+            is_watched: false,
+            is_closed: false,
+        };
+        Self(Arc::new(Shared { length, head_start, state: Mutex::new(state), ready: Notify::new() }))
     }
 
-    /// Takes what is there, oldest first, at most `most` items. Of items with the same key one is taken, the others wait
-    /// for a batch of their own. Items that nobody waits for any more are dropped.
-    pub fn take<K: Hash + Eq>(
-        &mut self,
-        most: usize,
-        longest_wait: Duration,
-        key: impl Fn(&T) -> Option<K>,
-    ) -> Batch<T, A> {
-        let mut batch = Batch { items: Vec::new(), late: Vec::new() };
-        let mut keys = HashSet::new();
-        let mut held = std::mem::take(&mut self.held).into_iter();
-        while batch.items.len() < most {
-            let Some(waiting) = held.next().or_else(|| self.queue.try_recv().ok()) else { break };
-            if waiting.answer.is_closed() {
-                continue;
-            }
-            if waiting.since.elapsed() > longest_wait {
-                batch.late.push(waiting);
-            } else if key(&waiting.item).is_some_and(|key| !keys.insert(key)) {
-                self.held.push(waiting);
-                // Repeats of one item could fill the queue: they stay in order, and the batch goes.
-                if self.held.len() >= most {
-                    break;
+    /// Never waits for a place. The answer comes when the item's batch is through; an error in its place means that the
+    /// taker died.
+    ///
+    /// # Errors
+    /// There is no place, or the queue is closed.
+    pub fn put(&self, item: T) -> Result<oneshot::Receiver<A>, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state();
+        if state.is_closed {
+            return Err(Refused::Closed);
+        }
+        if state.waiting.len() >= self.0.length {
+            return Err(Refused::Full);
+        }
+        state.waiting.push_back(Waiting { item, since: Instant::now(), answer });
+        let somebody_will_look = state.is_watched && state.batches > 0;
+        drop(state);
+        if !somebody_will_look {
+            self.0.ready.notify_one();
+        }
+        Ok(answered)
+    }
+
+    /// Nothing is taken in any more; what waits is still given out.
+    pub fn close(&self) {
+        self.state().is_closed = true;
+        self.0.ready.notify_waiters();
+    }
+
+    /// Waits until there is something that is not held up by another batch, and takes it: oldest first, at most `most`.
+    /// Items that nobody waits for any more are dropped. None: closed, and all is given out.
+    pub async fn take(&self, most: usize, longest_wait: Duration) -> Option<Batch<T, A>> {
+        loop {
+            let mut woken = pin!(self.0.ready.notified());
+            // From here on nothing that comes is missed.
+            woken.as_mut().enable();
+            match self.take_now(most, longest_wait) {
+                Taken::Batch(batch) => return Some(batch),
+                Taken::Over => return None,
+                Taken::Nothing => woken.await,
+                Taken::Later(wait) => {
+                    let _watch = Watch(self);
+                    let _ = timeout(wait, woken).await; // whichever comes first: it looks again
                 }
-            } else {
-                batch.items.push(waiting);
             }
         }
-        self.held.extend(held);
-        batch
+    }
+
+    fn take_now(&self, most: usize, longest_wait: Duration) -> Taken<T, A> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if state.waiting.is_empty() {
+            return if state.is_closed { Taken::Over } else { Taken::Nothing };
+        }
+        if let Some(last) = state.last_taken.filter(|_| state.batches > 0)
+            && let Some(wait) = self.0.head_start.checked_sub(last.elapsed())
+            && !wait.is_zero()
+        {
+            if state.is_watched {
+                return Taken::Nothing;
+            }
+            state.is_watched = true;
+            return Taken::Later(wait);
+        }
+        let (mut items, mut overdue) = (Vec::new(), Vec::new());
+        let (mut lanes, mut names) = (HashSet::new(), Vec::new());
+        let mut held = VecDeque::new();
+        let mut waiting = std::mem::take(&mut state.waiting).into_iter();
+        while items.len() < most {
+            let Some(next) = waiting.next() else { break };
+            if next.answer.is_closed() {
+                continue;
+            }
+            if next.since.elapsed() > longest_wait {
+                overdue.push(next);
+                continue;
+            }
+            let (lane, name) = (next.item.lane(), next.item.name());
+            let is_held =
+                state.lanes.contains(&lane) || name.as_ref().is_some_and(|name| state.names.contains(name));
+            if is_held {
+                held.push_back(next);
+                continue;
+            }
+            lanes.insert(lane);
+            if let Some(name) = name {
+                state.names.insert(name.clone());
+                names.push(name);
+            }
+            items.push(next);
+        }
+        held.extend(waiting);
+        state.waiting = held;
+        if items.is_empty() && overdue.is_empty() {
+            // What is held is looked at again when its batch is over.
+            return if state.is_closed && state.waiting.is_empty() { Taken::Over } else { Taken::Nothing };
+        }
+        state.lanes.extend(lanes.iter().cloned());
+        state.batches += 1;
+        state.last_taken = Some(Instant::now());
+        let is_more = !state.waiting.is_empty() && !state.is_watched;
+        drop(guard);
+        if is_more {
+            self.0.ready.notify_one();
+        }
+        let under_way = UnderWay { queue: self.clone(), lanes: lanes.into_iter().collect(), names };
+        Taken::Batch(Batch { items, late: overdue, under_way })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T, A>> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Taken<T: Item, A> {
+    Batch(Batch<T, A>),
+    /// Not before the last batch has had its head start, or is over.
+    Later(Duration),
+    Nothing,
+    Over,
+}
+
+/// Somebody waits for the end of a head start.
+struct Watch<'a, T: Item, A>(&'a Queue<T, A>);
+
+impl<T: Item, A> Drop for Watch<'_, T, A> {
+    fn drop(&mut self) {
+        self.0.state().is_watched = false;
+    }
+}
+
+impl<T: Item, A> Drop for UnderWay<T, A> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        for lane in &self.lanes {
+            state.lanes.remove(lane);
+        }
+        for name in &self.names {
+            state.names.remove(name);
+        }
+        state.batches -= 1;
+        let (is_more, is_closed) = (!state.waiting.is_empty(), state.is_closed);
+        drop(state);
+        if is_closed {
+            // Whoever waits for the last of it as well.
+            self.queue.0.ready.notify_waiters();
+        }
+        if is_more {
+            self.queue.0.ready.notify_one();
+        }
     }
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(5);
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what take asks for")]
-    fn no_key(_: &u32) -> Option<u32> {
-        None
+    /// Its lane, its name and a number.
+    type Send = (u32, Option<u32>, u32);
+
+    impl Item for Send {
+        type Lane = u32;
+        type Name = u32;
+
+        fn lane(&self) -> u32 {
+            self.0
+        }
+
+        fn name(&self) -> Option<u32> {
+            self.1
+        }
     }
 
-    fn items<A>(batch: Batch<u32, A>) -> (Vec<u32>, Vec<u32>) {
-        let items = |waiting: Vec<Waiting<u32, A>>| waiting.into_iter().map(|w| w.item).collect();
-        (items(batch.items), items(batch.late))
+    /// None: nothing is to be had now. The batch is over at once.
+    fn take(queue: &Queue<Send, ()>, most: usize, longest_wait: Duration) -> Option<(Vec<u32>, Vec<u32>)> {
+        let batch = queue.take(most, longest_wait).now_or_never()??;
+        let numbers = |waiting: &[Waiting<Send, ()>]| waiting.iter().map(|w| w.item.2).collect();
+        Some((numbers(&batch.items), numbers(&batch.late)))
     }
 
     #[tokio::test]
     async fn what_gathers_is_taken_at_once_up_to_the_limit() {
-        let (producer, mut consumer) = queue::<u32, ()>(10, CancellationToken::new());
-        let _answers: Vec<_> = (0..5).map(|n| producer.put(n).unwrap()).collect();
-        assert!(consumer.ready().await);
-        assert_eq!(items(consumer.take(3, LONG, no_key)).0, [0, 1, 2]);
-        assert!(consumer.ready().await);
-        assert_eq!(items(consumer.take(3, LONG, no_key)).0, [3, 4]);
+        let queue = Queue::new(10, Duration::ZERO);
+        let _answers: Vec<_> = (0..5).map(|n| queue.put((n, None, n)).unwrap()).collect();
+        assert_eq!(take(&queue, 3, LONG), Some((vec![0, 1, 2], vec![])));
+        assert_eq!(take(&queue, 3, LONG), Some((vec![3, 4], vec![])));
+        assert_eq!(take(&queue, 3, LONG), None);
     }
 
     #[tokio::test]
     async fn a_full_queue_refuses() {
-        let (producer, mut consumer) = queue::<u32, ()>(2, CancellationToken::new());
-        let _answers = (producer.put(1).unwrap(), producer.put(2).unwrap());
-        assert_eq!(producer.put(3).unwrap_err(), Refused::Full);
-        assert!(consumer.ready().await);
-        consumer.take(1, LONG, no_key);
-        assert!(producer.put(3).is_ok());
+        let queue = Queue::new(2, Duration::ZERO);
+        let _answers = (queue.put((1, None, 1)).unwrap(), queue.put((1, None, 2)).unwrap());
+        assert_eq!(queue.put((1, None, 3)).unwrap_err(), Refused::Full);
+        take(&queue, 1, LONG).unwrap();
+        assert!(queue.put((1, None, 3)).is_ok());
     }
 
     #[tokio::test]
-    async fn the_same_key_comes_in_a_later_batch_and_keeps_its_order() {
-        let (producer, mut consumer) = queue::<u32, ()>(10, CancellationToken::new());
-        let _answers: Vec<_> = [10, 11, 20, 12, 21].map(|n| producer.put(n).unwrap()).into();
-        let tens = |n: &u32| Some(n / 10);
-        let mut batches = Vec::new();
-        for _ in 0..3 {
-            assert!(consumer.ready().await);
-            batches.push(items(consumer.take(8, LONG, tens)).0);
-        }
+    async fn the_same_name_comes_in_a_later_batch_and_keeps_its_order() {
+        let queue = Queue::new(10, Duration::ZERO);
+        let _answers: Vec<_> = [10, 11, 20, 12, 21].map(|n| queue.put((1, Some(n / 10), n)).unwrap()).into();
+        let batches: Vec<_> = (0..3).map(|_| take(&queue, 8, LONG).unwrap().0).collect();
         assert_eq!(batches, [vec![10, 20], vec![11, 21], vec![12]]);
     }
 
     #[tokio::test]
+    async fn a_lane_or_a_name_that_is_under_way_is_left_to_wait_and_others_pass() {
+        let queue = Queue::new(10, Duration::ZERO);
+        let put = |send| queue.put(send).unwrap();
+        let _first = (put((1, Some(5), 1)), put((1, None, 2)));
+        let first = queue.take(8, LONG).now_or_never().unwrap().unwrap();
+        assert_eq!(first.items.len(), 2, "a lane may be in a batch twice");
+        let _more = (put((1, None, 3)), put((2, Some(5), 4)), put((2, None, 5)));
+        assert_eq!(take(&queue, 8, LONG), Some((vec![5], vec![])));
+        assert_eq!(take(&queue, 8, LONG), None);
+        let mut waiting = pin!(queue.take(8, LONG));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(first);
+        assert_eq!(waiting.await.unwrap().items.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_comes_beside_a_batch_gathers_until_it_is_over_or_has_had_its_head_start() {
+        for head_start in [LONG, Duration::from_millis(1)] {
+            let queue = Queue::<Send, ()>::new(10, head_start);
+            let _first = queue.put((1, None, 1)).unwrap();
+            let first = queue.take(8, LONG).await.unwrap();
+            let _next = (queue.put((2, None, 2)).unwrap(), queue.put((3, None, 3)).unwrap());
+            let taken = if head_start == LONG {
+                let mut next = pin!(queue.take(8, LONG));
+                assert!(next.as_mut().now_or_never().is_none());
+                drop(first);
+                next.await.unwrap().items.len()
+            } else {
+                let next = queue.take(8, LONG).await.unwrap().items.len();
+                drop(first);
+                next
+            };
+            assert_eq!(taken, 2);
+        }
+    }
+
+    #[tokio::test]
     async fn who_has_gone_is_left_out() {
-        let (producer, mut consumer) = queue::<u32, ()>(10, CancellationToken::new());
-        drop(producer.put(1).unwrap());
-        let _here = producer.put(2).unwrap();
-        assert!(consumer.ready().await);
-        assert_eq!(items(consumer.take(8, LONG, no_key)).0, [2]);
+        let queue = Queue::new(10, Duration::ZERO);
+        drop(queue.put((1, None, 1)).unwrap());
+        let _here = queue.put((2, None, 2)).unwrap();
+        assert_eq!(take(&queue, 8, LONG), Some((vec![2], vec![])));
     }
 
     #[tokio::test]
     async fn who_has_waited_too_long_is_told_apart() {
-        let (producer, mut consumer) = queue::<u32, ()>(10, CancellationToken::new());
-        let _answer = producer.put(1).unwrap();
-        assert!(consumer.ready().await);
+        let queue = Queue::new(10, Duration::ZERO);
+        let _answer = queue.put((1, None, 1)).unwrap();
         std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(items(consumer.take(8, Duration::from_millis(1), no_key)), (vec![], vec![1]));
-        let _answer = producer.put(2).unwrap();
-        assert!(consumer.ready().await);
-        assert_eq!(items(consumer.take(8, LONG, no_key)), (vec![2], vec![]));
+        assert_eq!(take(&queue, 8, Duration::from_millis(1)), Some((vec![], vec![1])));
+        let _answer = queue.put((2, None, 2)).unwrap();
+        assert_eq!(take(&queue, 8, LONG), Some((vec![2], vec![])));
     }
 
     #[tokio::test]
     async fn closing_lets_out_what_is_in_and_nothing_more_in() {
-        let closing = CancellationToken::new();
-        let (producer, mut consumer) = queue::<u32, ()>(10, closing.clone());
-        let _answer = producer.put(1).unwrap();
-        closing.cancel();
-        assert!(consumer.ready().await);
-        assert_eq!(items(consumer.take(8, LONG, no_key)).0, [1]);
-        assert!(!consumer.ready().await);
-        assert_eq!(producer.put(2).unwrap_err(), Refused::Closed);
+        let queue = Queue::<Send, ()>::new(10, Duration::ZERO);
+        let _answers = (queue.put((1, None, 1)).unwrap(), queue.put((1, None, 2)).unwrap());
+        let first = queue.take(1, LONG).await.unwrap();
+        queue.close();
+        assert_eq!(queue.put((2, None, 3)).unwrap_err(), Refused::Closed);
+        drop(first);
+        let last = queue.take(8, LONG).await.unwrap();
+        let mut over = pin!(queue.take(8, LONG));
+        assert_eq!((last.items.len(), over.as_mut().now_or_never().is_none()), (1, false));
+        drop(last);
+        assert!(queue.take(8, LONG).await.is_none());
     }
 }
