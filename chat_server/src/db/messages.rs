@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chat_core::{
     ChatId, MessageId, Shard, Timestamp, UserId, WorkspaceId,
+    event::DOORBELL_CHANNEL,
     text::{ClientId, MessageBody},
 };
 use serde::{Deserialize, Serialize};
@@ -91,7 +92,7 @@ pub async fn insert_all(
 ) -> Result<Vec<Stored>> {
     let patience = patience.map(|patience| format!("{}ms", patience.as_millis()));
     if let [new] = new {
-        return insert_one(db, new, patience.as_deref()).await;
+        return insert_single(db, new, false, patience.as_deref()).await;
     }
     let uuids = |of: fn(&NewMessage) -> Uuid| new.iter().map(|new| of(new)).collect::<Vec<_>>();
     let bodies: Vec<&str> = new.iter().map(|new| new.body.as_str()).collect();
@@ -116,16 +117,28 @@ pub async fn insert_all(
     .await
 }
 
-/// The same for a single one, for half the price.
-async fn insert_one(
+/// The same for a single one, for half the price. The doorbell rings with its commit; while the queue of notifications is full
+/// that fails (SQLSTATE 54000).
+pub async fn insert_and_ring(
     db: impl PgExecutor<'_>,
     new: &NewMessage,
+    patience: Duration,
+) -> Result<Vec<Stored>> {
+    insert_single(db, new, true, Some(&format!("{}ms", patience.as_millis()))).await
+}
+
+async fn insert_single(
+    db: impl PgExecutor<'_>,
+    new: &NewMessage,
+    rings: bool,
     patience: Option<&str>,
 ) -> Result<Vec<Stored>> {
     sqlx::query_as!(
         Stored,
         r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
-           from send_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
+           from (select *, case when $12 then pg_notify($11, $1::smallint::text)::text else '' end as rung
+                 from send_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)) sent
+           where rung is not null"#,
         i16::from(Shard::of(new.workspace_id).number()),
         new.id.0,
         new.workspace_id.0,
@@ -135,7 +148,9 @@ async fn insert_one(
         new.client_id.as_ref().map(ClientId::as_str),
         new.request_hash.as_ref().map(<[u8; 32]>::as_slice),
         new.reply_to.map(|id| id.0),
-        patience
+        patience,
+        DOORBELL_CHANNEL,
+        rings
     )
     .fetch_all(db)
     .await
