@@ -2,9 +2,10 @@
 //! batch of one and waits for nothing.
 //!
 //! Combiners take from one queue, each with a connection of its own. As long as all goes well one batch is under way, the next
-//! gathers, and it is as large as can be; when a batch is held up, another combiner goes on with the chats that are not in it.
-//! What a batch may not send is left out by its SQL; if the statement itself fails on account of some of them (a chat that
-//! somebody keeps locked), each is sent apart, by whoever asked for it.
+//! gathers, and it is as large as can be. When a batch is held up, another combiner goes on with the shards of the log that are
+//! not in it; a shard that stays locked is a batch of its own from then on. What a batch may not send is left out by its SQL; if
+//! the statement itself fails on account of some of them (a chat that somebody keeps locked), each is sent apart, by whoever
+//! asked for it.
 
 mod apart;
 mod connection;
@@ -13,18 +14,19 @@ mod queue;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
-use chat_core::{
-    ChatId, Shard, UserId, config::LimitsConfig, cursor::Shards, lifecycle::Lifecycle, text::ClientId,
-};
+use chat_core::{Shard, UserId, config::LimitsConfig, cursor::Shards, lifecycle::Lifecycle, text::ClientId};
 use prometheus_client::metrics::gauge::Gauge;
-use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{
+    PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgDatabaseError},
+};
 use tokio::time::timeout;
 use tracing::{error, warn};
 
 use self::{
     apart::Apart,
     connection::Connection,
-    queue::{Batch, Item, Queue, Refused, Waiting},
+    queue::{Batch, Item, Queue, Refused, UnderWay, Waiting},
 };
 use crate::{
     db::messages::{self, NewMessage, Stored},
@@ -71,11 +73,11 @@ struct Shared {
 }
 
 impl Item for Arc<NewMessage> {
-    type Lane = ChatId;
+    type Lane = Shard;
     type Name = (UserId, ClientId);
 
-    fn lane(&self) -> ChatId {
-        self.chat_id
+    fn lane(&self) -> Shard {
+        Shard::of(self.workspace_id)
     }
 
     fn name(&self) -> Option<(UserId, ClientId)> {
@@ -162,7 +164,7 @@ impl Sends {
     /// have been stored all the same.
     pub async fn send(&self, new: &Arc<NewMessage>) -> Result<Option<Stored>> {
         let shared = &self.0;
-        let _under_way = UnderWay::enter(&shared.metrics.sends_under_way);
+        let _under_way = Counted::enter(&shared.metrics.sends_under_way);
         if !shared.apart.has(new.chat_id) {
             let answer = shared.queue.put(Arc::clone(new)).map_err(|refused| match refused {
                 Refused::Full => {
@@ -203,16 +205,16 @@ impl Shared {
 }
 
 /// Counts a send for as long as somebody waits for it.
-struct UnderWay<'a>(&'a Gauge);
+struct Counted<'a>(&'a Gauge);
 
-impl<'a> UnderWay<'a> {
+impl<'a> Counted<'a> {
     fn enter(gauge: &'a Gauge) -> Self {
         gauge.inc();
         Self(gauge)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -237,7 +239,7 @@ impl Combiner {
                 continue;
             }
             match self.connection.take(CONNECTION_PATIENCE).await {
-                Ok(db) => self.store(db, items).await,
+                Ok(db) => self.store(db, items, &under_way).await,
                 Err(e) => {
                     error!("no connection for a batch of {} sends: {e}", items.len());
                     answer_all(
@@ -250,7 +252,12 @@ impl Combiner {
         }
     }
 
-    async fn store(&mut self, mut db: PgConnection, items: Vec<Waiting<Arc<NewMessage>, Answer>>) {
+    async fn store(
+        &mut self,
+        mut db: PgConnection,
+        items: Vec<Waiting<Arc<NewMessage>, Answer>>,
+        under_way: &UnderWay<Arc<NewMessage>, Answer>,
+    ) {
         let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
         let shards: Shards = new.iter().map(|new| Shard::of(new.workspace_id)).collect();
         let insert = async {
@@ -266,11 +273,13 @@ impl Combiner {
         let Ok(outcome) = outcome else {
             error!("a batch of {} sends failed: the database is silent", items.len());
             // Closed, not given back: whatever comes over it is too late.
+            self.doorbell.ring(shards); // should it have been stored
             return answer_all(items, Answer::Failed(Failure::Unknown));
         };
         match outcome {
             Ok(stored) => {
                 self.connection.give_back(db);
+                under_way.held_up(false);
                 if items.len() > 1 {
                     self.doorbell.ring(shards);
                 }
@@ -279,6 +288,12 @@ impl Combiner {
                     let answer = stored.get(&waiting.item.id).copied();
                     waiting.answer(answer.map_or(Answer::LeftOut, Answer::Stored));
                 }
+            }
+            Err(e) if is_about_shard(&e) => {
+                self.connection.give_back(db);
+                warn!("a batch of {} sends waits for the log: {e}", items.len());
+                under_way.held_up(true);
+                self.queue.put_back(items);
             }
             Err(e) if is_about_some(&e) => {
                 self.connection.give_back(db);
@@ -293,6 +308,9 @@ impl Combiner {
                     _ if certain => Failure::Internal,
                     _ => Failure::Unknown,
                 };
+                if !certain {
+                    self.doorbell.ring(shards); // should it have been stored
+                }
                 answer_all(items, Answer::Failed(failure));
             }
         }
@@ -317,8 +335,16 @@ fn is_certain(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether some messages may have failed all: a value that breaks a rule, a lock of a chat, a sender or a shard that was
-/// waited for in vain, or that nothing can be rung.
+/// Whether the lock of a shard was waited for in vain.
+fn is_about_shard(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(e) = error else { return false };
+    let context = e.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where);
+    e.code().is_some_and(|code| code == "55P03")
+        && context.is_some_and(|context| context.contains("log_lock"))
+}
+
+/// Whether some messages may have failed all: a value that breaks a rule, a lock of a chat or a sender that was waited for
+/// in vain, or that nothing can be rung.
 fn is_about_some(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(e) = error else { return false };
     e.code().is_some_and(|code| {
@@ -523,6 +549,7 @@ mod tests {
                 let failed = messages::insert_all(&mut db, &new, None).await.unwrap_err();
                 let sqlx::Error::Database(e) = &failed else { panic!("{lock}: {failed}") };
                 assert_eq!(e.code().as_deref(), Some("55P03"), "{lock}: {e}");
+                assert_eq!(is_about_shard(&failed), lock.contains("log_lock"));
                 assert!(is_about_some(&failed) && is_certain(&failed));
                 tx.rollback().await.unwrap();
             }

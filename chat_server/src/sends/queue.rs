@@ -21,8 +21,9 @@ use tokio::{
 
 /// What can be put into a queue.
 pub trait Item {
-    /// Items of the same lane are not under way in two batches at once: the second batch would wait for the first.
-    type Lane: Hash + Eq + Clone;
+    /// Items of the same lane are not under way in two batches at once: the second batch would wait for the first. A lane that has
+    /// held up a batch is in none with others until a batch of it alone has come through.
+    type Lane: Hash + Eq + Copy;
     /// Items of the same name are not under way together at all.
     type Name: Hash + Eq + Clone;
 
@@ -68,8 +69,10 @@ struct State<T: Item, A> {
     /// Of all batches under way.
     lanes: HashSet<T::Lane>,
     names: HashSet<T::Name>,
-    batches: usize,
-    last_taken: Option<Instant>,
+    /// When they were taken; the last is the latest.
+    batches: Vec<Instant>,
+    /// Those that have held up a batch.
+    troubled: HashSet<T::Lane>,
     /// A taker looks when the last batch has had its head start.
     is_watched: bool,
     is_closed: bool,
@@ -87,8 +90,21 @@ pub struct Batch<T: Item, A> {
 /// Keeps others of the same lanes and names waiting.
 pub struct UnderWay<T: Item, A> {
     queue: Queue<T, A>,
-    lanes: Vec<T::Lane>,
+    since: Instant,
+    lanes: HashSet<T::Lane>,
     names: Vec<T::Name>,
+}
+
+impl<T: Item, A> UnderWay<T, A> {
+    /// One of its lanes has held it up, or none has.
+    pub fn held_up(&self, is_held_up: bool) {
+        let mut state = self.queue.state();
+        if is_held_up {
+            state.troubled.extend(&self.lanes);
+        } else {
+            state.troubled.retain(|lane| !self.lanes.contains(lane));
+        }
+    }
 }
 
 impl<T: Item, A> Clone for Queue<T, A> {
@@ -104,8 +120,8 @@ impl<T: Item, A> Queue<T, A> {
             waiting: VecDeque::new(),
             lanes: HashSet::new(),
             names: HashSet::new(),
-            batches: 0,
-            last_taken: None,
+            batches: Vec::new(),
+            troubled: HashSet::new(),
             is_watched: false,
             is_closed: false,
         };
@@ -127,12 +143,20 @@ impl<T: Item, A> Queue<T, A> {
             return Err(Refused::Full);
         }
         state.waiting.push_back(Waiting { item, since: Instant::now(), answer });
-        let somebody_will_look = state.is_watched && state.batches > 0;
+        let somebody_will_look = state.is_watched && !state.batches.is_empty();
         drop(state);
         if !somebody_will_look {
             self.0.ready.notify_one();
         }
         Ok(answered)
+    }
+
+    /// Of a batch that is still under way, for another: they come first again and have waited for as long as they have.
+    pub fn put_back(&self, items: Vec<Waiting<T, A>>) {
+        let mut state = self.state();
+        for waiting in items.into_iter().rev() {
+            state.waiting.push_front(waiting);
+        }
     }
 
     /// Nothing is taken in any more; what waits is still given out.
@@ -166,7 +190,7 @@ impl<T: Item, A> Queue<T, A> {
         if state.waiting.is_empty() {
             return if state.is_closed { Taken::Over } else { Taken::Nothing };
         }
-        if let Some(last) = state.last_taken.filter(|_| state.batches > 0)
+        if let Some(last) = state.batches.last()
             && let Some(wait) = self.0.head_start.checked_sub(last.elapsed())
             && !wait.is_zero()
         {
@@ -190,9 +214,13 @@ impl<T: Item, A> Queue<T, A> {
                 continue;
             }
             let (lane, name) = (next.item.lane(), next.item.name());
-            let is_held =
+            let is_under_way =
                 state.lanes.contains(&lane) || name.as_ref().is_some_and(|name| state.names.contains(name));
-            if is_held {
+            // A troubled lane begins a batch or waits, and its batch has no other lane.
+            let is_alone =
+                state.troubled.contains(&lane) || lanes.iter().any(|lane| state.troubled.contains(lane));
+            let has_others = lanes.iter().any(|other| *other != lane);
+            if is_under_way || (is_alone && has_others) {
                 held.push_back(next);
                 continue;
             }
@@ -209,15 +237,15 @@ impl<T: Item, A> Queue<T, A> {
             // What is held is looked at again when its batch is over.
             return if state.is_closed && state.waiting.is_empty() { Taken::Over } else { Taken::Nothing };
         }
-        state.lanes.extend(lanes.iter().cloned());
-        state.batches += 1;
-        state.last_taken = Some(Instant::now());
+        state.lanes.extend(&lanes);
+        let since = Instant::now();
+        state.batches.push(since);
         let is_more = !state.waiting.is_empty() && !state.is_watched;
         drop(guard);
         if is_more {
             self.0.ready.notify_one();
         }
-        let under_way = UnderWay { queue: self.clone(), lanes: lanes.into_iter().collect(), names };
+        let under_way = UnderWay { queue: self.clone(), since, lanes, names };
         Taken::Batch(Batch { items, late: overdue, under_way })
     }
 
@@ -252,7 +280,9 @@ impl<T: Item, A> Drop for UnderWay<T, A> {
         for name in &self.names {
             state.names.remove(name);
         }
-        state.batches -= 1;
+        if let Some(mine) = state.batches.iter().position(|since| *since == self.since) {
+            state.batches.remove(mine);
+        }
         let (is_more, is_closed) = (!state.waiting.is_empty(), state.is_closed);
         drop(state);
         if is_closed {
@@ -336,6 +366,27 @@ mod tests {
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(first);
         assert_eq!(waiting.await.unwrap().items.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_has_held_up_a_batch_is_in_one_by_itself_until_it_comes_through() {
+        let queue = Queue::<Send, ()>::new(10, Duration::ZERO);
+        let put = |lane| queue.put((lane, None, lane)).unwrap();
+        let batch = || queue.take(8, LONG).now_or_never().flatten().unwrap();
+        let numbers = |batch: &Batch<Send, ()>| batch.items.iter().map(|w| w.item.2).collect::<Vec<_>>();
+        let _first = (put(1), put(2));
+        let first = batch();
+        let _next = (put(3), put(1), put(4));
+        first.under_way.held_up(true);
+        queue.put_back(first.items);
+        drop(first.under_way);
+        let (one, two, others) = (batch(), batch(), batch());
+        assert_eq!([numbers(&one), numbers(&two), numbers(&others)], [vec![1, 1], vec![2], vec![3, 4]]);
+        one.under_way.held_up(false);
+        two.under_way.held_up(true);
+        drop((one, two, others));
+        let _last = (put(1), put(3), put(2));
+        assert_eq!([numbers(&batch()), numbers(&batch())], [vec![1, 3], vec![2]]);
     }
 
     #[tokio::test]
