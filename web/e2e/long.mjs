@@ -85,6 +85,15 @@ export async function steps(step, world) {
       await box.fill('')
       await until('it is small again', async () => (await scroller.evaluate(e => e.clientHeight)) === height)
       assert.deepEqual(await lowest(), before, `${place}, with a box of one line again`)
+      for (let line = 0; line < 6; line++) {
+        await page.keyboard.press('Shift+Enter')
+        await page.keyboard.type('ab')
+        assert.deepEqual(await lowest(), before, `${place}, in line ${line} of what is typed`)
+      }
+      // As one who holds a key down: several in a frame.
+      for (let key = 0; key < 18; key++) await page.keyboard.press('Backspace')
+      await until('it is small again', async () => (await scroller.evaluate(e => e.clientHeight)) === height)
+      assert.deepEqual(await lowest(), before, `${place}, with all of it taken back`)
     }
     await page.locator('.to-end').click()
     await until('the end', async () => (await gap()) <= 2)
@@ -192,6 +201,21 @@ export async function steps(step, world) {
     await news.click()
     await ben.gets('number 20001 is news')
     await until('the title is at rest', async () => !/^\(/.test(await ben.page.title()))
+  })
+
+  await step('the end stays in sight when what waited to be sent is sent below what came meanwhile', async () => {
+    await olga.page.goto(address)
+    await until('it begins at the end', async () => (await page.locator('.message').count()) > 0 && (await gap()) <= 2)
+    await olga.context.setOffline(true)
+    await olga.say('waits, first')
+    await olga.say('waits, second')
+    await ben.open('archive')
+    await ben.say('came meanwhile')
+    await ben.gets('came meanwhile')
+    await olga.context.setOffline(false)
+    await page.getByText(/to send/).waitFor({ state: 'detached' })
+    await olga.gets('came meanwhile')
+    await until('it is at the end', async () => (await gap()) <= 2)
   })
 }
 

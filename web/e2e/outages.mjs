@@ -95,6 +95,33 @@ export async function steps(step, world) {
     await late.leave()
   })
 
+  await step('a dialog that is still on its way has the keys already, and leads back to where one was', async () => {
+    const { page } = olga
+    let letThrough
+    const gate = new Promise(resolve => {
+      letThrough = resolve
+    })
+    const late = async route => {
+      await gate
+      await route.fallback()
+    }
+    await olga.context.route('**/assets/Overlays-*.js', late)
+    await page.reload()
+    await olga.box().waitFor()
+    await olga.box().focus()
+    await page.keyboard.press('Control+k')
+    await page.locator('.dialog-waiting').waitFor()
+    await page.keyboard.type('nobody is to read this')
+    await page.keyboard.press('Enter')
+    letThrough()
+    await page.getByRole('combobox').waitFor()
+    await olga.context.unroute('**/assets/Overlays-*.js', late)
+    assert.equal(await olga.message('nobody is to read this').count(), 0)
+    assert.equal(await olga.box().inputValue(), '')
+    await page.keyboard.press('Escape')
+    assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA')
+  })
+
   await step('a reset: a new snapshot, and the draft, what is read and what was missed are there', async () => {
     let synced = false
     olga.page.on('request', request => {

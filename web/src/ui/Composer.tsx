@@ -1,5 +1,5 @@
 import { SendHorizontal, X } from 'lucide-react'
-import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useState } from 'react'
+import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useState } from 'react'
 import { flushSync } from 'react-dom'
 import type { ChatItem, Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
@@ -54,14 +54,6 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
     // Nor from under a menu that was opened meanwhile: it would close.
     if (!TOUCH.matches && !document.querySelector('[role="menu"]')) area.current?.focus()
   }, [area])
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
-  useLayoutEffect(() => {
-    const element = area.current
-    if (!element) return
-    element.style.height = 'auto'
-    element.style.height = `${Math.min(element.scrollHeight, innerHeight * 0.4)}px`
-  }, [text])
 
   const done = () => {
     if (edited) onEdit(null)
@@ -166,20 +158,23 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
           </div>
         )}
         <div className="composer-row">
-          <textarea
-            ref={area}
-            rows={1}
-            dir="auto"
-            aria-label={label}
-            placeholder={label}
-            value={text}
-            aria-autocomplete="list"
-            aria-controls={emoji.found.length > 0 ? emoji.id : undefined}
-            aria-activedescendant={emoji.found.length > 0 ? `${emoji.id}-${emoji.active}` : undefined}
-            enterKeyHint={TOUCH.matches ? 'enter' : 'send'}
-            onChange={event => void onChange(event)}
-            onKeyDown={onKeyDown}
-          />
+          {/* The same text beside it gives the height, at any width. */}
+          <div className="composer-grow" data-text={text}>
+            <textarea
+              ref={area}
+              rows={1}
+              dir="auto"
+              aria-label={label}
+              placeholder={label}
+              value={text}
+              aria-autocomplete="list"
+              aria-controls={emoji.found.length > 0 ? emoji.id : undefined}
+              aria-activedescendant={emoji.found.length > 0 ? `${emoji.id}-${emoji.active}` : undefined}
+              enterKeyHint={TOUCH.matches ? 'enter' : 'send'}
+              onChange={event => void onChange(event)}
+              onKeyDown={onKeyDown}
+            />
+          </div>
           <button
             type="submit"
             className="send-button"

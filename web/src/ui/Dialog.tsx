@@ -14,6 +14,9 @@ interface DialogProps {
   bare?: boolean
 }
 
+/** Of the dialogs that wait for another one to take their place. */
+const openers = new WeakMap<Element, HTMLElement | null>()
+
 /** The browser's own modal dialog: it holds the focus, closes by Esc and needs no injected style. */
 export function Dialog({ title, onClose, children, className = '', bare = false }: DialogProps) {
   const t = useTexts()
@@ -25,6 +28,7 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
   useEffect(() => {
     const element = dialog.current
     element?.showModal()
+    if (element) openers.set(element, opener)
     // The browser would take the first thing there is, which is mostly the cross.
     const first = element?.querySelector<HTMLElement>('[data-autofocus]') ?? element?.querySelector('h2')
     first?.focus()
@@ -69,9 +73,11 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
   )
 }
 
-/** What has the focus; for an entry of a menu, what opened the menu. */
+/** What has the focus; for an entry of a menu, what opened the menu; for what takes the place of a dialog, its opener. */
 function openerOf(): HTMLElement | null {
   const element = document.activeElement as HTMLElement | null
+  const before = element?.closest('.dialog-waiting')
+  if (before) return openers.get(before) ?? null
   const trigger = element?.closest('[role="menu"]')?.getAttribute('aria-labelledby')
   return trigger ? document.getElementById(trigger) : element
 }

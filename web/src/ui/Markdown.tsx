@@ -19,10 +19,12 @@ function rehypeDirection() {
 }
 const rehypePlugins = [rehypeDirection]
 /** Without any of these it is plain text, and needs no parser. */
-const MARKS = /[*_`~#>[\]|<\\!&]|https?:|www\.|@|^\s*(?:[-+]|\d+[.)])\s|\n\s*(?:[-+=]|\d+[.)])|\n\n|^ {4}|---/
+const MARKS = /[*_`~#>[\]|<\\!&]|https?:|www\.|@|^\s*(?:[-+]|\d+[.)])\s|\n\s*(?:[-+=]|\d+[.)])|\n\n|^ {4}|---/i
 
 const components: Components = {
   a: ({ href, children }) => {
+    // Of an address that is not to be followed.
+    if (!href) return children
     const here = chatPath(href)
     return here ? (
       <a

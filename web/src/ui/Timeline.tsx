@@ -124,6 +124,7 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
   const list = useRef<Virtualizer<HTMLDivElement, Element> | null>(null)
   const heightOf = (row: Row) => list.current?.itemSizeCache.get(row.key) ?? estimate(row)
   const room = (list.current?.scrollRect?.height ?? 0) - END_PX
+  const follows = !more.after && (looking || isLineInSight(rows, heightOf, room))
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -131,7 +132,7 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
     getItemKey: index => rows[index]?.key ?? index,
     overscan: 12,
     anchorTo: 'end',
-    followOnAppend: !more.after && (looking || isLineInSight(rows, heightOf, room)),
+    followOnAppend: follows,
     scrollEndThreshold: END_PX,
     observeElementOffset: keepMovement.observe,
     scrollToFn: keepMovement.write,
@@ -182,6 +183,15 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
     const timer = setTimeout(() => setSettledAt(place), SETTLE_MS)
     return () => clearTimeout(timer)
   }, [place])
+
+  // What comes above my own messages that are still to be sent is not appended, but it moves the end. Where one is, only scrolling says.
+  const restsAtEnd = useRef(false)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: other rows may have another end
+  useLayoutEffect(() => {
+    if (!settled || !follows || !restsAtEnd.current) return
+    keepMovement.forget()
+    virtualizer.scrollToEnd()
+  }, [rows])
 
   const items = virtualizer.getVirtualItems()
   const first = items[0]?.index ?? 0
@@ -256,10 +266,15 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
       <div
         ref={scroller}
         className="scroller"
-        onScroll={look}
+        onScroll={({ currentTarget: e }) => {
+          restsAtEnd.current = e.scrollHeight - e.scrollTop - e.clientHeight <= END_PX
+          look()
+        }}
         onKeyDown={onMessageKeys}
         onClickCapture={event => {
-          if (event.target instanceof Element && event.target.closest('.unfold')) growDownwards(virtualizer)
+          if (!(event.target instanceof Element && event.target.closest('.unfold'))) return
+          growDownwards(virtualizer)
+          restsAtEnd.current = false
         }}
         onFocus={() => {
           focused.current = true

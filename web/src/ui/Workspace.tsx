@@ -6,7 +6,7 @@ import { Guard } from './Broken'
 import { Empty, LandmarkContext } from './bits'
 import { Clipboard } from './Clipboard'
 import { ConnectionLine } from './ConnectionLine'
-import { Confirm } from './Dialog'
+import { Confirm, Dialog } from './Dialog'
 import { MAC, useStore, useView } from './hooks'
 import { useShortcuts } from './keys'
 import { byActivity, chatTitle } from './names'
@@ -20,7 +20,11 @@ const chatPane = () => import('./ChatPane').then(module => ({ default: module.Ch
 const ChatPane = lazy(chatPane)
 
 const whenIdle = (work: () => void) => (window.requestIdleCallback ?? setTimeout)(work)
-const reload = async () => location.reload()
+/** What is there is not given away for a page that cannot be had. */
+const reload = async () => {
+  await fetch('/', { method: 'HEAD', cache: 'no-store' })
+  location.reload()
+}
 
 export function Workspace() {
   useEffect(() => void chatPane().catch(() => undefined), [])
@@ -67,6 +71,12 @@ function Rooms() {
       </main>
       <Clipboard />
       {overlay && Overlays && <Overlays overlay={overlay} onOverlay={setOverlay} onChat={visit} />}
+      {overlay && !Overlays && !missing && (
+        // Takes the keys that are meant for what comes.
+        <Dialog title={t.loading} onClose={close} className="dialog-s dialog-waiting">
+          {null}
+        </Dialog>
+      )}
       {overlay && missing && (
         <Confirm title={t.brokenTitle} text={t.brokenText} action={t.reload} onClose={close} onConfirm={reload} />
       )}

@@ -16,6 +16,8 @@ export function remarkGfmParts(this: Processor): void {
   const data = this.data()
   data.micromarkExtensions ??= []
   data.micromarkExtensions.push(gfmAutolinkLiteral(), gfmStrikethrough(), gfmTable(), gfmTaskListItem())
+  // `[^1]: words` would be taken for one, and not be shown at all.
+  data.micromarkExtensions.push({ disable: { null: ['definition'] } })
   data.fromMarkdownExtensions ??= []
   data.fromMarkdownExtensions.push(
     gfmAutolinkLiteralFromMarkdown(),

@@ -30,9 +30,12 @@ export function useShortcuts(
       // A message has its own letters.
       if (event.defaultPrevented) return
       const vertical = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
-      if (isMod(event) && event.key.toLowerCase() === 'k') setOverlay(now => (now === 'switcher' ? null : 'switcher'))
-      else if (isMod(event) && event.key === '/') setOverlay(() => 'shortcuts')
-      else if (document.querySelector('dialog[open]')) return
+      const isAsked = document.querySelector('dialog[open]') !== null
+      // What is asked or half filled in is not pushed aside.
+      if (isMod(event) && event.key.toLowerCase() === 'k')
+        setOverlay(now => (now === 'switcher' ? null : isAsked ? now : 'switcher'))
+      else if (isMod(event) && event.key === '/') setOverlay(now => (isAsked && now === null ? null : 'shortcuts'))
+      else if (isAsked) return
       else if (event.altKey && vertical !== 0) step(vertical, event.shiftKey)
       else if (event.key === 'F6') toRegion(event.shiftKey ? -1 : 1)
       else {

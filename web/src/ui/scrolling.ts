@@ -29,8 +29,9 @@ export function growDownwards(list: List): void {
  */
 export class KeptMovement {
   private last: number | null = null
-  /** The lower edge of what is in sight, as it was last known. */
-  private bottom: number | null = null
+  /** The lower edge of what is in sight, and the height that it goes with. */
+  private bottom = 0
+  private height: number | null = null
 
   /** For the list, which hears of the position from here; it may write at once. */
   observe: List['options']['observeElementOffset'] = (list, hear) => {
@@ -38,16 +39,20 @@ export class KeptMovement {
     if (!element) return undefined
     const stop = observeElementOffset(list, (position, isScrolling) => {
       this.last = position
-      this.bottom = element.scrollTop + element.clientHeight
+      // Of another height it says nothing yet: that is seen to below, in the same frame.
+      if (element.clientHeight === this.height) this.bottom = element.scrollTop + element.clientHeight
       hear(position, isScrolling)
     })
     // The box below grows with what is written, and a phone's keys come up: what was last in sight stays so.
     const resized = new ResizeObserver(() => {
-      if (this.bottom !== null) element.scrollTop = this.bottom - element.clientHeight
+      if (this.height !== null) element.scrollTop = this.bottom - element.clientHeight
+      this.height = element.clientHeight
+      this.bottom = element.scrollTop + element.clientHeight
     })
     resized.observe(element)
     return () => {
       resized.disconnect()
+      this.height = null
       stop?.()
     }
   }
@@ -60,12 +65,13 @@ export class KeptMovement {
   write = (offset: number, options: { adjustments?: number; behavior?: ScrollBehavior }, list: List): void => {
     const element = list.scrollElement
     if (!element) return
-    const moved = this.last === null ? 0 : element.scrollTop - this.last
+    const before = element.scrollTop
+    const moved = this.last === null ? 0 : before - this.last
     element.scrollTo({
       top: offset + (options.adjustments ?? 0) + moved,
       ...(options.behavior ? { behavior: options.behavior } : {}),
     })
     this.last = element.scrollTop - moved
-    this.bottom = element.scrollTop + element.clientHeight
+    this.bottom += element.scrollTop - before
   }
 }

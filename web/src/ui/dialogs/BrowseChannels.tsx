@@ -58,6 +58,11 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
     <Dialog title={t.browseChannels} onClose={onClose}>
       <Field label={t.search} type="search" value={query} onChange={event => setQuery(event.target.value)} autoFocus />
       <FormTrouble trouble={join.trouble ?? more.trouble ?? search.trouble} />
+      {search.trouble && (
+        <button type="button" className="button" disabled={search.busy} onClick={() => run(() => true)}>
+          {t.tryAgain}
+        </button>
+      )}
       <ul className="browse-list" aria-busy={!page}>
         {page?.items.map(chat => (
           <li key={chat.id} className="browse-item">
