@@ -163,6 +163,12 @@ impl Proxy {
         }
     }
 
+    /// Whether somebody has stopped this one connection: its other end does not hear of an end either.
+    pub fn is_stopped(&self, port: u16) -> bool {
+        let stops = |mode: Mode| mode.stops(Way::Up) || mode.stops(Way::Down);
+        lock(&self.shared.links).get(&port).is_some_and(|link| stops(*link.mode.borrow()))
+    }
+
     /// The connections there are, by the ports that upstream sees.
     pub fn ports(&self) -> Vec<u16> {
         lock(&self.shared.links).keys().copied().collect()

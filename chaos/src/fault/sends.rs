@@ -86,21 +86,24 @@ async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<Vec
 }
 
 /// Ends the backends of these connections, and waits until they are gone.
-async fn end_backends(db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
+async fn end_backends(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
     let sql = "select pg_terminate_backend(pid) from pg_stat_activity
                where datname = current_database() and client_port = any($1)";
     sqlx::query(sql).bind(ports).execute(&mut *db).await?;
-    until_gone(db, ports).await
+    until_gone(node, db, ports).await
 }
 
-/// Waits until the backends of these connections have come to an end.
-async fn until_gone(db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
+/// Waits until the backends of these connections of a node that is dead have come to an end; but for those that another fault
+/// keeps from hearing of it.
+async fn until_gone(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
     let end = Instant::now() + PATIENCE;
+    let hears = |port: &i32| u16::try_from(*port).is_ok_and(|port| !node.database.is_stopped(port));
     while Instant::now() < end {
+        let ports: Vec<i32> = ports.iter().copied().filter(hears).collect();
         let left: i64 = sqlx::query_scalar(
             "select count(*) from pg_stat_activity where datname = current_database() and client_port = any($1)",
         )
-        .bind(ports)
+        .bind(&ports)
         .fetch_one(&mut *db)
         .await?;
         if left == 0 {
@@ -128,7 +131,7 @@ pub async fn before_commit(scene: &Scene) -> Result {
             ports
         });
         // Postgres would go on with what it has been told when the lock is free: here it hears of the end before that.
-        end_backends(&mut watcher, &killed?).await?;
+        end_backends(node, &mut watcher, &killed?).await?;
         held.rollback().await?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
         ensure!(attempt.rows(&mut watcher).await? == 0, "{} was committed all the same", attempt.client_id);
@@ -173,7 +176,7 @@ async fn die_during_commit(scene: &Scene) -> Result {
         db.close().await?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
         // Nobody is there to hear of it; what had come as far as Postgres goes on to its end.
-        until_gone(&mut watcher, &ports).await?;
+        until_gone(node, &mut watcher, &ports).await?;
         let is_committed = attempt.rows(&mut watcher).await? == 1;
         Ok(if is_committed {
             None
