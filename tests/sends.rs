@@ -44,7 +44,8 @@ impl Gate {
     async fn until_at_it(&mut self, count: i64) {
         eventually(async || {
             let there: i64 = sqlx::query_scalar(
-                "select count(*) from pg_locks where locktype = 'advisory' and objid = 42 and not granted",
+                "select count(*) from pg_locks where locktype = 'advisory' and objid = 42 and not granted
+                 and database = (select oid from pg_database where datname = current_database())",
             )
             .fetch_one(&mut self.0)
             .await
@@ -429,7 +430,8 @@ async fn a_send_that_nobody_can_tell_the_end_of_may_be_repeated() {
             gate.until_at_it(1).await;
             sqlx::query(
                 "select pg_terminate_backend(pid) from pg_locks
-                 where locktype = 'advisory' and objid = 42 and not granted",
+                 where locktype = 'advisory' and objid = 42 and not granted
+                 and database = (select oid from pg_database where datname = current_database())",
             )
             .execute(&app.db)
             .await
