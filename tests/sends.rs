@@ -18,8 +18,8 @@ const GATE_KEY: i64 = 42;
 /// Holds up the batches that the gate's messages are in.
 struct Gate(PgConnection);
 
-/// As many batches are under way at once, at most.
-const COMBINERS: i64 = 4;
+/// Batches of one shard, so of one workspace, that are under way at once.
+const BATCHES: i64 = 4;
 
 impl Gate {
     async fn close(app: &App) -> Self {
@@ -80,7 +80,7 @@ async fn until_under_way(app: &App, count: i64) {
 /// when they are sent.
 async fn at_the_gate(gatekeeper: &Actor, gate: &mut Gate) -> impl Future<Output = Vec<Value>> + use<> {
     let mut held = JoinSet::new();
-    for count in 1..=COMBINERS {
+    for count in 1..=BATCHES {
         let gatekeeper = gatekeeper.clone();
         held.spawn(async move {
             let name = format!("gate {}", uuid::Uuid::now_v7());
@@ -105,7 +105,7 @@ async fn together(
     let held = at_the_gate(gatekeeper, &mut gate).await;
     let count = i64::try_from(sends.len()).unwrap();
     let open = async {
-        until_under_way(app, count + COMBINERS).await;
+        until_under_way(app, count + BATCHES).await;
         meanwhile().await;
         gate.open().await;
     };
@@ -164,7 +164,7 @@ async fn what_gathers_is_stored_at_once_and_told_in_order() {
         let before = batches().await;
         let replies = together(app, &ann, sends, async || {}).await;
         // Those of the gate, and that of all others.
-        assert_eq!(batches().await - before, COMBINERS + 1);
+        assert_eq!(batches().await - before, BATCHES + 1);
         for reply in replies {
             let sent = reply.created();
             let chat = Chat(sent["chat_id"].as_str().unwrap().into());
@@ -308,10 +308,10 @@ async fn many_sends_to_a_locked_chat_hold_up_nobody_of_their_batch() {
         let held = at_the_gate(&ann, &mut gate).await;
         let stuck = join_all((0..24).map(|n| ann.try_post(&one, json!({ "body": format!("m{n}") }))));
         let others = async {
-            until_under_way(app, 24 + COMBINERS).await;
+            until_under_way(app, 24 + BATCHES).await;
             let others = (0..8).map(|n| bob.try_post(&two, json!({ "body": format!("m{n}") })));
             let open = async {
-                until_under_way(app, 32 + COMBINERS).await;
+                until_under_way(app, 32 + BATCHES).await;
                 gate.open().await;
             };
             let (others, ()) = join!(join_all(others), open);
@@ -466,7 +466,7 @@ async fn a_server_that_stops_stores_what_waits() {
         let stop = async {
             eventually(async || {
                 let now = metric(app, &node, "parlor_chat_sends_under_way").await;
-                if now == 4 + COMBINERS { Ok(()) } else { Err(format!("{now} under way")) }
+                if now == 4 + BATCHES { Ok(()) } else { Err(format!("{now} under way")) }
             })
             .await;
             let open = async {
