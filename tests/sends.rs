@@ -19,7 +19,7 @@ const GATE_KEY: i64 = 42;
 struct Gate(PgConnection);
 
 /// Batches of one shard, so of one workspace, that are under way at once.
-const BATCHES: i64 = 4;
+const BATCHES: i64 = 1;
 
 impl Gate {
     async fn close(app: &App) -> Self {
@@ -93,7 +93,7 @@ async fn at_the_gate(gatekeeper: &Actor, gate: &mut Gate) -> impl Future<Output 
     held.join_all()
 }
 
-/// Has a batch under way in each combiner, and then all of `sends` waiting; `meanwhile`, with them; then lets all go. The
+/// Has all batches under way, and then all of `sends` waiting; `meanwhile`, with them; then lets all go. The
 /// answers to `sends`.
 async fn together(
     app: &App,
