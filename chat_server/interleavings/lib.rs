@@ -20,7 +20,7 @@ use shuttle::{future::block_on, sync::Mutex, thread};
 
 use crate::{
     apart::Apart,
-    queue::{Batch, Item, Queue, Refused},
+    queue::{Batch, Queue, Refused, Sent},
 };
 
 /// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
@@ -99,22 +99,6 @@ fn a_locked_chat_takes_one_place_and_everybody_gets_it_in_turn() {
         assert!(chats.iter().all(|chat| !apart.has(*chat)));
     });
     assert!(MET.load(Relaxed) > 0, "one order alone was tried");
-}
-
-/// Its lane, its name and a number.
-type Sent = (u32, Option<u32>, u32);
-
-impl Item for Sent {
-    type Lane = u32;
-    type Name = u32;
-
-    fn lane(&self) -> u32 {
-        self.0
-    }
-
-    fn name(&self) -> Option<u32> {
-        self.1
-    }
 }
 
 /// What is under way in all batches.

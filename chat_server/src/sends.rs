@@ -8,25 +8,24 @@
 //! asked for it.
 
 mod apart;
+mod combiner;
 mod connection;
+mod failure;
 mod queue;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::anyhow;
-use chat_core::{Shard, UserId, config::LimitsConfig, cursor::Shards, lifecycle::Lifecycle, text::ClientId};
+use chat_core::{Shard, UserId, config::LimitsConfig, lifecycle::Lifecycle, text::ClientId};
 use prometheus_client::metrics::gauge::Gauge;
-use sqlx::{
-    PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgDatabaseError},
-};
-use tokio::time::timeout;
-use tracing::{error, warn};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tracing::error;
 
 use self::{
     apart::Apart,
+    combiner::Combiner,
     connection::Connection,
-    queue::{Batch, Item, Queue, Refused, UnderWay, Waiting},
+    failure::{Failure, is_certain, is_used_client_id},
+    queue::{Item, Queue, Refused},
 };
 use crate::{
     db::messages::{self, NewMessage, Stored},
@@ -40,14 +39,7 @@ const COMBINERS: usize = 4;
 /// A batch that takes longer is held up: more than the disk of a small machine takes. Two batches that share the processors take
 /// longer than one of all.
 const HEAD_START: Duration = Duration::from_millis(20);
-/// How long a batch waits for its connection.
-const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
-/// Most messages of a batch: with more, those that come first wait for longer than is gained.
-const BATCH_MAX: usize = 64;
-/// How long a batch waits for a chat or sender that somebody else has locked. Longer than another node's batch takes;
-/// short, since all others wait with it.
-const BATCH_PATIENCE: Duration = Duration::from_millis(250);
-/// The same for a shard of the log: longer than a disk falters.
+/// How long a batch waits for a shard of the log: longer than a disk falters.
 pub const SHARD_PATIENCE: Duration = Duration::from_secs(1);
 /// From the end of a statement to its answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
@@ -94,30 +86,6 @@ enum Answer {
     /// The batch failed, perhaps on account of another: nothing of it was stored.
     SendApart,
     Failed(Failure),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Failure {
-    Late,
-    NotStored(&'static str),
-    /// The connection was lost before the answer came.
-    Unknown,
-    Internal,
-}
-
-impl From<Failure> for ApiError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Late => Self::Unavailable("too many are sending: nothing was stored, send again"),
-            Failure::NotStored(detail) => Self::Unavailable(detail),
-            Failure::Unknown => Self::Unavailable(
-                "whether the message was stored is not known: send it again, under the same client_id",
-            ),
-            Failure::Internal => {
-                Self::Internal(anyhow!("a batch of sends failed; its error was logged before"))
-            }
-        }
-    }
 }
 
 impl Sends {
@@ -220,154 +188,20 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Commits sends, batch by batch.
-struct Combiner {
-    queue: Queue<Arc<NewMessage>, Answer>,
-    connection: Connection,
-    wait_max: Duration,
-    /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so.
-    answer_max: Duration,
-    doorbell: Doorbell,
-    metrics: Metrics,
-}
-
-impl Combiner {
-    async fn run(mut self) {
-        while let Some(Batch { items, late, under_way }) = self.queue.take(BATCH_MAX, self.wait_max).await {
-            answer_all(late, Answer::Failed(Failure::Late));
-            if items.is_empty() {
-                continue;
-            }
-            match self.connection.take(CONNECTION_PATIENCE).await {
-                Ok(db) => self.store(db, items, &under_way).await,
-                Err(e) => {
-                    error!("no connection for a batch of {} sends: {e}", items.len());
-                    answer_all(
-                        items,
-                        Answer::Failed(Failure::NotStored("the database is not available now")),
-                    );
-                }
-            }
-            drop(under_way);
-        }
-    }
-
-    async fn store(
-        &mut self,
-        mut db: PgConnection,
-        items: Vec<Waiting<Arc<NewMessage>, Answer>>,
-        under_way: &UnderWay<Arc<NewMessage>, Answer>,
-    ) {
-        let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
-        let shards: Shards = new.iter().map(|new| Shard::of(new.workspace_id)).collect();
-        let insert = async {
-            match new[..] {
-                // There is time for it: a ring within holds up other commits that ring, which are few when sends come singly,
-                // and one after the commit costs a transaction of its own.
-                [new] => messages::insert_and_ring(&mut db, new, BATCH_PATIENCE).await,
-                _ => messages::insert_all(&mut db, &new, Some(BATCH_PATIENCE)).await,
-            }
-        };
-        let outcome = timeout(self.answer_max, insert).await;
-        self.metrics.send_batches.inc();
-        let Ok(outcome) = outcome else {
-            error!("a batch of {} sends failed: the database is silent", items.len());
-            // Closed, not given back: whatever comes over it is too late.
-            self.doorbell.ring(shards); // should it have been stored
-            return answer_all(items, Answer::Failed(Failure::Unknown));
-        };
-        match outcome {
-            Ok(stored) => {
-                self.connection.give_back(db);
-                under_way.held_up(false);
-                if items.len() > 1 {
-                    self.doorbell.ring(shards);
-                }
-                let stored: HashMap<_, _> = stored.into_iter().map(|stored| (stored.id, stored)).collect();
-                for waiting in items {
-                    let answer = stored.get(&waiting.item.id).copied();
-                    waiting.answer(answer.map_or(Answer::LeftOut, Answer::Stored));
-                }
-            }
-            Err(e) if is_about_shard(&e) => {
-                self.connection.give_back(db);
-                warn!("a batch of {} sends waits for the log: {e}", items.len());
-                under_way.held_up(true);
-                self.queue.put_back(items);
-            }
-            Err(e) if is_about_some(&e) => {
-                self.connection.give_back(db);
-                warn!("a batch of {} sends is sent one by one: {e}", items.len());
-                answer_all(items, Answer::SendApart);
-            }
-            Err(e) => {
-                let certain = is_certain(&e);
-                error!("a batch of {} sends failed: {e}", items.len());
-                let failure = match ApiError::from(e) {
-                    ApiError::Unavailable(detail) if certain => Failure::NotStored(detail),
-                    _ if certain => Failure::Internal,
-                    _ => Failure::Unknown,
-                };
-                if !certain {
-                    self.doorbell.ring(shards); // should it have been stored
-                }
-                answer_all(items, Answer::Failed(failure));
-            }
-        }
-    }
-}
-
-fn answer_all(items: Vec<Waiting<Arc<NewMessage>, Answer>>, answer: Answer) {
-    for waiting in items {
-        waiting.answer(answer);
-    }
-}
-
-/// Whether the database said that it did not commit. It says nothing of that when a connection breaks, and is not to be
-/// believed when it is being shut down.
-fn is_certain(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(e) => e
-            .code()
-            .is_some_and(|code| !["08", "57P", "58", "XX"].iter().any(|class| code.starts_with(class))),
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Encode(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether the lock of a shard was waited for in vain.
-fn is_about_shard(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(e) = error else { return false };
-    let context = e.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where);
-    e.code().is_some_and(|code| code == "55P03")
-        && context.is_some_and(|context| context.contains("log_lock"))
-}
-
-/// Whether some messages may have failed all: a value that breaks a rule, a lock of a chat or a sender that was waited for
-/// in vain, or that nothing can be rung.
-fn is_about_some(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(e) = error else { return false };
-    e.code().is_some_and(|code| {
-        ["40001", "40P01", "54000", "55P03"].contains(&code.as_ref())
-            || code.starts_with("22")
-            // Without a constraint's name: the event log has no partition for the next id.
-            || (code.starts_with("23") && e.constraint().is_some())
-    })
-}
-
-/// Somebody else has used it at the same moment for another chat.
-fn is_used_client_id(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(e) if e.constraint() == Some("messages_sender_id_client_id_key"))
-}
-
 #[cfg(test)]
 mod tests {
-    use chat_core::{ChatId, MessageId, UserId, WorkspaceId, config::Secret, text::MessageBody};
+    use chat_core::{
+        ChatId, MessageId, UserId, WorkspaceId, config::Secret, event::DOORBELL_CHANNEL, text::MessageBody,
+    };
     use private_postgres::testing::TestDatabase;
-    use sqlx::{AssertSqlSafe, Connection as _, Postgres};
+    use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, postgres::PgListener};
     use tokio::task::JoinSet;
 
-    use super::*;
+    use super::{
+        combiner::BATCH_PATIENCE,
+        failure::{is_about_shard, is_about_some},
+        *,
+    };
     use crate::db;
 
     /// Workspaces of six shards, each with a person in a chat.
@@ -502,6 +336,17 @@ mod tests {
         assert_eq!(tasks.join_next().await.unwrap().unwrap(), stuck);
         sends.close();
         lifecycle.stop();
+    }
+
+    #[tokio::test]
+    async fn a_message_by_itself_rings_with_its_commit() {
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = connect(&database).await;
+        let mut listener = PgListener::connect(database.url()).await.unwrap();
+        listener.listen(DOORBELL_CHANNEL).await.unwrap();
+        messages::insert_all(&mut db, &[&hello_in(1)], None).await.unwrap();
+        messages::insert_and_ring(&mut db, &hello_in(2), BATCH_PATIENCE).await.unwrap();
+        assert_eq!(listener.recv().await.unwrap().payload(), "2", "the first is its caller's to ring");
     }
 
     #[tokio::test]

@@ -295,6 +295,24 @@ impl<T: Item, A> Drop for UnderWay<T, A> {
     }
 }
 
+/// What tests put in: its lane, its name and a number.
+#[cfg(test)]
+pub type Sent = (u32, Option<u32>, u32);
+
+#[cfg(test)]
+impl Item for Sent {
+    type Lane = u32;
+    type Name = u32;
+
+    fn lane(&self) -> u32 {
+        self.0
+    }
+
+    fn name(&self) -> Option<u32> {
+        self.1
+    }
+}
+
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use futures_util::FutureExt as _;
@@ -303,26 +321,10 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(5);
 
-    /// Its lane, its name and a number.
-    type Send = (u32, Option<u32>, u32);
-
-    impl Item for Send {
-        type Lane = u32;
-        type Name = u32;
-
-        fn lane(&self) -> u32 {
-            self.0
-        }
-
-        fn name(&self) -> Option<u32> {
-            self.1
-        }
-    }
-
     /// None: nothing is to be had now. The batch is over at once.
-    fn take(queue: &Queue<Send, ()>, most: usize, longest_wait: Duration) -> Option<(Vec<u32>, Vec<u32>)> {
+    fn take(queue: &Queue<Sent, ()>, most: usize, longest_wait: Duration) -> Option<(Vec<u32>, Vec<u32>)> {
         let batch = queue.take(most, longest_wait).now_or_never()??;
-        let numbers = |waiting: &[Waiting<Send, ()>]| waiting.iter().map(|w| w.item.2).collect();
+        let numbers = |waiting: &[Waiting<Sent, ()>]| waiting.iter().map(|w| w.item.2).collect();
         Some((numbers(&batch.items), numbers(&batch.late)))
     }
 
@@ -370,10 +372,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_lane_that_has_held_up_a_batch_is_in_one_by_itself_until_it_comes_through() {
-        let queue = Queue::<Send, ()>::new(10, Duration::ZERO);
+        let queue = Queue::<Sent, ()>::new(10, Duration::ZERO);
         let put = |lane| queue.put((lane, None, lane)).unwrap();
         let batch = || queue.take(8, LONG).now_or_never().flatten().unwrap();
-        let numbers = |batch: &Batch<Send, ()>| batch.items.iter().map(|w| w.item.2).collect::<Vec<_>>();
+        let numbers = |batch: &Batch<Sent, ()>| batch.items.iter().map(|w| w.item.2).collect::<Vec<_>>();
         let _first = (put(1), put(2));
         let first = batch();
         let _next = (put(3), put(1), put(4));
@@ -392,7 +394,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_beside_a_batch_gathers_until_it_is_over_or_has_had_its_head_start() {
         for head_start in [LONG, Duration::from_millis(1)] {
-            let queue = Queue::<Send, ()>::new(10, head_start);
+            let queue = Queue::<Sent, ()>::new(10, head_start);
             let _first = queue.put((1, None, 1)).unwrap();
             let first = queue.take(8, LONG).await.unwrap();
             let _next = (queue.put((2, None, 2)).unwrap(), queue.put((3, None, 3)).unwrap());
@@ -430,7 +432,7 @@ mod tests {
 
     #[tokio::test]
     async fn closing_lets_out_what_is_in_and_nothing_more_in() {
-        let queue = Queue::<Send, ()>::new(10, Duration::ZERO);
+        let queue = Queue::<Sent, ()>::new(10, Duration::ZERO);
         let _answers = (queue.put((1, None, 1)).unwrap(), queue.put((1, None, 2)).unwrap());
         let first = queue.take(1, LONG).await.unwrap();
         queue.close();

@@ -34,7 +34,7 @@ export function useShortcuts(
       // What is asked or half filled in is not pushed aside.
       if (isMod(event) && event.key.toLowerCase() === 'k')
         setOverlay(now => (now === 'switcher' ? null : isAsked ? now : 'switcher'))
-      else if (isMod(event) && event.key === '/') setOverlay(now => (isAsked && now === null ? null : 'shortcuts'))
+      else if (isMod(event) && event.key === '/') setOverlay(now => (isAsked ? now : 'shortcuts'))
       else if (isAsked) return
       else if (event.altKey && vertical !== 0) step(vertical, event.shiftKey)
       else if (event.key === 'F6') toRegion(event.shiftKey ? -1 : 1)

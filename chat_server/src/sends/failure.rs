@@ -1,0 +1,67 @@
+//! Why a send was not stored, or may not have been.
+
+use anyhow::anyhow;
+use sqlx::postgres::PgDatabaseError;
+
+use crate::error::ApiError;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    Late,
+    NotStored(&'static str),
+    /// The connection was lost before the answer came.
+    Unknown,
+    Internal,
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Late => Self::Unavailable("too many are sending: nothing was stored, send again"),
+            Failure::NotStored(detail) => Self::Unavailable(detail),
+            Failure::Unknown => Self::Unavailable(
+                "whether the message was stored is not known: send it again, under the same client_id",
+            ),
+            Failure::Internal => {
+                Self::Internal(anyhow!("a batch of sends failed; its error was logged before"))
+            }
+        }
+    }
+}
+
+/// Whether the database said that it did not commit. It says nothing of that when a connection breaks, and is not to be
+/// believed when it is being shut down.
+pub fn is_certain(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(e) => e
+            .code()
+            .is_some_and(|code| !["08", "57P", "58", "XX"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether the lock of a shard was waited for in vain.
+pub fn is_about_shard(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(e) = error else { return false };
+    let context = e.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where);
+    e.code().is_some_and(|code| code == "55P03")
+        && context.is_some_and(|context| context.contains("log_lock"))
+}
+
+/// Whether some messages may have failed all: a value that breaks a rule, a lock of a chat or a sender that was waited for
+/// in vain, or that nothing can be rung.
+pub fn is_about_some(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(e) = error else { return false };
+    e.code().is_some_and(|code| {
+        ["40001", "40P01", "54000", "55P03"].contains(&code.as_ref())
+            || code.starts_with("22")
+            // Without a constraint's name: the event log has no partition for the next id.
+            || (code.starts_with("23") && e.constraint().is_some())
+    })
+}
+
+/// Somebody else has used it at the same moment for another chat.
+pub fn is_used_client_id(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(e) if e.constraint() == Some("messages_sender_id_client_id_key"))
+}
