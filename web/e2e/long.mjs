@@ -1,5 +1,6 @@
 // A channel of 20,000 messages: opens at once, is scrolled up to its beginning and down to its end, and never jumps.
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import { two } from './browser.mjs'
 import { until } from './until.mjs'
 
@@ -68,14 +69,15 @@ export async function steps(step, world) {
       scroller.evaluate(e => {
         const { bottom } = e.getBoundingClientRect()
         const rows = [...e.querySelectorAll('.message')].map(row => [row.getBoundingClientRect(), row.textContent])
-        const [rect, text] = rows.findLast(([rect]) => rect.top < bottom)
-        return { text, below: Math.round(rect.bottom - bottom) }
+        const last = rows.findLast(([rect]) => rect.top < bottom)
+        // Right after a jump the rows of the new place are not drawn yet.
+        return last ? { text: last[1], below: Math.round(last[0].bottom - bottom) } : null
       })
     for (const place of ['the end', 'elsewhere']) {
       if (place === 'elsewhere') await scroller.evaluate(e => e.scrollBy({ top: -1500 }))
       await until('it rests', async () => {
         const [one, other] = [await lowest(), await lowest()]
-        return one.below === other.below && one.text === other.text
+        return one !== null && isDeepStrictEqual(one, other)
       })
       const before = await lowest()
       const height = await scroller.evaluate(e => e.clientHeight)
