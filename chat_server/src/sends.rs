@@ -9,7 +9,7 @@
 
 mod apart;
 mod combiner;
-mod connection;
+mod connections;
 mod failure;
 mod queue;
 
@@ -18,17 +18,18 @@ use std::{sync::Arc, time::Duration};
 use chat_core::{Shard, UserId, config::LimitsConfig, lifecycle::Lifecycle, text::ClientId};
 use prometheus_client::metrics::gauge::Gauge;
 use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::time::Instant;
 use tracing::error;
 
 use self::{
     apart::Apart,
     combiner::Combiner,
-    connection::Connection,
+    connections::Connections,
     failure::{Failure, is_certain, is_used_client_id},
     queue::{Item, Queue, Refused},
 };
 use crate::{
-    db::messages::{self, NewMessage, Stored},
+    db::messages::{self, Bell, NewMessage, Stored},
     doorbell::Doorbell,
     error::{ApiError, Result},
     metrics::Metrics,
@@ -102,13 +103,15 @@ impl Sends {
         let wait_max = Duration::from_secs(limits.send_wait_seconds);
         let answer_max = statement_timeout(limits) + ANSWER_MARGIN;
         let queue = Queue::new(limits.waiting_sends, HEAD_START);
+        let connections = Arc::new(Connections::new(options.clone()));
         for _ in 0..COMBINERS {
             let combiner = Combiner {
                 queue: queue.clone(),
-                connection: Connection::new(options.clone()),
+                connections: Arc::clone(&connections),
                 wait_max,
                 answer_max,
                 doorbell: doorbell.clone(),
+                quiet_until: Instant::now(),
                 metrics: metrics.clone(),
             };
             lifecycle.spawn("sends", async move {
@@ -156,7 +159,7 @@ impl Shared {
     async fn send_apart(&self, new: &NewMessage) -> Result<Option<Stored>> {
         let here = self.apart.enter(new.chat_id);
         let Some(_place) = here.place(self.wait_max).await else { return Err(Failure::Late.into()) };
-        match messages::insert_all(&self.db, &[new], None).await {
+        match messages::insert_all(&self.db, &[new], None, Bell::IsLeftToCaller).await {
             Ok(stored) => {
                 here.came_through();
                 self.doorbell.ring(Shard::of(new.workspace_id).into());
@@ -198,7 +201,6 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::{
-        combiner::BATCH_PATIENCE,
         failure::{is_about_shard, is_about_some},
         *,
     };
@@ -263,7 +265,10 @@ mod tests {
         let mut db = connect(&database).await;
         for _ in 0..2 {
             let new: Vec<_> = SHARDS.iter().chain(&SHARDS).map(|shard| hello_in(*shard)).collect();
-            let stored = messages::insert_all(&mut db, &new.iter().collect::<Vec<_>>(), None).await.unwrap();
+            let stored =
+                messages::insert_all(&mut db, &new.iter().collect::<Vec<_>>(), None, Bell::IsLeftToCaller)
+                    .await
+                    .unwrap();
             assert_eq!(stored.len(), new.len());
         }
         let broken: i64 = sqlx::query_scalar(
@@ -344,9 +349,15 @@ mod tests {
         let mut db = connect(&database).await;
         let mut listener = PgListener::connect(database.url()).await.unwrap();
         listener.listen(DOORBELL_CHANNEL).await.unwrap();
-        messages::insert_all(&mut db, &[&hello_in(1)], None).await.unwrap();
-        messages::insert_and_ring(&mut db, &hello_in(2), BATCH_PATIENCE).await.unwrap();
-        assert_eq!(listener.recv().await.unwrap().payload(), "2", "the first is its caller's to ring");
+        messages::insert_all(&mut db, &[&hello_in(1)], None, Bell::IsLeftToCaller).await.unwrap();
+        messages::insert_all(&mut db, &[&hello_in(2)], None, Bell::RingsWithCommit).await.unwrap();
+        let rung = listener.recv().await.unwrap();
+        assert!(rung.payload().starts_with("2 "), "the first is its caller's to ring: {}", rung.payload());
+        assert!(rung.payload().ends_with('}'), "with its event: {}", rung.payload());
+
+        let long = NewMessage { body: MessageBody::parse(&"x".repeat(7_800)).unwrap(), ..hello_in(3) };
+        messages::insert_all(&mut db, &[&long], None, Bell::RingsWithCommit).await.unwrap();
+        assert_eq!(listener.recv().await.unwrap().payload(), "3", "what NOTIFY does not take is read");
     }
 
     #[tokio::test]
@@ -372,7 +383,7 @@ mod tests {
         };
         let mut tx = db.begin().await.unwrap();
         let before = read(&mut tx).await;
-        let sent = messages::insert_all(&mut *tx, &[&new], None).await.unwrap();
+        let sent = messages::insert_all(&mut *tx, &[&new], None, Bell::IsLeftToCaller).await.unwrap();
         assert_eq!(sent.len(), 1);
         let read = read(&mut tx).await - before;
         assert!(read < 10, "{read} of 201");
@@ -391,14 +402,18 @@ mod tests {
                 "select log_lock(workspace_shard(id)) from workspaces",
             ] {
                 let tx = hold(&database, lock).await;
-                let failed = messages::insert_all(&mut db, &new, None).await.unwrap_err();
+                let failed =
+                    messages::insert_all(&mut db, &new, None, Bell::IsLeftToCaller).await.unwrap_err();
                 let sqlx::Error::Database(e) = &failed else { panic!("{lock}: {failed}") };
                 assert_eq!(e.code().as_deref(), Some("55P03"), "{lock}: {e}");
                 assert_eq!(is_about_shard(&failed), lock.contains("log_lock"));
                 assert!(is_about_some(&failed) && is_certain(&failed));
                 tx.rollback().await.unwrap();
             }
-            assert_eq!(messages::insert_all(&mut db, &new, None).await.unwrap().len(), new.len());
+            assert_eq!(
+                messages::insert_all(&mut db, &new, None, Bell::IsLeftToCaller).await.unwrap().len(),
+                new.len()
+            );
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The doorbell: one connection that listens, and tries again for ever. It only says when to look, so that losing it
-//! costs time and no event.
+//! The doorbell: one connection that listens, and tries again for ever. It says when to look, and brings the newest row
+//! along where it can (see [`rung`](crate::rung)), so that losing it costs time and no event.
 
 use std::{
     convert::Infallible,
     future::poll_fn,
-    sync::atomic::{AtomicU16, Ordering::SeqCst},
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,35 +21,74 @@ use crate::{
     backoff::Backoff,
     database::{Database, Error, within},
     health::TailHealth,
+    row::LogRow,
+    rung::{Ring, Writers},
 };
 
 /// How often the connection has to prove that a NOTIFY comes through.
 const ECHO_INTERVAL: Duration = Duration::from_secs(5);
 const ECHO_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The least pause between two looks at who may write the log, however many strangers ring.
+const WRITERS_PAUSE: Duration = Duration::from_secs(1);
+/// Rows that wait to be taken, beyond which rings only say where to look.
+const ROWS_MAX: usize = 256;
+
 /// Remembers what it has rung for until that is taken.
 #[derive(Debug, Default)]
 pub struct Bell {
-    shards: AtomicU16,
+    rings: Mutex<Rings>,
     rung: Notify,
 }
 
+/// What a bell has rung for.
+#[derive(Debug)]
+pub struct Rings {
+    /// Where there is something to be read.
+    pub shards: Shards,
+    /// Rows that came with the rings, in their order.
+    pub rows: Vec<LogRow>,
+}
+
+impl Default for Rings {
+    fn default() -> Self {
+        Self { shards: Shards::NONE, rows: Vec::new() }
+    }
+}
+
 impl Bell {
-    /// The shards that it has rung for since this was asked last.
-    pub fn take(&self) -> Shards {
-        Shards::from_bits(self.shards.swap(0, SeqCst))
+    /// What it has rung for since this was asked last.
+    pub fn take(&self) -> Rings {
+        mem::take(&mut *self.rings())
     }
 
     /// Completes once there is something to take.
     pub async fn rung(&self) {
-        while self.shards.load(SeqCst) == 0 {
+        loop {
+            {
+                let rings = self.rings();
+                if !rings.shards.is_empty() || !rings.rows.is_empty() {
+                    return;
+                }
+            }
             self.rung.notified().await;
         }
     }
 
-    fn ring(&self, shards: Shards) {
-        self.shards.fetch_or(shards.bits(), SeqCst);
+    fn ring(&self, ring: Ring) {
+        {
+            let mut rings = self.rings();
+            match ring {
+                Ring::With(row) if rings.rows.len() < ROWS_MAX => rings.rows.push(*row),
+                Ring::With(row) => rings.shards = rings.shards.union([row.shard].into_iter().collect()),
+                Ring::In(shards) => rings.shards = rings.shards.union(shards),
+            }
+        }
         self.rung.notify_one();
+    }
+
+    fn rings(&self) -> MutexGuard<'_, Rings> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,12 +112,20 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
     // A channel of this connection's own: what comes back on it was sent by this connection.
     let echo_channel = format!("parlor_echo_{:016x}", rand::random::<u64>());
     let echo = Notify::new();
+    let writers = Writers::default();
+    let stranger = Notify::new();
     // Nothing moves on a connection, notifications included, unless somebody polls it.
     let drive = async {
         loop {
             match poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == echo_channel => echo.notify_one(),
-                Some(Ok(AsyncMessage::Notification(n))) => bell.ring(Shards::of_ring(n.payload())),
+                Some(Ok(AsyncMessage::Notification(n))) => match Ring::read(n.payload()) {
+                    Ring::With(row) if !writers.include(&n) => {
+                        bell.ring(Ring::In([row.shard].into_iter().collect()));
+                        stranger.notify_one();
+                    }
+                    ring => bell.ring(ring),
+                },
                 Some(Ok(_)) => {}
                 Some(Err(e)) => return Err(Error::from(e)),
                 None => return Err(Error::Closed),
@@ -90,14 +138,17 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
         info!("listening for the doorbell");
         health.set_listening(true);
         // What was written before this moment may have rung for nobody: look once.
-        bell.ring(Shards::ALL);
+        bell.ring(Ring::In(Shards::ALL));
         loop {
+            within(ECHO_TIMEOUT, writers.read(&client)).await?;
             let sent = Instant::now();
             let notify = format!("notify {echo_channel}");
             within(ECHO_TIMEOUT, client.batch_execute(&notify)).await?;
             timeout(ECHO_TIMEOUT, echo.notified()).await.map_err(|_| Error::Timeout(ECHO_TIMEOUT))?;
             health.note_round_trip(sent.elapsed());
-            sleep(ECHO_INTERVAL).await;
+            let next_echo = sleep(ECHO_INTERVAL);
+            sleep(WRITERS_PAUSE).await;
+            tokio::select! { () = next_echo => {}, () = stranger.notified() => {} }
         }
     };
     tokio::select! { ended = drive => ended, ended = converse => ended }

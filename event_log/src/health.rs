@@ -24,6 +24,7 @@ struct Figures {
     /// Microseconds; 0: not known yet.
     round_trip: AtomicU64,
     rows: AtomicU64,
+    rung: AtomicU64,
     found_by_bell: AtomicU64,
     found_by_poll: AtomicU64,
     gaps: AtomicU64,
@@ -39,6 +40,7 @@ impl TailHealth {
             last_read: AtomicU64::default(),
             round_trip: AtomicU64::default(),
             rows: AtomicU64::default(),
+            rung: AtomicU64::default(),
             found_by_bell: AtomicU64::default(),
             found_by_poll: AtomicU64::default(),
             gaps: AtomicU64::default(),
@@ -77,9 +79,14 @@ impl TailHealth {
         }
     }
 
-    /// Rows read.
+    /// Rows read, and those that need not be.
     pub fn rows(&self) -> u64 {
         self.0.rows.load(Relaxed)
+    }
+
+    /// Rows that came with a ring and went on where the log was read to.
+    pub fn rung(&self) -> u64 {
+        self.0.rung.load(Relaxed)
     }
 
     /// Reads that found rows after the bell had rung.
@@ -119,6 +126,11 @@ impl TailHealth {
             let found = if by_bell { &self.0.found_by_bell } else { &self.0.found_by_poll };
             found.fetch_add(1, Relaxed);
         }
+    }
+
+    pub(crate) fn note_rung(&self, rows: usize) {
+        self.0.rows.fetch_add(rows as u64, Relaxed);
+        self.0.rung.fetch_add(rows as u64, Relaxed);
     }
 
     pub(crate) fn note_round_trip(&self, took: Duration) {

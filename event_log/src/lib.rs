@@ -1,6 +1,6 @@
 //! Reads the event log after a cursor and proves that it skipped nothing: each row names the row before it in its shard.
-//! [`Tail`] follows the whole log; [`read`] holds every other query on it. The doorbell (LISTEN) only says when to look:
-//! what was not heard is found by a poll.
+//! [`Tail`] follows the whole log; [`read`] holds every other query on it. The doorbell (LISTEN) says when to look, and may
+//! bring the next row along: what was not heard is found by a poll.
 //!
 //! Nothing here writes.
 
@@ -10,6 +10,7 @@ mod database;
 mod health;
 pub mod read;
 mod row;
+mod rung;
 mod tail;
 mod tls;
 

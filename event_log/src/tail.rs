@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     backoff::Backoff,
-    bell::{self, Bell},
+    bell::{self, Bell, Rings},
     database::{Database, Error, READ_TIMEOUT, within},
     health::TailHealth,
     read::{self, BYTES_MAX, Head, Heads, ROWS_MAX},
@@ -49,6 +49,8 @@ pub struct Tail {
     with_payloads: bool,
     /// To be read whether or not the poll is due: the bell has rung for them, or there was more than one read gives.
     due: Shards,
+    /// Before it takes more of what the bell has brought: rows that come with rings do not keep it from reading.
+    reads_next: bool,
     session: Option<Session>,
     reached: Option<Reached>,
     events: VecDeque<TailEvent>,
@@ -101,6 +103,7 @@ impl Tail {
             read_spacing: READ_SPACING,
             with_payloads: true,
             due: Shards::NONE,
+            reads_next: false,
             session: None,
             reached: None,
             events: VecDeque::new(),
@@ -138,6 +141,18 @@ impl Tail {
                 continue;
             }
             self.wait_to_look().await;
+            if !self.reads_next {
+                let rows = self.take_rung();
+                self.reads_next = !self.due.is_empty() || self.is_poll_due();
+                if !rows.is_empty() {
+                    return TailEvent::Rows(rows);
+                }
+            }
+            if !self.reads_next {
+                continue;
+            }
+            sleep_until(self.read_at + self.read_spacing).await;
+            self.reads_next = false;
             match self.look().await {
                 Ok(rows) if rows.is_empty() => {}
                 Ok(rows) => return TailEvent::Rows(rows),
@@ -207,16 +222,46 @@ impl Tail {
             () = self.bell.rung() => {}
             () = sleep_until(self.polled_at + self.pause) => {}
         }
-        sleep_until(self.read_at + self.read_spacing).await;
+    }
+
+    fn is_poll_due(&self) -> bool {
+        Instant::now() >= self.polled_at + self.pause
+    }
+
+    /// Takes what the bell has rung for: the rows that go on where their shards were read to. Where else something is said to
+    /// be is noted as due.
+    fn take_rung(&mut self) -> Vec<LogRow> {
+        let Rings { shards, mut rows } = self.bell.take();
+        self.due = self.due.union(shards);
+        let (Some(reached), false) = (&mut self.reached, rows.is_empty()) else { return Vec::new() };
+        rows.retain(|row| {
+            let head = &mut reached.heads.by_shard[row.shard.index()];
+            if row.id <= head.id {
+                return false; // has been read
+            }
+            // A row of another timeline may be one that a failover has lost.
+            let goes_on = row.prev_id == head.id && row.timeline == reached.timeline;
+            if goes_on {
+                *head = Head { id: row.id, timeline: row.timeline };
+            } else {
+                self.due = self.due.union([row.shard].into_iter().collect());
+            }
+            goes_on
+        });
+        self.health.note_rung(rows.len());
+        if !self.with_payloads {
+            for row in &mut rows {
+                row.payload.clear();
+            }
+        }
+        rows
     }
 
     /// Reads once what is there, and moves on behind it.
     async fn look(&mut self) -> Result<Vec<LogRow>, Error> {
-        let rung = self.bell.take();
-        // Kept until they are read, should this future be dropped meanwhile.
-        self.due = self.due.union(rung);
+        let was_rung = !self.due.is_empty();
+        let is_poll = self.is_poll_due();
         self.read_at = Instant::now();
-        let is_poll = self.read_at >= self.polled_at + self.pause;
         let shards = if is_poll { Shards::ALL } else { self.due };
         let mut rows = self.read(shards).await?;
         let mut broken = self.broken_shards(&rows);
@@ -226,7 +271,7 @@ impl Tail {
             rows = self.read(shards).await?;
             broken = self.broken_shards(&rows);
         }
-        self.health.note_read(rows.len(), !rung.is_empty());
+        self.health.note_read(rows.len(), was_rung);
         if is_poll {
             self.polled_at = self.read_at;
             self.pause = if rows.is_empty() { (self.pause * 2).min(POLL_LONGEST) } else { POLL_FIRST };

@@ -4,5 +4,6 @@
 
 mod docs;
 mod read;
+mod rings;
 mod support;
 mod tail;

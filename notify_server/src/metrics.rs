@@ -87,6 +87,7 @@ pub struct Metrics {
     delivery_lag: Histogram,
     tail_fresh: Gauge,
     listening: Gauge,
+    bell_rows: Counter,
     bell_reads: Counter,
     poll_rescues: Counter,
     gaps: Counter,
@@ -114,6 +115,7 @@ impl Default for Metrics {
             delivery_lag: Histogram::new(exponential_buckets(0.00025, 2.0, 16)),
             tail_fresh: Gauge::default(),
             listening: Gauge::default(),
+            bell_rows: Counter::default(),
             bell_reads: Counter::default(),
             poll_rescues: Counter::default(),
             gaps: Counter::default(),
@@ -135,6 +137,7 @@ impl Default for Metrics {
         add("requests", "Requests answered", &this.requests);
         add("tail_fresh", "1 while the event log is being followed", &this.tail_fresh);
         add("doorbell_heard", "1 while the doorbell is listened for", &this.listening);
+        add("doorbell_events", "Events that came with the doorbell and needed no read", &this.bell_rows);
         add(
             "doorbell_reads",
             "Reads of the log that the doorbell asked for and that found events",
@@ -182,6 +185,7 @@ impl Metrics {
     pub fn render(&self, tail: &TailHealth, is_fresh: bool) -> Result<String, std::fmt::Error> {
         self.tail_fresh.set(i64::from(is_fresh));
         self.listening.set(i64::from(tail.is_listening()));
+        self.bell_rows.inner().store(tail.rung(), Relaxed);
         self.bell_reads.inner().store(tail.found_by_bell(), Relaxed);
         self.poll_rescues.inner().store(tail.found_by_poll(), Relaxed);
         self.gaps.inner().store(tail.gaps(), Relaxed);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chat_core::{
     ChatId, MessageId, Shard, Timestamp, UserId, WorkspaceId,
-    event::DOORBELL_CHANNEL,
     text::{ClientId, MessageBody},
 };
 use serde::{Deserialize, Serialize};
@@ -80,7 +79,7 @@ pub struct Sent {
 
 /// Sends messages, of any workspaces, in the order of their ids, and writes their events. Those that may not be
 /// sent are left out of the answer: the sender is no active member of a chat that is there, `reply_to` is not in it, or
-/// the client id was used before. No sender may have the same client id twice in `new`. The doorbell is the caller's.
+/// the client id was used before. No sender may have the same client id twice in `new`.
 ///
 /// One statement, one transaction: an error that the database reports means that none was sent. `patience` bounds the
 /// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); for the shards, and for all if it is None, the
@@ -89,10 +88,12 @@ pub async fn insert_all(
     db: impl PgExecutor<'_>,
     new: &[&NewMessage],
     patience: Option<Duration>,
+    bell: Bell,
 ) -> Result<Vec<Stored>> {
     let patience = patience.map(|patience| format!("{}ms", patience.as_millis()));
+    let rings = bell == Bell::RingsWithCommit;
     if let [new] = new {
-        return insert_single(db, new, false, patience.as_deref()).await;
+        return insert_single(db, new, patience.as_deref(), rings).await;
     }
     let uuids = |of: fn(&NewMessage) -> Uuid| new.iter().map(|new| of(new)).collect::<Vec<_>>();
     let bodies: Vec<&str> = new.iter().map(|new| new.body.as_str()).collect();
@@ -102,7 +103,7 @@ pub async fn insert_all(
     sqlx::query_as!(
         Stored,
         r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
-           from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+           from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         &uuids(|new| new.id.0),
         &uuids(|new| new.workspace_id.0),
         &uuids(|new| new.chat_id.0),
@@ -111,34 +112,34 @@ pub async fn insert_all(
         &client_ids as &[Option<&str>],
         &hashes as &[Option<&[u8]>],
         &replies as &[Option<Uuid>],
-        patience
+        patience,
+        rings
     )
     .fetch_all(db)
     .await
 }
 
-/// The same for a single one, for half the price. The doorbell rings with its commit; while the queue of notifications is full
-/// that fails (SQLSTATE 54000).
-pub async fn insert_and_ring(
-    db: impl PgExecutor<'_>,
-    new: &NewMessage,
-    patience: Duration,
-) -> Result<Vec<Stored>> {
-    insert_single(db, new, true, Some(&format!("{}ms", patience.as_millis()))).await
+/// Who tells readers of the log that there is something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bell {
+    /// The transaction, which brings the events along. While the queue of notifications is full that fails
+    /// (SQLSTATE 54000).
+    RingsWithCommit,
+    /// The caller, afterwards.
+    IsLeftToCaller,
 }
 
+/// The same for a single one, for half the price.
 async fn insert_single(
     db: impl PgExecutor<'_>,
     new: &NewMessage,
-    rings: bool,
     patience: Option<&str>,
+    rings: bool,
 ) -> Result<Vec<Stored>> {
     sqlx::query_as!(
         Stored,
         r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
-           from (select *, case when $12 then pg_notify($11, $1::smallint::text)::text else '' end as rung
-                 from send_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)) sent
-           where rung is not null"#,
+           from send_single($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
         i16::from(Shard::of(new.workspace_id).number()),
         new.id.0,
         new.workspace_id.0,
@@ -149,7 +150,6 @@ async fn insert_single(
         new.request_hash.as_ref().map(<[u8; 32]>::as_slice),
         new.reply_to.map(|id| id.0),
         patience,
-        DOORBELL_CHANNEL,
         rings
     )
     .fetch_all(db)

@@ -4,17 +4,17 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chat_core::{Shard, cursor::Shards};
 use sqlx::PgConnection;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 
 use super::{
     Answer,
-    connection::Connection,
-    failure::{Failure, is_about_shard, is_about_some, is_certain},
+    connections::Connections,
+    failure::{Failure, is_about_bell, is_about_shard, is_about_some, is_certain},
     queue::{Batch, Queue, UnderWay, Waiting},
 };
 use crate::{
-    db::messages::{self, NewMessage},
+    db::messages::{self, Bell, NewMessage},
     doorbell::Doorbell,
     error::ApiError,
     metrics::Metrics,
@@ -27,15 +27,22 @@ const BATCH_MAX: usize = 64;
 /// How long a batch waits for a chat or sender that somebody else has locked. Longer than another node's batch takes;
 /// short, since all others wait with it.
 pub const BATCH_PATIENCE: Duration = Duration::from_millis(250);
+/// Larger batches ring after their commit: for so many at once a reader's one read costs less than their rings, and whoever
+/// else rings would wait for the flush.
+const RINGS_MAX: usize = 8;
+/// How long batches ring after their commit once Postgres had no room for a ring.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Commits sends, batch by batch.
 pub struct Combiner {
     pub queue: Queue<Arc<NewMessage>, Answer>,
-    pub connection: Connection,
+    pub connections: Arc<Connections>,
     pub wait_max: Duration,
     /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so.
     pub answer_max: Duration,
     pub doorbell: Doorbell,
+    /// No batch rings within its transaction before.
+    pub quiet_until: Instant,
     pub metrics: Metrics,
 }
 
@@ -47,7 +54,7 @@ impl Combiner {
             if items.is_empty() {
                 continue;
             }
-            match self.connection.take(CONNECTION_PATIENCE).await {
+            match self.connections.take(CONNECTION_PATIENCE).await {
                 Ok(db) => self.store(db, items, &under_way).await,
                 Err(e) => {
                     error!("no connection for a batch of {} sends: {e}", items.len());
@@ -69,14 +76,9 @@ impl Combiner {
     ) {
         let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
         let shards: Shards = new.iter().map(|new| Shard::of(new.workspace_id)).collect();
-        let insert = async {
-            match new[..] {
-                // There is time for it: a ring within holds up other commits that ring, which are few when sends come singly,
-                // and one after the commit costs a transaction of its own.
-                [new] => messages::insert_and_ring(&mut db, new, BATCH_PATIENCE).await,
-                _ => messages::insert_all(&mut db, &new, Some(BATCH_PATIENCE)).await,
-            }
-        };
+        let rings = new.len() <= RINGS_MAX && Instant::now() >= self.quiet_until;
+        let bell = if rings { Bell::RingsWithCommit } else { Bell::IsLeftToCaller };
+        let insert = messages::insert_all(&mut db, &new, Some(BATCH_PATIENCE), bell);
         let outcome = timeout(self.answer_max, insert).await;
         self.metrics.send_batches.inc();
         let Ok(outcome) = outcome else {
@@ -87,9 +89,9 @@ impl Combiner {
         };
         match outcome {
             Ok(stored) => {
-                self.connection.give_back(db);
+                self.connections.give_back(db);
                 under_way.held_up(false);
-                if items.len() > 1 {
+                if bell == Bell::IsLeftToCaller {
                     self.doorbell.ring(shards);
                 }
                 let stored: HashMap<_, _> = stored.into_iter().map(|stored| (stored.id, stored)).collect();
@@ -99,13 +101,19 @@ impl Combiner {
                 }
             }
             Err(e) if is_about_shard(&e) => {
-                self.connection.give_back(db);
+                self.connections.give_back(db);
                 warn!("a batch of {} sends waits for the log: {e}", items.len());
                 under_way.held_up(true);
                 self.queue.put_back(items);
             }
+            Err(e) if is_about_bell(&e) => {
+                self.connections.give_back(db);
+                warn!("nothing can be rung for {QUIET:?}, readers find the rows by their poll: {e}");
+                self.quiet_until = Instant::now() + QUIET;
+                self.queue.put_back(items);
+            }
             Err(e) if is_about_some(&e) => {
-                self.connection.give_back(db);
+                self.connections.give_back(db);
                 warn!("a batch of {} sends is sent one by one: {e}", items.len());
                 answer_all(items, Answer::SendApart);
             }

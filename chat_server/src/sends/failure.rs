@@ -49,12 +49,17 @@ pub fn is_about_shard(error: &sqlx::Error) -> bool {
         && context.is_some_and(|context| context.contains("log_lock"))
 }
 
+/// Whether Postgres had no room for a ring.
+pub fn is_about_bell(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|code| code == "54000"))
+}
+
 /// Whether some messages may have failed all: a value that breaks a rule, a lock of a chat or a sender that was waited for
-/// in vain, or that nothing can be rung.
+/// in vain.
 pub fn is_about_some(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(e) = error else { return false };
     e.code().is_some_and(|code| {
-        ["40001", "40P01", "54000", "55P03"].contains(&code.as_ref())
+        ["40001", "40P01", "55P03"].contains(&code.as_ref())
             || code.starts_with("22")
             // Without a constraint's name: the event log has no partition for the next id.
             || (code.starts_with("23") && e.constraint().is_some())
