@@ -24,6 +24,10 @@ pub struct Guards {
     pub overflow_lags: bool,
     /// A cursor must agree in timeline with the row that it names.
     pub timeline: bool,
+    /// A row that came with its ring is taken only if it follows what was read last.
+    pub rung_chain: bool,
+    /// And only if it is of the timeline that is read from.
+    pub rung_timeline: bool,
 }
 
 impl Guards {
@@ -35,6 +39,8 @@ impl Guards {
         live_in_one_section: true,
         overflow_lags: true,
         timeline: true,
+        rung_chain: true,
+        rung_timeline: true,
     };
 }
 
@@ -80,7 +86,7 @@ impl From<Row> for Position {
 pub enum Writer {
     Idle,
     Drawn(Row),
-    Committed,
+    Committed(Row),
     Done,
 }
 
@@ -117,9 +123,13 @@ pub struct World {
     writers: Vec<Writer>,
     is_listening: bool,
     bell: bool,
+    /// Rows that came with rings and were not looked at yet. They outlive the connection that they came over.
+    rung: Vec<Row>,
     /// The tail has just connected and looks without being told to.
     look: bool,
     is_connected: bool,
+    /// Of the database when the tail connected.
+    read_timeline: u8,
     /// How far the tail and the hub have come; None: the process has just started.
     position: Option<Position>,
     clients: Vec<Client>,
@@ -134,10 +144,12 @@ pub enum Step {
     Draw(usize),
     Commit(usize),
     Ring(usize),
+    RingWithRow(usize),
     RingUnheard(usize),
     Listen,
     Connect,
     Read,
+    TakeRung,
     Join(usize),
     CatchUp(usize),
     Subscribe(usize),
@@ -204,6 +216,7 @@ impl World {
 impl Delivery {
     fn connect(&self, world: &mut World) {
         world.is_connected = true;
+        world.read_timeline = world.timeline;
         world.look = true;
         match world.position {
             None => world.position = Some(world.head()),
@@ -221,17 +234,36 @@ impl Delivery {
                 world.gap();
                 return;
             }
-            for client in world.clients.iter_mut().filter(|client| client.mode == Mode::Live) {
-                if client.queue.len() < QUEUE_MAX {
-                    client.queue.push(row);
-                } else if self.guards.overflow_lags {
-                    client.queue.clear();
-                    client.mode = Mode::Lagging(client.cursor.id);
-                }
-            }
+            self.publish(world, row);
             position = row.into();
         }
-        world.position = Some(position);
+    }
+
+    /// The hub comes to a row.
+    fn publish(&self, world: &mut World, row: Row) {
+        for client in world.clients.iter_mut().filter(|client| client.mode == Mode::Live) {
+            if client.queue.len() < QUEUE_MAX {
+                client.queue.push(row);
+            } else if self.guards.overflow_lags {
+                client.queue.clear();
+                client.mode = Mode::Lagging(client.cursor.id);
+            }
+        }
+        world.position = Some(row.into());
+    }
+
+    fn take_rung(&self, world: &mut World) {
+        let Some(position) = world.position else { return };
+        let row = world.rung.remove(0);
+        if row.id <= position.id {
+            return;
+        }
+        let follows = row.prev == position.id || !self.guards.rung_chain;
+        if follows && (row.timeline == world.read_timeline || !self.guards.rung_timeline) {
+            self.publish(world, row);
+        } else {
+            world.bell = true;
+        }
     }
 
     fn join(&self, world: &mut World, client: usize) {
@@ -281,8 +313,10 @@ impl Model for Delivery {
             writers: vec![Writer::Idle; self.writers],
             is_listening: false,
             bell: false,
+            rung: Vec::new(),
             look: false,
             is_connected: false,
+            read_timeline: 1,
             position: None,
             clients: vec![client; self.clients],
             cuts: self.cuts,
@@ -300,8 +334,11 @@ impl Model for Delivery {
                 Writer::Idle if !(self.guards.lock && is_locked) => steps.push(Step::Draw(number)),
                 Writer::Idle | Writer::Done => {}
                 Writer::Drawn(_) => steps.push(Step::Commit(number)),
-                Writer::Committed => {
+                Writer::Committed(_) => {
                     steps.push(Step::Ring(number));
+                    if world.is_listening {
+                        steps.push(Step::RingWithRow(number));
+                    }
                     if self.lossy_bells {
                         steps.push(Step::RingUnheard(number));
                     }
@@ -317,6 +354,9 @@ impl Model for Delivery {
             steps.push(Step::Connect);
         } else if world.bell || world.look || (self.guards.poll && has_more) {
             steps.push(Step::Read);
+        }
+        if world.is_connected && !world.rung.is_empty() {
+            steps.push(Step::TakeRung);
         }
         let position = world.position.unwrap_or_default();
         for (number, client) in world.clients.iter().enumerate() {
@@ -363,10 +403,15 @@ impl Model for Delivery {
                 let Writer::Drawn(row) = world.writers[writer] else { return None };
                 world.log.push(row);
                 world.log.sort_unstable_by_key(|row| row.id);
-                world.writers[writer] = Writer::Committed;
+                world.writers[writer] = Writer::Committed(row);
             }
             Step::Ring(writer) => {
                 world.bell |= world.is_listening;
+                world.writers[writer] = Writer::Done;
+            }
+            Step::RingWithRow(writer) => {
+                let Writer::Committed(row) = world.writers[writer] else { return None };
+                world.rung.push(row);
                 world.writers[writer] = Writer::Done;
             }
             Step::RingUnheard(writer) => world.writers[writer] = Writer::Done,
@@ -376,6 +421,7 @@ impl Model for Delivery {
             }
             Step::Connect => self.connect(&mut world),
             Step::Read => self.read(&mut world),
+            Step::TakeRung => self.take_rung(&mut world),
             Step::Join(client) => self.join(&mut world, client),
             Step::CatchUp(client) => self.catch_up(&mut world, client),
             Step::Subscribe(client) => world.clients[client].mode = Mode::Live,
@@ -396,6 +442,7 @@ impl Model for Delivery {
             Step::Restart => {
                 world.restarts -= 1;
                 world.position = None;
+                world.rung.clear();
                 (world.is_connected, world.is_listening, world.bell, world.look) =
                     (false, false, false, false);
                 world.disconnect_everybody();

@@ -97,3 +97,15 @@ fn without_the_timeline_an_id_that_was_used_again_is_taken_for_the_lost_one() {
     let guards = Guards { timeline: false, ..Guards::ALL };
     fails(EVERYTHING_ARRIVES, Delivery { guards, failovers: 1, cuts: 1, ..CALM });
 }
+
+#[test]
+fn without_the_chain_a_row_that_came_with_its_ring_overtakes_others() {
+    let guards = Guards { rung_chain: false, ..Guards::ALL };
+    fails(NOTHING_SKIPPED, Delivery { guards, writers: 2, ..CALM });
+}
+
+#[test]
+fn without_its_timeline_a_row_that_came_with_its_ring_may_be_one_that_is_lost() {
+    let guards = Guards { rung_timeline: false, ..Guards::ALL };
+    fails(EVERYTHING_ARRIVES, Delivery { guards, failovers: 1, ..CALM });
+}
