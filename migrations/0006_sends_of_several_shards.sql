@@ -15,7 +15,17 @@ begin
     return log_head(s, next_id);
 end $$;
 
--- Rings for a row of the log, and brings it along: who has read up to the row before it need not read this one. A NOTIFY
+-- Where rings bring rows. Anybody who may connect may LISTEN to whatever they can name, so it has a name that only those can know
+-- who may read this table.
+alter table log_meta add rows_channel text not null default 'parlor_rows_' || replace(gen_random_uuid()::text, '-', '');
+
+-- A LISTEN whose channel nobody finds among the statements that are running.
+create function log_listen() returns void language plpgsql as $$
+begin
+    execute format('listen %I', (select rows_channel from log_meta));
+end $$;
+
+-- Rings for a row of the log by bringing it along: who has read up to the row before it need not read this one. A NOTIFY
 -- takes less than 8,000 bytes; of a longer row it says only where it is. For messages alone: kind and audience are not said.
 create function log_ring(e event_log) returns void language plpgsql as $$
 declare
@@ -23,7 +33,11 @@ declare
               || (extract(epoch from e.at) * 1000000)::bigint || ' ' || e.workspace_id || ' ' || e.chat_id || ' ' || e.user_id
               || ' ' || e.message_id || ' ' || e.payload;
 begin
-    perform pg_notify('parlor_log', case when octet_length(ring) < 8000 then ring else e.shard::text end);
+    if octet_length(ring) < 8000 then
+        perform pg_notify((select rows_channel from log_meta), ring);
+    else
+        perform pg_notify('parlor_log', e.shard::text);
+    end if;
 end $$;
 
 -- The id of the last row of each of some shards before `below`, 0 if there is none, in the order of `shards`. Call log_lock for
@@ -128,7 +142,7 @@ begin
         ) e
         returning event_log
     )
-    select array_agg(written.event_log order by (written.event_log).id) into events from written;
+    select array_agg(written.event_log order by (written.event_log).id) filter (where rings) into events from written;
     if rings then
         foreach event in array events loop
             perform log_ring(event);

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU16, Ordering},
     },
     time::Duration,
@@ -12,18 +12,24 @@ use std::{
 
 use chat_core::{cursor::Shards, event::DOORBELL_CHANNEL};
 use sqlx::{PgConnection, postgres::PgConnectOptions};
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 use tracing::warn;
 
 /// A ring that takes longer is given up with its connection.
 const RING_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
+/// How long nobody rings within a transaction once Postgres had no room for it.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Handle for those who ring.
 #[derive(Clone, Default)]
 pub struct Doorbell {
     shards: Arc<AtomicU16>,
     wake: Arc<Notify>,
+    quiet_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Doorbell {
@@ -31,6 +37,20 @@ impl Doorbell {
     pub fn ring(&self, shards: Shards) {
         self.shards.fetch_or(shards.bits(), Ordering::AcqRel);
         self.wake.notify_one();
+    }
+
+    /// Whether a transaction may ring by itself, which fails with it while Postgres has no room for that.
+    pub fn may_ring_within(&self) -> bool {
+        self.quiet_until().is_none_or(|until| until <= Instant::now())
+    }
+
+    /// Postgres had no room.
+    pub fn be_quiet(&self) {
+        *self.quiet_until() = Some(Instant::now() + QUIET);
+    }
+
+    fn quiet_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rings for everybody until dropped.

@@ -1,15 +1,16 @@
 //! chat_server: every action of Parlor over REST, and all writes.
 //!
-//! A request goes `server` (sockets) → `router` (middleware) → `http/<noun>` (what is asked) → `auth` (by whom, may they)
+//! A request goes `server` (sockets) → `around` (ids, limits, logs) → `router` → `http/<noun>` (what is asked) → `auth` (by whom, may they)
 //! → `db/<noun>` (SQL). What a write changed is told to others by the database's triggers; `cache` hears of it by
 //! `tail`, `doorbell` wakes those who wait.
 
 pub mod state;
 
+mod around;
 pub mod router;
 pub mod server;
 
-pub mod auth;
+mod auth;
 pub mod conditional;
 pub mod error;
 pub mod extract;

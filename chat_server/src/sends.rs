@@ -18,7 +18,6 @@ use std::{sync::Arc, time::Duration};
 use chat_core::{Shard, UserId, config::LimitsConfig, lifecycle::Lifecycle, text::ClientId};
 use prometheus_client::metrics::gauge::Gauge;
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::time::Instant;
 use tracing::error;
 
 use self::{
@@ -111,7 +110,6 @@ impl Sends {
                 wait_max,
                 answer_max,
                 doorbell: doorbell.clone(),
-                quiet_until: Instant::now(),
                 metrics: metrics.clone(),
             };
             lifecycle.spawn("sends", async move {
@@ -348,7 +346,9 @@ mod tests {
         let database = TestDatabase::new().await.unwrap();
         let mut db = connect(&database).await;
         let mut listener = PgListener::connect(database.url()).await.unwrap();
-        listener.listen(DOORBELL_CHANNEL).await.unwrap();
+        let rows_channel: String =
+            sqlx::query_scalar("select rows_channel from log_meta").fetch_one(&mut db).await.unwrap();
+        listener.listen_all([DOORBELL_CHANNEL, &rows_channel]).await.unwrap();
         messages::insert_all(&mut db, &[&hello_in(1)], None, Bell::IsLeftToCaller).await.unwrap();
         messages::insert_all(&mut db, &[&hello_in(2)], None, Bell::RingsWithCommit).await.unwrap();
         let rung = listener.recv().await.unwrap();

@@ -1,7 +1,8 @@
 //! Rows that a ring carries, so that the newest row of a shard need not be read.
 //!
 //! What is said here decides nothing: a row counts only where it goes on exactly where its shard was read to, and only
-//! from a connection of somebody who may write the log. Anybody may NOTIFY. All else is a ring as any other.
+//! from a connection of somebody who may write the log. All else is a ring as any other. They come on a channel whose name
+//! is known to those who may read the log: anybody who may connect may LISTEN and NOTIFY.
 
 use std::{collections::HashSet, sync::Mutex, sync::PoisonError};
 
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{database::Error, row::LogRow};
 
-/// What a notification on the doorbell's channel says.
+/// What a notification says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ring {
     /// There is something in these.
@@ -22,9 +23,9 @@ pub enum Ring {
 }
 
 impl Ring {
-    /// Reads the payload: numbers of shards, or a row as the function `log_ring` of the database writes it. Anything else is a ring for all shards.
-    pub fn read(payload: &str) -> Self {
-        row(payload).map_or_else(|| Self::In(Shards::of_ring(payload)), |row| Self::With(Box::new(row)))
+    /// Reads what the function `log_ring` of the database writes. Anything else is a ring for all shards.
+    pub fn with_row(payload: &str) -> Self {
+        row(payload).map_or(Self::In(Shards::ALL), |row| Self::With(Box::new(row)))
     }
 }
 
@@ -65,7 +66,8 @@ impl Writers {
 
     /// Asks the database for them.
     pub async fn read(&self, db: &Client) -> Result<(), Error> {
-        let sql = "select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
+        // What kind of backend it is, only some may see; those of Postgres itself have no user.
+        let sql = "select pid from pg_stat_activity where datname = current_database()
                    and has_table_privilege(usesysid, 'event_log', 'insert')";
         let pids =
             db.query_typed(sql, &[]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
@@ -85,32 +87,31 @@ mod tests {
 
     #[test]
     fn a_row_is_read_whole() {
-        let Ring::With(row) = Ring::read(ROW) else { panic!("no row") };
+        let Ring::With(row) = Ring::with_row(ROW) else { panic!("no row") };
         assert_eq!((row.shard.number(), row.id, row.prev_id, row.timeline), (5, 12, 11, 1));
         assert_eq!(row.at.unix_timestamp_nanos(), 1_700_000_000_000_001_000);
         assert_eq!(row.payload, r#"{"a b": "c  d"}"#);
     }
 
     #[test]
-    fn what_is_no_row_is_a_ring() {
-        assert_eq!(Ring::read("3,5"), Ring::In(Shards::of_ring("3,5")));
+    fn what_is_no_row_is_a_ring_for_all() {
         // All but the payload, which may say anything.
         let head = ROW.len() - r#"{"a b": "c  d"}"#.len();
         for end in 0..head {
-            assert_eq!(Ring::read(&ROW[..end]), Ring::In(Shards::of_ring(&ROW[..end])), "{end}");
+            assert_eq!(Ring::with_row(&ROW[..end]), Ring::In(Shards::ALL), "{end}");
         }
         for broken in
             [ROW.replacen("5 ", "16 ", 1), ROW.replacen(" 12 ", " 1e9 ", 1), ROW.replacen(' ', "  ", 1)]
         {
-            assert_eq!(Ring::read(&broken), Ring::In(Shards::ALL), "{broken}");
+            assert_eq!(Ring::with_row(&broken), Ring::In(Shards::ALL), "{broken}");
         }
     }
 
     proptest! {
         #[test]
         fn nothing_that_is_rung_panics(text in any::<String>(), at in any::<i64>()) {
-            let _ = Ring::read(&text);
-            let _ = Ring::read(&ROW.replace("1700000000000001", &at.to_string()));
+            let _ = Ring::with_row(&text);
+            let _ = Ring::with_row(&ROW.replace("1700000000000001", &at.to_string()));
         }
     }
 }

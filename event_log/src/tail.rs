@@ -30,7 +30,7 @@ const SPARING_READ_SPACING: Duration = Duration::from_millis(10);
 pub enum TailEvent {
     /// Connected. The next rows come after these: the end of the log the first time, later where it had stopped.
     Ready(Heads),
-    /// The next rows, ordered by shard and id; in each shard they go on exactly where the last ones ended.
+    /// The next rows; in each shard they go on, in order of id, exactly where the last ones ended.
     Rows(Vec<LogRow>),
     /// Rows of this shard are lost to this reader (dropped by retention, or by a failover or restore): it goes on from
     /// `head`. Whatever was derived from the shard's rows must be built again.
@@ -49,6 +49,8 @@ pub struct Tail {
     with_payloads: bool,
     /// To be read whether or not the poll is due: the bell has rung for them, or there was more than one read gives.
     due: Shards,
+    /// The bell has rung for some of what is due.
+    is_rung: bool,
     /// Before it takes more of what the bell has brought: rows that come with rings do not keep it from reading.
     reads_next: bool,
     session: Option<Session>,
@@ -103,6 +105,7 @@ impl Tail {
             read_spacing: READ_SPACING,
             with_payloads: true,
             due: Shards::NONE,
+            is_rung: false,
             reads_next: false,
             session: None,
             reached: None,
@@ -117,7 +120,7 @@ impl Tail {
     }
 
     /// For a reader that wants to know what has changed and not into what: payloads are empty, and while much is written
-    /// rows come some milliseconds later, many at once.
+    /// the rows that it has to read come some milliseconds later, many at once.
     #[must_use]
     pub fn sparing(self) -> Self {
         Self { read_spacing: SPARING_READ_SPACING, with_payloads: false, ..self }
@@ -209,6 +212,8 @@ impl Tail {
         }
         self.backoff = Backoff::new();
         self.pause = POLL_FIRST;
+        // What came along meanwhile may be of before a restore, or have been deleted since. All is read.
+        let _before = self.bell.take();
         self.due = Shards::ALL;
         Ok(())
     }
@@ -232,8 +237,8 @@ impl Tail {
     /// be is noted as due.
     fn take_rung(&mut self) -> Vec<LogRow> {
         let Rings { shards, mut rows } = self.bell.take();
-        self.due = self.due.union(shards);
-        let (Some(reached), false) = (&mut self.reached, rows.is_empty()) else { return Vec::new() };
+        let Some(reached) = &mut self.reached else { return Vec::new() };
+        let mut due = shards;
         rows.retain(|row| {
             let head = &mut reached.heads.by_shard[row.shard.index()];
             if row.id <= head.id {
@@ -244,10 +249,12 @@ impl Tail {
             if goes_on {
                 *head = Head { id: row.id, timeline: row.timeline };
             } else {
-                self.due = self.due.union([row.shard].into_iter().collect());
+                due = due.union([row.shard].into_iter().collect());
             }
             goes_on
         });
+        self.is_rung |= !due.is_empty();
+        self.due = self.due.union(due);
         self.health.note_rung(rows.len());
         if !self.with_payloads {
             for row in &mut rows {
@@ -259,7 +266,10 @@ impl Tail {
 
     /// Reads once what is there, and moves on behind it.
     async fn look(&mut self) -> Result<Vec<LogRow>, Error> {
-        let was_rung = !self.due.is_empty();
+        // What would come along is read.
+        let rings = self.bell.take();
+        self.is_rung |= !rings.is_empty();
+        self.due = self.due.union(rings.everywhere());
         let is_poll = self.is_poll_due();
         self.read_at = Instant::now();
         let shards = if is_poll { Shards::ALL } else { self.due };
@@ -271,7 +281,7 @@ impl Tail {
             rows = self.read(shards).await?;
             broken = self.broken_shards(&rows);
         }
-        self.health.note_read(rows.len(), was_rung);
+        self.health.note_read(rows.len(), std::mem::take(&mut self.is_rung));
         if is_poll {
             self.polled_at = self.read_at;
             self.pause = if rows.is_empty() { (self.pause * 2).min(POLL_LONGEST) } else { POLL_FIRST };
@@ -337,7 +347,38 @@ fn cut_shards(rows: &[LogRow]) -> impl Iterator<Item = Shard> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rung::Ring;
     use private_postgres::testing::TestDatabase;
+
+    #[tokio::test]
+    async fn rows_that_come_with_rings_do_not_keep_others_from_being_read() {
+        let database = TestDatabase::new().await.unwrap();
+        let lifecycle = Lifecycle::new();
+        let (mut tail, _) = Tail::start(database.url(), &lifecycle).unwrap();
+        assert!(matches!(tail.next().await, TailEvent::Ready(_)));
+        let (writer, connection) =
+            tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.unwrap();
+        lifecycle.spawn_connection(async move { drop(connection.await) });
+        // Of another shard than those that ring, and nobody rings for it.
+        writer.batch_execute("set parlor.doorbell = 'after'; select log_tick(6::smallint)").await.unwrap();
+        let nil = "00000000-0000-0000-0000-000000000005";
+        let starved = async {
+            for id in 1_000.. {
+                // There is always one more.
+                let ring = format!(
+                    "5 {id} {} 1 0 {nil} {nil} {nil} {nil} {{}}",
+                    if id == 1_000 { 0 } else { id - 1 }
+                );
+                tail.bell.ring(Ring::with_row(&ring));
+                let TailEvent::Rows(rows) = tail.next().await else { panic!("no rows") };
+                if rows.iter().any(|row| row.shard.number() == 6) {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), starved).await.expect("it is never read");
+    }
 
     #[tokio::test]
     async fn a_former_primary_that_comes_back_is_refused() {

@@ -1,11 +1,13 @@
 //! Rows that come with a ring: the same as they would be read, from those who may write them, and only where they go on.
 
+use std::future::poll_fn;
+
 use chat_core::MessageId;
-use event_log::{LogRow, Tail, TailHealth, read};
-use tokio_postgres::Client;
+use event_log::{LogRow, Tail, TailEvent, TailHealth, read};
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 use uuid::Uuid;
 
-use crate::support::{Place, World, bodies, connect, make_place, say, take_rows, until};
+use crate::support::{Place, World, bodies, connect, make_place, next, say, take_rows, until};
 
 /// More than the polls that may come first.
 const TRIES: usize = 50;
@@ -88,8 +90,10 @@ async fn a_row_that_comes_with_a_ring_is_the_one_in_the_log() {
 #[tokio::test]
 async fn a_sparing_reader_takes_it_without_what_was_said() {
     let world = World::new().await;
-    let (tail, health) = listening(&world).await;
+    let (tail, health) = Tail::start(&world.url, &world.lifecycle).unwrap();
     let mut tail = tail.sparing();
+    assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
+    until("the bell is heard", async || health.doorbell_round_trip().is_some()).await;
     for n in 1.. {
         assert!(n < TRIES, "no row ever comes with its ring");
         send(&world.db, world.place, "unsaid", true).await;
@@ -124,31 +128,6 @@ async fn a_row_too_long_for_a_ring_is_read() {
     }
 }
 
-#[tokio::test]
-async fn rows_that_come_with_rings_do_not_keep_others_from_being_read() {
-    let world = World::new().await;
-    let elsewhere = make_place(&world.db, 6).await;
-    let (mut tail, _) = listening(&world).await;
-    let ringing = connect(&world.lifecycle, &world.url).await;
-    let rings = async {
-        loop {
-            send(&ringing, world.place, "ringing", true).await;
-        }
-    };
-    let silently = async {
-        send(&world.db, elsewhere, "silently", false).await;
-        while bodies(&take_rows_any(&mut tail).await).iter().all(|body| body != "silently") {}
-    };
-    tokio::select! { () = silently => {}, () = rings => {} }
-}
-
-async fn take_rows_any(tail: &mut Tail) -> Vec<LogRow> {
-    match crate::support::next(tail).await {
-        event_log::TailEvent::Rows(rows) => rows,
-        other => panic!("{other:?} instead of rows"),
-    }
-}
-
 /// What would be the next row after `row`, though nobody has written it.
 fn forged(row: &LogRow, timeline: i32) -> String {
     let id = |id: Option<Uuid>| id.unwrap();
@@ -171,13 +150,9 @@ async fn only_who_may_write_the_log_is_believed_and_only_on_its_timeline() {
     say(&world.db, world.place, "true").await;
     let row = take_rows(&mut tail, 1).await.remove(0);
 
-    let role = format!("stranger_{}", Uuid::new_v4().simple());
-    world
-        .execute(&format!("create role {role} login password 'x'; grant select on event_log to {role}"))
-        .await;
-    let (_, at) = world.url.rsplit_once('@').unwrap();
-    let stranger = connect(&world.lifecycle, &format!("postgres://{role}:x@{at}")).await;
-    let notify = "select pg_notify('parlor_log', $1)";
+    let reader = Role::new(&world, "grant select on log_meta, event_log to").await;
+    let stranger = connect(&world.lifecycle, &reader.url).await;
+    let notify = "select pg_notify((select rows_channel from log_meta), $1)";
     for _ in 0..TRIES {
         stranger.query(notify, &[&forged(&row, row.timeline)]).await.unwrap();
         world.db.query(notify, &[&forged(&row, row.timeline + 1)]).await.unwrap();
@@ -191,9 +166,71 @@ async fn only_who_may_write_the_log_is_believed_and_only_on_its_timeline() {
     world.db.query(notify, &[&forged(&next, next.timeline)]).await.unwrap();
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["forged"]);
     drop(stranger);
-    until("the role is gone", async || {
-        let drop = format!("revoke all on event_log from {role}; drop role if exists {role}");
-        world.db.batch_execute(&drop).await.is_ok()
-    })
-    .await;
+    reader.end(&world).await;
+}
+
+/// Somebody who may log in, and what they were granted.
+struct Role {
+    name: String,
+    url: String,
+}
+
+impl Role {
+    async fn new(world: &World, grant: &str) -> Self {
+        let name = format!("stranger_{}", Uuid::new_v4().simple());
+        world.execute(&format!("create role {name} login password 'x'")).await;
+        if !grant.is_empty() {
+            world.execute(&format!("{grant} {name}")).await;
+        }
+        let (_, at) = world.url.rsplit_once('@').unwrap();
+        let url = format!("postgres://{name}:x@{at}");
+        Self { name, url }
+    }
+
+    async fn end(self, world: &World) {
+        world.execute(&format!("drop owned by {0}; drop role {0}", self.name)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_may_only_read_gets_what_comes_with_rings() {
+    let world = World::new().await;
+    let reader = Role::new(&world, "grant select on all tables in schema public to").await;
+    let (mut tail, health) = world.tail_of(&reader.url).await;
+    until("the bell is heard", async || health.doorbell_round_trip().is_some()).await;
+    for n in 1.. {
+        assert!(n < TRIES, "no row ever comes with its ring");
+        send(&world.db, world.place, "to be read", true).await;
+        assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["to be read"]);
+        if health.rung() > 0 {
+            break;
+        }
+    }
+    drop(tail);
+    reader.end(&world).await;
+}
+
+#[tokio::test]
+async fn who_may_not_read_the_log_hears_nothing_of_what_is_said() {
+    let world = World::new().await;
+    let stranger = Role::new(&world, "").await;
+    let (client, mut connection) = tokio_postgres::connect(&stranger.url, NoTls).await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::channel(8);
+    world.lifecycle.spawn_connection(async move {
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notification(n) = message {
+                let _ = tell.send(n.payload().to_owned()).await;
+            }
+        }
+    });
+    assert!(client.query("select rows_channel from log_meta", &[]).await.is_err());
+    assert!(client.query("select log_listen()", &[]).await.is_err());
+    client.batch_execute("listen parlor_log").await.unwrap();
+    for body in ["a secret".to_owned(), "x".repeat(8_000)] {
+        send(&world.db, world.place, &body, true).await;
+    }
+    // Of the first nothing came: where it is said, nobody told.
+    assert_eq!(told.recv().await.unwrap(), world.place.shard().number().to_string());
+    drop(client);
+    stranger.end(&world).await;
 }

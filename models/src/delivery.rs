@@ -205,6 +205,18 @@ impl World {
         }
     }
 
+    /// What was committed last had not reached the standby, nor had the sequence; transactions are gone.
+    fn fail_over(&mut self) {
+        self.failovers -= 1;
+        self.log.pop();
+        self.timeline += 1;
+        self.next_id = self.head().id + 1;
+        (self.is_connected, self.is_listening, self.bell, self.look) = (false, false, false, false);
+        for writer in self.writers.iter_mut().filter(|writer| **writer != Writer::Idle) {
+            *writer = Writer::Done;
+        }
+    }
+
     fn disconnect_everybody(&mut self) {
         for client in &mut self.clients {
             client.mode = Mode::Away;
@@ -447,18 +459,7 @@ impl Model for Delivery {
                     (false, false, false, false);
                 world.disconnect_everybody();
             }
-            Step::Failover => {
-                // What was committed last had not reached the standby, nor had the sequence; transactions are gone.
-                world.failovers -= 1;
-                world.log.pop();
-                world.timeline += 1;
-                world.next_id = world.head().id + 1;
-                (world.is_connected, world.is_listening, world.bell, world.look) =
-                    (false, false, false, false);
-                for writer in world.writers.iter_mut().filter(|writer| **writer != Writer::Idle) {
-                    *writer = Writer::Done;
-                }
-            }
+            Step::Failover => world.fail_over(),
             Step::Drop => {
                 world.drops -= 1;
                 world.log.iter_mut().find(|row| !row.is_dropped)?.is_dropped = true;

@@ -230,8 +230,8 @@ async fn big_message(db: &mut PgConnection, chat: &str, sender: &str) -> anyhow:
     Ok(())
 }
 
-/// Postgres's queue holds 8 GB; here its function fails with the same error instead. Sends do not ring in their
-/// transaction and go on, and are found by the poll.
+/// Postgres's queue holds 8 GB; here its function fails with the same error instead. Sends go on
+/// without a ring, and are found by the poll.
 async fn queue_full(scene: &Scene) -> Result {
     let world = &scene.world;
     let mut db = world.psql().await?;

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{sleep, timeout};
@@ -20,6 +21,8 @@ use crate::{
 
 /// How often a moment that was not hit is tried for again.
 const TRIES: usize = 5;
+/// Sends that are committed together with one: more than ring with their commit.
+const COMPANY: usize = 20;
 
 /// A send by somebody, to one node.
 struct Attempt {
@@ -36,6 +39,13 @@ impl Attempt {
         let client_id = format!("{}-at-a-chosen-moment-{}", person.name, scene.world.history.now());
         let body = format!("sent as {client_id}");
         Self { person, chat: tenant.general.clone(), client_id, body }
+    }
+
+    /// Another of the same person to the same chat.
+    fn beside(&self, number: usize) -> Self {
+        let client_id = format!("{}-{number}", self.client_id);
+        let body = format!("sent as {client_id}");
+        Self { person: self.person.clone(), chat: self.chat.clone(), client_id, body }
     }
 
     /// One attempt, which may come to nothing.
@@ -233,15 +243,25 @@ async fn is_committed(attempt: &Attempt, db: &mut PgConnection) -> sqlx::Result<
     Ok(false)
 }
 
-/// It is committed and answered, and the connection of the doorbell is frozen: nobody is told to look.
+/// It is committed and answered, and the connection of the doorbell is frozen: nobody is told to look. Sends that come a few at
+/// a time ring with their commit, so it is one of many that are committed together.
 pub async fn before_doorbell(scene: &Scene) -> Result {
-    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
+    let node = scene.any(Role::Chat);
+    let attempt = Attempt::new(scene);
+    let company: Vec<Attempt> = (0..COMPANY).map(|n| attempt.beside(n)).collect();
     let mut process = node.process().await;
     let hit = async {
         let world = &scene.world;
-        let mut db = world.psql().await?;
+        let (mut db, mut watcher) = (world.psql().await?, world.psql().await?);
+        // That there is a connection which rings.
+        let before: Vec<Attempt> = (COMPANY..2 * COMPANY).map(|n| attempt.beside(n)).collect();
+        let _answer = together(world, node, &mut db, &mut watcher, before.iter().collect()).await?;
+        for attempt in &before {
+            attempt.until_answered(world, node).await?;
+        }
         let bell = freeze_doorbell(node, &mut db).await?;
-        let sent = attempt.once(world, node).await;
+        let all = company.iter().chain([&attempt]).collect();
+        let sent = together(world, node, &mut db, &mut watcher, all).await?;
         process.kill();
         scene.note(format!("SIGKILL {} before it rang for {} (port {bell})", node.name(), attempt.client_id));
         if matches!(sent, Ok(200 | 201)) {
@@ -253,10 +273,45 @@ pub async fn before_doorbell(scene: &Scene) -> Result {
     // Not answered well where another fault has met it: then it was some other moment.
     let hit = match hit {
         Ok(Ok(200 | 201)) => Ok(()),
-        Ok(other) => return missed(scene, node, &mut process, &attempt, format!("{other:?}")).await,
-        Err(e) => Err(e),
+        Ok(other) => Err(format!("{other:?}")),
+        Err(e) if e.downcast_ref::<sqlx::Error>().is_some() => Err(format!("{e:#}")),
+        Err(e) => {
+            missed(scene, node, &mut process, &attempt, format!("{e:#}")).await?;
+            return Err(e);
+        }
     };
-    end(scene, node, &mut process, &attempt, hit).await
+    let outcome = match hit {
+        Ok(()) => end(scene, node, &mut process, &attempt, Ok(())).await,
+        Err(why) => missed(scene, node, &mut process, &attempt, why).await,
+    };
+    for attempt in &company {
+        timeout(PATIENCE, attempt.until_answered(&scene.world, node)).await.context("no answer")??;
+    }
+    outcome
+}
+
+/// Sends all at once, so that most are committed together: while somebody holds the shard they gather. What the last of them
+/// was answered.
+async fn together(
+    world: &World,
+    node: &Node,
+    db: &mut PgConnection,
+    watcher: &mut PgConnection,
+    attempts: Vec<&Attempt>,
+) -> anyhow::Result<std::result::Result<u16, String>> {
+    let workspace: Uuid = attempts[0].person.workspace_id.parse()?;
+    let lock = "select pg_advisory_lock(1347570770, workspace_shard($1)::int)";
+    sqlx::query(lock).bind(workspace).execute(&mut *db).await?;
+    let sends = join_all(attempts.iter().map(|attempt| attempt.once(world, node)));
+    let (mut answers, released) = tokio::join!(sends, async {
+        let blocked = until_blocked(node, watcher).await;
+        sleep(Duration::from_millis(100)).await;
+        let unlock = "select pg_advisory_unlock(1347570770, workspace_shard($1)::int)";
+        sqlx::query(unlock).bind(workspace).execute(&mut *db).await?;
+        blocked
+    });
+    released?;
+    answers.pop().context("nothing was sent")
 }
 
 /// The port of the connection by which this node rings.

@@ -144,7 +144,10 @@ impl Follower {
                 continue;
             };
             let left = end.saturating_duration_since(Instant::now());
-            match timeout(left, stream.next_frame()).await.context("it has not come in time")? {
+            match timeout(left, stream.next_frame())
+                .await
+                .with_context(|| format!("{position} has not come in time, after {:?}", self.got.last()))?
+            {
                 Ok(frame) => self.take(&frame),
                 Err(_) => self.stream = None,
             }
@@ -190,7 +193,8 @@ async fn storm(scene: &Scene) -> Result {
         .map(|n| Follower::new(crowd.people[n % CROWD].token(), cursors[n % cursors.len()].clone()));
     let mut followers: Vec<Follower> = followers.collect();
     let until_all_got = async |followers: &mut Vec<Follower>| {
-        let position = position(&cursor_of(owner).await?).context("no cursor of ours")?;
+        // Not where the log ends: a tick may have come after what was said.
+        let position = *said(world, &crowd).await?.last().context("nothing was said")?;
         let getting = followers.iter_mut().map(|follower| follower.until_got(node.address, position));
         join_all(getting).await.into_iter().collect::<anyhow::Result<()>>()
     };
@@ -226,16 +230,21 @@ async fn whole(
     cursors: &[String],
     followers: &[Follower],
 ) -> anyhow::Result<()> {
-    let mut db = world.psql().await?;
-    let sql = "select id from event_log where workspace_id = $1 and kind = 'message.new' order by id";
-    let workspace: Uuid = crowd.people[0].workspace_id.parse()?;
-    let all: Vec<i64> = sqlx::query_scalar(sql).bind(workspace).fetch_all(&mut db).await?;
+    let all = said(world, crowd).await?;
     for (n, follower) in followers.iter().enumerate() {
         let from = position(&cursors[n % cursors.len()]).context("no cursor of ours")?;
         let expected = &all[all.partition_point(|id| *id <= from)..];
         ensure!(follower.got == expected, "client {n} got {:?} and not {expected:?}", follower.got);
     }
     Ok(())
+}
+
+/// Positions of all messages, ascending.
+async fn said(world: &World, crowd: &Tenant) -> anyhow::Result<Vec<i64>> {
+    let mut db = world.psql().await?;
+    let sql = "select id from event_log where workspace_id = $1 and kind = 'message.new' order by id";
+    let workspace: Uuid = crowd.people[0].workspace_id.parse()?;
+    Ok(sqlx::query_scalar(sql).bind(workspace).fetch_all(&mut db).await?)
 }
 
 async fn cursor_of(person: &Person) -> anyhow::Result<String> {

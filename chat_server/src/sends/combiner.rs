@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chat_core::{Shard, cursor::Shards};
 use sqlx::PgConnection;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::{error, warn};
 
 use super::{
@@ -30,8 +30,6 @@ pub const BATCH_PATIENCE: Duration = Duration::from_millis(250);
 /// Larger batches ring after their commit: for so many at once a reader's one read costs less than their rings, and whoever
 /// else rings would wait for the flush.
 const RINGS_MAX: usize = 8;
-/// How long batches ring after their commit once Postgres had no room for a ring.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// Commits sends, batch by batch.
 pub struct Combiner {
@@ -41,8 +39,6 @@ pub struct Combiner {
     /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so.
     pub answer_max: Duration,
     pub doorbell: Doorbell,
-    /// No batch rings within its transaction before.
-    pub quiet_until: Instant,
     pub metrics: Metrics,
 }
 
@@ -76,7 +72,7 @@ impl Combiner {
     ) {
         let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
         let shards: Shards = new.iter().map(|new| Shard::of(new.workspace_id)).collect();
-        let rings = new.len() <= RINGS_MAX && Instant::now() >= self.quiet_until;
+        let rings = new.len() <= RINGS_MAX && self.doorbell.may_ring_within();
         let bell = if rings { Bell::RingsWithCommit } else { Bell::IsLeftToCaller };
         let insert = messages::insert_all(&mut db, &new, Some(BATCH_PATIENCE), bell);
         let outcome = timeout(self.answer_max, insert).await;
@@ -106,10 +102,10 @@ impl Combiner {
                 under_way.held_up(true);
                 self.queue.put_back(items);
             }
-            Err(e) if is_about_bell(&e) => {
+            Err(e) if rings && is_about_bell(&e) => {
                 self.connections.give_back(db);
-                warn!("nothing can be rung for {QUIET:?}, readers find the rows by their poll: {e}");
-                self.quiet_until = Instant::now() + QUIET;
+                warn!("a batch of {} sends is stored without a ring: {e}", items.len());
+                self.doorbell.be_quiet();
                 self.queue.put_back(items);
             }
             Err(e) if is_about_some(&e) => {

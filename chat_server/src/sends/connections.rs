@@ -40,6 +40,8 @@ impl Connections {
                 if is_trusted || matches!(timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
                     return connection;
                 }
+                // What lies below was used before it.
+                self.idle().clear();
             }
             loop {
                 match PgConnection::connect_with(&self.options).await {

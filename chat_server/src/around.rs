@@ -1,0 +1,123 @@
+//! What happens around every request but preflights: its id, its time limit, the headers of all answers, its figures and its line in the log.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt as _;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{error::render_problem, state::AppState};
+
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// From a request's head to its answer's; body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Has a request answered, whatever comes of it.
+pub async fn handle(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route: Arc<str> =
+        request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).into();
+    let id = request_id(request.headers());
+    let response = whatever_comes(REQUEST_TIMEOUT, next.run(request)).await;
+    let mut response = render_problem(response, id.to_str().ok());
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
+    headers.insert(REQUEST_ID, id.clone());
+    observe(&state, &method, &route, id.to_str().unwrap_or_default(), response.status(), started.elapsed());
+    response
+}
+
+/// The answer, also of a handler that panics or takes too long.
+async fn whatever_comes(within: Duration, answer: impl Future<Output = Response>) -> Response {
+    // What a handler leaves behind when it panics is its own: what is shared is behind locks that say so.
+    match AssertUnwindSafe(timeout(within, answer)).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(_panic) => StatusCode::INTERNAL_SERVER_ERROR.into_response(), // the panic hook has logged it
+    }
+}
+
+/// The client's own, which http_server lets through if it is a plain word, or a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    headers.get(REQUEST_ID).cloned().unwrap_or_else(|| {
+        let mut text = Uuid::encode_buffer();
+        let text = Uuid::new_v4().hyphenated().encode_lower(&mut text);
+        HeaderValue::from_str(text).unwrap_or_else(|_| unreachable!("digits and hyphens"))
+    })
+}
+
+/// Counts and logs a request: its route, never its path with ids, nor its query. Writes what went wrong.
+fn observe(
+    state: &AppState,
+    method: &Method,
+    route: &Arc<str>,
+    id: &str,
+    status: StatusCode,
+    took: Duration,
+) {
+    let (method, status) = (label(method), status.as_u16());
+    state.metrics.observe_request(method, route, status, took);
+    let route = &**route;
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    if status >= 500 {
+        tracing::warn!(request.id = id, method, route, status, took_ms, "request failed");
+    } else if route.starts_with("/health") || route == "/metrics" {
+        tracing::trace!(request.id = id, method, route, status, took_ms, "request");
+    } else {
+        tracing::debug!(request.id = id, method, route, status, took_ms, "request");
+    }
+}
+
+/// A method of the client's own making must not become a label of its own.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        _ => "OTHER",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_panics_or_never_ends_is_answered_for() {
+        let answer = async || StatusCode::NO_CONTENT.into_response();
+        assert_eq!(whatever_comes(REQUEST_TIMEOUT, answer()).await.status(), StatusCode::NO_CONTENT);
+        let panics = async { panic!("as it was told to") };
+        assert_eq!(whatever_comes(REQUEST_TIMEOUT, panics).await.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            whatever_comes(Duration::from_millis(1), std::future::pending()).await.status(),
+            StatusCode::REQUEST_TIMEOUT
+        );
+    }
+
+    #[test]
+    fn a_request_keeps_its_id_or_gets_one_of_its_own() {
+        let mut headers = HeaderMap::new();
+        let (one, other) = (request_id(&headers), request_id(&headers));
+        assert!(one != other && Uuid::parse_str(one.to_str().unwrap()).is_ok());
+        headers.insert(REQUEST_ID, HeaderValue::from_static("mine"));
+        assert_eq!(request_id(&headers), "mine");
+    }
+}
