@@ -155,6 +155,7 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
                 // Who may not ask reads every row, as if none came along.
                 Err(Error::Postgres(e)) if e.as_db_error().is_some() => {
                     warn!("who may write the log cannot be found out: {e}");
+                    writers.forget();
                 }
                 read => read?,
             }

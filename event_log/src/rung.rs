@@ -4,7 +4,10 @@
 //! from a connection of somebody who may write the log. All else is a ring as any other. They come on a channel whose name
 //! is known to those who may read the log: anybody who may connect may LISTEN and NOTIFY.
 
-use std::{collections::HashSet, sync::Mutex, sync::PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use chat_core::{Shard, cursor::Shards, event::Audience};
 use time::OffsetDateTime;
@@ -61,7 +64,7 @@ pub struct Writers(Mutex<HashSet<i32>>);
 impl Writers {
     /// Whether `notification` comes from one, as far as was known when they were read last.
     pub fn include(&self, notification: &Notification) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&notification.process_id())
+        self.pids().contains(&notification.process_id())
     }
 
     /// Asks the database for them.
@@ -71,8 +74,17 @@ impl Writers {
                    and has_table_privilege(usesysid, 'event_log', 'insert')";
         let pids =
             db.query_typed(sql, &[]).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = pids;
+        *self.pids() = pids;
         Ok(())
+    }
+
+    /// Nobody is known any more.
+    pub fn forget(&self) {
+        self.pids().clear();
+    }
+
+    fn pids(&self) -> MutexGuard<'_, HashSet<i32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
