@@ -1,4 +1,5 @@
-//! What happens around every request but preflights: its id, its time limit, the headers of all answers, its figures and its line in the log.
+//! What happens around every request but preflights: its id, its time limit, the headers of all answers, its figures and
+//! its line in the log.
 
 use std::{
     panic::AssertUnwindSafe,

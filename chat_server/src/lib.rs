@@ -1,7 +1,7 @@
 //! chat_server: every action of Parlor over REST, and all writes.
 //!
-//! A request goes `server` (sockets) → `around` (ids, limits, logs) → `router` → `http/<noun>` (what is asked) → `auth` (by whom, may they)
-//! → `db/<noun>` (SQL). What a write changed is told to others by the database's triggers; `cache` hears of it by
+//! A request goes `server` (sockets) → `router` → `around` (ids, limits, logs) → `http/<noun>` (what is asked) → `auth` (by
+//! whom, may they) → `db/<noun>` (SQL). What a write changed is told to others by the database's triggers; `cache` hears of it by
 //! `tail`, `doorbell` wakes those who wait.
 
 pub mod state;
@@ -10,7 +10,7 @@ mod around;
 pub mod router;
 pub mod server;
 
-mod auth;
+pub mod auth;
 pub mod conditional;
 pub mod error;
 pub mod extract;

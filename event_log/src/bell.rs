@@ -88,7 +88,7 @@ impl Bell {
             let mut rings = self.rings();
             match ring {
                 Ring::With(row) if rings.rows.len() < RUNG_ROWS_MAX => rings.rows.push(*row),
-                Ring::With(row) => rings.shards = rings.shards.union([row.shard].into_iter().collect()),
+                Ring::With(row) => rings.shards = rings.shards.union(row.shard.into()),
                 Ring::In(shards) => rings.shards = rings.shards.union(shards),
             }
         }
@@ -132,7 +132,7 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
                 }
                 Some(Ok(AsyncMessage::Notification(n))) => match Ring::with_row(n.payload()) {
                     Ring::With(row) if !writers.include(&n) => {
-                        bell.ring(Ring::In([row.shard].into_iter().collect()));
+                        bell.ring(Ring::In(row.shard.into()));
                         stranger.notify_one();
                     }
                     ring => bell.ring(ring),

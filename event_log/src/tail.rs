@@ -249,7 +249,7 @@ impl Tail {
             if goes_on {
                 *head = Head { id: row.id, timeline: row.timeline };
             } else {
-                due = due.union([row.shard].into_iter().collect());
+                due = due.union(row.shard.into());
             }
             goes_on
         });
