@@ -342,6 +342,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_may_not_be_sent_leaves_no_gap() {
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = connect(&database).await;
+        sqlx::raw_sql(
+            "insert into users (id, workspace_id, fullname, role)
+                 select overlay(id::text placing '3' from 35)::uuid, id, 'Eve', 'member' from workspaces",
+        )
+        .execute(&mut db)
+        .await
+        .unwrap();
+        let named = || NewMessage {
+            client_id: Some(ClientId::parse("c-1").unwrap()),
+            request_hash: Some([0; 32]),
+            ..hello()
+        };
+        let mut send = async |new: Vec<NewMessage>| -> Vec<i64> {
+            let new: Vec<_> = new.iter().collect();
+            let stored = messages::insert_all(&mut db, &new, None, Bell::RingsWithCommit).await.unwrap();
+            stored.iter().map(|stored| stored.seq).collect()
+        };
+        assert_eq!(send(vec![named()]).await, [1]);
+        let refused = [
+            named(),
+            NewMessage { sender_id: UserId(id(0x30)), ..hello() },
+            NewMessage { sender_id: UserId(id(0x11)), ..hello() },
+            NewMessage { workspace_id: WorkspaceId(id(1)), ..hello() },
+            NewMessage { reply_to: Some(MessageId::generate()), ..hello() },
+        ];
+        for new in &refused {
+            assert_eq!(send(vec![new.clone()]).await, [0; 0], "{new:?}");
+        }
+        assert_eq!(send(vec![hello()]).await, [2]);
+        assert_eq!(send([&refused[..], &[hello(), hello()]].concat()).await, [3, 4]);
+        assert_eq!(send(vec![hello()]).await, [5]);
+    }
+
+    #[tokio::test]
     async fn a_message_by_itself_rings_with_its_commit() {
         let database = TestDatabase::new().await.unwrap();
         let mut db = connect(&database).await;

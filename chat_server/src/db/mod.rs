@@ -156,7 +156,7 @@ pub async fn ping(db: &PgPool) -> sqlx::Result<()> {
 mod tests {
     use private_postgres::testing::TestDatabase;
     use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
-    use sqlx::PgConnection;
+    use sqlx::{AssertSqlSafe, PgConnection};
 
     use super::*;
 
@@ -180,5 +180,44 @@ mod tests {
             assert_eq!(*found, text.to_lowercase().contains(search), "{search:?} in {text:?}");
         }
         assert!(found.contains(&true) && found.contains(&false));
+    }
+
+    #[tokio::test]
+    async fn the_database_takes_no_chat_or_member_that_is_none() {
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = PgConnection::connect(database.url()).await.unwrap();
+        sqlx::raw_sql(
+            "create function a() returns uuid language sql return '01930000-0000-7000-8000-000000000000'::uuid;
+             insert into workspaces (id, name) values (a(), 'acme');
+             insert into users (id, workspace_id, fullname, role) values (a(), a(), 'Ann', 'owner');
+             insert into chats (id, workspace_id, kind, name) values (a(), a(), 'public_channel', 'general');
+             insert into chat_members (chat_id, user_id, workspace_id, role) values (a(), a(), a(), 'owner')",
+        )
+        .execute(&mut db)
+        .await
+        .unwrap();
+        let chat =
+            "insert into chats (id, workspace_id, kind, name, single_key) values (gen_random_uuid(), a(), ";
+        for (rule, sql) in [
+            ("chats_check", format!("{chat} 'town_square', 'x', null)")),
+            ("chats_check", format!("{chat} 'private_channel', null, null)")),
+            ("chats_check", format!("{chat} 'single', null, null)")),
+            ("chats_check", format!("{chat} 'group', null, 'key')")),
+            ("chats_check", "update chats set kind = 'town_square'".to_owned()),
+            ("chats_check", "update chats set name = null".to_owned()),
+            ("chats_check", "update chats set single_key = 'key'".to_owned()),
+            ("chat_members_role_check", "update chat_members set role = 'boss'".to_owned()),
+            (
+                "chat_members_role_check",
+                "insert into users (id, workspace_id, fullname, role) values (gen_random_uuid(), a(), 'Bob', 'member');
+                 insert into chat_members (chat_id, user_id, workspace_id, role)
+                     select a(), id, a(), 'boss' from users where fullname = 'Bob'"
+                    .to_owned(),
+            ),
+        ] {
+            let failed = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut db).await.unwrap_err();
+            let failed = failed.as_database_error().unwrap();
+            assert_eq!((failed.code().as_deref(), failed.constraint()), (Some("23514"), Some(rule)), "{sql}");
+        }
     }
 }
