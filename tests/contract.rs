@@ -138,6 +138,43 @@ async fn web_pages_of_known_origins_may_call_and_others_may_not() {
         };
         assert_eq!(preflight("https://app.example").await.as_deref(), Some("https://app.example"));
         assert_eq!(preflight("https://evil.example").await, None);
+        // Refusals too, or a page would not learn why.
+        let refused = async |origin: Option<&str>| {
+            let mut request = app.client.get(format!("{}/api/chat", app.chat.url));
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let reply = crate::support::Reply::of("GET /api/chat", request).await;
+            assert_eq!(reply.status, 401);
+            assert!(reply.header("vary").unwrap().contains("origin"), "{origin:?}");
+            reply.header("access-control-allow-origin").map(ToOwned::to_owned)
+        };
+        assert_eq!(refused(Some("https://app.example")).await.as_deref(), Some("https://app.example"));
+        assert_eq!(refused(Some("https://evil.example")).await, None);
+        assert_eq!(refused(None).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_compressed_answers_gets_them() {
+    with_app(async |app| {
+        let get = async |encodings: Option<&str>| {
+            let mut request = app.client.get(format!("{}/api/openapi.json", app.chat.url));
+            if let Some(encodings) = encodings {
+                request = request.header("accept-encoding", encodings);
+            }
+            let answer = request.send().await.unwrap();
+            let encoding =
+                answer.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned());
+            (encoding, answer.bytes().await.unwrap())
+        };
+        let (encoding, plain) = get(None).await;
+        assert_eq!(encoding, None);
+        assert_eq!(get(Some("identity")).await, (None, plain.clone()));
+        let (encoding, short) = get(Some("gzip, br")).await;
+        assert_eq!(encoding.as_deref(), Some("gzip"));
+        assert!(short.starts_with(&[0x1f, 0x8b]) && short.len() < plain.len() / 2, "{} bytes", short.len());
     })
     .await;
 }

@@ -12,7 +12,11 @@ use std::{
 
 use anyhow::ensure;
 use chat_core::ChatId;
-use tokio::task::JoinSet;
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -56,6 +60,45 @@ where
         done += f64::from(task??);
     }
     Ok(done / began.elapsed().as_secs_f64())
+}
+
+/// Starts `work` so often a second, each time on a connection that is free; waits for one if none is. How often.
+pub async fn at_rate<S, F>(
+    connections: Vec<S>,
+    rate: u32,
+    seconds: f64,
+    work: impl Fn(S, usize) -> F,
+) -> anyhow::Result<usize>
+where
+    S: Send + 'static,
+    F: Future<Output = anyhow::Result<S>> + Send + 'static,
+{
+    let mut ticks = interval(Duration::from_secs(1) / rate);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let (give_back, mut free) = mpsc::channel(connections.len());
+    for connection in connections {
+        let _ = give_back.send(connection).await; // there is room for all
+    }
+    let mut tasks = JoinSet::new();
+    let began = Instant::now();
+    let mut count = 0;
+    while began.elapsed().as_secs_f64() < seconds {
+        ticks.tick().await;
+        let Some(connection) = free.recv().await else { break };
+        let (work, give_back) = (work(connection, count), give_back.clone());
+        tasks.spawn(async move {
+            let _ = give_back.send(work.await?).await;
+            anyhow::Ok(())
+        });
+        count += 1;
+        while let Some(done) = tasks.try_join_next() {
+            done??;
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(count)
 }
 
 /// A chat, and somebody who writes there.

@@ -1,12 +1,15 @@
 //! Measures Parlor beside its limits and its peers, in the same run: `cargo run --release -p bench -- <scenario>`.
 //! docs/performance.md has the figures and says what bounds them.
 
+mod behind_http;
 mod http;
 mod load;
 mod nchan;
+mod process;
 mod report;
 mod scenarios;
 mod streams;
+mod synapse;
 mod world;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -17,7 +20,7 @@ use clap::Parser;
 /// Measures Parlor. Starts a Postgres, the servers and the load by itself, on this machine alone.
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, start, growth, or all.
+    /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, start, growth, peers, or all.
     scenario: String,
     /// How often each measurement is made; the median counts.
     #[arg(long, default_value_t = 3)]
@@ -35,6 +38,9 @@ struct Arguments {
     /// This program's own if left out.
     #[arg(long, value_name = "FILE")]
     servers: Option<PathBuf>,
+    /// A Python with Matrix Synapse, for peers (`pip install matrix-synapse psycopg2-binary`).
+    #[arg(long, value_name = "FILE")]
+    synapse: Option<PathBuf>,
     /// Also writes the results here as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -45,6 +51,7 @@ fn main() -> ExitCode {
         // So that one build is all that is needed; `parlor` has the same subcommands.
         Some("chat_server") => run(serve(chat_server::run)),
         Some("notify_server") => run(serve(notify_server::run)),
+        Some("behind_http") => run(behind_http::serve()),
         Some("from_memory") => run(scenarios::reads::serve_from_memory()),
         _ => run(scenarios::run(Arguments::parse())),
     };

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod growth;
+mod peers;
 pub mod reads;
 mod send;
 mod start;
@@ -11,8 +12,8 @@ use anyhow::bail;
 
 use crate::{Arguments, report::say};
 
-const ALL: [&str; 10] =
-    ["send", "deliver", "idle", "fanout", "sustain", "storm", "list", "page", "start", "growth"];
+const ALL: [&str; 11] =
+    ["send", "deliver", "idle", "fanout", "sustain", "storm", "list", "page", "start", "growth", "peers"];
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let chosen: Vec<&str> = match arguments.scenario.as_str() {
@@ -31,6 +32,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "storm" => streams::storm(&arguments).await?,
             "list" => reads::list(&arguments).await?,
             "start" => start::run(&arguments).await?,
+            "peers" => peers::run(&arguments).await?,
             "growth" => growth::run(&arguments).await?,
             _ => reads::page(&arguments).await?,
         };

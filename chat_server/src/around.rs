@@ -1,20 +1,29 @@
-//! What happens around every request but preflights: its id, its time limit, the headers of all answers, its figures and
-//! its line in the log.
+//! What happens around every request: its id, its time limit, the headers of all answers, its figures and its line in the log;
+//! for web pages of other origins what lets them read it, and compression where it is asked for. One function rather than a layer for
+//! each, since layers are cloned for each request; the two that come from a library are made when a request needs them.
 
 use std::{
+    convert::Infallible,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
+    body::Body,
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use chat_core::config::Config;
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower_http::{
+    compression::CompressionLayer,
+    cors::{AllowOrigin, CorsLayer},
+};
 use uuid::Uuid;
 
 use crate::{error::render_problem, state::AppState};
@@ -24,22 +33,88 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 
-/// Has a request answered, whatever comes of it.
-pub async fn handle(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// What is around all requests of a server. Clones are the same.
+#[derive(Clone)]
+pub struct Around {
+    state: AppState,
+    cors: Arc<CorsLayer>,
+}
+
+impl Around {
+    pub fn new(state: AppState) -> Self {
+        Self { cors: Arc::new(cors(&state.config)), state }
+    }
+}
+
+/// Has a request answered, whatever comes of it. Preflights are answered here, without an id and a line in the log.
+pub async fn handle(State(around): State<Around>, request: Request, next: Next) -> Response {
+    let state = around.state;
+    if request.method() != Method::OPTIONS && !request.headers().contains_key(header::ORIGIN) {
+        let mut response = answer(&state, request, next).await;
+        // Another origin is answered with other headers.
+        response.headers_mut().append(header::VARY, ORIGIN);
+        return response;
+    }
+    let answer = service_fn(move |request| {
+        let (state, next) = (state.clone(), next.clone());
+        async move { Ok::<_, Infallible>(answer(&state, request, next).await) }
+    });
+    let Ok(response) = around.cors.layer(answer).oneshot(request).await;
+    response
+}
+
+async fn answer(state: &AppState, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let route: Arc<str> =
         request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).into();
     let id = request_id(request.headers());
-    let response = whatever_comes(REQUEST_TIMEOUT, next.run(request)).await;
+    let response = whatever_comes(REQUEST_TIMEOUT, compressed(request, next)).await;
     let mut response = render_problem(response, id.to_str().ok());
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
     headers.insert(REQUEST_ID, id.clone());
-    observe(&state, &method, &route, id.to_str().unwrap_or_default(), response.status(), started.elapsed());
+    observe(state, &method, &route, id.to_str().unwrap_or_default(), response.status(), started.elapsed());
     response
+}
+
+/// What the routes answer, compressed if the client says that it reads that.
+async fn compressed(request: Request, next: Next) -> Response {
+    if !request.headers().contains_key(header::ACCEPT_ENCODING) {
+        return next.run(request).await;
+    }
+    let answer = service_fn(move |request| {
+        let next = next.clone();
+        async move { Ok::<_, Infallible>(next.run(request).await) }
+    });
+    let Ok(response) = CompressionLayer::new().layer(answer).oneshot(request).await;
+    response.map(Body::new)
+}
+
+/// Which web pages may call us: our own and those in the configuration.
+fn cors(config: &Config) -> CorsLayer {
+    let origins = config.web_origins().into_iter().filter_map(|origin| origin.parse().ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("idempotency-key"),
+            REQUEST_ID,
+        ])
+        .expose_headers([
+            REQUEST_ID,
+            header::RETRY_AFTER,
+            header::ETAG,
+            HeaderName::from_static("idempotent-replayed"),
+        ])
+        .max_age(Duration::from_secs(3600))
 }
 
 /// The answer, also of a handler that panics or takes too long.

@@ -1,10 +1,6 @@
 //! Reading: the chat list, beside the same bytes from memory; a page in the middle of a large chat, beside a small one.
 
-use std::{
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Instant};
 
 use anyhow::{Context as _, ensure};
 use axum::{Router, http::header, routing::get};
@@ -16,6 +12,7 @@ use crate::{
     Arguments,
     http::{self, Client},
     load::closed_loop,
+    process,
     report::{Report, percentile},
     world::{Person, World},
 };
@@ -38,7 +35,9 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     let request = |token: &str| http::request("GET", "/api/chat", token, "");
     let mut client = Client::connect(server.address).await?;
     let bytes = client.call(&request(&people[0].token)).await?.body;
-    let memory = FromMemory::start(&world.scratch("list.json"), &bytes)?;
+    let file = world.scratch("list.json");
+    std::fs::write(&file, &bytes)?;
+    let memory = process::start("from_memory", &[&file.to_string_lossy()])?;
     report.note(format!("One list is {} bytes, of {CHATS} chats.", bytes.len()));
     let requests: Vec<Vec<u8>> = people.iter().map(|person| request(&person.token)).collect();
     for round in 0..=arguments.rounds {
@@ -72,37 +71,7 @@ async fn read(address: SocketAddr, requests: Vec<Vec<u8>>, seconds: f64) -> anyh
     .await
 }
 
-/// axum in a process of its own, answering one file's bytes.
-struct FromMemory {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl FromMemory {
-    fn start(file: &std::path::Path, bytes: &[u8]) -> anyhow::Result<Self> {
-        std::fs::write(file, bytes)?;
-        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let child = Command::new(std::env::current_exe()?)
-            .args(["from_memory", &address.to_string(), &file.to_string_lossy()])
-            .stdin(Stdio::null())
-            .spawn()?;
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(address).is_err() {
-            ensure!(Instant::now() < deadline, "the server from memory did not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(Self { child, address })
-    }
-}
-
-impl Drop for FromMemory {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What the process of [`FromMemory`] does.
+/// The process that answers with one file's bytes.
 pub async fn serve_from_memory() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let file = arguments.get(3).context("an address and a file")?;

@@ -1,13 +1,15 @@
 //! Sends through the whole path, beside one-row inserts into the same table straight in Postgres, without and with
-//! `pg_notify`, and beside all the rows that a send writes.
+//! `pg_notify`, and beside all the rows that a send writes; those of one client also with HTTP before them and nothing else.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
+use anyhow::ensure;
 use tokio_postgres::{Client, NoTls, Statement};
 use uuid::Uuid;
 
 use crate::{
-    Arguments,
+    Arguments, behind_http,
+    http::{self, Client as HttpClient},
     load::{self, BODY, Place, closed_loop},
     report::Report,
     world::World,
@@ -34,6 +36,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     make_tables(&world).await?;
     let (places, hot) = (Arc::new(places), Arc::new(hot));
 
+    let insert_behind = behind_http::start(&world.url, &insert_into("plain"))?;
+    let rows_behind = behind_http::start(&world.url, ROWS_OF_A_SEND)?;
+
     let mut report = Report::new("send");
     let seconds = arguments.seconds;
     load::send(server.address, CONNECTIONS, Arc::clone(&places), 1.0).await?; // warm
@@ -48,6 +53,13 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         }
         let rows = insert(&world, ROWS_OF_A_SEND, 1, Arc::clone(&places), seconds).await?;
         report.add("the rows of a send, 1 client", "1/s", rows);
+        for (name, server) in [
+            ("insert behind HTTP, 1 connection", &insert_behind),
+            ("the rows of a send behind HTTP, 1 connection", &rows_behind),
+        ] {
+            let places = Arc::clone(&places);
+            report.add(name, "1/s", send_behind(&world, server.address, places, seconds).await?);
+        }
         for (name, connections, places) in [
             ("send", CONNECTIONS, &places),
             ("send, one chat", CONNECTIONS, &hot),
@@ -65,8 +77,11 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     report.ratio("send, one chat", "send", Some(0.7), false);
     report.ratio("send, 1 connection", "insert, 1 client", Some(0.45), false);
     report.ratio("the rows of a send, 1 client", "insert, 1 client", None, false);
-    report.ratio("send, 1 connection", "the rows of a send, 1 client", None, false);
-    drop(server);
+    for name in ["insert behind HTTP, 1 connection", "the rows of a send behind HTTP, 1 connection"] {
+        report.ratio(name, "insert, 1 client", None, false);
+    }
+    report.ratio("send, 1 connection", "the rows of a send behind HTTP, 1 connection", None, false);
+    drop((server, insert_behind, rows_behind));
     world.stop().await?;
     Ok(report)
 }
@@ -164,6 +179,34 @@ async fn insert(
                 )
                 .await?;
             Ok((client, statement))
+        }
+    })
+    .await
+}
+
+/// The same rows through a server that does nothing else, over one connection.
+async fn send_behind(
+    world: &World,
+    address: SocketAddr,
+    places: Arc<Vec<Place>>,
+    seconds: f64,
+) -> anyhow::Result<f64> {
+    let workspace = world.workspace.0;
+    closed_loop(vec![HttpClient::connect(address).await?], seconds, move |mut client: HttpClient, number| {
+        let places = Arc::clone(&places);
+        async move {
+            let Place { chat, sender } = &places[usize::try_from(number)? % places.len()];
+            let send = behind_http::Send {
+                workspace,
+                chat: chat.0,
+                sender: sender.id.0,
+                body: BODY.to_owned(),
+                client_id: Uuid::now_v7().simple().to_string(),
+            };
+            let body = serde_json::to_string(&send)?;
+            let answer = client.call(&http::request("POST", "/", &sender.token, &body)).await?;
+            ensure!(answer.status == 201, "{}", String::from_utf8_lossy(&answer.body));
+            Ok(client)
         }
     })
     .await
