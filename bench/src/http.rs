@@ -1,5 +1,5 @@
 //! An HTTP/1.1 client that costs next to nothing, since it shares the machine with what it measures: one connection,
-//! requests made ahead as bytes, answers read by their length.
+//! requests made ahead as bytes, answers read by their length or their chunks.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ impl Client {
         Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024) })
     }
 
-    /// Sends a request and reads its answer, which must have a Content-Length.
+    /// Sends a request and reads its answer.
     pub async fn call(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -40,11 +40,37 @@ impl Client {
         };
         let head = std::str::from_utf8(&self.buffer[..head_end])?;
         let status = head.get(9..12).context("no status")?.parse()?;
+        if header(head, "transfer-encoding").is_some() {
+            return Ok(Answer { status, body: self.chunks(head_end).await? });
+        }
         let length = header(head, "content-length").map_or(Ok(0), str::parse::<usize>)?;
         while self.buffer.len() < head_end + length {
             self.read_more().await?;
         }
         Ok(Answer { status, body: self.buffer[head_end..].to_vec() })
+    }
+
+    /// The chunks that begin at `at` of the buffer, as one.
+    async fn chunks(&mut self, mut at: usize) -> anyhow::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line_end = loop {
+                if let Some(end) = find(&self.buffer[at..], b"\r\n") {
+                    break at + end;
+                }
+                self.read_more().await?;
+            };
+            let size = usize::from_str_radix(std::str::from_utf8(&self.buffer[at..line_end])?, 16)?;
+            let (begin, end) = (line_end + 2, line_end + 2 + size);
+            while self.buffer.len() < end + 2 {
+                self.read_more().await?;
+            }
+            if size == 0 {
+                return Ok(body);
+            }
+            body.extend_from_slice(&self.buffer[begin..end]);
+            at = end + 2;
+        }
     }
 
     async fn read_more(&mut self) -> anyhow::Result<()> {
@@ -55,15 +81,15 @@ impl Client {
     }
 }
 
-/// A request as bytes. `body` empty: none.
+/// A request as bytes. `token` or `body` empty: none.
 pub fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
     let content = if body.is_empty() {
         String::new()
     } else {
         format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
     };
-    format!("{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n{content}\r\n{body}")
-        .into()
+    let bearer = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+    format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n{bearer}{content}\r\n{body}").into()
 }
 
 /// The value of a header.
