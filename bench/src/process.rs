@@ -33,6 +33,12 @@ pub fn start(name: &str, arguments: &[&str]) -> anyhow::Result<Listening> {
     Ok(started)
 }
 
+impl Listening {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         let _ = self.child.kill();

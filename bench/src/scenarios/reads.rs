@@ -14,7 +14,7 @@ use crate::{
     load::closed_loop,
     process,
     report::{Report, percentile},
-    world::{Person, World},
+    world::{Person, World, cpu},
 };
 
 const CONNECTIONS: usize = 32;
@@ -41,14 +41,21 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     report.note(format!("One list is {} bytes, of {CHATS} chats.", bytes.len()));
     let requests: Vec<Vec<u8>> = people.iter().map(|person| request(&person.token)).collect();
     for round in 0..=arguments.rounds {
-        for (name, address) in [("from memory", memory.address), ("chat list", server.address)] {
+        for (name, address, pid) in
+            [("from memory", memory.address, memory.pid()), ("chat list", server.address, server.pid())]
+        {
+            let before = cpu(&[pid])?;
             let rate = read(address, requests.clone(), arguments.seconds).await?;
             if round > 0 {
                 report.add(name, "1/s", rate);
+                let each = (cpu(&[pid])? - before) / (rate * arguments.seconds);
+                report.add(&format!("{name}, processor time of the server"), "µs", each * 1e6);
             }
         }
     }
     report.ratio("chat list", "from memory", Some(0.7), false);
+    let time = |of: &str| format!("{of}, processor time of the server");
+    report.ratio(&time("chat list"), &time("from memory"), None, true);
     drop((server, memory));
     world.stop().await?;
     Ok(report)
