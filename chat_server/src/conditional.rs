@@ -8,7 +8,7 @@ use axum::{
     body::{Body, Bytes},
     extract::FromRequestParts,
     http::{HeaderValue, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use chat_core::token::base64url;
 use serde::Serialize;
@@ -21,6 +21,8 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The same for everybody.
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, no-cache");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Room for them all, those of others included: otherwise it grows twice.
+const HEADERS: usize = 12;
 /// Of the hash: enough that no two answers to one client have the same.
 const TAG_BYTES: usize = 16;
 
@@ -62,14 +64,16 @@ impl Tagged {
     }
 
     fn answer_with(&self, has: &IfNoneMatch, cache_control: HeaderValue) -> Response {
-        let mut response = if has.includes(&self.tag) {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
-            let mut response = Response::new(Body::from(self.body.clone()));
-            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
-            response
-        };
+        let has_it = has.includes(&self.tag);
+        let mut response = Response::new(if has_it { Body::empty() } else { Body::from(self.body.clone()) });
+        if has_it {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
+        if !has_it {
+            headers.insert(header::CONTENT_TYPE, JSON);
+        }
         headers.insert(header::ETAG, self.tag.clone());
         headers.insert(header::CACHE_CONTROL, cache_control);
         response
