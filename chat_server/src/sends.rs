@@ -261,13 +261,14 @@ mod tests {
     async fn a_batch_of_several_shards_goes_on_where_each_of_them_was() {
         let database = TestDatabase::new().await.unwrap();
         let mut db = connect(&database).await;
-        for _ in 0..2 {
+        // The last size goes message by message.
+        for size in [12, 12, 3] {
             let new: Vec<_> = SHARDS.iter().chain(&SHARDS).map(|shard| hello_in(*shard)).collect();
-            let stored =
-                messages::insert_all(&mut db, &new.iter().collect::<Vec<_>>(), None, Bell::IsLeftToCaller)
-                    .await
-                    .unwrap();
-            assert_eq!(stored.len(), new.len());
+            for new in new.chunks(size) {
+                let new: Vec<_> = new.iter().collect();
+                let stored = messages::insert_all(&mut db, &new, None, Bell::IsLeftToCaller).await.unwrap();
+                assert_eq!(stored.len(), size);
+            }
         }
         let broken: i64 = sqlx::query_scalar(
             "select count(*) from (
@@ -284,7 +285,7 @@ mod tests {
         .fetch_all(&mut db)
         .await
         .unwrap();
-        assert_eq!((broken, told), (0, SHARDS.map(|shard| (i16::from(shard), 4)).to_vec()));
+        assert_eq!((broken, told), (0, SHARDS.map(|shard| (i16::from(shard), 6)).to_vec()));
     }
 
     #[tokio::test]
@@ -375,7 +376,11 @@ mod tests {
         }
         assert_eq!(send(vec![hello()]).await, [2]);
         assert_eq!(send([&refused[..], &[hello(), hello()]].concat()).await, [3, 4]);
-        assert_eq!(send(vec![hello()]).await, [5]);
+        for new in refused.chunks(2) {
+            assert_eq!(send(new.to_vec()).await, [0; 0]);
+        }
+        assert_eq!(send(vec![hello(), refused[0].clone(), hello()]).await, [5, 6]);
+        assert_eq!(send(vec![hello()]).await, [7]);
     }
 
     #[tokio::test]
@@ -430,7 +435,7 @@ mod tests {
     async fn a_batch_is_dissolved_over_what_somebody_has_locked() {
         let database = TestDatabase::new().await.unwrap();
         let mut db = connect(&database).await;
-        for shards in [&SHARDS[..], &SHARDS[..1]] {
+        for shards in [&SHARDS[..], &SHARDS[..3], &SHARDS[..1]] {
             let new: Vec<_> = shards.iter().copied().map(hello_in).collect();
             let new: Vec<_> = new.iter().collect();
             for lock in [
