@@ -17,7 +17,7 @@ use std::{
 
 use chat_core::{ChatId, EventKind, SessionId, UserId, WorkspaceId};
 use event_log::{LogRow, TailHealth};
-use moka::future::Cache;
+use moka::sync::Cache;
 use sqlx::PgPool;
 
 pub use self::lists::ListKey;
@@ -76,19 +76,19 @@ where
         self.changes[stripe].load(Ordering::SeqCst)
     }
 
-    async fn keep(&self, key: K, value: V, mark: u64) {
+    fn keep(&self, key: K, value: V, mark: u64) {
         if self.mark(&key) == mark {
-            self.values.insert(key, value).await;
+            self.values.insert(key, value);
             // The change may have come between the check and the insert.
             if self.mark(&key) != mark {
-                self.forget(&key).await;
+                self.forget(&key);
             }
         }
     }
 
-    async fn forget(&self, key: &K) {
+    fn forget(&self, key: &K) {
         let _change = Change::begin(std::slice::from_ref(&self.changes[self.stripe(key)]));
-        self.values.invalidate(key).await;
+        self.values.invalidate(key);
     }
 
     fn forget_all(&self) {
@@ -100,12 +100,12 @@ where
         if !usable {
             return load.await;
         }
-        if let Some(value) = self.values.get(&key).await {
+        if let Some(value) = self.values.get(&key) {
             return Ok(value);
         }
         let mark = self.mark(&key);
         let value = load.await?;
-        self.keep(key, value.clone(), mark).await;
+        self.keep(key, value.clone(), mark);
         Ok(value)
     }
 }
@@ -176,15 +176,15 @@ impl Caches {
     }
 
     /// A chat's shape, newest message or members changed, and with the members the chat lists of `users`.
-    pub async fn forget_chat(&self, chat: ChatId, users: &[UserId]) {
-        self.chats.forget(&chat).await;
+    pub fn forget_chat(&self, chat: ChatId, users: &[UserId]) {
+        self.chats.forget(&chat);
         for user in users {
-            self.memberships.forget(user).await;
+            self.memberships.forget(user);
         }
     }
 
-    pub async fn forget_session(&self, session: SessionId, user: UserId) {
-        self.sessions.forget(&(session, user)).await;
+    pub fn forget_session(&self, session: SessionId, user: UserId) {
+        self.sessions.forget(&(session, user));
     }
 
     /// A user's role or activity changed, which each of their sessions remembers.
@@ -193,18 +193,18 @@ impl Caches {
     }
 
     /// Forgets what an event of the log has changed.
-    pub async fn apply(&self, row: &LogRow) {
+    pub fn apply(&self, row: &LogRow) {
         match EventKind::parse(&row.kind) {
             Some(EventKind::Tick | EventKind::WorkspaceUpdated | EventKind::UserJoined) => {}
             Some(EventKind::UserUpdated | EventKind::UserDeactivated) => self.forget_users(),
             Some(EventKind::SessionRevoked) => {
                 if let (Some(session), Some(user)) = (row.session_id, row.user_id) {
-                    self.forget_session(session, user).await;
+                    self.forget_session(session, user);
                 }
             }
             Some(EventKind::ChatCreated) => {
                 for user in &row.users {
-                    self.memberships.forget(user).await;
+                    self.memberships.forget(user);
                 }
             }
             Some(
@@ -219,7 +219,7 @@ impl Caches {
                 | EventKind::MemberUpdated,
             ) => {
                 if let Some(chat) = row.chat_id {
-                    self.forget_chat(chat, row.user_id.as_slice()).await;
+                    self.forget_chat(chat, row.user_id.as_slice());
                 }
             }
             // Written by a newer server: whatever it means, nothing remembered survives it.
@@ -282,7 +282,7 @@ impl Caches {
         let mut found = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
         for id in ids {
-            match if usable { self.chats.values.get(id).await } else { None } {
+            match if usable { self.chats.values.get(id) } else { None } {
                 Some(chat) => {
                     found.insert(*id, chat);
                 }
@@ -297,7 +297,7 @@ impl Caches {
         for chat in db::chats::list_with_last(db, &missing_ids).await? {
             let (id, chat) = (chat.chat.id, Arc::new(chat));
             if usable {
-                self.chats.keep(id, Arc::clone(&chat), marks[&id]).await;
+                self.chats.keep(id, Arc::clone(&chat), marks[&id]);
             }
             found.insert(id, chat);
         }
@@ -313,11 +313,11 @@ mod tests {
     async fn a_slow_read_does_not_put_back_what_changed_meanwhile() {
         let cache: Remembered<u32, &str> = Remembered::new(10);
         let mark = cache.mark(&1);
-        cache.forget(&1).await; // the change comes while the old value is being read
-        cache.keep(1, "old", mark).await;
-        assert_eq!(cache.values.get(&1).await, None);
-        cache.keep(1, "new", cache.mark(&1)).await;
-        assert_eq!(cache.values.get(&1).await, Some("new"));
+        cache.forget(&1); // the change comes while the old value is being read
+        cache.keep(1, "old", mark);
+        assert_eq!(cache.values.get(&1), None);
+        cache.keep(1, "new", cache.mark(&1));
+        assert_eq!(cache.values.get(&1), Some("new"));
     }
 
     #[tokio::test]

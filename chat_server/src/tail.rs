@@ -14,7 +14,7 @@ pub async fn follow(mut tail: Tail, caches: Arc<Caches>) -> anyhow::Result<()> {
             TailEvent::Ready(_) => caches.set_current(true),
             TailEvent::Rows(rows) => {
                 for row in &rows {
-                    caches.apply(row).await;
+                    caches.apply(row);
                 }
             }
             TailEvent::Gap { .. } => caches.forget_all(),

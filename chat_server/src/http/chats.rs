@@ -181,7 +181,7 @@ pub async fn create_chat(
         db::members::insert(&mut tx, user.workspace_id, new.id, &others, ChatRole::Member).await?;
     }
     tx.commit().await?;
-    state.caches.forget_chat(new.id, &members).await;
+    state.caches.forget_chat(new.id, &members);
     find(&state, &user, new.id).await.map(created)
 }
 
@@ -282,7 +282,7 @@ pub async fn update_chat(
         .await
         .on_constraint("chats_channel_name_key", name_taken)?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[]).await;
+    state.caches.forget_chat(chat.id, &[]);
     find(&state, &chat.user, chat.id).await.map(ok)
 }
 
@@ -294,7 +294,7 @@ pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Re
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Delete).await?;
     db::chats::mark_deleted(&mut *tx, chat.id).await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[chat.user.id]).await;
+    state.caches.forget_chat(chat.id, &[chat.user.id]);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -307,7 +307,7 @@ pub async fn join_chat(State(state): State<AppState>, chat: VisibleChat) -> Resu
     check_not_full(&mut tx, &[chat.user.id]).await?;
     db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &[chat.user.id], ChatRole::Member).await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[chat.user.id]).await;
+    state.caches.forget_chat(chat.id, &[chat.user.id]);
     find(&state, &chat.user, chat.id).await.map(ok)
 }
 
@@ -325,7 +325,7 @@ pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Res
     }
     db::members::delete(&mut tx, chat.id, &[chat.user.id]).await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[chat.user.id]).await;
+    state.caches.forget_chat(chat.id, &[chat.user.id]);
     Ok(StatusCode::NO_CONTENT)
 }
 

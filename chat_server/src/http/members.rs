@@ -87,7 +87,7 @@ pub async fn add_members(
         db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &input.user_ids, ChatRole::Member)
             .await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &input.user_ids).await;
+    state.caches.forget_chat(chat.id, &input.user_ids);
     Ok(ok(Page { items: added, has_more: false }))
 }
 
@@ -131,7 +131,7 @@ async fn remove(state: &AppState, chat: &VisibleChat, ids: &[UserId]) -> Result<
     let removed = db::members::delete(&mut tx, chat.id, ids).await?;
     check_still_enough(&locked, removed.len())?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, ids).await;
+    state.caches.forget_chat(chat.id, ids);
     Ok(removed)
 }
 
@@ -183,7 +183,7 @@ pub async fn update_member(
         db::members::find(&mut *tx, chat.id, path.member_id).await?.ok_or(ApiError::NotFound("member"))?;
     tx.commit().await?;
     let changed: Vec<UserId> = before.into_iter().chain([path.member_id]).collect();
-    state.caches.forget_chat(chat.id, &changed).await;
+    state.caches.forget_chat(chat.id, &changed);
     Ok(ok(member.member))
 }
 

@@ -159,7 +159,7 @@ pub async fn update_user(
     tx.commit().await?;
     state.caches.forget_users();
     for (chat, heir) in handed_over {
-        state.caches.forget_chat(chat, &[id, heir]).await;
+        state.caches.forget_chat(chat, &[id, heir]);
     }
     find(&state, &user, id).await
 }
