@@ -1,5 +1,5 @@
 //! What HTTP itself costs a send: axum in a process of its own, which for each request runs one prepared statement on the one
-//! connection that it has. No token, no checks, no limits.
+//! connection that it has. Looks at no token, checks nothing, limits nothing.
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -84,16 +84,19 @@ where
     let mut count = 0;
     while began.elapsed().as_secs_f64() < seconds {
         ticks.tick().await;
-        let Some(connection) = free.recv().await else { break };
+        // A connection whose work has failed does not come back.
+        let connection = loop {
+            tokio::select! {
+                Some(connection) = free.recv() => break connection,
+                Some(done) = tasks.join_next() => done??,
+            }
+        };
         let (work, give_back) = (work(connection, count), give_back.clone());
         tasks.spawn(async move {
             let _ = give_back.send(work.await?).await;
             anyhow::Ok(())
         });
         count += 1;
-        while let Some(done) = tasks.try_join_next() {
-            done??;
-        }
     }
     while let Some(done) = tasks.join_next().await {
         done??;

@@ -24,10 +24,10 @@ pub fn start(name: &str, arguments: &[&str]) -> anyhow::Result<Listening> {
         .args(arguments)
         .stdin(Stdio::null())
         .spawn()?;
-    let started = Listening { child, address };
+    let mut started = Listening { child, address };
     let deadline = Instant::now() + START_TIMEOUT;
     while TcpStream::connect(address).is_err() {
-        ensure!(Instant::now() < deadline, "{name} did not start");
+        ensure!(started.child.try_wait()?.is_none() && Instant::now() < deadline, "{name} did not start");
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(started)

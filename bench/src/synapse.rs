@@ -25,7 +25,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(120);
 /// Rate limits that nobody reaches.
 const UNLIMITED: f64 = 1e9;
 
-/// A running Synapse: one process, as it comes, without rate limits. Dropped, it is killed.
+/// A running Synapse: one process, as it comes, without rate limits and presence. Dropped, it is killed.
 pub struct Synapse {
     child: Child,
     pub address: SocketAddr,
@@ -165,6 +165,7 @@ fn configuration(folder: &Path, address: SocketAddr, url: &str) -> anyhow::Resul
         "macaroon_secret_key": "bench",
         "form_secret": "bench",
         "bcrypt_rounds": 4,
+        "presence": { "enabled": false },
         "listeners": [{
             "port": address.port(), "bind_addresses": ["127.0.0.1"], "type": "http",
             "resources": [{ "names": ["client"], "compress": false }],

@@ -45,7 +45,7 @@ impl World {
         raise_open_files()?;
         let folder = tempfile::Builder::new().prefix("parlor_bench_").tempdir()?;
         let mut options = Options::kept(folder.path().join("postgres"));
-        options.shared_buffers_mib = 1024;
+        options.shared_buffers_mib = quarter_of_memory()?;
         let cluster = Cluster::start(options).await?;
         let mut db = PgConnection::connect(&cluster.url("postgres")).await?;
         // Checkpoints would hit one measurement and spare the next.
@@ -288,6 +288,14 @@ pub fn cpu(pids: &[u32]) -> anyhow::Result<f64> {
         ticks += fields[11].parse::<u32>()? + fields[12].parse::<u32>()?;
     }
     Ok(f64::from(ticks) / 100.0)
+}
+
+/// In MiB, what docs/operations.md gives a Postgres.
+fn quarter_of_memory() -> anyhow::Result<u32> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:")).context("no MemTotal")?;
+    let kilobytes: u32 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes / 4096)
 }
 
 /// Each stream takes a descriptor here and one in the server, which inherits the limit.

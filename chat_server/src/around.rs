@@ -83,7 +83,7 @@ async fn answer(state: &AppState, request: Request, next: Next) -> Response {
 
 /// What the routes answer, compressed if the client says that it reads that.
 async fn compressed(request: Request, next: Next) -> Response {
-    if !request.headers().contains_key(header::ACCEPT_ENCODING) {
+    if !reads_gzip(request.headers()) {
         return next.run(request).await;
     }
     let answer = service_fn(move |request| {
@@ -92,6 +92,17 @@ async fn compressed(request: Request, next: Next) -> Response {
     });
     let Ok(response) = CompressionLayer::new().layer(answer).oneshot(request).await;
     response.map(Body::new)
+}
+
+/// Whether Accept-Encoding names what we can write. A client that reads neither that nor what is not compressed is answered all the
+/// same, as RFC 9110, section 12.5.3, leaves to us: a refusal would come when what was asked for has been done.
+fn reads_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| {
+        let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        coding.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
+    })
 }
 
 /// Which web pages may call us: our own and those in the configuration.
@@ -186,6 +197,20 @@ mod tests {
             whatever_comes(Duration::from_millis(1), std::future::pending()).await.status(),
             StatusCode::REQUEST_TIMEOUT
         );
+    }
+
+    #[test]
+    fn who_reads_gzip_says_so() {
+        let reads = |value: &'static str| {
+            reads_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]))
+        };
+        for value in ["gzip", "br, GZIP", "deflate;q=1, gzip;q=0.2", "gzip; q=1.0"] {
+            assert!(reads(value), "{value}");
+        }
+        for value in ["", "br", "identity;q=0", "gzip;q=0", "gzip; q=0.000, *", "gzip;q=x", "xgzip"] {
+            assert!(!reads(value), "{value}");
+        }
+        assert!(!reads_gzip(&HeaderMap::new()));
     }
 
     #[test]

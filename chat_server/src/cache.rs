@@ -111,7 +111,7 @@ where
 }
 
 /// Moves the marks before a value goes and once more after it has gone: until then somebody may have got the old value
-/// and a mark that was moved already, and made something of it. Also if whoever forgets is cut off in between.
+/// and a mark that was moved already, and made something of it. Also if whoever forgets panics in between.
 struct Change<'a>(&'a [AtomicU64]);
 
 impl<'a> Change<'a> {
@@ -309,8 +309,8 @@ impl Caches {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_slow_read_does_not_put_back_what_changed_meanwhile() {
+    #[test]
+    fn a_slow_read_does_not_put_back_what_changed_meanwhile() {
         let cache: Remembered<u32, &str> = Remembered::new(10);
         let mark = cache.mark(&1);
         cache.forget(&1); // the change comes while the old value is being read
@@ -320,8 +320,8 @@ mod tests {
         assert_eq!(cache.values.get(&1), Some("new"));
     }
 
-    #[tokio::test]
-    async fn what_was_made_of_a_value_while_it_was_going_does_not_count() {
+    #[test]
+    fn what_was_made_of_a_value_while_it_was_going_does_not_count() {
         let cache: Remembered<u32, &str> = Remembered::new(10);
         let change = Change::begin(std::slice::from_ref(&cache.changes[cache.stripe(&1)]));
         let mark_meanwhile = cache.mark(&1); // and with it, perhaps, the old value

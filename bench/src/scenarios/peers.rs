@@ -15,16 +15,18 @@ use crate::{
     http::Client,
     load::{self, BODY, Place, at_rate, closed_loop},
     report::{Report, percentile},
-    streams::{self, Watch, stamped},
+    streams::{self, Streams, Watch, stamped},
     synapse::{self, Guest, Synapse},
-    world::{Person, World, memory},
+    world::{Person, Server, World, memory},
 };
 
 const CHATS: usize = 10;
 const MEMBERS: usize = 5;
 const CONNECTIONS: usize = 8;
-/// Messages a second while delivery is timed: what every server can do without a queue.
-const RATE: u32 = 10;
+/// Messages a second while delivery is timed: few for either, so that none waits for another.
+const RATE: u32 = 2;
+/// Between a load and what is timed: nobody has a backlog.
+const REST: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
@@ -36,131 +38,132 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         return Ok(report);
     };
     let world = World::start(arguments.servers.as_deref()).await?;
-    parlor(&world, arguments, &mut report).await?;
-    synapse(python, &world, arguments, &mut report).await?;
-    for (figure, at_most) in
-        [("sends", false), ("send to screen, p50", true), ("send to screen, p99", true), ("memory", true)]
-    {
+    let mut parlor = OfParlor::start(&world).await?;
+    let mut synapse = OfSynapse::start(python, &world).await?;
+    let epoch = Instant::now();
+    for followed in [false, true] {
+        if followed {
+            parlor.follow(epoch).await?;
+            synapse.follow(epoch).await?;
+        }
+        let sends = if followed { "sends, 50 follow" } else { "sends, nobody follows" };
+        for round in 0..=arguments.rounds {
+            let of_parlor = parlor.sends(arguments.seconds).await?;
+            let of_synapse = synapse.sends(arguments.seconds).await?;
+            if round > 0 {
+                report.add(&format!("Parlor, {sends}"), "1/s", of_parlor);
+                report.add(&format!("Synapse, {sends}"), "1/s", of_synapse);
+            }
+        }
+    }
+    for _ in 0..arguments.rounds {
+        for (name, times) in [
+            ("Parlor", parlor.times(arguments.seconds, epoch).await?),
+            ("Synapse", synapse.times(arguments.seconds, epoch).await?),
+        ] {
+            for (percent, share) in [("p50", 0.5), ("p99", 0.99)] {
+                let figure = format!("{name}, send to screen, {percent}");
+                report.add(&figure, "ms", percentile(&times, share) * 1e3);
+            }
+        }
+        report.add("Parlor, memory", "MB", parlor.memory()? / 1e6);
+        report.add("Synapse, memory", "MB", memory(&[synapse.server.pid()])? / 1e6);
+    }
+    for (figure, at_most) in [
+        ("sends, nobody follows", false),
+        ("sends, 50 follow", false),
+        ("send to screen, p50", true),
+        ("send to screen, p99", true),
+        ("memory", true),
+    ] {
         report.ratio(&format!("Parlor, {figure}"), &format!("Synapse, {figure}"), None, at_most);
     }
+    drop((parlor, synapse));
     world.stop().await?;
     Ok(report)
 }
 
-async fn parlor(world: &World, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
-    let chat_server = world.start_chat_server()?;
-    let people = world.people(CHATS * MEMBERS).await?;
-    let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
-    let chats = world.chats(&members).await?;
-    let places: Vec<Place> = chats
-        .iter()
-        .zip(&members)
-        .map(|(chat, members)| Place { chat: *chat, sender: members[0].clone() })
-        .collect();
-    let places = Arc::new(places);
-    let notify_server = world.start_notify_server()?;
-    let epoch = Instant::now();
-    let requests = super::streams::requests(&people);
-    let all = streams::open(notify_server.address, requests, true, Watch::Time, epoch).await?;
-    load::send(chat_server.address, CONNECTIONS, Arc::clone(&places), 0.5).await?; // warm
-    for _ in 0..arguments.rounds {
-        let rate =
-            load::send(chat_server.address, CONNECTIONS, Arc::clone(&places), arguments.seconds).await?;
-        report.add("Parlor, sends", "1/s", rate);
-        let before = all.inbox.events();
-        let work = {
-            let places = Arc::clone(&places);
-            move |mut client: Client, number: usize| {
-                let request = load::send_request(&places[number % CHATS], &stamped(epoch));
-                async move {
-                    let answer = client.call(&request).await?;
-                    ensure!(answer.status == 201, "a send: {}", answer.status);
-                    anyhow::Ok(client)
-                }
-            }
-        };
-        let clients = vec![Client::connect(chat_server.address).await?];
-        all.inbox.take_latencies();
-        let sent = at_rate(clients, RATE, arguments.seconds, work).await?;
-        all.inbox.until(before + (sent * MEMBERS) as u64).await?;
-        add_times(report, "Parlor", &all.inbox.take_latencies());
-        report.add("Parlor, memory", "MB", memory(&[chat_server.pid(), notify_server.pid()])? / 1e6);
-    }
-    Ok(())
+struct OfParlor {
+    chat_server: Server,
+    notify_server: Server,
+    people: Vec<Person>,
+    places: Arc<Vec<Place>>,
+    streams: Option<Streams>,
 }
 
-async fn synapse(
-    python: &Path,
-    world: &World,
-    arguments: &Arguments,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    let server = Synapse::start(python, world).await?;
-    let guests = server.rooms(CHATS, MEMBERS).await?;
-    let senders: Arc<Vec<Guest>> = Arc::new(guests.iter().step_by(MEMBERS).cloned().collect());
-    let epoch = Instant::now();
-    let screens = Screens::open(&server, &guests, epoch).await?;
-    for round in 0..=arguments.rounds {
-        let mut clients = Vec::new();
-        for _ in 0..CONNECTIONS {
-            clients.push(Client::connect(server.address).await?);
-        }
-        let of_load = Arc::clone(&senders);
-        let rate = closed_loop(clients, arguments.seconds, move |mut client: Client, number| {
-            let senders = Arc::clone(&of_load);
-            async move {
-                let guest = &senders[usize::try_from(number)? % senders.len()];
-                let answer = client.call(&synapse::send_request(guest, BODY)).await?;
-                ensure!(answer.status == 200, "a send to Synapse: {}", answer.status);
-                Ok(client)
-            }
-        })
-        .await?;
-        screens.take().await?; // nobody has a backlog
-        let of_load = Arc::clone(&senders);
+impl OfParlor {
+    async fn start(world: &World) -> anyhow::Result<Self> {
+        let chat_server = world.start_chat_server()?;
+        let people = world.people(CHATS * MEMBERS).await?;
+        let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
+        let chats = world.chats(&members).await?;
+        let places = chats.iter().zip(&members);
+        let places =
+            places.map(|(chat, members)| Place { chat: *chat, sender: members[0].clone() }).collect();
+        let notify_server = world.start_notify_server()?;
+        Ok(Self { chat_server, notify_server, people, places: Arc::new(places), streams: None })
+    }
+
+    async fn follow(&mut self, epoch: Instant) -> anyhow::Result<()> {
+        let requests = super::streams::requests(&self.people);
+        let opened = streams::open(self.notify_server.address, requests, true, Watch::Time, epoch).await?;
+        self.streams = Some(opened);
+        Ok(())
+    }
+
+    async fn sends(&self, seconds: f64) -> anyhow::Result<f64> {
+        load::send(self.chat_server.address, CONNECTIONS, Arc::clone(&self.places), seconds).await
+    }
+
+    async fn times(&self, seconds: f64, epoch: Instant) -> anyhow::Result<Vec<f64>> {
+        let inbox = &self.streams.as_ref().context("nobody follows")?.inbox;
+        tokio::time::sleep(REST).await;
+        inbox.take_latencies();
+        let before = inbox.events();
+        let places = Arc::clone(&self.places);
         let work = move |mut client: Client, number: usize| {
-            let request = synapse::send_request(&of_load[number % CHATS], &stamped(epoch));
+            let request = load::send_request(&places[number % CHATS], &stamped(epoch));
             async move {
                 let answer = client.call(&request).await?;
-                ensure!(answer.status == 200, "a send to Synapse: {}", answer.status);
+                ensure!(answer.status == 201, "a send: {}", answer.status);
                 anyhow::Ok(client)
             }
         };
-        let clients = vec![Client::connect(server.address).await?];
-        let sent = at_rate(clients, RATE, arguments.seconds, work).await?;
-        let times = screens.wait_for(sent * MEMBERS).await?;
-        if round == 0 {
-            continue; // warm
-        }
-        report.add("Synapse, sends", "1/s", rate);
-        add_times(report, "Synapse", &times);
-        report.add("Synapse, memory", "MB", memory(&[server.pid()])? / 1e6);
+        let clients = vec![Client::connect(self.chat_server.address).await?];
+        let sent = at_rate(clients, RATE, seconds, work).await?;
+        inbox.until(before + (sent * MEMBERS) as u64).await?;
+        Ok(inbox.take_latencies())
     }
-    Ok(())
-}
 
-fn add_times(report: &mut Report, of: &str, times: &[f64]) {
-    for (percent, share) in [("p50", 0.5), ("p99", 0.99)] {
-        report.add(&format!("{of}, send to screen, {percent}"), "ms", percentile(times, share) * 1e3);
+    fn memory(&self) -> anyhow::Result<f64> {
+        memory(&[self.chat_server.pid(), self.notify_server.pid()])
     }
 }
 
-/// The clients of Synapse: each waits for what is new, again and again.
-struct Screens {
+struct OfSynapse {
+    server: Synapse,
+    guests: Vec<Guest>,
+    senders: Arc<Vec<Guest>>,
     times: Arc<Mutex<Vec<f64>>>,
-    _tasks: JoinSet<anyhow::Result<()>>,
+    /// The clients: each waits for what is new, again and again.
+    screens: JoinSet<anyhow::Result<()>>,
 }
 
-impl Screens {
-    async fn open(server: &Synapse, guests: &[Guest], epoch: Instant) -> anyhow::Result<Self> {
-        let times: Arc<Mutex<Vec<f64>>> = Arc::default();
-        let mut tasks = JoinSet::new();
-        for guest in guests {
-            let mut client = Client::connect(server.address).await?;
+impl OfSynapse {
+    async fn start(python: &Path, world: &World) -> anyhow::Result<Self> {
+        let server = Synapse::start(python, world).await?;
+        let guests = server.rooms(CHATS, MEMBERS).await?;
+        let senders = Arc::new(guests.iter().step_by(MEMBERS).cloned().collect());
+        Ok(Self { server, guests, senders, times: Arc::default(), screens: JoinSet::new() })
+    }
+
+    async fn follow(&mut self, epoch: Instant) -> anyhow::Result<()> {
+        for guest in &self.guests {
+            let mut client = Client::connect(self.server.address).await?;
             let begun = client.call(&synapse::sync_request(guest, None)).await?;
             let mut since = next_batch(&begun.body)?;
-            let (times, guest) = (Arc::clone(&times), guest.clone());
-            tasks.spawn(async move {
+            let (times, guest) = (Arc::clone(&self.times), guest.clone());
+            self.screens.spawn(async move {
                 loop {
                     let answer = client.call(&synapse::sync_request(&guest, Some(&since))).await?;
                     let now = epoch.elapsed();
@@ -172,34 +175,62 @@ impl Screens {
                         digits.parse::<u64>().ok()
                     });
                     let taken =
-                        stamps.map(|sent| (now.saturating_sub(Duration::from_nanos(sent))).as_secs_f64());
+                        stamps.map(|sent| now.saturating_sub(Duration::from_nanos(sent)).as_secs_f64());
                     times.lock().unwrap_or_else(PoisonError::into_inner).extend(taken);
                 }
             });
         }
-        Ok(Self { times, _tasks: tasks })
-    }
-
-    /// Forgets what has come, once nothing more does.
-    async fn take(&self) -> anyhow::Result<()> {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        self.times.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 
-    async fn wait_for(&self, count: usize) -> anyhow::Result<Vec<f64>> {
+    async fn sends(&mut self, seconds: f64) -> anyhow::Result<f64> {
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            clients.push(Client::connect(self.server.address).await?);
+        }
+        let senders = Arc::clone(&self.senders);
+        let rate = closed_loop(clients, seconds, move |client, number| {
+            let senders = Arc::clone(&senders);
+            async move { send(client, &senders[usize::try_from(number)? % CHATS], BODY).await }
+        });
+        let rate = rate.await?;
+        self.check_screens()?;
+        Ok(rate)
+    }
+
+    async fn times(&mut self, seconds: f64, epoch: Instant) -> anyhow::Result<Vec<f64>> {
+        tokio::time::sleep(REST).await;
+        self.take_times();
+        let senders = Arc::clone(&self.senders);
+        let work = move |client: Client, number: usize| {
+            let guest = senders[number % CHATS].clone();
+            async move { send(client, &guest, &stamped(epoch)).await }
+        };
+        let clients = vec![Client::connect(self.server.address).await?];
+        let count = MEMBERS * at_rate(clients, RATE, seconds, work).await?;
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            {
-                let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-                if times.len() >= count {
-                    return Ok(std::mem::take(&mut *times));
-                }
-                ensure!(Instant::now() < deadline, "{} of {count} messages came from Synapse", times.len());
-            }
+        while self.times.lock().unwrap_or_else(PoisonError::into_inner).len() < count {
+            self.check_screens()?;
+            ensure!(Instant::now() < deadline, "not all of {count} messages came from Synapse");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        Ok(self.take_times())
     }
+
+    fn take_times(&self) -> Vec<f64> {
+        std::mem::take(&mut *self.times.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// None of them ends by itself.
+    fn check_screens(&mut self) -> anyhow::Result<()> {
+        self.screens.try_join_next().map_or(Ok(()), |ended| ended?)
+    }
+}
+
+async fn send(mut client: Client, guest: &Guest, body: &str) -> anyhow::Result<Client> {
+    let answer = client.call(&synapse::send_request(guest, body)).await?;
+    ensure!(answer.status == 200, "a send to Synapse: {}", answer.status);
+    Ok(client)
 }
 
 fn next_batch(body: &[u8]) -> anyhow::Result<String> {

@@ -44,11 +44,11 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
         for (name, address, pid) in
             [("from memory", memory.address, memory.pid()), ("chat list", server.address, server.pid())]
         {
-            let before = cpu(&[pid])?;
+            let (before, began) = (cpu(&[pid])?, Instant::now());
             let rate = read(address, requests.clone(), arguments.seconds).await?;
             if round > 0 {
                 report.add(name, "1/s", rate);
-                let each = (cpu(&[pid])? - before) / (rate * arguments.seconds);
+                let each = (cpu(&[pid])? - before) / (rate * began.elapsed().as_secs_f64());
                 report.add(&format!("{name}, processor time of the server"), "µs", each * 1e6);
             }
         }

@@ -21,7 +21,8 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tracing::warn;
 use utoipa::ToSchema;
 
 use crate::sends;
@@ -37,6 +38,10 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// A connection that is given back answers by then, or is closed. Without that, those over which the database has fallen
 /// silent would fill the pool for as long as the kernel believes in them; sqlx sets no keepalive.
 const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often a migration that met writers is tried.
+const MIGRATE_ATTEMPTS: u32 = 5;
+const MIGRATE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Items of a list when the caller names no limit, and the most it may name.
 pub const PAGE_DEFAULT: i64 = 50;
@@ -125,19 +130,35 @@ pub fn send_options(options: PgConnectOptions, limits: &LimitsConfig) -> PgConne
 /// # Errors
 /// The database cannot be reached, is newer than this program, or a migration failed. One line each.
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    match MIGRATOR.run(pool).await {
-        Ok(()) => Ok(()),
-        Err(MigrateError::VersionMissing(version)) => anyhow::bail!(
-            "the database has migration {version}, which this Parlor does not know: it was used by a newer one; start that"
-        ),
-        Err(MigrateError::VersionMismatch(version)) => anyhow::bail!(
-            "the database's migration {version} is not the one that this Parlor has: it was made by another build"
-        ),
-        Err(MigrateError::Dirty(version)) => {
-            anyhow::bail!("the database's migration {version} stopped half-way; restore a backup")
+    let mut attempts = 1;
+    loop {
+        match MIGRATOR.run(pool).await {
+            Ok(()) => return Ok(()),
+            Err(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _))
+                if attempts < MIGRATE_ATTEMPTS && is_about_lock(&e) =>
+            {
+                warn!("others are writing, the database is prepared once more: {e}");
+                attempts += 1;
+                sleep(MIGRATE_PAUSE).await;
+            }
+            Err(MigrateError::VersionMissing(version)) => anyhow::bail!(
+                "the database has migration {version}, which this Parlor does not know: it was used by a newer one; start that"
+            ),
+            Err(MigrateError::VersionMismatch(version)) => anyhow::bail!(
+                "the database's migration {version} is not the one that this Parlor has: it was made by another build"
+            ),
+            Err(MigrateError::Dirty(version)) => {
+                anyhow::bail!("the database's migration {version} stopped half-way; restore a backup")
+            }
+            Err(e) => return Err(e).context("the database cannot be prepared"),
         }
-        Err(e) => Err(e).context("the database cannot be prepared"),
     }
+}
+
+/// A lock was waited for in vain, or by two for one another: nothing of the transaction has happened.
+fn is_about_lock(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| ["40P01", "55P03"].contains(&code.as_ref()))
 }
 
 /// The text of an `ilike` pattern that finds `text` anywhere, whatever characters it has.
@@ -180,6 +201,34 @@ mod tests {
             assert_eq!(*found, text.to_lowercase().contains(search), "{search:?} in {text:?}");
         }
         assert!(found.contains(&true) && found.contains(&false));
+    }
+
+    #[tokio::test]
+    async fn who_writes_while_a_migration_waits_gets_to_an_end_and_so_does_it() {
+        let database = TestDatabase::new().await.unwrap();
+        let pool = PgPool::connect(database.url()).await.unwrap();
+        // As it was before the last migration that locks tables of those who write.
+        sqlx::raw_sql("drop schema public cascade; create schema public").execute(&pool).await.unwrap();
+        let before = MIGRATOR.iter().filter(|migration| migration.version < 7).cloned().collect::<Vec<_>>();
+        Migrator::with_migrations(before).run(&pool).await.unwrap();
+        // A writer takes the chat first, then what is in it.
+        let mut writer = pool.begin().await.unwrap();
+        sqlx::raw_sql("select from chats for no key update").execute(&mut *writer).await.unwrap();
+        let migration = migrate(&pool);
+        let writing = async {
+            let waiting = "select exists (select from pg_locks where not granted and relation is not null
+                           and database = (select oid from pg_database where datname = current_database()))";
+            while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut *writer).await.unwrap() {
+                tokio::task::yield_now().await;
+            }
+            for table in ["chat_members", "messages"] {
+                let sql = format!("delete from {table}");
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *writer).await.unwrap();
+            }
+            writer.commit().await.unwrap();
+        };
+        let (migrated, ()) = tokio::join!(migration, writing);
+        migrated.unwrap();
     }
 
     #[tokio::test]
