@@ -203,32 +203,46 @@ mod tests {
         assert!(found.contains(&true) && found.contains(&false));
     }
 
-    #[tokio::test]
-    async fn who_writes_while_a_migration_waits_gets_to_an_end_and_so_does_it() {
+    /// Runs `migration` on a database as it was before the last one that locks tables, beside somebody who has locked the first
+    /// of `tables` and goes on to the others once it waits.
+    async fn beside_a_writer<F: Future<Output = bool>>(
+        tables: &[&str],
+        migration: impl FnOnce(PgPool) -> F,
+    ) -> bool {
         let database = TestDatabase::new().await.unwrap();
         let pool = PgPool::connect(database.url()).await.unwrap();
-        // As it was before the last migration that locks tables of those who write.
         sqlx::raw_sql("drop schema public cascade; create schema public").execute(&pool).await.unwrap();
-        let before = MIGRATOR.iter().filter(|migration| migration.version < 7).cloned().collect::<Vec<_>>();
+        let before = MIGRATOR.iter().filter(|migration| migration.version < 7).cloned().collect();
         Migrator::with_migrations(before).run(&pool).await.unwrap();
-        // A writer takes the chat first, then what is in it.
         let mut writer = pool.begin().await.unwrap();
-        sqlx::raw_sql("select from chats for no key update").execute(&mut *writer).await.unwrap();
-        let migration = migrate(&pool);
+        let (first, others) = tables.split_first().unwrap();
+        let write =
+            |table: &str| sqlx::raw_sql(AssertSqlSafe(format!("select from {table} for no key update")));
+        write(first).execute(&mut *writer).await.unwrap();
         let writing = async {
             let waiting = "select exists (select from pg_locks where not granted and relation is not null
                            and database = (select oid from pg_database where datname = current_database()))";
             while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut *writer).await.unwrap() {
                 tokio::task::yield_now().await;
             }
-            for table in ["chat_members", "messages"] {
-                let sql = format!("delete from {table}");
-                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *writer).await.unwrap();
+            for table in others {
+                write(table).execute(&mut *writer).await.unwrap();
             }
             writer.commit().await.unwrap();
         };
-        let (migrated, ()) = tokio::join!(migration, writing);
-        migrated.unwrap();
+        tokio::join!(migration(pool.clone()), writing).0
+    }
+
+    #[tokio::test]
+    async fn a_migration_takes_tables_in_the_order_in_which_writers_do() {
+        let once = async |pool: PgPool| MIGRATOR.run(&pool).await.is_ok();
+        assert!(beside_a_writer(&["chats", "chat_members", "messages"], once).await);
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_met_somebody_the_other_way_round_is_tried_again() {
+        let again = async |pool: PgPool| migrate(&pool).await.is_ok();
+        assert!(beside_a_writer(&["messages", "chats"], again).await);
     }
 
     #[tokio::test]
