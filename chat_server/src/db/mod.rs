@@ -132,7 +132,11 @@ pub fn send_options(options: PgConnectOptions, limits: &LimitsConfig) -> PgConne
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
     let mut attempts = 1;
     loop {
-        match MIGRATOR.run(pool).await {
+        // One that is closed: after a failure it would keep the lock by which those who migrate exclude one another.
+        let mut db = pool.acquire().await.context("the database cannot be prepared")?.detach();
+        let outcome = MIGRATOR.run(&mut db).await;
+        let _ = db.close().await; // lost or closed, the lock is free
+        match outcome {
             Ok(()) => return Ok(()),
             Err(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _))
                 if attempts < MIGRATE_ATTEMPTS && is_about_lock(&e) =>
@@ -235,13 +239,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_migration_takes_tables_in_the_order_in_which_writers_do() {
-        let once = async |pool: PgPool| MIGRATOR.run(&pool).await.is_ok();
+        let once = async |pool: PgPool| MIGRATOR.run(&pool).await.is_ok(); // not tried again
         assert!(beside_a_writer(&["chats", "chat_members", "messages"], once).await);
     }
 
     #[tokio::test]
     async fn a_migration_that_met_somebody_the_other_way_round_is_tried_again() {
-        let again = async |pool: PgPool| migrate(&pool).await.is_ok();
+        let again = async |pool: PgPool| {
+            // Several connections to choose from.
+            let idle = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+            drop(idle);
+            migrate(&pool).await.is_ok()
+        };
         assert!(beside_a_writer(&["messages", "chats"], again).await);
     }
 
