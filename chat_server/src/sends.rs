@@ -384,18 +384,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_by_itself_rings_with_its_commit() {
+    async fn a_few_messages_ring_with_their_commit_and_bring_their_events() {
         let database = TestDatabase::new().await.unwrap();
         let mut db = connect(&database).await;
         let mut listener = PgListener::connect(database.url()).await.unwrap();
         let rows_channel: String =
             sqlx::query_scalar("select rows_channel from log_meta").fetch_one(&mut db).await.unwrap();
         listener.listen_all([DOORBELL_CHANNEL, &rows_channel]).await.unwrap();
-        messages::insert_all(&mut db, &[&hello_in(1)], None, Bell::IsLeftToCaller).await.unwrap();
-        messages::insert_all(&mut db, &[&hello_in(2)], None, Bell::RingsWithCommit).await.unwrap();
-        let rung = listener.recv().await.unwrap();
-        assert!(rung.payload().starts_with("2 "), "the first is its caller's to ring: {}", rung.payload());
-        assert!(rung.payload().ends_with('}'), "with its event: {}", rung.payload());
+        // By itself, message by message, and all at once.
+        for size in [1, 2, 5] {
+            for (shard, bell) in [(1, Bell::IsLeftToCaller), (2, Bell::RingsWithCommit)] {
+                let new: Vec<_> = (0..size).map(|_| hello_in(shard)).collect();
+                messages::insert_all(&mut db, &new.iter().collect::<Vec<_>>(), None, bell).await.unwrap();
+            }
+            for _ in 0..size {
+                let rung = listener.recv().await.unwrap();
+                assert!(
+                    rung.payload().starts_with("2 "),
+                    "the first are their caller's to ring: {}",
+                    rung.payload()
+                );
+                assert!(rung.payload().ends_with('}'), "with its event: {}", rung.payload());
+            }
+        }
 
         let long = NewMessage { body: MessageBody::parse(&"x".repeat(7_800)).unwrap(), ..hello_in(3) };
         messages::insert_all(&mut db, &[&long], None, Bell::RingsWithCommit).await.unwrap();

@@ -287,9 +287,13 @@ mod tests {
                     .to_owned(),
             ),
         ] {
-            let failed = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut db).await.unwrap_err();
-            let failed = failed.as_database_error().unwrap();
-            assert_eq!((failed.code().as_deref(), failed.constraint()), (Some("23514"), Some(rule)), "{sql}");
+            // Nor where a copy of another database is written.
+            for role in ["origin", "replica"] {
+                let sql = format!("set session_replication_role = {role}; {sql}");
+                let failed = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut db).await.unwrap_err();
+                let failed = failed.as_database_error().unwrap();
+                assert_eq!((failed.code().as_deref(), failed.constraint()), (Some("23514"), Some(rule)), "{sql}");
+            }
         }
     }
 }
