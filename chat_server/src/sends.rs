@@ -261,8 +261,7 @@ mod tests {
     async fn a_batch_of_several_shards_goes_on_where_each_of_them_was() {
         let database = TestDatabase::new().await.unwrap();
         let mut db = connect(&database).await;
-        // The last size goes message by message.
-        for size in [12, 12, 3] {
+        for size in [12, 12, 2] {
             let new: Vec<_> = SHARDS.iter().chain(&SHARDS).map(|shard| hello_in(*shard)).collect();
             for new in new.chunks(size) {
                 let new: Vec<_> = new.iter().collect();
@@ -391,11 +390,16 @@ mod tests {
         let rows_channel: String =
             sqlx::query_scalar("select rows_channel from log_meta").fetch_one(&mut db).await.unwrap();
         listener.listen_all([DOORBELL_CHANNEL, &rows_channel]).await.unwrap();
-        // By itself, message by message, and all at once.
-        for size in [1, 2, 5] {
+        // By itself, all at once, and message by message for one that may not be sent.
+        for (size, refused) in [(1, 0), (2, 0), (5, 0), (2, 1)] {
             for (shard, bell) in [(1, Bell::IsLeftToCaller), (2, Bell::RingsWithCommit)] {
-                let new: Vec<_> = (0..size).map(|_| hello_in(shard)).collect();
-                messages::insert_all(&mut db, &new.iter().collect::<Vec<_>>(), None, bell).await.unwrap();
+                let stranger = NewMessage { sender_id: UserId(id(0x13)), ..hello_in(shard) };
+                let new = [vec![hello_in(shard); size], vec![stranger; refused]].concat();
+                let new: Vec<_> =
+                    new.into_iter().map(|new| NewMessage { id: MessageId::generate(), ..new }).collect();
+                let stored =
+                    messages::insert_all(&mut db, &new.iter().collect::<Vec<_>>(), None, bell).await.unwrap();
+                assert_eq!(stored.len(), size);
             }
             for _ in 0..size {
                 let rung = listener.recv().await.unwrap();

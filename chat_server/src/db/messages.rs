@@ -1,5 +1,7 @@
 //! What people wrote.
 
+mod batch;
+
 use std::time::Duration;
 
 use chat_core::{
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use batch::Batch;
 
 /// A message as REST and events show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -95,23 +99,29 @@ pub async fn insert_all(
     if let [new] = new {
         return insert_single(db, new, patience.as_deref(), rings).await;
     }
-    let uuids = |of: fn(&NewMessage) -> Uuid| new.iter().map(|new| of(new)).collect::<Vec<_>>();
-    let bodies: Vec<&str> = new.iter().map(|new| new.body.as_str()).collect();
-    let client_ids: Vec<_> = new.iter().map(|new| new.client_id.as_ref().map(ClientId::as_str)).collect();
-    let hashes: Vec<_> = new.iter().map(|new| new.request_hash.as_ref().map(<[u8; 32]>::as_slice)).collect();
-    let replies: Vec<_> = new.iter().map(|new| new.reply_to.map(|id| id.0)).collect();
+    let batch = Batch::of(new);
     sqlx::query_as!(
         Stored,
         r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
-           from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
-        &uuids(|new| new.id.0),
-        &uuids(|new| new.workspace_id.0),
-        &uuids(|new| new.chat_id.0),
-        &uuids(|new| new.sender_id.0),
-        &bodies as &[&str],
-        &client_ids as &[Option<&str>],
-        &hashes as &[Option<&[u8]>],
-        &replies as &[Option<Uuid>],
+           from send_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"#,
+        &batch.ids,
+        &batch.workspace_ids,
+        &batch.chat_ids,
+        &batch.sender_ids,
+        &batch.bodies as &[&str],
+        &batch.client_ids as &[Option<&str>],
+        &batch.request_hashes as &[Option<&[u8]>],
+        &batch.replies as &[Option<Uuid>],
+        &batch.chat_places,
+        &batch.ordinals,
+        &batch.are_last,
+        &batch.shard_places,
+        &batch.shard_prevs as &[Option<i32>],
+        &batch.senders,
+        &batch.chats,
+        &batch.chat_workspaces,
+        &batch.chat_counts,
+        &batch.shards,
         patience,
         rings
     )
@@ -129,7 +139,7 @@ pub enum Bell {
     IsLeftToCaller,
 }
 
-/// The same for a single one, for half the price.
+/// The same for a single one, for less.
 async fn insert_single(
     db: impl PgExecutor<'_>,
     new: &NewMessage,

@@ -214,11 +214,14 @@ mod tests {
         migration: impl FnOnce(PgPool) -> F,
     ) -> bool {
         let database = TestDatabase::new().await.unwrap();
-        let pool = PgPool::connect(database.url()).await.unwrap();
+        let options: PgConnectOptions = database.url().parse().unwrap();
+        // Whoever looks first after the circle is closed loses: the migration, however slow the machine is.
+        let pool = PgPool::connect_with(options.options([("deadlock_timeout", "3s")])).await.unwrap();
         sqlx::raw_sql("drop schema public cascade; create schema public").execute(&pool).await.unwrap();
         let before = MIGRATOR.iter().filter(|migration| migration.version < 7).cloned().collect();
         Migrator::with_migrations(before).run(&pool).await.unwrap();
         let mut writer = pool.begin().await.unwrap();
+        sqlx::raw_sql("set local deadlock_timeout = '20s'").execute(&mut *writer).await.unwrap();
         let (first, others) = tables.split_first().unwrap();
         let write =
             |table: &str| sqlx::raw_sql(AssertSqlSafe(format!("select from {table} for no key update")));

@@ -1,0 +1,112 @@
+-- What a batch of sends costs Postgres, a seventh less: what can be known of the batch alone is worked out by who sends it, and each
+-- statement is left with look-ups. Nothing here changes what is stored or told. send_batch stays for servers of the version before.
+
+-- Sends messages, of any workspaces, and writes their events. Those that may not be sent are left out.
+--
+-- The first arrays have an element for each message, in the order in which they are numbered. Of each: `chat_places` and `ordinals` say
+-- which of `chats` it is in, and as which of this batch, from 1; `are_last`, whether its sender has no later one in that chat here;
+-- `shard_places` and `shard_prevs`, which of `shards` it is in, and which message is the one before it there, null for the first.
+-- `senders`, `chats` with their workspaces and numbers of messages, and `shards` have no element twice and are in ascending order, in which
+-- they are locked; another plan might lock chats in another order, and then a batch may lose a deadlock. The locks of the shards come last.
+create function send_many(
+    ids uuid[], workspace_ids uuid[], chat_ids uuid[], sender_ids uuid[], bodies text[], client_ids text[],
+    request_hashes bytea[], replies uuid[],
+    chat_places int[], ordinals int[], are_last boolean[], shard_places int[], shard_prevs int[],
+    senders uuid[], chats uuid[], chat_workspaces uuid[], chat_counts int[], shards smallint[],
+    patience text, rings boolean
+) returns table (id uuid, seq bigint, created_at timestamptz) language plpgsql as $$
+#variable_conflict use_column
+declare
+    usual_patience text := current_setting('lock_timeout');
+    may_send boolean;
+    n int;
+    counted uuid[];
+    bases bigint[];
+    sent messages[];
+    below bigint;
+    heads bigint[];
+    event_ids bigint[];
+    now_at timestamptz;
+    now_json text;
+    now_timeline int;
+    shard_number smallint;
+    rows_of_log text[];
+    rows_shards smallint[];
+    ignored text;
+begin
+    ignored := set_config('lock_timeout', coalesce(patience, usual_patience), true);
+    perform from users u where u.id = any (senders) and u.deactivated_at is null order by u.id for share;
+    get diagnostics n = row_count;
+    may_send := n = cardinality(senders);
+    if may_send then
+        -- Counting locks the chat. What was counted is taken back if not all may be sent, before anybody has seen it.
+        with chat as (
+            update chats c set last_seq = c.last_seq + g.n from unnest(chats, chat_workspaces, chat_counts) g (id, workspace_id, n)
+            where c.id = g.id and c.workspace_id = g.workspace_id and c.deleted_at is null
+            returning c.id, c.last_seq - g.n as base
+        )
+        select array_agg(c.id), array_agg(c.base) into counted, bases from chat c;
+        select count(*) into n
+            from unnest(chat_ids, sender_ids, client_ids, replies) i (chat_id, sender_id, client_id, reply_to)
+            -- `offset 0` keeps it a look-up of one member: joined freely, all chats of the sender were read for each message.
+            cross join lateral (
+                select from chat_members m where m.chat_id = i.chat_id and m.user_id = i.sender_id offset 0
+            ) m
+            where (i.client_id is null or not exists (
+                      select from messages p where p.sender_id = i.sender_id and p.client_id = i.client_id))
+              and (i.reply_to is null or exists (
+                      select from messages r where r.id = i.reply_to and r.chat_id = i.chat_id and r.deleted_at is null));
+        may_send := counted = chats and n = cardinality(ids);
+        if may_send is not true then
+            update chats c set last_seq = c.last_seq - g.n from unnest(chats, chat_counts) g (id, n)
+                where c.id = g.id and c.id = any (counted);
+        end if;
+    end if;
+    if may_send is not true then
+        ignored := set_config('lock_timeout', usual_patience, true);
+        return query select * from send_few(ids, workspace_ids, chat_ids, sender_ids, bodies, client_ids, request_hashes, replies,
+                                            patience, rings);
+        return;
+    end if;
+    ignored := set_config('parlor.events', 'by sends', true);
+    with sender as (
+        update chat_members m set sent_seq = bases[i.chat_place] + i.ordinal
+        from unnest(chat_ids, sender_ids, chat_places, ordinals, are_last) i (chat_id, sender_id, chat_place, ordinal, is_last)
+        where i.is_last and m.chat_id = i.chat_id and m.user_id = i.sender_id
+    ), message as (
+        insert into messages (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash, reply_to)
+        select i.id, i.workspace_id, i.chat_id, bases[i.chat_place] + i.ordinal, i.sender_id, i.body, i.client_id, i.request_hash,
+               i.reply_to
+        from unnest(ids, workspace_ids, chat_ids, sender_ids, bodies, client_ids, request_hashes, replies, chat_places, ordinals)
+                 i (id, workspace_id, chat_id, sender_id, body, client_id, request_hash, reply_to, chat_place, ordinal)
+        returning messages
+    )
+    select array_agg(message.messages) into sent from message;
+    ignored := set_config('parlor.events', '', true);
+    ignored := set_config('lock_timeout', usual_patience, true);
+
+    foreach shard_number in array shards loop
+        ignored := log_lock(shard_number);
+    end loop;
+    select last_value + 1 into below from event_log_id;
+    heads := case cardinality(shards) when 1 then array[log_head(shards[1], below)] else log_heads(shards, below) end;
+    event_ids := array(select nextval('event_log_id') from unnest(ids));
+    now_at := clock_timestamp();
+    now_json := json_time(now_at);
+    now_timeline := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+    with written as (
+        insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, chat_id, user_id, message_id, payload)
+        select shards[i.shard_place], i.event_id, coalesce(event_ids[i.shard_prev], heads[i.shard_place]), now_timeline, now_at,
+               (i.m).workspace_id, 'message.new', 'chat', (i.m).chat_id, (i.m).sender_id, (i.m).id,
+               '{"type":"message.new","at":"' || now_json || '","chat_id":"' || (i.m).chat_id || '","message":' || message_json(i.m) || '}'
+        from (select unnest(sent) m, unnest(event_ids) event_id, unnest(shard_places) shard_place, unnest(shard_prevs) shard_prev) i
+        returning shard, event_log.id, prev_id, chat_id, user_id, message_id, workspace_id, payload
+    )
+    select array_agg(w.shard),
+           array_agg(log_row(w.shard, w.id, w.prev_id, now_timeline, now_at, w.workspace_id, w.chat_id, w.user_id, w.message_id, w.payload))
+        into rows_shards, rows_of_log from written w where rings;
+    for i in 1 .. coalesce(cardinality(rows_of_log), 0) loop
+        ignored := log_ring(rows_shards[i], rows_of_log[i]);
+    end loop;
+    return query select m.id, m.seq, m.created_at from unnest(sent) m;
+end $$;
