@@ -261,10 +261,11 @@ mod tests {
     async fn a_batch_of_several_shards_goes_on_where_each_of_them_was() {
         let database = TestDatabase::new().await.unwrap();
         let mut db = connect(&database).await;
-        for size in [12, 12, 2] {
+        let stranger = NewMessage { sender_id: UserId(id(0x13)), ..hello() };
+        for (size, refused) in [(12, None), (12, Some(&stranger)), (2, None)] {
             let new: Vec<_> = SHARDS.iter().chain(&SHARDS).map(|shard| hello_in(*shard)).collect();
             for new in new.chunks(size) {
-                let new: Vec<_> = new.iter().collect();
+                let new: Vec<_> = new.iter().chain(refused).collect();
                 let stored = messages::insert_all(&mut db, &new, None, Bell::IsLeftToCaller).await.unwrap();
                 assert_eq!(stored.len(), size);
             }
