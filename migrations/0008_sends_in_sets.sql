@@ -1,16 +1,16 @@
--- What a send costs Postgres, a twentieth less for one and a seventh for each of a batch: what can be known of a batch alone is worked out
--- by who sends it, and each statement is left with look-ups. Nothing here changes what is stored or told. send_batch and what it
--- calls stay for servers of the version before.
+-- Sends for less of Postgres's time: what a batch's order and grouping are is worked out by who sends it, so that statements are left with
+-- look-ups; texts are put together by one function and not by many operators. Nothing here changes what is stored or told. send_batch and
+-- what it calls stay for servers of the version before.
 
--- As before, but `concat_ws` in place of operators: each of those is set up anew by each transaction.
+-- As before, but by one call: each operator of an expression is set up anew by each transaction. No part of it is ever null.
 create or replace function log_row(
     s smallint, id bigint, prev_id bigint, timeline int, at timestamptz, workspace uuid, chat uuid, sender uuid, message uuid, payload text
 ) returns text language sql stable
     return concat_ws(' ', s, id, prev_id, timeline, (extract(epoch from at) * 1000000)::bigint, workspace, chat, sender, message, payload);
 
 -- One message, if it may be sent: the same locks in the same order, the same rules, in statements that look up one row each. The chat's
--- row is locked by counting the message, which is taken back if it may not be sent: a refusal leaves two dead versions of the row,
--- which the next change of it takes away.
+-- row is locked by counting the message, which is taken back if it may not be sent: that leaves two dead versions of the row, which the
+-- next change of it takes away.
 create or replace function send_single(
     shard_number smallint, message_id uuid, workspace uuid, chat uuid, sender uuid, message_body text,
     message_client_id text, message_request_hash bytea, message_reply_to uuid, patience text, rings boolean
@@ -74,27 +74,28 @@ begin
     return next;
 end $$;
 
--- Sends messages, of any workspaces, and writes their events. Those that may not be sent are left out.
+-- Sends messages, of any workspaces, all or none, and writes their events. If some may not be sent, nothing is stored, and those that may
+-- are returned without a seq: to be sent again without the others.
 --
--- The first arrays have an element for each message, in the order in which they are numbered. Of each: `chat_places` and `ordinals` say
--- which of `chats` it is in, and as which of this batch, from 1; `are_last`, whether its sender has no later one in that chat here;
--- `shard_places` and `shard_prevs`, which of `shards` it is in, and which message is the one before it there, null for the first.
--- `senders`, `chats` with their workspaces and numbers of messages, and `shards` have no element twice and are in ascending order, in which
--- they are locked; another plan might lock chats in another order, and then a batch may lose a deadlock. The locks of the shards come last.
+-- Arrays have an element for each message, in the order in which they are numbered, but for `chats`, `chat_counts` and `shards`: each chat
+-- once, in ascending order, with its number of messages here, and each shard once, in ascending order. Of each message, `chat_places` and
+-- `ordinals` say which of `chats` it is in, and as which of this batch, from 1; `are_last`, whether its sender has no later one in that chat
+-- here; `shard_places` and `shard_prevs`, which of `shards` it is in, and which message is the one before it there, null for the first.
 create function send_many(
     ids uuid[], workspace_ids uuid[], chat_ids uuid[], sender_ids uuid[], bodies text[], client_ids text[],
     request_hashes bytea[], replies uuid[],
     chat_places int[], ordinals int[], are_last boolean[], shard_places int[], shard_prevs int[],
-    senders uuid[], chats uuid[], chat_workspaces uuid[], chat_counts int[], shards smallint[],
+    chats uuid[], chat_counts int[], shards smallint[],
     patience text, rings boolean
 ) returns table (id uuid, seq bigint, created_at timestamptz) language plpgsql as $$
 #variable_conflict use_column
 declare
     usual_patience text := current_setting('lock_timeout');
-    may_send boolean;
-    n int;
-    counted uuid[];
+    active uuid[];
+    locked uuid[];
+    locked_workspaces uuid[];
     bases bigint[];
+    good uuid[];
     sent messages[];
     below bigint;
     heads bigint[];
@@ -103,65 +104,57 @@ declare
     now_json text;
     now_timeline int;
     shard_number smallint;
-    rows_of_log text[];
     rows_shards smallint[];
+    rows_of_log text[];
     ignored text;
 begin
+    -- The locks: users, then chats, then shards, each in ascending order.
     ignored := set_config('lock_timeout', coalesce(patience, usual_patience), true);
-    perform from users u where u.id = any (senders) and u.deactivated_at is null order by u.id for share;
-    get diagnostics n = row_count;
-    may_send := n = cardinality(senders);
-    if may_send then
-        -- Counting locks the chat. What was counted is taken back if not all may be sent, before anybody has seen it.
+    select array_agg(u.id) into active from (
+        select u.id from users u where u.id = any (sender_ids) and u.deactivated_at is null order by u.id for share
+    ) u;
+    select array_agg(c.id), array_agg(c.workspace_id), array_agg(c.last_seq) into locked, locked_workspaces, bases from (
+        select c.id, c.workspace_id, c.last_seq from chats c
+        where c.id = any (chats) and c.deleted_at is null order by c.id for no key update
+    ) c;
+    select array_agg(i.id) into good
+        from unnest(ids, workspace_ids, chat_ids, sender_ids, client_ids, replies)
+                 i (id, workspace_id, chat_id, sender_id, client_id, reply_to)
+        -- `offset 0` keeps it a look-up of one member: joined freely, all chats of the sender were read for each message.
+        cross join lateral (
+            select from chat_members m where m.chat_id = i.chat_id and m.user_id = i.sender_id offset 0
+        ) m
+        where i.sender_id = any (active)
+          and locked_workspaces[array_position(locked, i.chat_id)] = i.workspace_id
+          and (i.client_id is null or not exists (
+                  select from messages p where p.sender_id = i.sender_id and p.client_id = i.client_id))
+          and (i.reply_to is null or exists (
+                  select from messages r where r.id = i.reply_to and r.chat_id = i.chat_id and r.deleted_at is null));
+    if cardinality(good) = cardinality(ids) then
+        -- All of `chats` are locked, so `bases` has their places.
+        ignored := set_config('parlor.events', 'by sends', true);
         with chat as (
-            update chats c set last_seq = c.last_seq + g.n from unnest(chats, chat_workspaces, chat_counts) g (id, workspace_id, n)
-            where c.id = g.id and c.workspace_id = g.workspace_id and c.deleted_at is null
-            returning c.id, c.last_seq - g.n as base
+            update chats c set last_seq = c.last_seq + g.n from unnest(chats, chat_counts) g (id, n) where c.id = g.id
+        ), sender as (
+            update chat_members m set sent_seq = bases[i.chat_place] + i.ordinal
+            from unnest(chat_ids, sender_ids, chat_places, ordinals, are_last) i (chat_id, sender_id, chat_place, ordinal, is_last)
+            where i.is_last and m.chat_id = i.chat_id and m.user_id = i.sender_id
+        ), message as (
+            insert into messages (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash, reply_to)
+            select i.id, i.workspace_id, i.chat_id, bases[i.chat_place] + i.ordinal, i.sender_id, i.body, i.client_id,
+                   i.request_hash, i.reply_to
+            from unnest(ids, workspace_ids, chat_ids, sender_ids, bodies, client_ids, request_hashes, replies, chat_places, ordinals)
+                     i (id, workspace_id, chat_id, sender_id, body, client_id, request_hash, reply_to, chat_place, ordinal)
+            returning messages
         )
-        select array_agg(c.id), array_agg(c.base) into counted, bases from chat c;
-        select count(*) into n
-            from unnest(chat_ids, sender_ids, client_ids, replies) i (chat_id, sender_id, client_id, reply_to)
-            -- `offset 0` keeps it a look-up of one member: joined freely, all chats of the sender were read for each message.
-            cross join lateral (
-                select from chat_members m where m.chat_id = i.chat_id and m.user_id = i.sender_id offset 0
-            ) m
-            where (i.client_id is null or not exists (
-                      select from messages p where p.sender_id = i.sender_id and p.client_id = i.client_id))
-              and (i.reply_to is null or exists (
-                      select from messages r where r.id = i.reply_to and r.chat_id = i.chat_id and r.deleted_at is null));
-        may_send := counted = chats and n = cardinality(ids);
-        if may_send is not true then
-            update chats c set last_seq = c.last_seq - g.n from unnest(chats, chat_counts) g (id, n)
-                where c.id = g.id and c.id = any (counted);
-        end if;
+        select array_agg(message.messages) into sent from message; -- in the order of the arrays, as they were inserted
+        ignored := set_config('parlor.events', '', true);
     end if;
-    if may_send is not true then
-        -- One by one, with all locks but those of the shards in hand.
-        perform from chats c where c.id = any (chats) order by c.id for no key update;
-        ignored := set_config('lock_timeout', usual_patience, true);
-        for n in select i.n from unnest(shard_places) with ordinality i (shard_place, n) order by i.shard_place, i.n loop
-            return query select * from send_single(
-                shards[shard_places[n]], ids[n], workspace_ids[n], chat_ids[n], sender_ids[n], bodies[n], client_ids[n],
-                request_hashes[n], replies[n], patience, rings);
-        end loop;
+    ignored := set_config('lock_timeout', usual_patience, true);
+    if sent is null then
+        return query select unnest(good), null::bigint, null::timestamptz;
         return;
     end if;
-    ignored := set_config('parlor.events', 'by sends', true);
-    with sender as (
-        update chat_members m set sent_seq = bases[i.chat_place] + i.ordinal
-        from unnest(chat_ids, sender_ids, chat_places, ordinals, are_last) i (chat_id, sender_id, chat_place, ordinal, is_last)
-        where i.is_last and m.chat_id = i.chat_id and m.user_id = i.sender_id
-    ), message as (
-        insert into messages (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash, reply_to)
-        select i.id, i.workspace_id, i.chat_id, bases[i.chat_place] + i.ordinal, i.sender_id, i.body, i.client_id, i.request_hash,
-               i.reply_to
-        from unnest(ids, workspace_ids, chat_ids, sender_ids, bodies, client_ids, request_hashes, replies, chat_places, ordinals)
-                 i (id, workspace_id, chat_id, sender_id, body, client_id, request_hash, reply_to, chat_place, ordinal)
-        returning messages
-    )
-    select array_agg(message.messages) into sent from message;
-    ignored := set_config('parlor.events', '', true);
-    ignored := set_config('lock_timeout', usual_patience, true);
 
     foreach shard_number in array shards loop
         ignored := log_lock(shard_number);

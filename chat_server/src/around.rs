@@ -76,8 +76,8 @@ async fn answer(state: &AppState, request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
-    headers.insert(REQUEST_ID, id.clone());
     observe(state, &method, &route, id.to_str().unwrap_or_default(), response.status(), started.elapsed());
+    response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 

@@ -1,12 +1,15 @@
 //! Extractors and answers whose refusals are our problem+json.
 
+use std::error::Error as _;
+
 use axum::{
-    body::{Bytes, HttpBody as _},
-    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request, rejection::BytesRejection},
+    body::{Body, Bytes, HttpBody as _, to_bytes},
+    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use chat_core::text::TextError;
+use http_body_util::LengthLimitError;
 use serde::{
     Deserialize as _, Deserializer, Serialize,
     de::{self, DeserializeOwned},
@@ -23,9 +26,9 @@ pub struct ApiJson<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let is_json = is_json(request.headers());
-        let bytes = read_body(request, state).await?;
+        let bytes = read_body(request.into_body()).await?;
         if !is_json {
             return Err(ApiError::UnsupportedMediaType);
         }
@@ -37,9 +40,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
 impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, ApiError> {
         let is_json = is_json(request.headers());
-        let bytes = read_body(request, state).await?;
+        let bytes = read_body(request.into_body()).await?;
         if bytes.is_empty() || (is_json && bytes.trim_ascii() == b"null") {
             return Ok(None);
         }
@@ -64,15 +67,13 @@ fn is_json(headers: &HeaderMap) -> bool {
     is_json && charsets.all(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
-async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+async fn read_body(body: Body) -> Result<Bytes, ApiError> {
     // Announced as too large: nobody waits for it.
-    if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(ApiError::TooLarge { max_bytes: BODY_BYTES_MAX });
     }
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::TooLarge { max_bytes: BODY_BYTES_MAX }
-        }
+    to_bytes(body, BODY_BYTES_MAX).await.map_err(|e| match e.source() {
+        Some(cause) if cause.is::<LengthLimitError>() => ApiError::TooLarge { max_bytes: BODY_BYTES_MAX },
         _ => ApiError::Malformed("the body did not arrive whole".into()),
     })
 }

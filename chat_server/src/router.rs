@@ -1,7 +1,6 @@
 //! All routes and what every request passes through.
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
-use tower::ServiceBuilder;
+use axum::{Router, middleware, routing::get};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
@@ -10,7 +9,6 @@ use crate::{
     around::{self, Around},
     conditional::{IfNoneMatch, Tagged},
     error::Result,
-    extract::BODY_BYTES_MAX,
     http,
     openapi::{Base, complete},
     state::AppState,
@@ -29,9 +27,7 @@ pub fn router(state: AppState) -> Result<Router> {
         .merge(SwaggerUi::new("/api/docs").config(SwaggerConfig::from(DOCUMENT_PATH)))
         .route(DOCUMENT_PATH, get(async move |has: IfNoneMatch| document.answer_publicly(&has)))
         .merge(web::router(&state.config));
-    // Few layers: each is cloned for each request.
-    let around = ServiceBuilder::new()
-        .layer(middleware::from_fn_with_state(Around::new(state.clone()), around::handle))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    // One layer: each is cloned for each request.
+    let around = middleware::from_fn_with_state(Around::new(state.clone()), around::handle);
     Ok(api.merge(pages).layer(around).with_state(state))
 }

@@ -157,11 +157,11 @@ impl Shared {
     async fn send_apart(&self, new: &NewMessage) -> Result<Option<Stored>> {
         let here = self.apart.enter(new.chat_id);
         let Some(_place) = here.place(self.wait_max).await else { return Err(Failure::Late.into()) };
-        match messages::insert_all(&self.db, &[new], None, Bell::IsLeftToCaller).await {
+        match messages::insert(&self.db, new, None, Bell::IsLeftToCaller).await {
             Ok(stored) => {
                 here.came_through();
                 self.doorbell.ring(Shard::of(new.workspace_id).into());
-                Ok(stored.first().copied())
+                Ok(stored)
             }
             Err(e) if is_used_client_id(&e) => Ok(None),
             Err(e) if is_certain(&e) => Err(e.into()),
@@ -381,6 +381,73 @@ mod tests {
         }
         assert_eq!(send(vec![hello(), refused[0].clone(), hello()]).await, [5, 6]);
         assert_eq!(send(vec![hello()]).await, [7]);
+        // Of a workspace that comes before or after the chat's, fewer and more than those that may be sent.
+        for (shard, wrong) in [(0, 1), (1, 0)] {
+            for (right_ones, wrong_ones) in [(3, 1), (1, 3)] {
+                let wrong = NewMessage { workspace_id: WorkspaceId(id(wrong)), ..hello_in(shard) };
+                let new = [vec![hello_in(shard); right_ones], vec![wrong; wrong_ones]].concat();
+                let new =
+                    new.into_iter().map(|new| NewMessage { id: MessageId::generate(), ..new }).collect();
+                assert_eq!(send(new).await.len(), right_ones, "{shard}: {right_ones} and {wrong_ones}");
+            }
+        }
+        let miscounted: i64 = sqlx::query_scalar(
+            "select (select count(*) from chats c
+                     where last_seq <> (select coalesce(max(seq), 0) from messages m where m.chat_id = c.id)
+                        or last_seq <> (select count(*) from messages m where m.chat_id = c.id))
+                  + (select count(*) from chat_members c where sent_seq <> (
+                         select coalesce(max(seq), 0) from messages m where (m.chat_id, m.sender_id) = (c.chat_id, c.user_id)))",
+        )
+        .fetch_one(&mut db)
+        .await
+        .unwrap();
+        assert_eq!(miscounted, 0);
+    }
+
+    #[tokio::test]
+    async fn sends_leave_the_settings_of_a_transaction_as_they_were() {
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = connect(&database).await;
+        let stranger = || NewMessage { sender_id: UserId(id(0x11)), ..hello() };
+        for new in
+            [vec![hello()], vec![stranger()], vec![hello(), hello()], vec![hello(), stranger(), hello()]]
+        {
+            let new: Vec<_> = new.iter().collect();
+            let mut tx = db.begin().await.unwrap();
+            let bell = Bell::IsLeftToCaller;
+            messages::insert_all(&mut tx, &new, Some(Duration::from_millis(7)), bell).await.unwrap();
+            let settings: (String, String) = sqlx::query_as(
+                "select current_setting('lock_timeout'), coalesce(current_setting('parlor.events', true), '')",
+            )
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+            assert_eq!(settings, ("50ms".to_owned(), String::new()), "{new:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_waits_for_a_reader_before_it_has_the_shard() {
+        let database = TestDatabase::new().await.unwrap();
+        let mut db = connect(&database).await;
+        sqlx::raw_sql("set lock_timeout = '30s'").execute(&mut db).await.unwrap();
+        let stranger = NewMessage { sender_id: UserId(id(0x11)), ..hello() };
+        for refused in [None, Some(&stranger)] {
+            let new = [hello(), hello()];
+            let new: Vec<_> = new.iter().chain(refused).collect();
+            // Takes the shard at its commit.
+            let mut reader = hold(&database, "update chat_members set read_seq = read_seq + 1").await;
+            let reading = async {
+                let waiting = "select exists (select from pg_locks where not granted and locktype in ('tuple', 'transactionid')
+                               and pid in (select pid from pg_stat_activity where datname = current_database()))";
+                while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut *reader).await.unwrap() {
+                    tokio::task::yield_now().await;
+                }
+                reader.commit().await.unwrap();
+            };
+            let sending = messages::insert_all(&mut db, &new, None, Bell::IsLeftToCaller);
+            assert_eq!(tokio::join!(sending, reading).0.unwrap().len(), 2);
+        }
     }
 
     #[tokio::test]
@@ -391,7 +458,7 @@ mod tests {
         let rows_channel: String =
             sqlx::query_scalar("select rows_channel from log_meta").fetch_one(&mut db).await.unwrap();
         listener.listen_all([DOORBELL_CHANNEL, &rows_channel]).await.unwrap();
-        // By itself, all at once, and message by message for one that may not be sent.
+        // By itself, all at once, and at the second attempt, for one that may not be sent.
         for (size, refused) in [(1, 0), (2, 0), (5, 0), (2, 1)] {
             for (shard, bell) in [(1, Bell::IsLeftToCaller), (2, Bell::RingsWithCommit)] {
                 let stranger = NewMessage { sender_id: UserId(id(0x13)), ..hello_in(shard) };
@@ -441,7 +508,7 @@ mod tests {
         };
         let mut tx = db.begin().await.unwrap();
         let before = read(&mut tx).await;
-        let sent = messages::insert_all(&mut *tx, &[&new], None, Bell::IsLeftToCaller).await.unwrap();
+        let sent = messages::insert_all(&mut tx, &[&new], None, Bell::IsLeftToCaller).await.unwrap();
         assert_eq!(sent.len(), 1);
         let read = read(&mut tx).await - before;
         assert!(read < 10, "{read} of 201");

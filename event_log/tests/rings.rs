@@ -1,6 +1,6 @@
 //! Rows that come with a ring: the same as they would be read, from those who may write them, and only where they go on.
 
-use std::future::poll_fn;
+use std::{collections::BTreeSet, future::poll_fn};
 
 use chat_core::MessageId;
 use event_log::{LogRow, Tail, TailEvent, TailHealth, read};
@@ -28,13 +28,30 @@ async fn send(db: &Client, place: Place, body: &str, rings: bool) {
 }
 
 /// Several in one transaction, as chat_server does.
-async fn send_batch(db: &Client, places: &[Place], body: &str) {
+async fn send_many(db: &Client, places: &[Place], body: &str) {
     let ids = |of: fn(&Place) -> Uuid| places.iter().map(of).collect::<Vec<_>>();
     let none = vec![None::<&str>; places.len()];
     let (no_hash, no_reply) = (vec![None::<&[u8]>; places.len()], vec![None::<Uuid>; places.len()]);
+    let (chats, chat_places) = sorted(&ids(|place| place.chat.0));
+    let (shards, shard_places) =
+        sorted(&places.iter().map(|place| i16::from(place.shard().number())).collect::<Vec<_>>());
+    let earlier = |n: usize, of: &[i32]| of[..n].iter().filter(|place| **place == of[n]).count();
+    let numbers = 0..places.len();
+    let ordinals: Vec<i32> =
+        numbers.clone().map(|n| i32::try_from(earlier(n, &chat_places) + 1).unwrap()).collect();
+    let are_last: Vec<bool> =
+        numbers.clone().map(|n| !chat_places[n + 1..].contains(&chat_places[n])).collect();
+    let shard_prevs: Vec<Option<i32>> = numbers
+        .map(|n| shard_places[..n].iter().rposition(|place| *place == shard_places[n]))
+        .map(|before| before.map(|before| i32::try_from(before + 1).unwrap()))
+        .collect();
+    let chat_counts: Vec<i32> = (1..)
+        .take(chats.len())
+        .map(|chat| i32::try_from(chat_places.iter().filter(|place| **place == chat).count()).unwrap())
+        .collect();
     let sent = db
         .query(
-            "select from send_batch($1, $2, $3, $4, $5, $6, $7, $8, null, true)",
+            "select from send_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, null, true)",
             &[
                 &ids(|_| MessageId::generate().0),
                 &ids(|place| place.workspace.0),
@@ -44,11 +61,27 @@ async fn send_batch(db: &Client, places: &[Place], body: &str) {
                 &none,
                 &no_hash,
                 &no_reply,
+                &chat_places,
+                &ordinals,
+                &are_last,
+                &shard_places,
+                &shard_prevs,
+                &chats,
+                &chat_counts,
+                &shards,
             ],
         )
         .await
         .unwrap();
     assert_eq!(sent.len(), places.len());
+}
+
+/// Each once, in ascending order, and where each of `items` is among them, from 1.
+fn sorted<T: Ord + Copy>(items: &[T]) -> (Vec<T>, Vec<i32>) {
+    let sorted: Vec<T> = items.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let places =
+        items.iter().map(|item| i32::try_from(sorted.binary_search(item).unwrap() + 1).unwrap()).collect();
+    (sorted, places)
 }
 
 /// A tail that knows who may write.
@@ -78,7 +111,7 @@ async fn a_row_that_comes_with_a_ring_is_the_one_in_the_log() {
         let rows = take_rows(&mut tail, 1).await;
         assert_eq!(rows, as_read(&world, &rows).await);
         let rung = health.rung();
-        send_batch(&world.db, &[world.place, elsewhere, world.place], "several").await;
+        send_many(&world.db, &[world.place, elsewhere, world.place], "several").await;
         let rows = take_rows(&mut tail, 3).await;
         assert_eq!(rows, as_read(&world, &rows).await);
         if rung > 0 && health.rung() == rung + 3 {

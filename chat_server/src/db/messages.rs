@@ -9,7 +9,7 @@ use chat_core::{
     text::{ClientId, MessageBody},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgExecutor, Result};
+use sqlx::{PgConnection, PgExecutor, Result};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -81,29 +81,69 @@ pub struct Sent {
     pub request_hash: Option<Vec<u8>>,
 }
 
+/// Who tells readers of the log that there is something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bell {
+    /// The transaction, which brings the events along. While the queue of notifications is full that fails
+    /// (SQLSTATE 54000).
+    RingsWithCommit,
+    /// The caller, afterwards.
+    IsLeftToCaller,
+}
+
 /// Sends messages, of any workspaces, in the order of their ids, and writes their events. Those that may not be
 /// sent are left out of the answer: the sender is no active member of a chat that is there, `reply_to` is not in it, or
 /// the client id was used before. No sender may have the same client id twice in `new`.
 ///
-/// One statement, one transaction: an error that the database reports means that none was sent. `patience` bounds the
+/// One transaction stores them: an error that the database reports means that none was sent. `patience` bounds the
 /// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); for the shards, and for all if it is None, the
 /// connection waits as long as it does.
 pub async fn insert_all(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     new: &[&NewMessage],
     patience: Option<Duration>,
     bell: Bell,
 ) -> Result<Vec<Stored>> {
-    let patience = patience.map(|patience| format!("{}ms", patience.as_millis()));
-    let rings = bell == Bell::RingsWithCommit;
-    if let [new] = new {
-        return insert_single(db, new, patience.as_deref(), rings).await;
+    let mut new = new.to_vec();
+    loop {
+        match new[..] {
+            [] => return Ok(Vec::new()),
+            [new] => return Ok(insert(db, new, patience, bell).await?.into_iter().collect()),
+            _ => {}
+        }
+        let good = insert_whole(db, &Batch::of(&new), patience, bell).await?;
+        let stored = good.iter().filter_map(Good::stored).collect::<Vec<_>>();
+        if stored.len() == new.len() {
+            return Ok(stored);
+        }
+        // Nothing is stored. Those that may not be sent are fewer each time.
+        new.retain(|new| good.iter().any(|good| good.id == new.id));
     }
-    let batch = Batch::of(new);
+}
+
+/// A message of a batch that may be sent; with the others only if all may.
+struct Good {
+    id: MessageId,
+    seq: Option<i64>,
+    created_at: Option<Timestamp>,
+}
+
+impl Good {
+    fn stored(&self) -> Option<Stored> {
+        Some(Stored { id: self.id, seq: self.seq?, created_at: self.created_at? })
+    }
+}
+
+async fn insert_whole(
+    db: &mut PgConnection,
+    batch: &Batch<'_>,
+    patience: Option<Duration>,
+    bell: Bell,
+) -> Result<Vec<Good>> {
     sqlx::query_as!(
-        Stored,
-        r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
-           from send_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"#,
+        Good,
+        r#"select id as "id!: MessageId", seq, created_at as "created_at: Timestamp"
+           from send_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"#,
         &batch.ids,
         &batch.workspace_ids,
         &batch.chat_ids,
@@ -117,35 +157,23 @@ pub async fn insert_all(
         &batch.are_last,
         &batch.shard_places,
         &batch.shard_prevs as &[Option<i32>],
-        &batch.senders,
         &batch.chats,
-        &batch.chat_workspaces,
         &batch.chat_counts,
         &batch.shards,
-        patience,
-        rings
+        milliseconds(patience),
+        bell == Bell::RingsWithCommit
     )
     .fetch_all(db)
     .await
 }
 
-/// Who tells readers of the log that there is something new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bell {
-    /// The transaction, which brings the events along. While the queue of notifications is full that fails
-    /// (SQLSTATE 54000).
-    RingsWithCommit,
-    /// The caller, afterwards.
-    IsLeftToCaller,
-}
-
-/// The same for a single one, for less.
-async fn insert_single(
+/// The same for one message, for less. None: it may not be sent.
+pub async fn insert(
     db: impl PgExecutor<'_>,
     new: &NewMessage,
-    patience: Option<&str>,
-    rings: bool,
-) -> Result<Vec<Stored>> {
+    patience: Option<Duration>,
+    bell: Bell,
+) -> Result<Option<Stored>> {
     sqlx::query_as!(
         Stored,
         r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
@@ -159,11 +187,16 @@ async fn insert_single(
         new.client_id.as_ref().map(ClientId::as_str),
         new.request_hash.as_ref().map(<[u8; 32]>::as_slice),
         new.reply_to.map(|id| id.0),
-        patience,
-        rings
+        milliseconds(patience),
+        bell == Bell::RingsWithCommit
     )
-    .fetch_all(db)
+    .fetch_optional(db)
     .await
+}
+
+/// As Postgres reads a setting.
+fn milliseconds(duration: Option<Duration>) -> Option<String> {
+    duration.map(|duration| format!("{}ms", duration.as_millis()))
 }
 
 /// What a sender sent under `client_id` first.

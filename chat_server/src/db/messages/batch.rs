@@ -25,9 +25,7 @@ pub struct Batch<'a> {
     pub shard_places: Vec<i32>,
     pub shard_prevs: Vec<Option<i32>>,
 
-    pub senders: Vec<Uuid>,
     pub chats: Vec<Uuid>,
-    pub chat_workspaces: Vec<Uuid>,
     pub chat_counts: Vec<i32>,
     pub shards: Vec<i16>,
 }
@@ -37,13 +35,10 @@ impl<'a> Batch<'a> {
     pub fn of(new: &[&'a NewMessage]) -> Self {
         let mut new = new.to_vec();
         new.sort_by_key(|new| new.id);
-        let chats = places(new.iter().map(|new| chat(new)));
+        let chats = places(new.iter().map(|new| new.chat_id.0));
         let shards = places(new.iter().map(|new| shard(new)));
-        let senders: BTreeSet<_> = new.iter().map(|new| new.sender_id.0).collect();
         let mut batch = Self {
-            senders: senders.into_iter().collect(),
-            chats: chats.keys().map(|(chat, _)| *chat).collect(),
-            chat_workspaces: chats.keys().map(|(_, workspace)| *workspace).collect(),
+            chats: chats.keys().copied().collect(),
             shards: shards.keys().copied().collect(),
             ..Self::default()
         };
@@ -59,10 +54,10 @@ impl<'a> Batch<'a> {
             batch.client_ids.push(new.client_id.as_ref().map(ClientId::as_str));
             batch.request_hashes.push(new.request_hash.as_ref().map(<[u8; 32]>::as_slice));
             batch.replies.push(new.reply_to.map(|id| id.0));
-            let count = counts.entry(chat(new)).or_insert(0);
+            let count = counts.entry(new.chat_id.0).or_insert(0);
             *count += 1;
             batch.ordinals.push(*count);
-            batch.chat_places.push(chats[&chat(new)]);
+            batch.chat_places.push(chats[&new.chat_id.0]);
             batch.shard_places.push(shards[&shard(new)]);
             batch.shard_prevs.push(prevs.insert(shard(new), number));
             lasts.insert((new.chat_id, new.sender_id), number);
@@ -72,11 +67,6 @@ impl<'a> Batch<'a> {
         batch.chat_counts = chats.keys().map(|chat| counts[chat]).collect();
         batch
     }
-}
-
-/// With what the sender takes for its workspace: whether it is, is asked in SQL.
-fn chat(new: &NewMessage) -> (Uuid, Uuid) {
-    (new.chat_id.0, new.workspace_id.0)
 }
 
 fn shard(new: &NewMessage) -> i16 {
@@ -132,9 +122,7 @@ mod tests {
             are_last: vec![false, true, true, true, true],
             shard_places: vec![1, 2, 1, 1, 1],
             shard_prevs: vec![None, None, Some(1), Some(3), Some(4)],
-            senders: uuids(&[100, 101, 200]),
             chats: uuids(&[10, 20, 30]),
-            chat_workspaces: uuids(&[1, 2, 1]),
             chat_counts: vec![1, 1, 3],
             shards: vec![1, 2],
         };
