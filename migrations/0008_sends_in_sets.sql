@@ -1,5 +1,5 @@
 -- Sends for less of Postgres's time: what a batch's order and grouping are is worked out by who sends it, so that statements are left with
--- look-ups; texts are put together by one function and not by many operators. Nothing here changes what is stored or told. send_batch and
+-- look-ups; texts are put together by one function and not by many operators. What is stored and told is the same. send_batch and
 -- what it calls stay for servers of the version before.
 
 -- As before, but by one call: each operator of an expression is set up anew by each transaction. No part of it is ever null.

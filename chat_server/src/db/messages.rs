@@ -93,7 +93,7 @@ pub enum Bell {
 
 /// Sends messages, of any workspaces, in the order of their ids, and writes their events. Those that may not be
 /// sent are left out of the answer: the sender is no active member of a chat that is there, `reply_to` is not in it, or
-/// the client id was used before. No sender may have the same client id twice in `new`.
+/// the client id was used before. No id may be in `new` twice, nor a sender's client id.
 ///
 /// One transaction stores them: an error that the database reports means that none was sent. `patience` bounds the
 /// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); for the shards, and for all if it is None, the
@@ -116,8 +116,12 @@ pub async fn insert_all(
         if stored.len() == new.len() {
             return Ok(stored);
         }
-        // Nothing is stored. Those that may not be sent are fewer each time.
+        // Nothing is stored: once more without those that may not be sent, fewer each time.
+        let before = new.len();
         new.retain(|new| good.iter().any(|good| good.id == new.id));
+        if new.len() == before {
+            return Err(sqlx::Error::Protocol("a message is in a batch twice".into()));
+        }
     }
 }
 

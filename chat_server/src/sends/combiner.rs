@@ -36,7 +36,8 @@ pub struct Combiner {
     pub queue: Queue<Arc<NewMessage>, Answer>,
     pub connections: Arc<Connections>,
     pub wait_max: Duration,
-    /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so.
+    /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so. A batch that is sent
+    /// again without some of it has no more time.
     pub answer_max: Duration,
     pub doorbell: Doorbell,
     pub metrics: Metrics,
