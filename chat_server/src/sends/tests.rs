@@ -213,6 +213,16 @@ async fn what_may_not_be_sent_leaves_no_gap() {
 }
 
 #[tokio::test]
+async fn a_batch_that_cannot_shrink_is_an_error() {
+    let database = TestDatabase::new().await.unwrap();
+    let mut db = connect(&database).await;
+    let good = hello();
+    let stranger = NewMessage { sender_id: UserId(id(0x11)), ..good.clone() };
+    let sent = messages::insert_all(&mut db, &[&good, &stranger], None, Bell::IsLeftToCaller).await;
+    assert!(matches!(sent, Err(sqlx::Error::Protocol(_))), "{sent:?}");
+}
+
+#[tokio::test]
 async fn sends_leave_the_settings_of_a_transaction_as_they_were() {
     let database = TestDatabase::new().await.unwrap();
     let mut db = connect(&database).await;
