@@ -96,15 +96,21 @@ where
         self.values.invalidate_all();
     }
 
-    async fn get_or_load<F: Future<Output = Result<V>>>(&self, usable: bool, key: K, load: F) -> Result<V> {
+    /// The load is boxed, since it is rare and would make the future of each request larger by itself.
+    async fn get_or_load<F: Future<Output = Result<V>>>(
+        &self,
+        usable: bool,
+        key: K,
+        load: impl FnOnce() -> F,
+    ) -> Result<V> {
         if !usable {
-            return load.await;
+            return Box::pin(load()).await;
         }
         if let Some(value) = self.values.get(&key) {
             return Ok(value);
         }
         let mark = self.mark(&key);
-        let value = load.await?;
+        let value = Box::pin(load()).await?;
         self.keep(key, value.clone(), mark);
         Ok(value)
     }
@@ -235,14 +241,13 @@ impl Caches {
         user: UserId,
         workspace: WorkspaceId,
     ) -> Result<Option<Bearer>> {
-        let load = async { Ok(sessions::find_bearer(db, session, user, workspace).await?) };
+        let load = async || Ok(sessions::find_bearer(db, session, user, workspace).await?);
         self.sessions.get_or_load(self.is_usable(), (session, user), load).await
     }
 
     /// A user's memberships, newest chat first.
     pub async fn memberships(&self, db: &PgPool, user: UserId) -> Result<Arc<Vec<Membership>>> {
-        let load =
-            async { Ok(Arc::new(db::members::list_of_user(db, user, db::chats::PER_USER_MAX).await?)) };
+        let load = async || Ok(Arc::new(db::members::list_of_user(db, user, db::chats::PER_USER_MAX).await?));
         self.memberships.get_or_load(self.is_usable(), user, load).await
     }
 

@@ -99,7 +99,7 @@ impl Keys {
         {
             return Ok(claims);
         }
-        let claims = self.verify_signature(db, token).await?;
+        let claims = Box::pin(self.verify_signature(db, token)).await?; // rare, and large
         self.verified.insert(hash, (loads, claims));
         Ok(claims)
     }

@@ -149,7 +149,7 @@ impl Sends {
                 Answer::SendApart => {}
             }
         }
-        shared.send_apart(new).await
+        Box::pin(shared.send_apart(new)).await // rare, and large
     }
 }
 

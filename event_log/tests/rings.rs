@@ -27,35 +27,29 @@ async fn send(db: &Client, place: Place, body: &str, rings: bool) {
     assert_eq!(sent.len(), 1);
 }
 
-/// Several in one transaction, as chat_server does.
-async fn send_many(db: &Client, places: &[Place], body: &str) {
+/// Several in one transaction, as chat_server does; each place has one sender.
+async fn send_batch(db: &Client, places: &[Place], body: &str) {
     let ids = |of: fn(&Place) -> Uuid| places.iter().map(of).collect::<Vec<_>>();
     let none = vec![None::<&str>; places.len()];
     let (no_hash, no_reply) = (vec![None::<&[u8]>; places.len()], vec![None::<Uuid>; places.len()]);
-    let (chats, chat_places) = sorted(&ids(|place| place.chat.0));
+    let by_chat = places.iter().map(|place| (place.chat.0, place.workspace.0, place.user.0));
+    let (chats, chat_places) = sorted(&by_chat.collect::<Vec<_>>());
+    let (senders, _) = sorted(&ids(|place| place.user.0));
     let (shards, shard_places) =
         sorted(&places.iter().map(|place| i16::from(place.shard().number())).collect::<Vec<_>>());
-    let earlier = |n: usize, of: &[i32]| of[..n].iter().filter(|place| **place == of[n]).count();
-    let numbers = 0..places.len();
-    let ordinals: Vec<i32> =
-        numbers.clone().map(|n| i32::try_from(earlier(n, &chat_places) + 1).unwrap()).collect();
-    let are_last: Vec<bool> =
-        numbers.clone().map(|n| !chat_places[n + 1..].contains(&chat_places[n])).collect();
-    let shard_prevs: Vec<Option<i32>> = numbers
+    let count = |of: &[i32], place: i32| i32::try_from(of.iter().filter(|p| **p == place).count()).unwrap();
+    let ordinals: Vec<i32> = (0..places.len()).map(|n| count(&chat_places[..=n], chat_places[n])).collect();
+    let shard_prevs: Vec<Option<i32>> = (0..places.len())
         .map(|n| shard_places[..n].iter().rposition(|place| *place == shard_places[n]))
         .map(|before| before.map(|before| i32::try_from(before + 1).unwrap()))
         .collect();
-    let chat_counts: Vec<i32> = (1..)
-        .take(chats.len())
-        .map(|chat| i32::try_from(chat_places.iter().filter(|place| **place == chat).count()).unwrap())
-        .collect();
+    let chat_numbers: Vec<i32> = (1..).take(chats.len()).collect();
+    let chat_counts: Vec<i32> = chat_numbers.iter().map(|chat| count(&chat_places, *chat)).collect();
     let sent = db
-        .query(
-            "select from send_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, null, true)",
+        .query_one(
+            "select bases from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, null, true)",
             &[
                 &ids(|_| MessageId::generate().0),
-                &ids(|place| place.workspace.0),
-                &ids(|place| place.chat.0),
                 &ids(|place| place.user.0),
                 &vec![body; places.len()],
                 &none,
@@ -63,17 +57,21 @@ async fn send_many(db: &Client, places: &[Place], body: &str) {
                 &no_reply,
                 &chat_places,
                 &ordinals,
-                &are_last,
                 &shard_places,
                 &shard_prevs,
-                &chats,
+                &chats.iter().map(|chat| chat.0).collect::<Vec<_>>(),
+                &chats.iter().map(|chat| chat.1).collect::<Vec<_>>(),
                 &chat_counts,
+                &senders,
                 &shards,
+                &chat_numbers,
+                &chats.iter().map(|chat| chat.2).collect::<Vec<_>>(),
+                &chat_counts,
             ],
         )
         .await
         .unwrap();
-    assert_eq!(sent.len(), places.len());
+    assert_eq!(sent.get::<_, Option<Vec<i64>>>(0).unwrap().len(), chats.len());
 }
 
 /// Each once, in ascending order, and where each of `items` is among them, from 1.
@@ -111,7 +109,7 @@ async fn a_row_that_comes_with_a_ring_is_the_one_in_the_log() {
         let rows = take_rows(&mut tail, 1).await;
         assert_eq!(rows, as_read(&world, &rows).await);
         let rung = health.rung();
-        send_many(&world.db, &[world.place, elsewhere, world.place], "several").await;
+        send_batch(&world.db, &[world.place, elsewhere, world.place], "several").await;
         let rows = take_rows(&mut tail, 3).await;
         assert_eq!(rows, as_read(&world, &rows).await);
         if rung > 0 && health.rung() == rung + 3 {

@@ -2,7 +2,7 @@
 
 mod batch;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use chat_core::{
     ChatId, MessageId, Shard, Timestamp, UserId, WorkspaceId,
@@ -105,37 +105,41 @@ pub async fn insert_all(
     bell: Bell,
 ) -> Result<Vec<Stored>> {
     let mut new = new.to_vec();
-    loop {
+    // Who was refused may be allowed a moment later, so that nothing is left out.
+    let mut attempts_in_vain = 3;
+    while attempts_in_vain > 0 {
         match new[..] {
             [] => return Ok(Vec::new()),
             [new] => return Ok(insert(db, new, patience, bell).await?.into_iter().collect()),
             _ => {}
         }
-        let good = insert_whole(db, &Batch::of(&new), patience, bell).await?;
-        let stored = good.iter().filter_map(Good::stored).collect::<Vec<_>>();
-        if stored.len() == new.len() {
-            return Ok(stored);
-        }
-        // Nothing is stored: once more without those that may not be sent, fewer each time.
-        let before = new.len();
-        new.retain(|new| good.iter().any(|good| good.id == new.id));
-        if new.len() == before {
-            return Err(sqlx::Error::Protocol("a message is in a batch twice".into()));
+        let batch = Batch::of(&new);
+        match insert_whole(db, &batch, patience, bell).await? {
+            Outcome { bases: Some(bases), created_at: Some(created_at), .. } => {
+                let stored = batch.stored(&bases, created_at);
+                return stored.ok_or_else(|| sqlx::Error::Protocol("a chat without its seq".into()));
+            }
+            Outcome { sendable, .. } => {
+                // Nothing is stored: once more without those that may not be sent.
+                let sendable: HashSet<_> = sendable.into_iter().flatten().collect();
+                let before = new.len();
+                new.retain(|new| sendable.contains(&new.id.0));
+                if new.len() == before {
+                    attempts_in_vain -= 1;
+                }
+            }
         }
     }
+    Err(sqlx::Error::Protocol("a message is in a batch twice".into()))
 }
 
-/// A message of a batch that may be sent; with the others only if all may.
-struct Good {
-    id: MessageId,
-    seq: Option<i64>,
+/// What became of a batch.
+struct Outcome {
+    /// Of each chat; none if nothing was stored.
+    bases: Option<Vec<i64>>,
     created_at: Option<Timestamp>,
-}
-
-impl Good {
-    fn stored(&self) -> Option<Stored> {
-        Some(Stored { id: self.id, seq: self.seq?, created_at: self.created_at? })
-    }
+    /// Messages that might be stored without the others.
+    sendable: Option<Vec<Uuid>>,
 }
 
 async fn insert_whole(
@@ -143,14 +147,12 @@ async fn insert_whole(
     batch: &Batch<'_>,
     patience: Option<Duration>,
     bell: Bell,
-) -> Result<Vec<Good>> {
+) -> Result<Outcome> {
     sqlx::query_as!(
-        Good,
-        r#"select id as "id!: MessageId", seq, created_at as "created_at: Timestamp"
-           from send_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"#,
+        Outcome,
+        r#"select bases, created_at as "created_at: Timestamp", sendable
+           from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"#,
         &batch.ids,
-        &batch.workspace_ids,
-        &batch.chat_ids,
         &batch.sender_ids,
         &batch.bodies as &[&str],
         &batch.client_ids as &[Option<&str>],
@@ -158,16 +160,20 @@ async fn insert_whole(
         &batch.replies as &[Option<Uuid>],
         &batch.chat_places,
         &batch.ordinals,
-        &batch.are_last,
         &batch.shard_places,
         &batch.shard_prevs as &[Option<i32>],
         &batch.chats,
+        &batch.chat_workspaces,
         &batch.chat_counts,
+        &batch.senders,
         &batch.shards,
+        &batch.member_places,
+        &batch.members,
+        &batch.member_ordinals,
         milliseconds(patience),
         bell == Bell::RingsWithCommit
     )
-    .fetch_all(db)
+    .fetch_one(db)
     .await
 }
 

@@ -110,8 +110,13 @@ pub async fn list_chats(
     if let Some(list) = state.caches.list(&key) {
         return Ok(list.answer(&has));
     }
-    let mut sources = state.caches.sources_of(user.id);
-    let memberships = state.caches.memberships(&state.db, user.id).await?;
+    let list = Box::pin(read_list(&state, user.id, key)).await?; // rare, and large
+    Ok(list.answer(&has))
+}
+
+async fn read_list(state: &AppState, user: UserId, key: ListKey) -> Result<Tagged> {
+    let mut sources = state.caches.sources_of(user);
+    let memberships = state.caches.memberships(&state.db, user).await?;
     let start = key.after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
     let end = memberships.len().min(start + usize::try_from(key.limit).unwrap_or(usize::MAX));
     let ids: Vec<ChatId> = memberships[start..end].iter().map(|m| m.chat_id).collect();
@@ -126,7 +131,7 @@ pub async fn list_chats(
         .collect::<Vec<_>>();
     let list = Tagged::new(&Page { items, has_more: end < memberships.len() })?;
     state.caches.keep_list(key, sources, list.clone());
-    Ok(list.answer(&has))
+    Ok(list)
 }
 
 /// A chat as its member sees it.

@@ -142,7 +142,7 @@ pub async fn send_message(
         reply_to: input.reply_to,
     });
     let Some(stored) = state.sends.send(&new).await? else {
-        return not_sent(&state, &user, chat, &new).await;
+        return Box::pin(not_sent(&state, &user, chat, &new)).await; // rare, and large
     };
     state.caches.forget_chat(chat, &[user.id]);
     state.metrics.messages_sent.inc();

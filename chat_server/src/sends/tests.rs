@@ -1,7 +1,8 @@
 //! Batches against a real database: what is stored and told, what is refused, what waits for whom.
 
 use chat_core::{
-    ChatId, MessageId, UserId, WorkspaceId, config::Secret, event::DOORBELL_CHANNEL, text::MessageBody,
+    ChatId, MessageId, Timestamp, UserId, WorkspaceId, config::Secret, event::DOORBELL_CHANNEL,
+    text::MessageBody,
 };
 use private_postgres::testing::TestDatabase;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, postgres::PgListener};
@@ -220,6 +221,60 @@ async fn a_batch_that_cannot_shrink_is_an_error() {
     let stranger = NewMessage { sender_id: UserId(id(0x11)), ..good.clone() };
     let sent = messages::insert_all(&mut db, &[&good, &stranger], None, Bell::IsLeftToCaller).await;
     assert!(matches!(sent, Err(sqlx::Error::Protocol(_))), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_batch_that_may_be_sent_a_moment_later_is_sent_whole() {
+    let database = TestDatabase::new().await.unwrap();
+    let mut db = connect(&database).await;
+    // What was counted by a sequence is not undone.
+    sqlx::raw_sql(
+        "create sequence attempts;
+         create function refuse_once() returns trigger language plpgsql as
+             $$ begin if nextval('attempts') = 1 then raise sqlstate 'PL001'; end if; return null; end $$;
+         create trigger refuse before update on chat_members execute function refuse_once()",
+    )
+    .execute(&mut db)
+    .await
+    .unwrap();
+    let new = [hello(), hello()];
+    let new: Vec<_> = new.iter().collect();
+    let stored = messages::insert_all(&mut db, &new, None, Bell::IsLeftToCaller).await.unwrap();
+    assert_eq!(stored.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_send_is_what_was_stored() {
+    let database = TestDatabase::new().await.unwrap();
+    let mut db = connect(&database).await;
+    let odd = |client_id: &str, reply_to| NewMessage {
+        body: MessageBody::parse("line one\nline \"two\" \\ \u{1f4e8} \u{1}").unwrap(),
+        client_id: Some(ClientId::parse(client_id).unwrap()),
+        request_hash: Some([0; 32]),
+        reply_to,
+        ..hello()
+    };
+    let first = odd("c-1", None);
+    let answer = odd("c-2", Some(first.id));
+    for new in [vec![&first], vec![&answer], vec![&hello(), &odd("c-3", Some(first.id)), &hello_in(1)]] {
+        let stored = messages::insert_all(&mut db, &new, None, Bell::IsLeftToCaller).await.unwrap();
+        assert_eq!(stored.len(), new.len());
+        for stored in stored {
+            let (told, expected, seq, at): (String, String, i64, Timestamp) = sqlx::query_as(
+                r#"select e.payload,
+                          '{"type":"message.new","at":"' || json_time(e.at) || '","chat_id":"' || m.chat_id
+                              || '","message":' || message_json(m) || '}',
+                          m.seq, m.created_at
+                   from messages m join event_log e on e.message_id = m.id where m.id = $1"#,
+            )
+            .bind(stored.id.0)
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+            assert_eq!(told, expected);
+            assert_eq!((stored.seq, stored.created_at), (seq, at));
+        }
+    }
 }
 
 #[tokio::test]
