@@ -1,9 +1,11 @@
 //! Sends through the whole path, beside one-row inserts into the same table straight in Postgres, without and with
-//! `pg_notify`, and beside all the rows that a send writes; those of one client also with HTTP before them and nothing else.
+//! `pg_notify`; those of one client also beside all the rows that a send writes and beside the statement of a send, each also with HTTP
+//! before it and nothing else.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::ensure;
+use chat_core::WorkspaceId;
 use tokio_postgres::{Client, NoTls, Statement};
 use uuid::Uuid;
 
@@ -38,6 +40,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
 
     let insert_behind = behind_http::start(&world.url, &insert_into("plain"))?;
     let rows_behind = behind_http::start(&world.url, ROWS_OF_A_SEND)?;
+    let statement_url = format!("{}?{PLANNED_AS_SENDS}", world.url);
+    let statement_behind = behind_http::start(&statement_url, STATEMENT_OF_A_SEND)?;
 
     let mut report = Report::new("send");
     let seconds = arguments.seconds;
@@ -49,13 +53,20 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
             ("insert, 1 client", "plain", 1),
         ] {
             let sql = insert_into(table);
-            report.add(name, "1/s", insert(&world, &sql, clients, Arc::clone(&places), seconds).await?);
+            let inserts = insert(&world.url, &sql, world.workspace, clients, Arc::clone(&places), seconds);
+            report.add(name, "1/s", inserts.await?);
         }
-        let rows = insert(&world, ROWS_OF_A_SEND, 1, Arc::clone(&places), seconds).await?;
-        report.add("the rows of a send, 1 client", "1/s", rows);
+        for (name, url, sql) in [
+            ("the rows of a send, 1 client", &world.url, ROWS_OF_A_SEND),
+            ("the statement of a send, 1 client", &statement_url, STATEMENT_OF_A_SEND),
+        ] {
+            let rows = insert(url, sql, world.workspace, 1, Arc::clone(&places), seconds);
+            report.add(name, "1/s", rows.await?);
+        }
         for (name, server) in [
             ("insert behind HTTP, 1 connection", &insert_behind),
             ("the rows of a send behind HTTP, 1 connection", &rows_behind),
+            ("the statement of a send behind HTTP, 1 connection", &statement_behind),
         ] {
             let places = Arc::clone(&places);
             report.add(name, "1/s", send_behind(&world, server.address, places, seconds).await?);
@@ -72,18 +83,28 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
             );
         }
     }
+    ratios(&mut report);
+    drop((server, insert_behind, rows_behind, statement_behind));
+    world.stop().await?;
+    Ok(report)
+}
+
+fn ratios(report: &mut Report) {
     report.ratio("send", "insert, 32 clients", Some(0.6), false);
     report.ratio("send", "insert + pg_notify, 32 clients", Some(2.5), false);
     report.ratio("send, one chat", "send", Some(0.7), false);
     report.ratio("send, 1 connection", "insert, 1 client", Some(0.45), false);
-    report.ratio("the rows of a send, 1 client", "insert, 1 client", None, false);
-    for name in ["insert behind HTTP, 1 connection", "the rows of a send behind HTTP, 1 connection"] {
+    for name in [
+        "the rows of a send, 1 client",
+        "the statement of a send, 1 client",
+        "insert behind HTTP, 1 connection",
+        "the rows of a send behind HTTP, 1 connection",
+        "the statement of a send behind HTTP, 1 connection",
+    ] {
         report.ratio(name, "insert, 1 client", None, false);
     }
-    report.ratio("send, 1 connection", "the rows of a send behind HTTP, 1 connection", None, false);
-    drop((server, insert_behind, rows_behind));
-    world.stop().await?;
-    Ok(report)
+    report.ratio("send, 1 connection", "the statement of a send behind HTTP, 1 connection", None, false);
+    report.ratio("insert, 32 clients", "insert + pg_notify, 32 clients", None, false);
 }
 
 /// Tables with the columns, indexes and foreign keys of messages, and no log.
@@ -141,23 +162,30 @@ fn insert_into(table: &str) -> String {
 /// shard's lock, the end of the log and the event. No partitions, no triggers, no look at who may.
 const ROWS_OF_A_SEND: &str = "select rows_of_a_send($1, $2, $3, $4, $5, $6, $7)";
 
+/// What chat_server runs for a send that is alone, but that it rings for nobody.
+const STATEMENT_OF_A_SEND: &str =
+    "select id from send_single(workspace_shard($2), $1, $2, $3, $4, $5, $6, $7, null, null, false)";
+/// As chat_server's connections for sends, in a URL.
+const PLANNED_AS_SENDS: &str = "options=-c%20plan_cache_mode%3Dforce_generic_plan%20-c%20enable_seqscan%3Doff\
+    %20-c%20enable_bitmapscan%3Doff%20-c%20enable_hashjoin%3Doff%20-c%20enable_mergejoin%3Doff%20-c%20jit%3Doff";
+
 /// A prepared statement over so many connections, each time a transaction; how often a second.
 async fn insert(
-    world: &World,
+    url: &str,
     sql: &str,
+    workspace: WorkspaceId,
     clients: usize,
     places: Arc<Vec<Place>>,
     seconds: f64,
 ) -> anyhow::Result<f64> {
-    let listener = connect(world).await?;
+    let listener = connect_to(url).await?;
     listener.batch_execute("listen bench").await?;
     let mut connections: Vec<(Client, Statement)> = Vec::new();
     for _ in 0..clients {
-        let client = connect(world).await?;
+        let client = connect_to(url).await?;
         let statement = client.prepare(sql).await?;
         connections.push((client, statement));
     }
-    let workspace = world.workspace.0;
     closed_loop(connections, seconds, move |(client, statement): (Client, Statement), number| {
         let places = Arc::clone(&places);
         async move {
@@ -169,7 +197,7 @@ async fn insert(
                     &statement,
                     &[
                         &Uuid::now_v7(),
-                        &workspace,
+                        &workspace.0,
                         &chat.0,
                         &sender.id.0,
                         &BODY,
@@ -213,7 +241,11 @@ async fn send_behind(
 }
 
 pub async fn connect(world: &World) -> anyhow::Result<Client> {
-    let (client, connection) = tokio_postgres::connect(&world.url, NoTls).await?;
+    connect_to(&world.url).await
+}
+
+async fn connect_to(url: &str) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     #[expect(clippy::disallowed_methods, reason = "ends with its client")]
     tokio::spawn(connection);
     Ok(client)
