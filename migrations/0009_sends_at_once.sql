@@ -1,5 +1,6 @@
--- Sends that look at nothing beforehand: counting a message shows whether it may be sent, and a unique index whether it was sent before. If it
--- may not, what was done is undone. What is stored and told is the same. send_many stays for servers of the version before.
+-- Sends that are not looked at before they are made: counting a message shows whether its chat and its sender's membership are there, a unique
+-- index whether it was sent before. If one may not be sent, what was done is undone. What is stored and told is the same. send_many stays
+-- for servers of the version before.
 
 drop function send_batch, send_few, send_row, send_event;
 
@@ -60,8 +61,10 @@ begin
         update chat_members cm set sent_seq = next_seq where cm.chat_id = chat and cm.user_id = sender;
         if not found then raise sqlstate 'PL001'; end if;
         if message_reply_to is not null then
-            perform from messages r where r.id = message_reply_to and r.chat_id = chat and r.deleted_at is null;
-            if not found then raise sqlstate 'PL001'; end if;
+            -- By its id alone, whatever other index there is.
+            if (select r.chat_id = chat and r.deleted_at is null from messages r where r.id = message_reply_to) is not true then
+                raise sqlstate 'PL001';
+            end if;
         end if;
         stored_at := clock_timestamp();
         ignored := set_config('parlor.events', 'by sends', true);
@@ -69,10 +72,13 @@ begin
             values (message_id, workspace, chat, next_seq, sender, message_body, message_client_id, message_request_hash,
                     message_reply_to, stored_at);
         ignored := set_config('parlor.events', '', true);
-    exception when unique_violation or sqlstate 'PL001' then
-        get stacked diagnostics violated = constraint_name;
-        if violated not in ('', 'messages_sender_id_client_id_key') then raise; end if;
-        stored_at := null;
+    exception
+        when sqlstate 'PL001' then
+            null; -- and stored_at is
+        when unique_violation then
+            get stacked diagnostics violated = constraint_name;
+            if violated <> 'messages_sender_id_client_id_key' then raise; end if;
+            stored_at := null;
     end;
     ignored := set_config('lock_timeout', usual_patience, true);
     if stored_at is null then return; end if;
@@ -149,8 +155,8 @@ begin
         if done < cardinality(members) then raise sqlstate 'PL001'; end if;
         if array_remove(replies, null) <> '{}' then
             select count(*) into done from generate_series(1, n) i
-            where replies[i] is null or exists (
-                select from messages r where r.id = replies[i] and r.chat_id = chats[chat_places[i]] and r.deleted_at is null);
+            where replies[i] is null
+               or (select r.chat_id = chats[chat_places[i]] and r.deleted_at is null from messages r where r.id = replies[i]);
             if done < n then raise sqlstate 'PL001'; end if;
         end if;
         created_at := clock_timestamp();
@@ -160,25 +166,28 @@ begin
                bodies[i], client_ids[i], request_hashes[i], replies[i], created_at
         from generate_series(1, n) i;
         ignored := set_config('parlor.events', '', true);
-    exception when unique_violation or sqlstate 'PL001' then
-        get stacked diagnostics violated = constraint_name;
-        if violated not in ('', 'messages_sender_id_client_id_key') then raise; end if;
-        created_at := null;
+    exception
+        when sqlstate 'PL001' then
+            null; -- and created_at is
+        when unique_violation then
+            get stacked diagnostics violated = constraint_name;
+            if violated <> 'messages_sender_id_client_id_key' then raise; end if;
+            created_at := null;
     end;
     ignored := set_config('lock_timeout', usual_patience, true);
     if created_at is null then
         bases := null;
+        -- Each a look-up of one row, as a subquery for a value is whatever the tables are: `exists` may be made a join, and read all members.
         sendable := array(
             select ids[i] from generate_series(1, n) i
-            where exists (select from users u where u.id = sender_ids[i] and u.deactivated_at is null)
-              and exists (
-                  select from chats c where c.id = chats[chat_places[i]]
-                      and c.workspace_id = chat_workspaces[chat_places[i]] and c.deleted_at is null)
-              and exists (select from chat_members m where m.chat_id = chats[chat_places[i]] and m.user_id = sender_ids[i])
-              and (client_ids[i] is null or not exists (
-                  select from messages p where p.sender_id = sender_ids[i] and p.client_id = client_ids[i]))
-              and (replies[i] is null or exists (
-                  select from messages r where r.id = replies[i] and r.chat_id = chats[chat_places[i]] and r.deleted_at is null)));
+            where (select u.deactivated_at is null from users u where u.id = sender_ids[i])
+              and (select c.workspace_id = chat_workspaces[chat_places[i]] and c.deleted_at is null
+                   from chats c where c.id = chats[chat_places[i]])
+              and (select true from chat_members m where m.chat_id = chats[chat_places[i]] and m.user_id = sender_ids[i])
+              and (client_ids[i] is null
+                   or (select true from messages p where p.sender_id = sender_ids[i] and p.client_id = client_ids[i]) is null)
+              and (replies[i] is null
+                   or (select r.chat_id = chats[chat_places[i]] and r.deleted_at is null from messages r where r.id = replies[i])));
         return next;
         return;
     end if;

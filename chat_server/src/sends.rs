@@ -24,7 +24,7 @@ use self::{
     apart::Apart,
     combiner::Combiner,
     connections::Connections,
-    failure::{Failure, is_certain, is_used_client_id},
+    failure::{Failure, is_certain},
     queue::{Item, Queue, Refused},
 };
 use crate::{
@@ -163,7 +163,6 @@ impl Shared {
                 self.doorbell.ring(Shard::of(new.workspace_id).into());
                 Ok(stored)
             }
-            Err(e) if is_used_client_id(&e) => Ok(None),
             Err(e) if is_certain(&e) => Err(e.into()),
             Err(e) => {
                 error!("a send failed, and whether it was stored is not known: {e}");

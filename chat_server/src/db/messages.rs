@@ -95,6 +95,8 @@ pub enum Bell {
 /// sent are left out of the answer: the sender is no active member of a chat that is there, `reply_to` is not in it, or
 /// the client id was used before. No id may be in `new` twice, nor a sender's client id.
 ///
+/// None: nothing is stored, though which of them may be sent was not to be found out; each is to be sent by itself.
+///
 /// One transaction stores them: an error that the database reports means that none was sent. `patience` bounds the
 /// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); for the shards, and for all if it is None, the
 /// connection waits as long as it does.
@@ -103,35 +105,37 @@ pub async fn insert_all(
     new: &[&NewMessage],
     patience: Option<Duration>,
     bell: Bell,
-) -> Result<Vec<Stored>> {
+) -> Result<Option<Vec<Stored>>> {
     let mut new = new.to_vec();
-    // Who was refused may be allowed a moment later, so that nothing is left out.
-    let mut attempts_in_vain = 3;
-    while attempts_in_vain > 0 {
+    let mut in_vain = 0;
+    while in_vain < ATTEMPTS_IN_VAIN {
         match new[..] {
-            [] => return Ok(Vec::new()),
-            [new] => return Ok(insert(db, new, patience, bell).await?.into_iter().collect()),
+            [] => return Ok(Some(Vec::new())),
+            [new] => return Ok(Some(insert(db, new, patience, bell).await?.into_iter().collect())),
             _ => {}
         }
         let batch = Batch::of(&new);
         match insert_whole(db, &batch, patience, bell).await? {
             Outcome { bases: Some(bases), created_at: Some(created_at), .. } => {
                 let stored = batch.stored(&bases, created_at);
-                return stored.ok_or_else(|| sqlx::Error::Protocol("a chat without its seq".into()));
+                return Ok(Some(
+                    stored.ok_or_else(|| sqlx::Error::Protocol("a chat without its seq".into()))?,
+                ));
             }
             Outcome { sendable, .. } => {
                 // Nothing is stored: once more without those that may not be sent.
                 let sendable: HashSet<_> = sendable.into_iter().flatten().collect();
                 let before = new.len();
                 new.retain(|new| sendable.contains(&new.id.0));
-                if new.len() == before {
-                    attempts_in_vain -= 1;
-                }
+                in_vain += u32::from(new.len() == before);
             }
         }
     }
-    Err(sqlx::Error::Protocol("a message is in a batch twice".into()))
+    Ok(None)
 }
+
+/// Of a batch that was refused, and all of which might be sent the moment after: somebody has just been allowed to.
+const ATTEMPTS_IN_VAIN: u32 = 3;
 
 /// What became of a batch.
 struct Outcome {

@@ -109,8 +109,9 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
 
 /// For the connections of the batches of messages. Their one query is planned once for each connection, not for each
 /// batch: its arrays vary in length, which Postgres takes for a reason to plan again, for longer than the query runs.
-/// That plan must be good for tables of any size, though it may be made while they are empty: every row is looked up by
-/// an index.
+/// That plan must be good for tables of any size, though it may be made while they are empty: rows are looked up by
+/// indexes. (What is left: of members, while there are a handful, the index may be read whole, until Postgres analyses the table
+/// next, which makes the plan anew.)
 pub fn send_options(options: PgConnectOptions, limits: &LimitsConfig) -> PgConnectOptions {
     let patience = format!("{}s", sends::statement_timeout(limits).as_secs());
     let shard_patience = format!("{}ms", sends::SHARD_PATIENCE.as_millis());

@@ -85,7 +85,15 @@ impl Combiner {
             return answer_all(items, Answer::Failed(Failure::Unknown));
         };
         match outcome {
-            Ok(stored) => {
+            Ok(None) => {
+                self.connections.give_back(db);
+                warn!(
+                    "a batch of {} sends is sent one by one: whether all of it may be sent keeps changing",
+                    items.len()
+                );
+                answer_all(items, Answer::SendApart);
+            }
+            Ok(Some(stored)) => {
                 self.connections.give_back(db);
                 under_way.held_up(false);
                 if bell == Bell::IsLeftToCaller {

@@ -65,8 +65,3 @@ pub fn is_about_some(error: &sqlx::Error) -> bool {
             || (code.starts_with("23") && e.constraint().is_some())
     })
 }
-
-/// Somebody else has used it at the same moment for another chat.
-pub fn is_used_client_id(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(e) if e.constraint() == Some("messages_sender_id_client_id_key"))
-}
