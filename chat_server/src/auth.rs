@@ -3,20 +3,24 @@
 //! For reads the extractors here are enough. A write is decided in its own transaction, by [`lock_chat`] or by the SQL of
 //! the write itself.
 
-use std::net::{IpAddr, SocketAddr};
+mod last_bearer;
+
+use std::net::IpAddr;
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, header, request::Parts},
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use chat_core::{
     AccountId, ChatId, ChatKind, ChatRole, SessionId, UserId, WorkspaceId, WorkspaceRole,
     permission::{ChatAction, Standing, WorkspaceAction},
     token::TokenError,
 };
+use http_server::Connection;
 use serde::Deserialize;
 use sqlx::PgConnection;
 
+pub use self::last_bearer::LastBearer;
 use crate::{
     db,
     error::{ApiError, Result},
@@ -40,35 +44,53 @@ impl FromRequestParts<AppState> for CurrentUser {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let token = bearer(&parts.headers)?;
-        let claims = state.keys.verify(&state.db, token).await.map_err(|e| match e {
-            KeyError::Refused(TokenError::Expired) => {
-                ApiError::Unauthenticated { code: "token_expired", detail: "the access token has expired" }
-            }
-            KeyError::Refused(TokenError::Invalid | TokenError::UnknownKey) => unauthenticated(),
-            KeyError::Unavailable => ApiError::Unavailable("the database is not available now"),
-        })?;
-        let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
-        let bearer = bearer.ok_or(ApiError::Unauthenticated {
-            code: "session_over",
-            detail: "the session was ended or the user deactivated",
-        })?;
-        state.limits.requests.check(&claims.sub)?;
-        Ok(Self {
-            id: claims.sub,
-            workspace_id: claims.ws,
-            account_id: bearer.account_id,
-            session_id: claims.sid,
-            role: bearer.role,
-        })
+        let authorization = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthenticated)?;
+        let last = parts.extensions.get::<Connection<LastBearer>>().map(Connection::kept);
+        let user = match last.and_then(|last| last.find(authorization, state)) {
+            Some(user) => user,
+            None => Box::pin(find_out(authorization, last, state)).await?, // rare, and large
+        };
+        state.limits.requests.check(&user.id)?;
+        Ok(user)
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str> {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
+/// Whose token this is; `last` is told.
+async fn find_out(
+    authorization: &HeaderValue,
+    last: Option<&LastBearer>,
+    state: &AppState,
+) -> Result<CurrentUser> {
+    let token = bearer(authorization)?;
+    let (claims, verified) = state.keys.verify(&state.db, token).await.map_err(|e| match e {
+        KeyError::Refused(TokenError::Expired) => {
+            ApiError::Unauthenticated { code: "token_expired", detail: "the access token has expired" }
+        }
+        KeyError::Refused(TokenError::Invalid | TokenError::UnknownKey) => unauthenticated(),
+        KeyError::Unavailable => ApiError::Unavailable("the database is not available now"),
+    })?;
+    let session = state.caches.session_mark(claims.sid, claims.sub);
+    let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
+    let bearer = bearer.ok_or(ApiError::Unauthenticated {
+        code: "session_over",
+        detail: "the session was ended or the user deactivated",
+    })?;
+    let user = CurrentUser {
+        id: claims.sub,
+        workspace_id: claims.ws,
+        account_id: bearer.account_id,
+        session_id: claims.sid,
+        role: bearer.role,
+    };
+    if let (Some(last), Some(session)) = (last, session) {
+        last.keep(authorization, user, verified, session);
+    }
+    Ok(user)
+}
+
+fn bearer(authorization: &HeaderValue) -> Result<&str> {
+    let value = authorization.to_str().ok().and_then(|value| value.split_once(' '));
+    value
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(unauthenticated)
@@ -94,10 +116,8 @@ impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip());
+        let connection = parts.extensions.get::<Connection<LastBearer>>();
+        let peer = connection.map_or(IpAddr::from([0, 0, 0, 0]), |connection| connection.peer.ip());
         let forwarded = forwarded_for(&parts.headers, state.config.server.trusted_proxies);
         Ok(Self(group(forwarded.unwrap_or(peer))))
     }

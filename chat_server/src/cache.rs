@@ -140,6 +140,13 @@ impl Drop for Change<'_> {
     }
 }
 
+/// A moment in what is known of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionMark {
+    stripe: usize,
+    mark: u64,
+}
+
 /// Everything that is remembered.
 pub struct Caches {
     chats: Remembered<ChatId, Arc<ChatWithLast>>,
@@ -231,6 +238,17 @@ impl Caches {
             // Written by a newer server: whatever it means, nothing remembered survives it.
             None => self.forget_all(),
         }
+    }
+
+    /// What tells whether a bearer is what they were. To be taken before [`Caches::bearer`]; None while nothing is remembered.
+    pub fn session_mark(&self, session: SessionId, user: UserId) -> Option<SessionMark> {
+        let stripe = self.sessions.stripe(&(session, user));
+        self.is_usable().then(|| SessionMark { stripe, mark: self.sessions.mark_of(stripe) })
+    }
+
+    /// Whether what was known of a bearer counts still.
+    pub fn is_unchanged(&self, session: SessionMark) -> bool {
+        self.is_usable() && self.sessions.mark_of(session.stripe) == session.mark
     }
 
     /// What the bearer of a token may do, None if nothing any more.

@@ -35,8 +35,15 @@ pub struct Keys {
     last_load: Mutex<Option<(Instant, bool)>>,
     /// Good access tokens, by their hash, with the loading of the keys that they were verified under: a signature takes
     /// longer to verify than most requests to answer.
-    verified: Cache<[u8; 32], (u64, Claims)>,
+    verified: Cache<[u8; 32], (Claims, Verified)>,
     loads: AtomicU64,
+}
+
+/// That a token was verified: under which loading of the keys, and until when it is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    loads: u64,
+    exp: u64,
 }
 
 /// Why somebody is not known.
@@ -90,18 +97,23 @@ impl Keys {
     }
 
     /// Who the bearer is. A key that is not known yet is looked for in the database.
-    pub async fn verify(&self, db: &PgPool, token: &str) -> Result<Claims, KeyError> {
+    pub async fn verify(&self, db: &PgPool, token: &str) -> Result<(Claims, Verified), KeyError> {
         let hash = secret_hash(token);
         let loads = self.loads.load(Ordering::SeqCst);
-        if let Some((under, claims)) = self.verified.get(&hash)
-            && under == loads
-            && is_before(claims.exp)
+        if let Some(known) = self.verified.get(&hash)
+            && self.is_still(known.1)
         {
-            return Ok(claims);
+            return Ok(known);
         }
         let claims = Box::pin(self.verify_signature(db, token)).await?; // rare, and large
-        self.verified.insert(hash, (loads, claims));
-        Ok(claims)
+        let verified = Verified { loads, exp: claims.exp };
+        self.verified.insert(hash, (claims, verified));
+        Ok((claims, verified))
+    }
+
+    /// Whether a token that was verified is good still, as far as it itself and the keys go.
+    pub fn is_still(&self, verified: Verified) -> bool {
+        verified.loads == self.loads.load(Ordering::SeqCst) && is_before(verified.exp)
     }
 
     async fn verify_signature(&self, db: &PgPool, token: &str) -> Result<Claims, KeyError> {
@@ -173,7 +185,11 @@ mod tests {
         let foreign = theirs.signer.sign(claims, Purpose::Access, 0).unwrap();
         assert_eq!(keys.verify(&away, &foreign).await, Err(KeyError::Unavailable));
         let own = keys.signer.sign(claims, Purpose::Access, 0).unwrap();
-        assert_eq!(keys.verify(&away, &own).await, Ok(claims));
+        let (known, verified) = keys.verify(&away, &own).await.unwrap();
+        assert_eq!((known, keys.is_still(verified)), (claims, true));
+        assert!(!keys.is_still(Verified { exp: 1, ..verified }));
+        keys.loads.fetch_add(1, Ordering::SeqCst);
+        assert!(!keys.is_still(verified));
         assert_eq!(keys.verify(&away, "a.b.c").await, Err(KeyError::Refused(TokenError::Invalid)));
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::{
+    auth::LastBearer,
     cache::Caches,
     db,
     doorbell::Doorbell,
@@ -107,7 +108,9 @@ impl ChatServer {
             open.inc_by(change);
         };
         let served =
-            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, async {}).await;
+            http_server::serve::<LastBearer>(self.listener, self.router, limits, opened, &lifecycle, async {
+            })
+            .await;
         // No request is under way any more that could send.
         self.state.sends.close();
         served

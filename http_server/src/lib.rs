@@ -20,7 +20,6 @@ use std::{
 use anyhow::Context as _;
 use axum::{
     Router,
-    extract::ConnectInfo,
     http::{Method, Request},
 };
 use chat_core::lifecycle::Lifecycle;
@@ -60,6 +59,25 @@ pub struct Limits {
     pub drain: Duration,
 }
 
+/// What a connection is, in the extensions of each of its requests. Clones are the same.
+pub struct Connection<K> {
+    pub peer: SocketAddr,
+    kept: Arc<K>,
+}
+
+impl<K> Connection<K> {
+    /// What the router keeps for this connection.
+    pub fn kept(&self) -> &K {
+        &self.kept
+    }
+}
+
+impl<K> Clone for Connection<K> {
+    fn clone(&self) -> Self {
+        Self { peer: self.peer, kept: Arc::clone(&self.kept) }
+    }
+}
+
 /// Takes a port. `what` names the settings, for the error.
 ///
 /// # Errors
@@ -75,11 +93,12 @@ pub async fn listen(what: &str, host: &str, port: u16) -> anyhow::Result<TcpList
 }
 
 /// Serves until the lifecycle stops; then takes no more connections, waits for `before_end` (which may end long
-/// answers), lets what is under way finish, and returns within the drain time. `opened` hears +1 and -1.
+/// answers), lets what is under way finish, and returns within the drain time. `opened` hears +1 and -1. For each connection
+/// the router may keep a `K`.
 ///
 /// # Errors
 /// None of its own; what made the lifecycle stop is told by the lifecycle.
-pub async fn serve(
+pub async fn serve<K: Default + Send + Sync + 'static>(
     listener: TcpListener,
     router: Router,
     limits: Limits,
@@ -113,7 +132,9 @@ pub async fn serve(
         let (router, ending, cut) = (router.clone(), ending.clone(), over.clone());
         let (held, of_writer) = ((Open::new(opened.clone()), place), connections.clone());
         connections.spawn_connection(async move {
-            let Some((stream, taken)) = serve_connection(stream, peer, router, ending, cut).await else {
+            let connection = Connection { peer, kept: Arc::<K>::default() };
+            let Some((stream, taken)) = serve_connection(stream, connection, router, ending, cut).await
+            else {
                 return;
             };
             // In a task of its own: what this one needed for hyper ends with it.
@@ -151,9 +172,9 @@ impl<F: Fn(i64)> Drop for Open<F> {
 
 /// Until the connection ends by itself, or with its last answer once `ending`, or at once when `cut`. What is returned
 /// goes on without hyper.
-async fn serve_connection(
+async fn serve_connection<K: Send + Sync + 'static>(
     stream: TcpStream,
-    peer: SocketAddr,
+    connection: Connection<K>,
     router: Router,
     ending: CancellationToken,
     cut: CancellationToken,
@@ -166,7 +187,7 @@ async fn serve_connection(
     let taken = Arc::new(Mutex::new(None));
     let taking = Arc::clone(&taken);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(connection.clone());
         request_id::drop_unless_plain(request.headers_mut());
         let (is_get, version) = (request.method() == Method::GET, request.version());
         let request = request.map(|body| Watched::new(body, Arc::clone(&is_unread)));

@@ -95,7 +95,8 @@ impl NotifyServer {
             open.inc_by(change);
         };
         let served =
-            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, hub.drain()).await;
+            http_server::serve::<()>(self.listener, self.router, limits, opened, &lifecycle, hub.drain())
+                .await;
         hub.cut_all();
         served
     }

@@ -51,6 +51,18 @@ impl Raw {
         timeout(DEADLINE, self.stream.write_all(bytes)).await.is_ok_and(|sent| sent.is_ok())
     }
 
+    /// `operation` with a token; the connection stays open.
+    pub async fn call(&mut self, operation: &str, token: &str) -> RawReply {
+        let request = format!("{operation} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+        assert!(self.send(request.as_bytes()).await, "closed before {operation}");
+        let mut text = Vec::new();
+        while !is_whole(&text) {
+            let read = timeout(DEADLINE, self.stream.read_buf(&mut text)).await.expect("no answer");
+            assert_ne!(read.unwrap(), 0, "closed: {}", String::from_utf8_lossy(&text));
+        }
+        parse(&String::from_utf8_lossy(&text)).remove(0)
+    }
+
     /// All that comes until the other side closes, within `limit`. None: it did not close.
     pub async fn read_to_end(&mut self, limit: Duration) -> Option<String> {
         let mut bytes = Vec::new();
@@ -79,6 +91,16 @@ impl Raw {
 /// `GET path` with nothing tidied up on the way.
 pub async fn get(node: &Node, path: &str) -> RawReply {
     Raw::ask(node, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
+}
+
+/// Whether this is a head and as long a body as it says.
+fn is_whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).to_lowercase();
+    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        body.len() >= length.unwrap_or(0)
+    })
 }
 
 fn parse(mut text: &str) -> Vec<RawReply> {

@@ -1,0 +1,43 @@
+//! Who asked last over a connection: most clients keep one and send the same token over it again and again.
+
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::HeaderValue;
+
+use super::CurrentUser;
+use crate::{cache::SessionMark, keys::Verified, state::AppState};
+
+/// Of one connection. What was found out about its last token counts for as long as nothing that it rests on has changed, which takes
+/// no hash and no look-up to see.
+#[derive(Default)]
+pub struct LastBearer(Mutex<Option<Known>>);
+
+struct Known {
+    /// The header with the token. A copy: the value itself is a piece of a larger buffer.
+    authorization: Box<[u8]>,
+    user: CurrentUser,
+    verified: Verified,
+    session: SessionMark,
+}
+
+impl LastBearer {
+    /// Whose token this is, if it is the last one and as good as it was.
+    pub fn find(&self, authorization: &HeaderValue, state: &AppState) -> Option<CurrentUser> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().filter(|known| *known.authorization == *authorization.as_bytes())?;
+        let is_good = state.keys.is_still(known.verified) && state.caches.is_unchanged(known.session);
+        is_good.then_some(known.user)
+    }
+
+    /// To be told what was taken before `user` was found out.
+    pub fn keep(
+        &self,
+        authorization: &HeaderValue,
+        user: CurrentUser,
+        verified: Verified,
+        session: SessionMark,
+    ) {
+        let known = Known { authorization: authorization.as_bytes().into(), user, verified, session };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+}
