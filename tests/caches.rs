@@ -1,8 +1,11 @@
 //! Chat lists and tokens are remembered by each node and still right on every node.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chat_core::token::{Claims, Purpose};
 use serde_json::{Value, json};
 
-use crate::support::{Actor, App, Chat, Node, Reply, eventually, with_app};
+use crate::support::{Actor, App, Chat, Node, Reply, eventually, raw::Raw, with_app};
 
 async fn on_two_nodes(app: &App) -> (Actor, Actor, Node) {
     let ann = app.sign_up("acme", "Ann").await;
@@ -129,6 +132,59 @@ async fn a_role_or_a_session_taken_away_is_gone_on_every_node() {
         refused(&there, "GET /api/users/me", 401).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn over_one_connection_each_token_counts_for_itself_and_while_it_is_good() {
+    with_app(async |app| {
+        let (ann, bob, other) = on_two_nodes(app).await;
+        let eve = app.sign_up("other", "Eve").await;
+        let mut raw = Raw::connect(&app.chat).await;
+        let mut me = async |token: &str| raw.call("GET /api/users/me", token).await;
+        for who in [&ann, &ann, &eve, &ann, &eve, &eve] {
+            let reply = me(&who.token).await;
+            assert!(reply.status == 200 && reply.body.contains(&who.id), "{reply:?}");
+            // The same but for its last letters, which are of its signature.
+            me(&format!("{}AAAA", &who.token[..who.token.len() - 4])).await.refused(401, "unauthenticated");
+        }
+        for elsewhere in [false, true] {
+            let phone = app.sign_in(&ann).await;
+            for _ in 0..3 {
+                assert_eq!(me(&phone.token).await.status, 200);
+            }
+            let node = if elsewhere { &other } else { &app.chat };
+            ann.at(node).call(&format!("DELETE /api/sessions/{}", phone.claims().sid)).await.no_content();
+            if elsewhere {
+                // Until the event has come to this node.
+                eventually(async || match me(&phone.token).await.status {
+                    401 => Ok(()),
+                    status => Err(format!("still {status}")),
+                })
+                .await;
+            }
+            me(&phone.token).await.refused(401, "session_over");
+            assert_eq!(me(&ann.token).await.status, 200);
+        }
+        assert_eq!(me(&bob.token).await.status, 200);
+        ann.call_with(&format!("PATCH /api/users/{}", bob.id), json!({ "active": false })).await.ok();
+        me(&bob.token).await.refused(401, "session_over");
+
+        let soon = ann.claims().exp.min(now() + 1);
+        let short = app.sign(Claims { exp: soon, ..ann.claims() }, Purpose::Access);
+        assert_eq!(me(&short).await.status, 200);
+        eventually(async || match me(&short).await {
+            reply if reply.status == 401 => Ok(reply),
+            reply => Err(format!("still {}", reply.status)),
+        })
+        .await
+        .refused(401, "token_expired");
+    })
+    .await;
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// Asks for a list again as somebody who has it. The list now, or None if it is still the same.

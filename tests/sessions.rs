@@ -3,7 +3,7 @@
 use chat_core::token::{Claims, Purpose};
 use serde_json::json;
 
-use crate::support::{app::PASSWORD, raw::Raw, wait::eventually, with_app};
+use crate::support::{app::PASSWORD, with_app};
 
 #[tokio::test]
 async fn sessions_are_listed_and_revoked_one_by_one() {
@@ -25,46 +25,6 @@ async fn sessions_are_listed_and_revoked_one_by_one() {
         app.call_with("POST /api/refresh", body).await.refused(401, "refresh_token_invalid");
         let left = ann.call("GET /api/sessions").await.ok();
         assert_eq!(left["items"].as_array().unwrap().len(), 1);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn over_one_connection_each_token_counts_for_itself_and_while_it_is_good() {
-    with_app(async |app| {
-        let ann = app.sign_up("acme", "Ann").await;
-        let eve = app.sign_up("other", "Eve").await;
-        let other = app.start_chat_server().await;
-        let mut raw = Raw::connect(&app.chat).await;
-        let mut me = async |token: &str| raw.call("GET /api/users/me", token).await;
-        for who in [&ann, &ann, &eve, &ann, &eve, &eve] {
-            let reply = me(&who.token).await;
-            assert!(reply.status == 200 && reply.body.contains(&who.id), "{reply:?}");
-            // The same but for its last letters, which are of its signature.
-            me(&format!("{}AAAA", &who.token[..who.token.len() - 4])).await.refused(401, "unauthenticated");
-        }
-        for elsewhere in [false, true] {
-            let phone = app.sign_in(&ann).await;
-            for _ in 0..3 {
-                assert_eq!(me(&phone.token).await.status, 200);
-            }
-            let node = if elsewhere { &other } else { &app.chat };
-            ann.at(node).call(&format!("DELETE /api/sessions/{}", phone.claims().sid)).await.no_content();
-            if elsewhere {
-                // Until the event has come to this node.
-                eventually(async || match me(&phone.token).await.status {
-                    401 => Ok(()),
-                    status => Err(format!("still {status}")),
-                })
-                .await;
-            }
-            me(&phone.token).await.refused(401, "session_over");
-            assert_eq!(me(&ann.token).await.status, 200);
-        }
-        let bob = app.invite(&ann, "Bob").await;
-        assert_eq!(me(&bob.token).await.status, 200);
-        ann.call_with(&format!("PATCH /api/users/{}", bob.id), json!({ "active": false })).await.ok();
-        me(&bob.token).await.refused(401, "session_over");
     })
     .await;
 }

@@ -16,7 +16,7 @@ use chat_core::{
     permission::{ChatAction, Standing, WorkspaceAction},
     token::TokenError,
 };
-use http_server::Connection;
+use http_server::Peer;
 use serde::Deserialize;
 use sqlx::PgConnection;
 
@@ -45,10 +45,10 @@ impl FromRequestParts<AppState> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let authorization = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthenticated)?;
-        let last = parts.extensions.get::<Connection<LastBearer>>().map(Connection::kept);
+        let last = parts.extensions.get::<Peer<LastBearer>>().map(Peer::kept);
         let user = match last.and_then(|last| last.find(authorization, state)) {
             Some(user) => user,
-            None => Box::pin(find_out(authorization, last, state)).await?, // rare, and large
+            None => find_out(authorization, last, state).await?,
         };
         state.limits.requests.check(&user.id)?;
         Ok(user)
@@ -61,7 +61,7 @@ async fn find_out(
     last: Option<&LastBearer>,
     state: &AppState,
 ) -> Result<CurrentUser> {
-    let token = bearer(authorization)?;
+    let token = token(authorization)?;
     let (claims, verified) = state.keys.verify(&state.db, token).await.map_err(|e| match e {
         KeyError::Refused(TokenError::Expired) => {
             ApiError::Unauthenticated { code: "token_expired", detail: "the access token has expired" }
@@ -69,7 +69,7 @@ async fn find_out(
         KeyError::Refused(TokenError::Invalid | TokenError::UnknownKey) => unauthenticated(),
         KeyError::Unavailable => ApiError::Unavailable("the database is not available now"),
     })?;
-    let session = state.caches.session_mark(claims.sid, claims.sub);
+    let mark = state.caches.session_mark(claims.sid, claims.sub);
     let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
     let bearer = bearer.ok_or(ApiError::Unauthenticated {
         code: "session_over",
@@ -82,13 +82,13 @@ async fn find_out(
         session_id: claims.sid,
         role: bearer.role,
     };
-    if let (Some(last), Some(session)) = (last, session) {
-        last.keep(authorization, user, verified, session);
+    if let Some(last) = last {
+        last.keep(authorization, user, verified, mark);
     }
     Ok(user)
 }
 
-fn bearer(authorization: &HeaderValue) -> Result<&str> {
+fn token(authorization: &HeaderValue) -> Result<&str> {
     let value = authorization.to_str().ok().and_then(|value| value.split_once(' '));
     value
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -116,8 +116,8 @@ impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let connection = parts.extensions.get::<Connection<LastBearer>>();
-        let peer = connection.map_or(IpAddr::from([0, 0, 0, 0]), |connection| connection.peer.ip());
+        let peer = parts.extensions.get::<Peer<LastBearer>>();
+        let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.address.ip());
         let forwarded = forwarded_for(&parts.headers, state.config.server.trusted_proxies);
         Ok(Self(group(forwarded.unwrap_or(peer))))
     }

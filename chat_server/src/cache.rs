@@ -40,7 +40,7 @@ pub const TAIL_FRESH: Duration = Duration::from_secs(2);
 const CHATS_MAX: u64 = 50_000;
 const USERS_MAX: u64 = 20_000;
 const SESSIONS_MAX: u64 = 50_000;
-/// A changed key spoils the loads under way of the keys that share its stripe.
+/// A changed key spoils the loads under way, and what was made, of the keys that share its stripe.
 const STRIPES: usize = 4096;
 
 /// Values by key, with a guard against a slow read that would put back what has changed since it began.
@@ -173,9 +173,10 @@ impl Caches {
 
     /// Says whether the tail is following the log. When it begins to again, what was remembered before is forgotten.
     pub fn set_current(&self, current: bool) {
-        if !self.current.swap(current, Ordering::SeqCst) && current {
-            self.forget_all();
+        if current && !self.current.load(Ordering::SeqCst) {
+            self.forget_all(); // before any of it is used again
         }
+        self.current.store(current, Ordering::SeqCst);
     }
 
     fn is_usable(&self) -> bool {
@@ -240,10 +241,10 @@ impl Caches {
         }
     }
 
-    /// What tells whether a bearer is what they were. To be taken before [`Caches::bearer`]; None while nothing is remembered.
-    pub fn session_mark(&self, session: SessionId, user: UserId) -> Option<SessionMark> {
+    /// What tells whether a bearer is what they were. To be taken before [`Caches::bearer`].
+    pub fn session_mark(&self, session: SessionId, user: UserId) -> SessionMark {
         let stripe = self.sessions.stripe(&(session, user));
-        self.is_usable().then(|| SessionMark { stripe, mark: self.sessions.mark_of(stripe) })
+        SessionMark { stripe, mark: self.sessions.mark_of(stripe) }
     }
 
     /// Whether what was known of a bearer counts still.
@@ -330,6 +331,10 @@ impl Caches {
 
 #[cfg(test)]
 mod tests {
+    use chat_core::lifecycle::Lifecycle;
+    use event_log::{Tail, TailEvent};
+    use private_postgres::testing::TestDatabase;
+
     use super::*;
 
     #[test]
@@ -341,6 +346,36 @@ mod tests {
         assert_eq!(cache.values.get(&1), None);
         cache.keep(1, "new", cache.mark(&1));
         assert_eq!(cache.values.get(&1), Some("new"));
+    }
+
+    #[tokio::test]
+    async fn a_bearer_is_known_while_the_log_is_followed_and_says_nothing_of_them() {
+        let database = TestDatabase::new().await.unwrap();
+        let (mut tail, health) = Tail::start(database.url(), &Lifecycle::new()).unwrap();
+        let caches = Caches::new(health);
+        let (session, user) = (SessionId::generate(), UserId::generate());
+        let mark = || caches.session_mark(session, user);
+        let before = mark();
+        let following = async { while !matches!(tail.next().await, TailEvent::Gap { .. }) {} };
+        let checks = async {
+            while !caches.tail.is_fresh(TAIL_FRESH) {
+                tokio::task::yield_now().await;
+            }
+            assert!(!caches.is_unchanged(mark()), "nobody forgets what changes yet");
+            caches.set_current(true);
+            assert!(!caches.is_unchanged(before) && caches.is_unchanged(mark()));
+            for forget in [|c: &Caches, s, u| c.forget_session(s, u), |c: &Caches, _, _| c.forget_users()] {
+                let before = mark();
+                forget(&caches, session, user);
+                assert!(!caches.is_unchanged(before) && caches.is_unchanged(mark()));
+            }
+            caches.set_current(false);
+            assert!(!caches.is_unchanged(mark()));
+        };
+        tokio::select! {
+            () = following => panic!("a gap"),
+            () = checks => {}
+        }
     }
 
     #[test]

@@ -24,8 +24,8 @@ const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Tokens that are remembered as good; some 200 bytes each.
 const VERIFIED_MAX: u64 = 50_000;
-/// A bound on how long; not what makes it right.
-const VERIFIED_TTL: Duration = Duration::from_secs(900);
+/// A bound on how long, also on how long a connection knows its last bearer; not what makes it right.
+const VERIFIED_TTL: Duration = Duration::from_secs(600);
 
 /// Signs with our key, verifies with everybody's.
 pub struct Keys {
@@ -39,11 +39,11 @@ pub struct Keys {
     loads: AtomicU64,
 }
 
-/// That a token was verified: under which loading of the keys, and until when it is good.
+/// That a token was verified: under which loading of the keys, and until when that counts (seconds since 1970).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
     loads: u64,
-    exp: u64,
+    until: u64,
 }
 
 /// Why somebody is not known.
@@ -99,6 +99,7 @@ impl Keys {
     /// Who the bearer is. A key that is not known yet is looked for in the database.
     pub async fn verify(&self, db: &PgPool, token: &str) -> Result<(Claims, Verified), KeyError> {
         let hash = secret_hash(token);
+        // Before the keys are used: those of a later loading may not have this one any more.
         let loads = self.loads.load(Ordering::SeqCst);
         if let Some(known) = self.verified.get(&hash)
             && self.is_still(known.1)
@@ -106,14 +107,14 @@ impl Keys {
             return Ok(known);
         }
         let claims = Box::pin(self.verify_signature(db, token)).await?; // rare, and large
-        let verified = Verified { loads, exp: claims.exp };
+        let verified = Verified { loads, until: claims.exp.min(now() + VERIFIED_TTL.as_secs()) };
         self.verified.insert(hash, (claims, verified));
         Ok((claims, verified))
     }
 
     /// Whether a token that was verified is good still, as far as it itself and the keys go.
     pub fn is_still(&self, verified: Verified) -> bool {
-        verified.loads == self.loads.load(Ordering::SeqCst) && is_before(verified.exp)
+        verified.loads == self.loads.load(Ordering::SeqCst) && now() < verified.until
     }
 
     async fn verify_signature(&self, db: &PgPool, token: &str) -> Result<Claims, KeyError> {
@@ -136,9 +137,9 @@ impl Keys {
     }
 }
 
-/// Whether a moment (seconds since 1970) is still to come.
-fn is_before(moment: u64) -> bool {
-    SystemTime::now().duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() < moment)
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Whole or not at all, never over an existing one, readable by its owner alone.
@@ -187,9 +188,15 @@ mod tests {
         let own = keys.signer.sign(claims, Purpose::Access, 0).unwrap();
         let (known, verified) = keys.verify(&away, &own).await.unwrap();
         assert_eq!((known, keys.is_still(verified)), (claims, true));
-        assert!(!keys.is_still(Verified { exp: 1, ..verified }));
+        assert!(!keys.is_still(Verified { until: 1, ..verified }));
         keys.loads.fetch_add(1, Ordering::SeqCst);
         assert!(!keys.is_still(verified));
+        let (_, again) = keys.verify(&away, &own).await.unwrap();
+        assert!(keys.is_still(again));
+        keys.ring.replace([]);
+        keys.loads.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(keys.verify(&away, &own).await, Err(KeyError::Unavailable), "its key is gone");
+        keys.ring.replace([(keys.signer.kid().to_owned(), keys.signer.public_key().to_vec())]);
         assert_eq!(keys.verify(&away, "a.b.c").await, Err(KeyError::Refused(TokenError::Invalid)));
     }
 }

@@ -59,22 +59,22 @@ pub struct Limits {
     pub drain: Duration,
 }
 
-/// What a connection is, in the extensions of each of its requests. Clones are the same.
-pub struct Connection<K> {
-    pub peer: SocketAddr,
+/// Who is at the other end of a connection, in the extensions of each of its requests. Clones are the same.
+pub struct Peer<K> {
+    pub address: SocketAddr,
     kept: Arc<K>,
 }
 
-impl<K> Connection<K> {
+impl<K> Peer<K> {
     /// What the router keeps for this connection.
     pub fn kept(&self) -> &K {
         &self.kept
     }
 }
 
-impl<K> Clone for Connection<K> {
+impl<K> Clone for Peer<K> {
     fn clone(&self) -> Self {
-        Self { peer: self.peer, kept: Arc::clone(&self.kept) }
+        Self { address: self.address, kept: Arc::clone(&self.kept) }
     }
 }
 
@@ -94,7 +94,7 @@ pub async fn listen(what: &str, host: &str, port: u16) -> anyhow::Result<TcpList
 
 /// Serves until the lifecycle stops; then takes no more connections, waits for `before_end` (which may end long
 /// answers), lets what is under way finish, and returns within the drain time. `opened` hears +1 and -1. For each connection
-/// the router may keep a `K`.
+/// the router may keep a `K` ([`Peer`]).
 ///
 /// # Errors
 /// None of its own; what made the lifecycle stop is told by the lifecycle.
@@ -116,7 +116,7 @@ pub async fn serve<K: Default + Send + Sync + 'static>(
             accepted = listener.accept() => accepted,
             () = lifecycle.stopping() => break,
         };
-        let (stream, peer) = match accepted {
+        let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(e) => {
                 warn!("accept: {e}");
@@ -132,9 +132,8 @@ pub async fn serve<K: Default + Send + Sync + 'static>(
         let (router, ending, cut) = (router.clone(), ending.clone(), over.clone());
         let (held, of_writer) = ((Open::new(opened.clone()), place), connections.clone());
         connections.spawn_connection(async move {
-            let connection = Connection { peer, kept: Arc::<K>::default() };
-            let Some((stream, taken)) = serve_connection(stream, connection, router, ending, cut).await
-            else {
+            let peer = Peer { address, kept: Arc::<K>::default() };
+            let Some((stream, taken)) = serve_connection(stream, peer, router, ending, cut).await else {
                 return;
             };
             // In a task of its own: what this one needed for hyper ends with it.
@@ -174,7 +173,7 @@ impl<F: Fn(i64)> Drop for Open<F> {
 /// goes on without hyper.
 async fn serve_connection<K: Send + Sync + 'static>(
     stream: TcpStream,
-    connection: Connection<K>,
+    peer: Peer<K>,
     router: Router,
     ending: CancellationToken,
     cut: CancellationToken,
@@ -187,7 +186,7 @@ async fn serve_connection<K: Send + Sync + 'static>(
     let taken = Arc::new(Mutex::new(None));
     let taking = Arc::clone(&taken);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(connection.clone());
+        request.extensions_mut().insert(peer.clone());
         request_id::drop_unless_plain(request.headers_mut());
         let (is_get, version) = (request.method() == Method::GET, request.version());
         let request = request.map(|body| Watched::new(body, Arc::clone(&is_unread)));

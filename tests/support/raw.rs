@@ -93,14 +93,14 @@ pub async fn get(node: &Node, path: &str) -> RawReply {
     Raw::ask(node, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
 }
 
-/// Whether this is a head and as long a body as it says.
+/// Whether this is an answer and as long as it says.
 fn is_whole(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes).to_lowercase();
-    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-        let length =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        body.len() >= length.unwrap_or(0)
-    })
+    let head = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+    head.is_some_and(|end| bytes.len() >= end + 4 + length(&String::from_utf8_lossy(&bytes[..end])).unwrap())
+}
+
+fn length(head: &str) -> Option<usize> {
+    head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
 }
 
 fn parse(mut text: &str) -> Vec<RawReply> {
@@ -109,8 +109,7 @@ fn parse(mut text: &str) -> Vec<RawReply> {
         let head = head.to_lowercase();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no answer: {text}"));
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-        let length = length.unwrap_or(rest.len()).min(rest.len());
+        let length = length(&head).unwrap_or(rest.len()).min(rest.len());
         let (body, next) = rest.split_at(length);
         replies.push(RawReply { status, head, body: body.to_owned() });
         text = next;

@@ -1,4 +1,5 @@
-//! Who asked last over a connection: most clients keep one and send the same token over it again and again.
+//! Who asked last over a connection: a client that keeps one sends the same token over it again and again. Behind a proxy, which sends
+//! those of many users over one, it is rarely the same, and looked up as ever.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,30 +15,33 @@ pub struct LastBearer(Mutex<Option<Known>>);
 
 struct Known {
     /// The header with the token. A copy: the value itself is a piece of a larger buffer.
-    authorization: Box<[u8]>,
+    authorization: Vec<u8>,
     user: CurrentUser,
     verified: Verified,
-    session: SessionMark,
+    mark: SessionMark,
 }
 
 impl LastBearer {
     /// Whose token this is, if it is the last one and as good as it was.
     pub fn find(&self, authorization: &HeaderValue, state: &AppState) -> Option<CurrentUser> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.as_ref().filter(|known| *known.authorization == *authorization.as_bytes())?;
-        let is_good = state.keys.is_still(known.verified) && state.caches.is_unchanged(known.session);
+        let known = known.as_ref().filter(|known| known.authorization == authorization.as_bytes())?;
+        let is_good = state.keys.is_still(known.verified) && state.caches.is_unchanged(known.mark);
         is_good.then_some(known.user)
     }
 
-    /// To be told what was taken before `user` was found out.
+    /// `mark` was taken before the user was looked up.
     pub fn keep(
         &self,
         authorization: &HeaderValue,
         user: CurrentUser,
         verified: Verified,
-        session: SessionMark,
+        mark: SessionMark,
     ) {
-        let known = Known { authorization: authorization.as_bytes().into(), user, verified, session };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = last.take().map(|known| known.authorization).unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(authorization.as_bytes());
+        *last = Some(Known { authorization: bytes, user, verified, mark });
     }
 }
