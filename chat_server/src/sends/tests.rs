@@ -234,6 +234,53 @@ async fn a_batch_that_cannot_shrink_ends() {
 }
 
 #[tokio::test]
+async fn a_batch_that_keeps_being_refused_is_sent_one_by_one() {
+    let database = TestDatabase::new().await.unwrap();
+    let mut db = connect(&database).await;
+    // The first is a batch of one; the next two are refused as often as they are tried together.
+    sqlx::raw_sql(
+        "create sequence attempts;
+         create function refuse_some() returns trigger language plpgsql as
+             $$ begin if nextval('attempts') in (2, 3, 4) then raise sqlstate 'PL001'; end if; return null; end $$;
+         create trigger refuse before update on chat_members execute function refuse_some()",
+    )
+    .execute(&mut db)
+    .await
+    .unwrap();
+    let lifecycle = Lifecycle::new();
+    let metrics = Metrics::default();
+    let sends = Sends::start(
+        &options(&database),
+        PgPool::connect(database.url()).await.unwrap(),
+        &LimitsConfig::default(),
+        Doorbell::default(),
+        metrics.clone(),
+        &lifecycle,
+    );
+    let held = hold(&database, "select log_lock(0::smallint)").await;
+    let mut tasks = JoinSet::new();
+    for under_way in 1..=3 {
+        let sends = sends.clone();
+        tasks.spawn(async move { sends.send(&Arc::new(hello())).await.unwrap() });
+        let attempts = "select case when is_called then last_value else 0 end from attempts";
+        while metrics.sends_under_way.get() < under_way
+            || sqlx::query_scalar::<_, i64>(attempts).fetch_one(&mut db).await.unwrap() < 1
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    held.rollback().await.unwrap();
+    let mut seqs: Vec<i64> = tasks.join_all().await.into_iter().map(|stored| stored.unwrap().seq).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, [1, 2, 3]);
+    let attempts: i64 =
+        sqlx::query_scalar("select last_value from attempts").fetch_one(&mut db).await.unwrap();
+    assert_eq!(attempts, 6);
+    sends.close();
+    lifecycle.stop();
+}
+
+#[tokio::test]
 async fn a_batch_that_may_be_sent_a_moment_later_is_sent_whole() {
     let database = TestDatabase::new().await.unwrap();
     let mut db = connect(&database).await;
