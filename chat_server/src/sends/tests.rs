@@ -1,5 +1,7 @@
 //! Batches against a real database: what is stored and told, what is refused, what waits for whom.
 
+mod look_ups;
+
 use chat_core::{
     ChatId, MessageId, Timestamp, UserId, WorkspaceId, config::Secret, event::DOORBELL_CHANNEL,
     text::MessageBody,
@@ -60,6 +62,20 @@ async fn connect(database: &TestDatabase) -> PgConnection {
     db
 }
 
+/// Combiners at work.
+async fn start(database: &TestDatabase) -> (Sends, Metrics, Lifecycle) {
+    let (lifecycle, metrics) = (Lifecycle::new(), Metrics::default());
+    let sends = Sends::start(
+        &options(database),
+        PgPool::connect(database.url()).await.unwrap(),
+        &LimitsConfig::default(),
+        Doorbell::default(),
+        metrics.clone(),
+        &lifecycle,
+    );
+    (sends, metrics, lifecycle)
+}
+
 /// What became of a batch that can be stored.
 async fn store(
     db: &mut PgConnection,
@@ -112,16 +128,7 @@ async fn a_batch_of_several_shards_goes_on_where_each_of_them_was() {
 async fn a_shard_that_somebody_holds_holds_up_no_other_of_the_batch() {
     let database = TestDatabase::new().await.unwrap();
     let mut db = connect(&database).await;
-    let lifecycle = Lifecycle::new();
-    let metrics = Metrics::default();
-    let sends = Sends::start(
-        &options(&database),
-        PgPool::connect(database.url()).await.unwrap(),
-        &LimitsConfig::default(),
-        Doorbell::default(),
-        metrics.clone(),
-        &lifecycle,
-    );
+    let (sends, metrics, lifecycle) = start(&database).await;
     let mut tasks = JoinSet::new();
     let mut send = |shard| {
         let sends = sends.clone();
@@ -247,16 +254,7 @@ async fn a_batch_that_keeps_being_refused_is_sent_one_by_one() {
     .execute(&mut db)
     .await
     .unwrap();
-    let lifecycle = Lifecycle::new();
-    let metrics = Metrics::default();
-    let sends = Sends::start(
-        &options(&database),
-        PgPool::connect(database.url()).await.unwrap(),
-        &LimitsConfig::default(),
-        Doorbell::default(),
-        metrics.clone(),
-        &lifecycle,
-    );
+    let (sends, metrics, lifecycle) = start(&database).await;
     let held = hold(&database, "select log_lock(0::smallint)").await;
     let mut tasks = JoinSet::new();
     for under_way in 1..=3 {
@@ -410,74 +408,6 @@ async fn a_few_messages_ring_with_their_commit_and_bring_their_events() {
     let long = NewMessage { body: MessageBody::parse(&"x".repeat(7_800)).unwrap(), ..hello_in(3) };
     store(&mut db, &[&long], None, Bell::RingsWithCommit).await.unwrap();
     assert_eq!(listener.recv().await.unwrap().payload(), "3", "what NOTIFY does not take is read");
-}
-
-#[tokio::test]
-async fn a_send_reads_one_membership_however_many_chats_its_sender_is_in() {
-    let database = TestDatabase::new().await.unwrap();
-    let mut db = connect(&database).await;
-    sqlx::raw_sql(
-        "insert into chats (id, workspace_id, kind, name)
-             select gen_random_uuid(), w.id, 'public_channel', n::text from workspaces w, generate_series(1, 200) n;
-         insert into chat_members (chat_id, user_id, workspace_id, role)
-             select c.id, u.id, u.workspace_id, 'owner' from chats c join users u using (workspace_id)
-             on conflict do nothing",
-    )
-    .execute(&mut db)
-    .await
-    .unwrap();
-    let new = hello();
-    // Counted from here: what this connection has done before may still be in its figures.
-    let read = async |tx: &mut PgConnection| -> i64 {
-        let sql = "select coalesce(idx_tup_fetch, 0) + seq_tup_read
-                   from pg_stat_xact_user_tables where relname = 'chat_members'";
-        sqlx::query_scalar(sql).fetch_one(tx).await.unwrap()
-    };
-    let mut tx = db.begin().await.unwrap();
-    let before = read(&mut tx).await;
-    let sent = store(&mut tx, &[&new], None, Bell::IsLeftToCaller).await.unwrap();
-    assert_eq!(sent.len(), 1);
-    let read = read(&mut tx).await - before;
-    assert!(read < 10, "{read} of 201");
-}
-
-#[tokio::test]
-async fn a_refusal_reads_few_memberships_however_many_members_its_chat_has() {
-    let database = TestDatabase::new().await.unwrap();
-    let mut db = connect(&database).await;
-    sqlx::raw_sql(
-        // Many chats of twenty, so that a chat has few members as a rule, and one of all. Without triggers, which would write events.
-        "set session_replication_role = replica;
-         insert into users (id, workspace_id, fullname, role)
-             select gen_random_uuid(), w.id, 'n', 'member' from (select id from workspaces limit 1) w, generate_series(1, 5000);
-         insert into chats (id, workspace_id, kind, name)
-             select gen_random_uuid(), w.id, 'public_channel', n::text from (select id from workspaces limit 1) w, generate_series(1, 1000) n;
-         insert into chat_members (chat_id, user_id, workspace_id, role)
-             select c.id, u.id, u.workspace_id, 'member' from users u join chats c using (workspace_id)
-             where c.name = 'general' and u.fullname = 'n';
-         insert into chat_members (chat_id, user_id, workspace_id, role)
-             select c.id, u.id, u.workspace_id, 'member'
-             from (select *, row_number() over () n from users where fullname = 'n') u join chats c using (workspace_id)
-             where c.name <> 'general' and (u.n - c.name::int * 5) between 1 and 20;
-         set session_replication_role = origin",
-    )
-    .execute(&mut db)
-    .await
-    .unwrap();
-    sqlx::raw_sql("vacuum analyze").execute(&mut db).await.unwrap();
-    let read = async |tx: &mut PgConnection| -> i64 {
-        let sql = "select sum(pg_stat_get_xact_tuples_returned(indexrelid))::bigint
-                   from pg_index where indrelid = 'chat_members'::regclass";
-        sqlx::query_scalar(sql).fetch_one(tx).await.unwrap()
-    };
-    let stranger = NewMessage { sender_id: UserId(id(0x11)), ..hello() };
-    let new: Vec<_> = (0..8).map(|_| hello()).chain([stranger]).collect();
-    let mut tx = db.begin().await.unwrap();
-    let before = read(&mut tx).await;
-    let sent = store(&mut tx, &new.iter().collect::<Vec<_>>(), None, Bell::IsLeftToCaller).await.unwrap();
-    assert_eq!(sent.len(), 8);
-    let read = read(&mut tx).await - before;
-    assert!(read < 40, "{read} of 5,001");
 }
 
 #[tokio::test]
