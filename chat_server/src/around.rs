@@ -1,24 +1,28 @@
 //! What happens around every request: its id, its time limit, the headers of all answers, its figures and its line in the log;
-//! for web pages of other origins what lets them read it, and compression where it is asked for. One function rather than a layer for
-//! each, since layers are cloned for each request; the two that come from a library are made when a request needs them.
+//! for web pages of other origins what lets them read it, and compression where it is asked for. Functions around the router rather
+//! than layers within it, which are cloned and boxed for each request; the two layers that come from a library are made when a
+//! request needs them.
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    pin::pin,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use axum::{
+    Router,
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use chat_core::config::Config;
 use futures_util::FutureExt as _;
-use tokio::time::timeout;
+use http_server::Answer;
+use tokio::{task::unconstrained, time::sleep};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::{
     compression::CompressionLayer,
@@ -26,7 +30,7 @@ use tower_http::{
 };
 use uuid::Uuid;
 
-use crate::{error::render_problem, state::AppState};
+use crate::{auth::LastBearer, error::render_problem, metrics::RouteFigures, routes::Routes};
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// From a request's head to its answer's; body included.
@@ -35,63 +39,66 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 
-/// What is around all requests of a server. Clones are the same.
-#[derive(Clone)]
+/// Answers every request of a server.
 pub struct Around {
-    state: AppState,
-    cors: Arc<CorsLayer>,
+    router: Router,
+    known_routes: Routes,
+    cors: CorsLayer,
 }
 
 impl Around {
-    pub fn new(state: AppState) -> Self {
-        Self { cors: Arc::new(cors(&state.config)), state }
+    /// `known_routes` are those of the router.
+    pub fn new(router: Router, known_routes: Routes, config: &Config) -> Self {
+        Self { router, known_routes, cors: cors(config) }
+    }
+
+    async fn answer_across_origins(&self, request: Request) -> Response {
+        let answer = service_fn(|request| async { Ok::<_, Infallible>(self.answer_here(request).await) });
+        let Ok(response) = self.cors.layer(answer).oneshot(request).await;
+        response
+    }
+
+    async fn answer_here(&self, request: Request) -> Response {
+        let started = Instant::now();
+        let method = request.method().clone();
+        let route = self.known_routes.find(request.uri().path());
+        let id = request_id(request.headers());
+        let response = whatever_comes(REQUEST_TIMEOUT, self.route(request)).await;
+        let mut response = render_problem(response, id.to_str().ok());
+        let headers = response.headers_mut();
+        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+        headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
+        observe(route, &method, id.to_str().unwrap_or_default(), response.status(), started.elapsed());
+        response.headers_mut().insert(REQUEST_ID, id);
+        response
+    }
+
+    /// What the routes answer, compressed if the client says that it reads that.
+    async fn route(&self, request: Request) -> Response {
+        let router = self.router.clone();
+        // What the router answers to HEAD has no body any more.
+        if request.method() != Method::HEAD && reads_gzip(request.headers()) {
+            let Ok(response) = Box::pin(CompressionLayer::new().layer(router).oneshot(request)).await;
+            return response.map(Body::new);
+        }
+        let Ok(response) = router.oneshot(request).await;
+        response
     }
 }
 
-/// Has a request answered, whatever comes of it. Preflights are answered here, without an id and a line in the log.
-pub async fn handle(State(around): State<Around>, request: Request, next: Next) -> Response {
-    let state = around.state;
-    if request.method() != Method::OPTIONS && !request.headers().contains_key(header::ORIGIN) {
-        let mut response = answer(&state, request, next).await;
+impl Answer for Around {
+    type Kept = LastBearer;
+
+    /// Whatever comes of it. Preflights are answered here, without an id and a line in the log.
+    async fn answer(&self, request: Request) -> Response {
+        if request.method() == Method::OPTIONS || request.headers().contains_key(header::ORIGIN) {
+            return Box::pin(self.answer_across_origins(request)).await;
+        }
+        let mut response = self.answer_here(request).await;
         // Another origin is answered with other headers.
         response.headers_mut().append(header::VARY, ORIGIN);
-        return response;
+        response
     }
-    let answer = service_fn(move |request| {
-        let (state, next) = (state.clone(), next.clone());
-        async move { Ok::<_, Infallible>(answer(&state, request, next).await) }
-    });
-    let Ok(response) = around.cors.layer(answer).oneshot(request).await;
-    response
-}
-
-async fn answer(state: &AppState, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let route: Arc<str> =
-        request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).into();
-    let id = request_id(request.headers());
-    let response = whatever_comes(REQUEST_TIMEOUT, compressed(request, next)).await;
-    let mut response = render_problem(response, id.to_str().ok());
-    let headers = response.headers_mut();
-    headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
-    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
-    observe(state, &method, &route, id.to_str().unwrap_or_default(), response.status(), started.elapsed());
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
-}
-
-/// What the routes answer, compressed if the client says that it reads that.
-async fn compressed(request: Request, next: Next) -> Response {
-    if !reads_gzip(request.headers()) {
-        return next.run(request).await;
-    }
-    let answer = service_fn(move |request| {
-        let next = next.clone();
-        async move { Ok::<_, Infallible>(next.run(request).await) }
-    });
-    let Ok(response) = CompressionLayer::new().layer(answer).oneshot(request).await;
-    response.map(Body::new)
 }
 
 /// Whether Accept-Encoding names what we can write. A client that reads neither that nor what is not compressed is answered all the
@@ -131,11 +138,21 @@ fn cors(config: &Config) -> CorsLayer {
 /// The answer, also of a handler that panics or takes too long.
 async fn whatever_comes(within: Duration, answer: impl Future<Output = Response>) -> Response {
     // What a handler leaves behind when it panics is its own: what is shared is behind locks that say so.
-    match AssertUnwindSafe(timeout(within, answer)).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => StatusCode::REQUEST_TIMEOUT.into_response(),
-        Err(_panic) => StatusCode::INTERNAL_SERVER_ERROR.into_response(), // the panic hook has logged it
-    }
+    let mut answer = pin!(AssertUnwindSafe(answer).catch_unwind());
+    // Most answers are there at once, and need no timer.
+    let mut timer = None;
+    poll_fn(|cx| match answer.as_mut().poll(cx) {
+        Poll::Ready(Ok(response)) => Poll::Ready(response),
+        // The panic hook has logged it.
+        Poll::Ready(Err(_panic)) => Poll::Ready(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+        Poll::Pending => {
+            let timer = timer.get_or_insert_with(|| Box::pin(sleep(within)));
+            // Also of a task that has used up its budget, as a handler may that never waits.
+            let late = pin!(unconstrained(timer.as_mut())).poll(cx);
+            late.map(|()| StatusCode::REQUEST_TIMEOUT.into_response())
+        }
+    })
+    .await
 }
 
 /// The client's own, which http_server lets through if it is a plain word, or a new one.
@@ -148,17 +165,9 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 }
 
 /// Counts and logs a request: its route, never its path with ids, nor its query. Writes what went wrong.
-fn observe(
-    state: &AppState,
-    method: &Method,
-    route: &Arc<str>,
-    id: &str,
-    status: StatusCode,
-    took: Duration,
-) {
-    let (method, status) = (label(method), status.as_u16());
-    state.metrics.observe_request(method, route, status, took);
-    let route = &**route;
+fn observe(route: &RouteFigures, method: &Method, id: &str, status: StatusCode, took: Duration) {
+    let method = route.observe(method, status, took);
+    let (route, status) = (&*route.name, status.as_u16());
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if status >= 500 {
         tracing::warn!(request.id = id, method, route, status, took_ms, "request failed");
@@ -166,20 +175,6 @@ fn observe(
         tracing::trace!(request.id = id, method, route, status, took_ms, "request");
     } else {
         tracing::debug!(request.id = id, method, route, status, took_ms, "request");
-    }
-}
-
-/// A method of the client's own making must not become a label of its own.
-fn label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        Method::HEAD => "HEAD",
-        Method::PUT => "PUT",
-        _ => "OTHER",
     }
 }
 

@@ -20,7 +20,7 @@ use event_log::{LogRow, TailHealth};
 use moka::sync::Cache;
 use sqlx::PgPool;
 
-pub use self::lists::ListKey;
+pub use self::lists::{KeptList, ListKey};
 use self::lists::{Lists, Sources};
 use crate::{
     conditional::Tagged,
@@ -271,7 +271,7 @@ impl Caches {
     }
 
     /// A page of a chat list as it was sent before, if nothing that it was made of has changed.
-    pub fn list(&self, key: &ListKey) -> Option<Tagged> {
+    pub fn list(&self, key: &ListKey) -> Option<Arc<KeptList>> {
         if self.is_usable() { self.lists.find(key, |sources| self.stamp(sources)) } else { None }
     }
 

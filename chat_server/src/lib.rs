@@ -1,6 +1,6 @@
 //! chat_server: every action of Parlor over REST, and all writes.
 //!
-//! A request goes `server` (sockets) → `router` → `around` (ids, limits, logs) → `http/<noun>` (what is asked) → `auth` (by
+//! A request goes `server` (sockets) → `around` (ids, limits, logs) → `router` → `http/<noun>` (what is asked) → `auth` (by
 //! whom, may they) → `db/<noun>` (SQL). What a write changed is told to others by the database's triggers; `cache` hears of it by
 //! `tail`, `doorbell` wakes those who wait.
 
@@ -8,6 +8,7 @@ pub mod state;
 
 mod around;
 pub mod router;
+mod routes;
 pub mod server;
 
 pub mod auth;

@@ -1,7 +1,11 @@
 //! What this server counts, in the form of Prometheus. One registry for each server, no globals.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use axum::http::{Method, StatusCode};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -88,12 +92,10 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub fn observe_request(&self, method: &'static str, route: &Arc<str>, status: u16, took: Duration) {
-        let route = Arc::clone(route);
-        self.durations
-            .get_or_create(&RouteLabels { method, route: Arc::clone(&route) })
-            .observe(took.as_secs_f64());
-        self.requests.get_or_create(&RequestLabels { method, route, status }).inc();
+    /// Of a route, to be kept. `name` is its path with placeholders.
+    pub fn of_route(&self, name: &str) -> RouteFigures {
+        let (requests, durations) = (self.requests.clone(), self.durations.clone());
+        RouteFigures { name: name.into(), requests, durations, methods: Default::default() }
     }
 
     /// The text format of OpenMetrics.
@@ -104,6 +106,48 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// Methods as labels. One of the client's own making must not become a label of its own.
+const METHODS: [&str; 8] = ["GET", "POST", "PATCH", "DELETE", "OPTIONS", "HEAD", "PUT", "OTHER"];
+/// Answers that are given so often that a look-up by labels for each counts.
+const USUAL: [StatusCode; 4] =
+    [StatusCode::OK, StatusCode::CREATED, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+
+/// The figures of one route. What is counted often is found without its labels.
+pub struct RouteFigures {
+    pub name: Arc<str>,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    methods: [OnceLock<MethodFigures>; METHODS.len()],
+}
+
+struct MethodFigures {
+    durations: Histogram,
+    usual: [OnceLock<Counter>; USUAL.len()],
+}
+
+impl RouteFigures {
+    /// The label of the method.
+    pub fn observe(&self, method: &Method, status: StatusCode, took: Duration) -> &'static str {
+        let place = METHODS.iter().position(|label| *label == method.as_str()).unwrap_or(METHODS.len() - 1);
+        let (method, route) = (METHODS[place], || Arc::clone(&self.name));
+        let figures = self.methods[place].get_or_init(|| MethodFigures {
+            durations: self.durations.get_or_create_owned(&RouteLabels { method, route: route() }),
+            usual: Default::default(),
+        });
+        figures.durations.observe(took.as_secs_f64());
+        let labels = || RequestLabels { method, route: route(), status: status.as_u16() };
+        match USUAL.iter().position(|usual| *usual == status) {
+            Some(place) => {
+                figures.usual[place].get_or_init(|| self.requests.get_or_create_owned(&labels())).inc();
+            }
+            None => {
+                self.requests.get_or_create(&labels()).inc();
+            }
+        }
+        method
     }
 }
 

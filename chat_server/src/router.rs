@@ -1,33 +1,35 @@
-//! All routes and what every request passes through.
+//! All routes.
 
-use axum::{Router, middleware, routing::get};
+use axum::{Router, routing::get};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::{
-    around::{self, Around},
     conditional::{IfNoneMatch, Tagged},
     error::Result,
     http,
     openapi::{Base, complete},
+    routes::Routes,
     state::AppState,
     web,
 };
 
 const DOCUMENT_PATH: &str = "/api/openapi.json";
+/// What is there to read the document in, and the document.
+const PAGES: [&str; 3] = ["/api/docs", "/api/docs/{*rest}", DOCUMENT_PATH];
 
-/// Everything that chat_server answers.
-pub fn router(state: AppState) -> Result<Router> {
+/// Everything that chat_server answers, and its routes by name.
+pub fn router(state: AppState) -> Result<(Router, Routes)> {
     let (api, mut document) =
         OpenApiRouter::with_openapi(Base::openapi()).merge(http::router()).split_for_parts();
     complete(&mut document);
+    let pages = PAGES.into_iter().chain(web::routes()).map(str::to_owned);
+    let routes = Routes::new(document.paths.paths.keys().cloned().chain(pages), &state.metrics)?;
     let document = Tagged::new(&document)?;
     let pages = Router::new()
-        .merge(SwaggerUi::new("/api/docs").config(SwaggerConfig::from(DOCUMENT_PATH)))
+        .merge(SwaggerUi::new(PAGES[0]).config(SwaggerConfig::from(DOCUMENT_PATH)))
         .route(DOCUMENT_PATH, get(async move |has: IfNoneMatch| document.answer_publicly(&has)))
         .merge(web::router(&state.config));
-    // One layer: each is cloned for each request.
-    let around = middleware::from_fn_with_state(Around::new(state.clone()), around::handle);
-    Ok(api.merge(pages).layer(around).with_state(state))
+    Ok((api.merge(pages).with_state(state), routes))
 }

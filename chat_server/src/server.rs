@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::Router;
 use chat_core::{config::Config, lifecycle::Lifecycle};
 use event_log::Tail;
 use http_server::Limits;
@@ -11,7 +10,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::{
-    auth::LastBearer,
+    around::Around,
     cache::Caches,
     db,
     doorbell::Doorbell,
@@ -31,7 +30,7 @@ pub struct ChatServer {
     listener: TcpListener,
     address: SocketAddr,
     state: AppState,
-    router: Router,
+    around: Arc<Around>,
 }
 
 impl ChatServer {
@@ -81,8 +80,9 @@ impl ChatServer {
         until_stop("node upkeep", Box::pin(maintenance::keep_node(state.clone())));
         let upkeep = maintenance::keep_database(options, state.config.event_log.clone());
         until_stop("database upkeep", Box::pin(upkeep));
-        let router = router(state.clone())?;
-        Ok(Self { listener, address, state, router })
+        let (router, known_routes) = router(state.clone())?;
+        let around = Around::new(router, known_routes, &state.config);
+        Ok(Self { listener, address, state, around: Arc::new(around) })
     }
 
     /// Where it listens.
@@ -108,9 +108,7 @@ impl ChatServer {
             open.inc_by(change);
         };
         let served =
-            http_server::serve::<LastBearer>(self.listener, self.router, limits, opened, &lifecycle, async {
-            })
-            .await;
+            http_server::serve(self.listener, self.around, limits, opened, &lifecycle, async {}).await;
         // No request is under way any more that could send.
         self.state.sends.close();
         served

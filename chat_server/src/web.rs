@@ -18,15 +18,24 @@ use tower_http::services::ServeFile;
 
 use crate::{error::ApiError, extract::ApiPath, state::AppState};
 
+/// The client's own addresses; everything else stays 404.
+const PAGES: [&str; 4] = ["/", "/signin", "/signup", "/c/{*rest}"];
+const FILE: &str = "/{file}";
+const ASSET: &str = "/assets/{file}";
+
+/// What [`router`] has.
+pub fn routes() -> impl Iterator<Item = &'static str> {
+    PAGES.into_iter().chain([FILE, ASSET])
+}
+
 /// Serves the client. Whether it has been built is looked at anew with each page: it may be in the making.
 pub fn router(config: &Config) -> Router<AppState> {
     let client = Client { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
     let mut router = Router::new();
-    // The client's own addresses; everything else stays 404.
-    for path in ["/", "/signin", "/signup", "/c/{*rest}"] {
+    for path in PAGES {
         router = router.route(path, get(page));
     }
-    router.route("/{file}", any(file)).route("/assets/{file}", any(asset)).layer(Extension(Arc::new(client)))
+    router.route(FILE, any(file)).route(ASSET, any(asset)).layer(Extension(Arc::new(client)))
 }
 
 /// The built client: that of the folder if there is one, else that of the program.

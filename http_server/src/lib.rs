@@ -1,30 +1,19 @@
-//! Serves a router over TCP with the limits that `axum::serve` does not have: on the time of a request's head, on
+//! Serves HTTP/1.1 over TCP with the limits that `axum::serve` does not have: on the time of a request's head, on
 //! buffers, on connections, on clients that are gone without a word, and on how long stopping may take.
 
+mod connection;
 mod refusal;
 mod request_id;
 mod takeover;
+mod waiting;
 
 pub use takeover::{Socket, Takeover, Writer};
 
-use std::{
-    convert::Infallible,
-    future::{Future, pending, poll_fn},
-    net::SocketAddr,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
-    task::Poll,
-    time::Duration,
-};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::{
-    Router,
-    http::{Method, Request},
-};
+use axum::{Router, extract::Request, response::Response};
 use chat_core::lifecycle::Lifecycle;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
@@ -35,13 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use refusal::{Polite, Watched};
-use takeover::Taken;
+use connection::Ends;
 
-/// A request's head must have arrived by then; between requests a connection may idle as long.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes of a request's head, and of what is written ahead of a slow socket.
-const BUFFER_BYTES_MAX: usize = 16 * 1024;
 /// After a failed accept (no file descriptors left), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A peer that leaves what we send unacknowledged for so long is gone.
@@ -66,7 +50,7 @@ pub struct Peer<K> {
 }
 
 impl<K> Peer<K> {
-    /// What the router keeps for this connection.
+    /// What is kept for this connection by those who answer.
     pub fn kept(&self) -> &K {
         &self.kept
     }
@@ -75,6 +59,23 @@ impl<K> Peer<K> {
 impl<K> Clone for Peer<K> {
     fn clone(&self) -> Self {
         Self { address: self.address, kept: Arc::clone(&self.kept) }
+    }
+}
+
+/// Answers requests: a router, or what is around one.
+pub trait Answer: Send + Sync + 'static {
+    /// What is kept for each connection.
+    type Kept: Default + Send + Sync + 'static;
+
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl Answer for Router {
+    type Kept = ();
+
+    async fn answer(&self, request: Request) -> Response {
+        let Ok(response) = self.clone().oneshot(request).await;
+        response
     }
 }
 
@@ -93,14 +94,13 @@ pub async fn listen(what: &str, host: &str, port: u16) -> anyhow::Result<TcpList
 }
 
 /// Serves until the lifecycle stops; then takes no more connections, waits for `before_end` (which may end long
-/// answers), lets what is under way finish, and returns within the drain time. `opened` hears +1 and -1. For each connection
-/// the router may keep a `K` ([`Peer`]).
+/// answers), lets what is under way finish, and returns within the drain time. `opened` hears +1 and -1.
 ///
 /// # Errors
 /// None of its own; what made the lifecycle stop is told by the lifecycle.
-pub async fn serve<K: Default + Send + Sync + 'static>(
+pub async fn serve<A: Answer>(
     listener: TcpListener,
-    router: Router,
+    answerer: Arc<A>,
     limits: Limits,
     opened: impl Fn(i64) + Clone + Send + 'static,
     lifecycle: &Lifecycle,
@@ -129,11 +129,15 @@ pub async fn serve<K: Default + Send + Sync + 'static>(
             drop(stream);
             continue;
         };
-        let (router, ending, cut) = (router.clone(), ending.clone(), over.clone());
+        let ends = Ends { ending: ending.child_token(), cut: over.child_token() };
+        let answerer = Arc::clone(&answerer);
         let (held, of_writer) = ((Open::new(opened.clone()), place), connections.clone());
         connections.spawn_connection(async move {
-            let peer = Peer { address, kept: Arc::<K>::default() };
-            let Some((stream, taken)) = serve_connection(stream, peer, router, ending, cut).await else {
+            if let Err(e) = tune(&stream) {
+                debug!("socket options: {e}");
+            }
+            let peer = Peer { address, kept: Arc::default() };
+            let Some((stream, taken)) = connection::serve(stream, peer, &*answerer, ends).await else {
                 return;
             };
             // In a task of its own: what this one needed for hyper ends with it.
@@ -166,74 +170,6 @@ impl<F: Fn(i64)> Open<F> {
 impl<F: Fn(i64)> Drop for Open<F> {
     fn drop(&mut self) {
         self.0(-1);
-    }
-}
-
-/// Until the connection ends by itself, or with its last answer once `ending`, or at once when `cut`. What is returned
-/// goes on without hyper.
-async fn serve_connection<K: Send + Sync + 'static>(
-    stream: TcpStream,
-    peer: Peer<K>,
-    router: Router,
-    ending: CancellationToken,
-    cut: CancellationToken,
-) -> Option<(TcpStream, Taken)> {
-    if let Err(e) = tune(&stream) {
-        debug!("socket options: {e}");
-    }
-    let is_unread = Arc::new(AtomicBool::new(false));
-    let stream = Polite::new(stream, Arc::clone(&is_unread));
-    let taken = Arc::new(Mutex::new(None));
-    let taking = Arc::clone(&taken);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        request_id::drop_unless_plain(request.headers_mut());
-        let (is_get, version) = (request.method() == Method::GET, request.version());
-        let request = request.map(|body| Watched::new(body, Arc::clone(&is_unread)));
-        let (answer, taking) = (router.clone().oneshot(request), Arc::clone(&taking));
-        async move {
-            let mut response = answer.await?;
-            let found = Taken::find(&mut response, version).filter(|_| is_get);
-            if found.is_some() {
-                *taking.lock().unwrap_or_else(PoisonError::into_inner) = found;
-                // Hyper is left in the middle of it.
-                pending::<()>().await;
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    // HTTP/1.1 alone: who wants HTTP/2 has a proxy for TLS in front, which speaks HTTP/1.1 to us. What tells the two
-    // apart has no time limit of its own.
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut is_ending = false;
-    loop {
-        let served = poll_fn(|cx| {
-            let outcome = Pin::new(&mut connection).poll(cx);
-            // The service runs within that poll, so there is nothing else to wait for.
-            match taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                Some(taken) => Poll::Ready(Some(taken)),
-                None => outcome.map(|outcome| {
-                    if let Err(e) = outcome {
-                        debug!("connection: {e}");
-                    }
-                    None
-                }),
-            }
-        });
-        let taken = tokio::select! {
-            served = served => served?,
-            () = cut.cancelled() => return None, // dropped, and the socket with it
-            () = ending.cancelled(), if !is_ending => {
-                is_ending = true;
-                Pin::new(&mut connection).graceful_shutdown();
-                continue;
-            }
-        };
-        return Some((connection.into_parts().io.into_inner().into_inner(), taken));
     }
 }
 

@@ -5,10 +5,7 @@ use std::{
     future::Future as _,
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -22,6 +19,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use crate::connection::Shared;
+
 /// How long, and for how many bytes, what a refused client still sends is read and thrown away. Without that the kernel
 /// answers it with a reset, which may overtake the refusal.
 const LINGER: Duration = Duration::from_secs(2);
@@ -32,14 +31,13 @@ pub struct Polite<S> {
     stream: S,
     /// The rest of a refusal that stands in for hyper's.
     refusal: Bytes,
-    /// The client may still be sending what nobody is going to read.
-    is_unread: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S> Polite<S> {
-    pub fn new(stream: S, is_unread: Arc<AtomicBool>) -> Self {
-        Self { stream, refusal: Bytes::new(), is_unread, linger: None }
+    pub fn new(stream: S, shared: Arc<Shared>) -> Self {
+        Self { stream, refusal: Bytes::new(), shared, linger: None }
     }
 
     pub fn into_inner(self) -> S {
@@ -50,7 +48,8 @@ impl<S> Polite<S> {
     fn replace(&mut self, head: &[u8]) -> bool {
         let Some(refusal) = refusal_for(head) else { return false };
         self.refusal = refusal;
-        self.is_unread.store(true, Relaxed);
+        self.shared.is_unread.store(true, Relaxed);
+        self.shared.waiting.written(true); // so that there is time for the end of it
         true
     }
 }
@@ -110,7 +109,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
         if self.replace(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.shared.waiting.written(written.is_ready());
+        written
     }
 
     fn poll_write_vectored(
@@ -124,7 +125,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
         {
             return Poll::Ready(Ok(head.len()));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.shared.waiting.written(written.is_ready());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -142,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
         if this.linger.is_none() {
             ready!(this.poll_refusal(cx))?;
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-            if !this.is_unread.load(Relaxed) {
+            if !this.shared.is_unread.load(Relaxed) {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -163,14 +166,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Polite<S> {
 pub struct Watched {
     body: Incoming,
     is_over: bool,
-    is_unread: Arc<AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 impl Watched {
-    pub fn new(body: Incoming, is_unread: Arc<AtomicBool>) -> Self {
-        // Of the request before it there is nothing left, or this one could not be here.
-        is_unread.store(false, Relaxed);
-        Self { is_over: body.is_end_stream(), body, is_unread }
+    pub fn new(body: Incoming, shared: Arc<Shared>) -> Self {
+        Self { is_over: body.is_end_stream(), body, shared }
     }
 }
 
@@ -199,7 +200,7 @@ impl Body for Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         if !self.is_over {
-            self.is_unread.store(true, Relaxed);
+            self.shared.is_unread.store(true, Relaxed);
         }
     }
 }

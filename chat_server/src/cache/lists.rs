@@ -32,25 +32,30 @@ pub struct Sources {
     pub(super) stamp: u64,
 }
 
+/// A page as it was sent, and what it was made of.
+pub struct KeptList {
+    sources: Sources,
+    pub list: Tagged,
+}
+
 /// The pages.
-pub(super) struct Lists(Cache<ListKey, (Arc<Sources>, Tagged)>);
+pub(super) struct Lists(Cache<ListKey, Arc<KeptList>>);
 
 impl Lists {
     pub fn new() -> Self {
-        let bytes = |_: &ListKey, (sources, list): &(Arc<Sources>, Tagged)| {
-            let bytes = ENTRY_BYTES + list.body_bytes() + size_of_val(sources.chats.as_slice());
+        let bytes = |_: &ListKey, kept: &Arc<KeptList>| {
+            let bytes = ENTRY_BYTES + kept.list.body_bytes() + size_of_val(kept.sources.chats.as_slice());
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(BYTES_MAX).weigher(bytes).time_to_live(TIME_TO_LIVE).build())
     }
 
     /// `stamp` adds up the marks as they are now.
-    pub fn find(&self, key: &ListKey, stamp: impl FnOnce(&Sources) -> u64) -> Option<Tagged> {
-        let (sources, list) = self.0.get(key)?;
-        (stamp(&sources) == sources.stamp).then_some(list)
+    pub fn find(&self, key: &ListKey, stamp: impl FnOnce(&Sources) -> u64) -> Option<Arc<KeptList>> {
+        self.0.get(key).filter(|kept| stamp(&kept.sources) == kept.sources.stamp)
     }
 
     pub fn keep(&self, key: ListKey, sources: Sources, list: Tagged) {
-        self.0.insert(key, (Arc::new(sources), list));
+        self.0.insert(key, Arc::new(KeptList { sources, list }));
     }
 }

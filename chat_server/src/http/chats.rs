@@ -107,8 +107,8 @@ pub async fn list_chats(
     has: IfNoneMatch,
 ) -> Result<Response> {
     let key = ListKey { user: user.id, after: page.after, limit: page.limit.get()? };
-    if let Some(list) = state.caches.list(&key) {
-        return Ok(list.answer(&has));
+    if let Some(kept) = state.caches.list(&key) {
+        return Ok(kept.list.answer(&has));
     }
     let list = Box::pin(read_list(&state, user.id, key)).await?; // rare, and large
     Ok(list.answer(&has))
