@@ -1,4 +1,4 @@
-//! How cost grows with the members of a chat, with one's chats, with messages and with workspaces. `page` has the larger databases, and how
+//! How cost grows with the members of a chat, with one's chats, with messages and with workspaces. How
 //! it grows with streams the scenarios of streams say (`--streams`).
 
 use std::{sync::Arc, time::Instant};
@@ -17,7 +17,7 @@ use crate::{
 
 const MEMBERS: [usize; 4] = [10, 100, 1_000, 10_000];
 const CHATS: [usize; 4] = [10, 100, 1_000, 2_000];
-const MESSAGES: [i64; 3] = [10_000, 100_000, 1_000_000];
+const MESSAGES: [i64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 const WORKSPACES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 const PEOPLE: usize = 50;
 const CONNECTIONS: usize = 32;
@@ -125,8 +125,8 @@ async fn messages(report: &mut Report, world: &World, server: &Server, seconds: 
         report.add(&format!("sends, {total} messages"), "1/s", rate);
     }
     let of = |total: i64| format!("page, {total} messages, p50");
-    report.ratio(&of(1_000_000), &of(10_000), None, true);
-    report.ratio("sends, 1000000 messages", "sends, 10000 messages", None, false);
+    report.ratio(&of(10_000_000), &of(10_000), None, true);
+    report.ratio("sends, 10000000 messages", "sends, 10000 messages", None, false);
     Ok(())
 }
 

@@ -40,20 +40,24 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     let memory = process::start("from_memory", &[&file.to_string_lossy()])?;
     report.note(format!("One list is {} bytes, of {CHATS} chats.", bytes.len()));
     let requests: Vec<Vec<u8>> = people.iter().map(|person| request(&person.token)).collect();
+    let loads = [
+        ("from memory", memory.address, memory.pid(), Connections::OfOneEach),
+        ("chat list", server.address, server.pid(), Connections::OfOneEach),
+        ("chat list, over connections that people share", server.address, server.pid(), Connections::Shared),
+    ];
     for round in 0..=arguments.rounds {
-        for (name, address, pid) in
-            [("from memory", memory.address, memory.pid()), ("chat list", server.address, server.pid())]
-        {
-            let (before, began) = (cpu(&[pid])?, Instant::now());
-            let rate = read(address, requests.clone(), arguments.seconds).await?;
+        for (name, address, pid, connections) in &loads {
+            let (before, began) = (cpu(&[*pid])?, Instant::now());
+            let rate = read(*address, requests.clone(), *connections, arguments.seconds).await?;
             if round > 0 {
                 report.add(name, "1/s", rate);
-                let each = (cpu(&[pid])? - before) / (rate * began.elapsed().as_secs_f64());
+                let each = (cpu(&[*pid])? - before) / (rate * began.elapsed().as_secs_f64());
                 report.add(&format!("{name}, processor time of the server"), "µs", each * 1e6);
             }
         }
     }
     report.ratio("chat list", "from memory", Some(0.7), false);
+    report.ratio("chat list, over connections that people share", "from memory", None, false);
     let time = |of: &str| format!("{of}, processor time of the server");
     report.ratio(&time("chat list"), &time("from memory"), None, true);
     drop((server, memory));
@@ -61,18 +65,36 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-async fn read(address: SocketAddr, requests: Vec<Vec<u8>>, seconds: f64) -> anyhow::Result<f64> {
+/// Who asks over a connection.
+#[derive(Clone, Copy)]
+enum Connections {
+    /// One person, as browsers and scripts do.
+    OfOneEach,
+    /// Anybody, in turn, as behind a proxy.
+    Shared,
+}
+
+async fn read(
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+    connections: Connections,
+    seconds: f64,
+) -> anyhow::Result<f64> {
     let mut clients = Vec::new();
-    for _ in 0..CONNECTIONS {
-        clients.push(Client::connect(address).await?);
+    for owner in 0..CONNECTIONS {
+        clients.push((Client::connect(address).await?, owner));
     }
     let requests = std::sync::Arc::new(requests);
-    closed_loop(clients, seconds, move |mut client: Client, number| {
+    closed_loop(clients, seconds, move |(mut client, owner): (Client, usize), number| {
         let requests = std::sync::Arc::clone(&requests);
         async move {
-            let answer = client.call(&requests[usize::try_from(number)? % requests.len()]).await?;
+            let who = match connections {
+                Connections::OfOneEach => owner,
+                Connections::Shared => usize::try_from(number)?,
+            };
+            let answer = client.call(&requests[who % requests.len()]).await?;
             ensure!(answer.status == 200, "a read: {}", answer.status);
-            Ok(client)
+            Ok((client, owner))
         }
     })
     .await

@@ -1,6 +1,6 @@
 //! Sends through the whole path, beside one-row inserts into the same table straight in Postgres, without and with
-//! `pg_notify`; those of one client also beside all the rows that a send writes and beside the statement of a send, each also with HTTP
-//! before it and nothing else.
+//! `pg_notify`, beside all the rows that a send writes and beside the statement of a send; those of one client also with HTTP before them
+//! and nothing else.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -56,11 +56,13 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
             let inserts = insert(&world.url, &sql, world.workspace, clients, Arc::clone(&places), seconds);
             report.add(name, "1/s", inserts.await?);
         }
-        for (name, url, sql) in [
-            ("the rows of a send, 1 client", &world.url, ROWS_OF_A_SEND),
-            ("the statement of a send, 1 client", &statement_url, STATEMENT_OF_A_SEND),
+        for (name, url, sql, clients) in [
+            ("the rows of a send, 32 clients", &world.url, ROWS_OF_A_SEND, 32),
+            ("the rows of a send, 1 client", &world.url, ROWS_OF_A_SEND, 1),
+            ("the statement of a send, 32 clients", &statement_url, STATEMENT_OF_A_SEND, 32),
+            ("the statement of a send, 1 client", &statement_url, STATEMENT_OF_A_SEND, 1),
         ] {
-            let rows = insert(url, sql, world.workspace, 1, Arc::clone(&places), seconds);
+            let rows = insert(url, sql, world.workspace, clients, Arc::clone(&places), seconds);
             report.add(name, "1/s", rows.await?);
         }
         for (name, server) in [
@@ -92,6 +94,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
 fn ratios(report: &mut Report) {
     report.ratio("send", "insert, 32 clients", Some(0.6), false);
     report.ratio("send", "insert + pg_notify, 32 clients", Some(2.5), false);
+    report.ratio("send", "the rows of a send, 32 clients", None, false);
+    report.ratio("send", "the statement of a send, 32 clients", None, false);
+    report.ratio("insert, 32 clients", "insert + pg_notify, 32 clients", None, false);
     report.ratio("send, one chat", "send", Some(0.7), false);
     report.ratio("send, 1 connection", "insert, 1 client", Some(0.45), false);
     for name in [
@@ -104,7 +109,6 @@ fn ratios(report: &mut Report) {
         report.ratio(name, "insert, 1 client", None, false);
     }
     report.ratio("send, 1 connection", "the statement of a send behind HTTP, 1 connection", None, false);
-    report.ratio("insert, 32 clients", "insert + pg_notify, 32 clients", None, false);
 }
 
 /// Tables with the columns, indexes and foreign keys of messages, and no log.
