@@ -89,7 +89,7 @@ impl Around {
 impl Answer for Around {
     type Kept = LastBearer;
 
-    /// Whatever comes of it. Preflights are answered here, without an id and a line in the log.
+    /// There is an answer, whatever comes of the request. Preflights are answered here, without an id and a line in the log.
     async fn answer(&self, request: Request) -> Response {
         if request.method() == Method::OPTIONS || request.headers().contains_key(header::ORIGIN) {
             return Box::pin(self.answer_across_origins(request)).await;

@@ -129,7 +129,7 @@ struct MethodFigures {
 }
 
 impl RouteFigures {
-    /// The label of the method.
+    /// Counts an answer and how long it took; returns what its method is called in labels.
     pub fn observe(&self, method: &Method, status: StatusCode, took: Duration) -> &'static str {
         let place = METHODS.iter().position(|label| *label == method.as_str()).unwrap_or(METHODS.len() - 1);
         let (method, route) = (METHODS[place], || Arc::clone(&self.name));

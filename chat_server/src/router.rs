@@ -17,7 +17,7 @@ use crate::{
 
 const DOCUMENT_PATH: &str = "/api/openapi.json";
 /// What is there to read the document in, and the document.
-const PAGES: [&str; 3] = ["/api/docs", "/api/docs/{*rest}", DOCUMENT_PATH];
+const PAGES: [&str; 4] = ["/api/docs", "/api/docs/", "/api/docs/{*rest}", DOCUMENT_PATH];
 
 /// Everything that chat_server answers, and its routes by name.
 pub fn router(state: AppState) -> Result<(Router, Routes)> {

@@ -46,6 +46,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Of a connection that was just opened.
+    pub fn new() -> Self {
+        Self { waiting: Waiting::new(), is_unread: AtomicBool::new(false), taken: Mutex::default() }
+    }
+
     fn taken(&self) -> MutexGuard<'_, Option<Taken>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,11 +79,7 @@ pub async fn serve<A: Answer>(
     answerer: &A,
     ends: Ends,
 ) -> Option<(TcpStream, Taken)> {
-    let shared = Arc::new(Shared {
-        waiting: Waiting::new(),
-        is_unread: AtomicBool::new(false),
-        taken: Mutex::default(),
-    });
+    let shared = Arc::new(Shared::new());
     let stream = Polite::new(stream, Arc::clone(&shared));
     let (shared, peer) = (&shared, &peer);
     let service = service_fn(move |request: http::Request<Incoming>| async move {

@@ -207,7 +207,28 @@ impl Drop for Watched {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+        time::Instant,
+    };
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_comes_whole_and_begins_the_wait_for_a_request_anew() {
+        let shared = Arc::new(Shared::new());
+        let (socket, mut client) = duplex(4096);
+        let before = Instant::now();
+        let mut polite = Polite::new(socket, Arc::clone(&shared));
+        polite.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        // Else a connection that has waited for long is cut while the client reads why it is refused.
+        assert!(shared.waiting.since(before + Duration::from_secs(3600)) > before);
+        polite.flush().await.unwrap();
+        drop(polite);
+        let mut told = String::new();
+        client.read_to_string(&mut told).await.unwrap();
+        assert!(told.starts_with("HTTP/1.1 400 ") && told.ends_with("\"request_id\":null}"), "{told}");
+    }
 
     #[test]
     fn a_bare_refusal_gets_a_problem_and_nothing_else_is_touched() {

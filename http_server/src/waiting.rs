@@ -52,7 +52,7 @@ impl Waiting {
     }
 
     /// Since when a request is waited for; `now` if it is for something else.
-    fn since(&self, now: Instant) -> Instant {
+    pub fn since(&self, now: Instant) -> Instant {
         match *self.state() {
             State::ForRequest(since) => since,
             State::Answering | State::Writing => now,
