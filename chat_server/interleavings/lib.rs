@@ -8,10 +8,13 @@ mod apart;
 mod queue;
 
 use std::{
+    future::Future as _,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize as Count, Ordering::Relaxed},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -20,7 +23,7 @@ use shuttle::{future::block_on, sync::Mutex, thread};
 
 use crate::{
     apart::Apart,
-    queue::{Batch, Queue, Refused, Sent},
+    queue::{Batch, Queue, Refused, Sent, Waiting},
 };
 
 /// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
@@ -191,4 +194,87 @@ fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
     try_orders(move || game(LONG));
     let tried = [&ANSWERED, &CLOSED, &FULL, &MET].map(|count| count.load(Relaxed));
     assert!(!tried.contains(&0), "one of these never happened: {tried:?}");
+}
+
+#[test]
+fn what_gathers_behind_a_batch_is_taken_by_whoever_has_it() {
+    static BEHIND: Count = Count::new(0);
+    try_orders(|| {
+        // A head start that is never over: nobody else may take.
+        let queue = Queue::<Sent, u32>::new(3, LONG);
+        let senders: Vec<_> = (0..2)
+            .map(|number| {
+                let queue = queue.clone();
+                thread::spawn(move || {
+                    let answer = queue.put((1, None, number)).unwrap();
+                    assert_eq!(block_on(answer), Ok(number));
+                })
+            })
+            .collect();
+        let first = block_on(queue.take(2, LONG)).unwrap();
+        let answer = |items: Vec<Waiting<Sent, u32>>| {
+            for waiting in items {
+                let (_, _, number) = waiting.item;
+                waiting.answer(number);
+            }
+        };
+        if first.items.len() == 1 {
+            let behind = block_on(queue.take_behind(&first.under_way.ahead(), 2, LONG));
+            assert_eq!(behind.items.len(), 1);
+            answer(behind.items);
+            BEHIND.fetch_add(1, Relaxed);
+        }
+        answer(first.items);
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    });
+    assert!(BEHIND.load(Relaxed) > 0, "both always came at once");
+}
+
+#[test]
+fn what_has_gathered_when_its_taker_goes_is_taken_by_another() {
+    static BEHIND: Count = Count::new(0);
+    try_orders(|| {
+        let queue = Queue::<Sent, u32>::new(3, LONG);
+        let sender = {
+            let queue = queue.clone();
+            move |number| {
+                let queue = queue.clone();
+                thread::spawn(move || assert_eq!(block_on(queue.put((1, None, number)).unwrap()), Ok(number)))
+            }
+        };
+        let taker = thread::spawn({
+            let queue = queue.clone();
+            move || {
+                while let Some(Batch { items, under_way, .. }) = block_on(queue.take(1, LONG)) {
+                    // Looks once behind it, as whoever waits for several things does.
+                    let ahead = under_way.ahead();
+                    let behind = {
+                        let mut behind = pin!(queue.take_behind(&ahead, 2, LONG));
+                        let mut once = Context::from_waker(Waker::noop());
+                        match behind.as_mut().poll(&mut once) {
+                            Poll::Ready(batch) => Some(batch),
+                            Poll::Pending => {
+                                thread::yield_now();
+                                None
+                            }
+                        }
+                    };
+                    let behind = behind.map_or_else(Vec::new, |behind| behind.items);
+                    BEHIND.fetch_add(behind.len(), Relaxed);
+                    for waiting in items.into_iter().chain(behind) {
+                        let (_, _, number) = waiting.item;
+                        waiting.answer(number);
+                    }
+                }
+            }
+        });
+        for sender in [sender(1), sender(2), sender(3)] {
+            sender.join().unwrap();
+        }
+        queue.close();
+        taker.join().unwrap();
+    });
+    assert!(BEHIND.load(Relaxed) > 0, "nothing ever gathered");
 }

@@ -160,22 +160,27 @@ impl From<sqlx::Error> for ApiError {
             | sqlx::Error::PoolClosed
             | sqlx::Error::Io(_)
             | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(e) => e.code().is_some_and(|code| {
-                // Lost connections, no resources (disk full too), shutting down, and losers of a deadlock or lock wait.
-                ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
-                    || ["25P03", "40001", "40P01", "55P03", "57014"].contains(&code.as_ref())
-                    // Without a constraint's name: the event log has no partition for the next id.
-                    || (code == "23514" && e.constraint().is_none())
-            }),
+            sqlx::Error::Database(e) => e.code().is_some_and(|code| is_away(&code, e.constraint().is_some())),
             _ => false,
         };
         if away {
             error!("database: {error}");
-            Self::Unavailable("the database is not available now")
+            Self::Unavailable(DATABASE_AWAY)
         } else {
             Self::Internal(anyhow::Error::new(error).context("database"))
         }
     }
+}
+
+pub const DATABASE_AWAY: &str = "the database is not available now";
+
+/// Whether a SQLSTATE says that the same may work a moment later.
+pub fn is_away(code: &str, names_constraint: bool) -> bool {
+    // Lost connections, no resources (disk full too), shutting down, and losers of a deadlock or lock wait.
+    ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+        || ["25P03", "40001", "40P01", "55P03", "57014"].contains(&code)
+        // Without a constraint's name: the event log has no partition for the next id.
+        || (code == "23514" && !names_constraint)
 }
 
 /// Lets a violated constraint, by its name in the schema, become an answer.

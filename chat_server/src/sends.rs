@@ -1,8 +1,8 @@
 //! Group commit: sends that come while a batch is being committed are committed together in the next. Alone, a send is a
 //! batch of one and waits for nothing.
 //!
-//! Combiners take from one queue, each with a connection of its own. As long as all goes well one batch is under way, the next
-//! gathers, and it is as large as can be. When a batch is held up, another combiner goes on with the shards of the log that are
+//! Combiners take from one queue, each with a connection of its own. As long as all goes well one batch is with Postgres, the next
+//! gathers, and is sent after it as soon as it is as large. When a batch is held up, another combiner goes on with the shards of the log that are
 //! not in it; a shard that stays locked is a batch of its own from then on. What a batch may not send is left out by its SQL; if
 //! the statement itself fails on account of some of them (a chat that somebody keeps locked), each is sent apart, by whoever
 //! asked for it.
@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 
 use chat_core::{Shard, UserId, config::LimitsConfig, lifecycle::Lifecycle, text::ClientId};
 use prometheus_client::metrics::gauge::Gauge;
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::PgPool;
 use tracing::error;
 
 use self::{
@@ -28,7 +28,7 @@ use self::{
     queue::{Item, Queue, Refused},
 };
 use crate::{
-    db::messages::{self, Bell, NewMessage, Stored},
+    db::messages::{self, Bell, NewMessage, Stored, pipeline::Connector},
     doorbell::Doorbell,
     error::{ApiError, Result},
     metrics::Metrics,
@@ -89,10 +89,10 @@ enum Answer {
 }
 
 impl Sends {
-    /// Starts the combiners. `options` are those of their own connections, `db` is for sends apart. They run until
+    /// Starts the combiners. `connector` makes their own connections, `db` is for sends apart. They run until
     /// [`Sends::close`], and then until all that was taken in is answered.
     pub fn start(
-        options: &PgConnectOptions,
+        connector: Connector,
         db: PgPool,
         limits: &LimitsConfig,
         doorbell: Doorbell,
@@ -102,7 +102,7 @@ impl Sends {
         let wait_max = Duration::from_secs(limits.send_wait_seconds);
         let answer_max = statement_timeout(limits) + ANSWER_MARGIN;
         let queue = Queue::new(limits.waiting_sends, HEAD_START);
-        let connections = Arc::new(Connections::new(options.clone()));
+        let connections = Arc::new(Connections::new(connector));
         for _ in 0..COMBINERS {
             let combiner = Combiner {
                 queue: queue.clone(),

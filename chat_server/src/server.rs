@@ -12,7 +12,7 @@ use tracing::info;
 use crate::{
     around::Around,
     cache::Caches,
-    db,
+    db::{self, messages::pipeline::Connector},
     doorbell::Doorbell,
     keys::Keys,
     maintenance,
@@ -51,7 +51,7 @@ impl ChatServer {
 
         let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
         let sends = Sends::start(
-            &db::send_options(options.clone(), &config.limits),
+            Connector::new(url.expose(), &config.limits)?,
             pool.clone(),
             &config.limits,
             doorbell.clone(),

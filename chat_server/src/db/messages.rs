@@ -1,6 +1,7 @@
 //! What people wrote.
 
 mod batch;
+pub mod pipeline;
 
 use std::{collections::HashSet, time::Duration};
 
@@ -9,7 +10,7 @@ use chat_core::{
     text::{ClientId, MessageBody},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, PgExecutor, Result};
+use sqlx::{PgExecutor, Result};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -91,97 +92,15 @@ pub enum Bell {
     IsLeftToCaller,
 }
 
-/// Sends messages, of any workspaces, in the order of their ids, and writes their events. Those that may not be
-/// sent are left out of the answer: the sender is no active member of a chat that is there, `reply_to` is not in it, or
-/// the client id was used before. No id may be in `new` twice, nor a sender's client id.
-///
-/// None: nothing is stored, though which of them may be sent was not to be found out; each is to be sent by itself.
-///
-/// One transaction stores them: an error that the database reports means that none was sent. `patience` bounds the
-/// wait for a chat or sender that somebody else has locked (SQLSTATE 55P03); for the shards, and for all if it is None, the
-/// connection waits as long as it does.
-pub async fn insert_all(
-    db: &mut PgConnection,
-    new: &[&NewMessage],
-    patience: Option<Duration>,
-    bell: Bell,
-) -> Result<Option<Vec<Stored>>> {
-    let mut new = new.to_vec();
-    let mut in_vain = 0;
-    while in_vain < ATTEMPTS_IN_VAIN {
-        match new[..] {
-            [] => return Ok(Some(Vec::new())),
-            [new] => return Ok(Some(insert(db, new, patience, bell).await?.into_iter().collect())),
-            _ => {}
-        }
-        let batch = Batch::of(&new);
-        match insert_whole(db, &batch, patience, bell).await? {
-            Outcome { bases: Some(bases), created_at: Some(created_at), .. } => {
-                let stored = batch.stored(&bases, created_at);
-                return Ok(Some(
-                    stored.ok_or_else(|| sqlx::Error::Protocol("a chat without its seq".into()))?,
-                ));
-            }
-            Outcome { sendable, .. } => {
-                // Nothing is stored: once more without those that may not be sent.
-                let sendable: HashSet<_> = sendable.into_iter().flatten().collect();
-                let before = new.len();
-                new.retain(|new| sendable.contains(&new.id.0));
-                in_vain += u32::from(new.len() == before);
-            }
-        }
-    }
-    Ok(None)
-}
-
 /// Of a batch that was refused, and all of which might be sent the moment after: somebody has just been allowed to.
 const ATTEMPTS_IN_VAIN: u32 = 3;
 
-/// What became of a batch.
-struct Outcome {
-    /// Of each chat; none if nothing was stored.
-    bases: Option<Vec<i64>>,
-    created_at: Option<Timestamp>,
-    /// Messages that might be stored without the others.
-    sendable: Option<Vec<Uuid>>,
+fn retain_sendable(new: &mut Vec<&NewMessage>, sendable: Option<Vec<Uuid>>) {
+    let sendable: HashSet<_> = sendable.into_iter().flatten().collect();
+    new.retain(|new| sendable.contains(&new.id.0));
 }
 
-async fn insert_whole(
-    db: &mut PgConnection,
-    batch: &Batch<'_>,
-    patience: Option<Duration>,
-    bell: Bell,
-) -> Result<Outcome> {
-    sqlx::query_as!(
-        Outcome,
-        r#"select bases, created_at as "created_at: Timestamp", sendable
-           from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"#,
-        &batch.ids,
-        &batch.sender_ids,
-        &batch.bodies as &[&str],
-        &batch.client_ids as &[Option<&str>],
-        &batch.request_hashes as &[Option<&[u8]>],
-        &batch.replies as &[Option<Uuid>],
-        &batch.chat_places,
-        &batch.ordinals,
-        &batch.shard_places,
-        &batch.shard_prevs as &[Option<i32>],
-        &batch.chats,
-        &batch.chat_workspaces,
-        &batch.chat_counts,
-        &batch.senders,
-        &batch.shards,
-        &batch.member_places,
-        &batch.members,
-        &batch.member_ordinals,
-        milliseconds(patience),
-        bell == Bell::RingsWithCommit
-    )
-    .fetch_one(db)
-    .await
-}
-
-/// The same for one message, for less. None: it may not be sent.
+/// One message, as [`pipeline::Sender`] stores many. None: it may not be sent.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     new: &NewMessage,

@@ -14,7 +14,7 @@ pub mod workspaces;
 use std::{str::FromStr as _, time::Duration};
 
 use anyhow::Context as _;
-use chat_core::config::{DatabaseConfig, LimitsConfig, Secret};
+use chat_core::config::{DatabaseConfig, Secret};
 use serde::Serialize;
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
@@ -24,8 +24,6 @@ use sqlx::{
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 use utoipa::ToSchema;
-
-use crate::sends;
 
 /// The schema, as this program knows it.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
@@ -105,25 +103,6 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
             )
         })
         .connect_lazy_with(options)
-}
-
-/// For the connections of the batches of messages. Their one query is planned once for each connection, not for each
-/// batch: its arrays vary in length, which Postgres takes for a reason to plan again, for longer than the query runs.
-/// That plan must be good for tables of any size, though it may be made while they are empty: rows are looked up by
-/// indexes. (What is left: of members, while there are a handful, the index may be read whole, until Postgres analyses the table
-/// next, which makes the plan anew.)
-pub fn send_options(options: PgConnectOptions, limits: &LimitsConfig) -> PgConnectOptions {
-    let patience = format!("{}s", sends::statement_timeout(limits).as_secs());
-    let shard_patience = format!("{}ms", sends::SHARD_PATIENCE.as_millis());
-    options.options([
-        ("plan_cache_mode", "force_generic_plan"),
-        ("enable_seqscan", "off"),
-        ("enable_bitmapscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-        ("statement_timeout", &patience),
-        ("lock_timeout", &shard_patience),
-    ])
 }
 
 /// Brings the schema up to this program's.

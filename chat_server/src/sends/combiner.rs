@@ -3,22 +3,25 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chat_core::{Shard, cursor::Shards};
-use sqlx::PgConnection;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::timeout;
 use tracing::{error, warn};
 
 use super::{
     Answer,
-    connections::Connections,
-    failure::{Failure, is_about_bell, is_about_shard, is_about_some, is_certain},
+    connections::{Connection, Connections},
+    failure::{Failure, is_about_bell, is_about_shard, is_about_some},
     queue::{Batch, Queue, UnderWay, Waiting},
 };
 use crate::{
-    db::messages::{self, Bell, NewMessage},
+    db::messages::{Bell, NewMessage, pipeline::Sender},
     doorbell::Doorbell,
-    error::ApiError,
+    error::DATABASE_AWAY,
     metrics::Metrics,
 };
+
+type Entry = Waiting<Arc<NewMessage>, Answer>;
+type Place = UnderWay<Arc<NewMessage>, Answer>;
 
 /// How long a batch waits for its connection.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(3);
@@ -31,62 +34,103 @@ pub const BATCH_PATIENCE: Duration = Duration::from_millis(250);
 /// else rings would wait for the flush.
 const RINGS_MAX: usize = 8;
 
+/// Batches with Postgres at once: one that it is busy with and one that it finds when it is not any more.
+const DEPTH: usize = 2;
+
 /// Commits sends, batch by batch.
 pub struct Combiner {
     pub queue: Queue<Arc<NewMessage>, Answer>,
     pub connections: Arc<Connections>,
     pub wait_max: Duration,
     /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so. A batch that is sent
-    /// again without some of it has no more time.
+    /// again without some of it has no more time; one that was sent after another has that one's as well.
     pub answer_max: Duration,
     pub doorbell: Doorbell,
     pub metrics: Metrics,
 }
 
+/// What a batch says of its connection.
+enum Fate {
+    /// All is well with it.
+    Usable,
+    /// Whoever is with it is answered, and nobody comes after them.
+    Doubtful,
+    /// Nobody will be answered.
+    Silent,
+}
+
 impl Combiner {
     /// Until the queue is closed and all of it is answered.
-    pub async fn run(mut self) {
-        while let Some(Batch { items, late, under_way }) = self.queue.take(BATCH_MAX, self.wait_max).await {
-            answer_all(late, Answer::Failed(Failure::Late));
-            if items.is_empty() {
-                continue;
-            }
+    pub async fn run(self) {
+        while let Some(batch) = self.queue.take(BATCH_MAX, self.wait_max).await {
+            let Some((items, under_way)) = in_time(batch) else { continue };
             match self.connections.take(CONNECTION_PATIENCE).await {
-                Ok(db) => self.store(db, items, &under_way).await,
+                Ok(db) => self.store_all(db, items, under_way).await,
                 Err(e) => {
-                    error!("no connection for a batch of {} sends: {e}", items.len());
-                    answer_all(
-                        items,
-                        Answer::Failed(Failure::NotStored("the database is not available now")),
-                    );
+                    error!("no connection for a batch of {} sends: {e:#}", items.len());
+                    answer_all(items, Answer::Failed(Failure::NotStored(DATABASE_AWAY)));
                 }
             }
-            drop(under_way);
+        }
+    }
+
+    /// A batch, and those that gather behind it.
+    async fn store_all(&self, mut db: Connection, items: Vec<Entry>, under_way: Place) {
+        let mut ahead = under_way.ahead();
+        let mut is_usable = true;
+        let mut batches = FuturesUnordered::new();
+        batches.push(self.store(db.sender(), items, under_way, self.answer_max));
+        loop {
+            let may_follow = is_usable && db.is_open() && batches.len() < DEPTH;
+            tokio::select! {
+                biased;
+                Some((fate, under_way)) = batches.next() => {
+                    match fate {
+                        Fate::Usable => {}
+                        Fate::Doubtful => is_usable = false,
+                        // Not given back: whatever comes over it is too late.
+                        Fate::Silent => db.close(),
+                    }
+                    if batches.is_empty() {
+                        // Before others may take: whoever is next uses the same connection.
+                        if is_usable && db.is_open() {
+                            self.connections.give_back(db);
+                        }
+                        drop(under_way);
+                        return;
+                    }
+                }
+                () = db.drive() => {}
+                batch = self.queue.take_behind(&ahead, BATCH_MAX, self.wait_max), if may_follow => {
+                    let Some((items, under_way)) = in_time(batch) else { continue };
+                    ahead = under_way.ahead();
+                    batches.push(self.store(db.sender(), items, under_way, 2 * self.answer_max));
+                }
+            }
         }
     }
 
     async fn store(
-        &mut self,
-        mut db: PgConnection,
-        items: Vec<Waiting<Arc<NewMessage>, Answer>>,
-        under_way: &UnderWay<Arc<NewMessage>, Answer>,
-    ) {
+        &self,
+        db: Arc<Sender>,
+        items: Vec<Entry>,
+        under_way: Place,
+        answer_max: Duration,
+    ) -> (Fate, Place) {
         let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
         let shards: Shards = new.iter().map(|new| Shard::of(new.workspace_id)).collect();
         let rings = new.len() <= RINGS_MAX && self.doorbell.may_ring_within();
         let bell = if rings { Bell::RingsWithCommit } else { Bell::IsLeftToCaller };
-        let insert = messages::insert_all(&mut db, &new, Some(BATCH_PATIENCE), bell);
-        let outcome = timeout(self.answer_max, insert).await;
+        let outcome = timeout(answer_max, db.insert_all(&new, Some(BATCH_PATIENCE), bell)).await;
         self.metrics.send_batches.inc();
         let Ok(outcome) = outcome else {
             error!("a batch of {} sends failed: the database is silent", items.len());
-            // Closed, not given back: whatever comes over it is too late.
             self.doorbell.ring(shards); // should it have been stored
-            return answer_all(items, Answer::Failed(Failure::Unknown));
+            answer_all(items, Answer::Failed(Failure::Unknown));
+            return (Fate::Silent, under_way);
         };
         match outcome {
             Ok(None) => {
-                self.connections.give_back(db);
                 warn!(
                     "a batch of {} sends is sent one by one: whether all of it may be sent keeps changing",
                     items.len()
@@ -94,7 +138,6 @@ impl Combiner {
                 answer_all(items, Answer::SendApart);
             }
             Ok(Some(stored)) => {
-                self.connections.give_back(db);
                 under_way.held_up(false);
                 if bell == Bell::IsLeftToCaller {
                     self.doorbell.ring(shards);
@@ -106,40 +149,40 @@ impl Combiner {
                 }
             }
             Err(e) if is_about_shard(&e) => {
-                self.connections.give_back(db);
                 warn!("a batch of {} sends waits for the log: {e}", items.len());
                 under_way.held_up(true);
                 self.queue.put_back(items);
             }
             Err(e) if rings && is_about_bell(&e) => {
-                self.connections.give_back(db);
                 warn!("a batch of {} sends is stored without a ring: {e}", items.len());
                 self.doorbell.be_quiet();
                 self.queue.put_back(items);
             }
             Err(e) if is_about_some(&e) => {
-                self.connections.give_back(db);
                 warn!("a batch of {} sends is sent one by one: {e}", items.len());
                 answer_all(items, Answer::SendApart);
             }
             Err(e) => {
-                let certain = is_certain(&e);
                 error!("a batch of {} sends failed: {e}", items.len());
-                let failure = match ApiError::from(e) {
-                    ApiError::Unavailable(detail) if certain => Failure::NotStored(detail),
-                    _ if certain => Failure::Internal,
-                    _ => Failure::Unknown,
-                };
-                if !certain {
+                let failure = Failure::of(&e);
+                if matches!(failure, Failure::Unknown) {
                     self.doorbell.ring(shards); // should it have been stored
                 }
                 answer_all(items, Answer::Failed(failure));
+                return (Fate::Doubtful, under_way);
             }
         }
+        (Fate::Usable, under_way)
     }
 }
 
-fn answer_all(items: Vec<Waiting<Arc<NewMessage>, Answer>>, answer: Answer) {
+/// Those of a batch that are not late, if there are any.
+fn in_time(batch: Batch<Arc<NewMessage>, Answer>) -> Option<(Vec<Entry>, Place)> {
+    answer_all(batch.late, Answer::Failed(Failure::Late));
+    (!batch.items.is_empty()).then_some((batch.items, batch.under_way))
+}
+
+fn answer_all(items: Vec<Entry>, answer: Answer) {
     for waiting in items {
         waiting.answer(answer);
     }

@@ -1,9 +1,11 @@
 //! Why a send was not stored, or may not have been.
 
 use anyhow::anyhow;
-use sqlx::postgres::PgDatabaseError;
 
-use crate::error::ApiError;
+use crate::{
+    db::messages::pipeline::SendError,
+    error::{ApiError, DATABASE_AWAY, is_away},
+};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Failure {
@@ -12,6 +14,20 @@ pub enum Failure {
     /// The connection was lost before the answer came.
     Unknown,
     Internal,
+}
+
+impl Failure {
+    /// Of a batch whose statement failed.
+    pub fn of(error: &SendError) -> Self {
+        match error.said() {
+            Some(said) if !is_certain_code(said.code().code()) => Self::Unknown,
+            Some(said) if is_away(said.code().code(), said.constraint().is_some()) => {
+                Self::NotStored(DATABASE_AWAY)
+            }
+            Some(_) => Self::Internal,
+            None => Self::Unknown,
+        }
+    }
 }
 
 impl From<Failure> for ApiError {
@@ -33,35 +49,36 @@ impl From<Failure> for ApiError {
 /// believed when it is being shut down.
 pub fn is_certain(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(e) => e
-            .code()
-            .is_some_and(|code| !["08", "57P", "58", "XX"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| is_certain_code(&code)),
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Encode(_) => true,
         _ => false,
     }
 }
 
+fn is_certain_code(code: &str) -> bool {
+    !["08", "57P", "58", "XX"].iter().any(|class| code.starts_with(class))
+}
+
 /// Whether the lock of a shard was waited for in vain.
-pub fn is_about_shard(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(e) = error else { return false };
-    let context = e.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where);
-    e.code().is_some_and(|code| code == "55P03")
-        && context.is_some_and(|context| context.contains("log_lock"))
+pub fn is_about_shard(error: &SendError) -> bool {
+    error.said().is_some_and(|said| {
+        said.code().code() == "55P03" && said.where_().is_some_and(|context| context.contains("log_lock"))
+    })
 }
 
 /// Whether Postgres had no room for a ring.
-pub fn is_about_bell(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|code| code == "54000"))
+pub fn is_about_bell(error: &SendError) -> bool {
+    error.said().is_some_and(|said| said.code().code() == "54000")
 }
 
 /// Whether some messages may have failed all: a value that breaks a rule, a lock of a chat or a sender that was waited for
 /// in vain.
-pub fn is_about_some(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(e) = error else { return false };
-    e.code().is_some_and(|code| {
-        ["40001", "40P01", "55P03"].contains(&code.as_ref())
+pub fn is_about_some(error: &SendError) -> bool {
+    error.said().is_some_and(|said| {
+        let code = said.code().code();
+        ["40001", "40P01", "55P03"].contains(&code)
             || code.starts_with("22")
             // Without a constraint's name: the event log has no partition for the next id.
-            || (code.starts_with("23") && e.constraint().is_some())
+            || (code.starts_with("23") && said.constraint().is_some())
     })
 }

@@ -1,8 +1,9 @@
-//! A queue with several takers. One takes all that has gathered while it was busy; the others come in when it is busy for long.
-//! Knows nothing of messages or databases.
+//! A queue with several takers. One takes all that has gathered while it was busy, and as soon as that is as much as it is busy with, to
+//! have it at hand; the others come in when it is busy for long. Knows nothing of messages or databases.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
+    future::pending,
     hash::Hash,
     pin::pin,
     sync::{Arc, PoisonError},
@@ -21,7 +22,7 @@ use tokio::{
 
 /// What can be put into a queue.
 pub trait Item {
-    /// Items of the same lane are not under way in two batches at once: the second batch would wait for the first. A lane that has
+    /// Items of the same lane are not under way with two takers at once: the second batch would wait for the first. A lane that has
     /// held up a batch is in none with others until a batch of it alone has come through.
     type Lane: Hash + Eq + Copy;
     /// Items of the same name are not under way together at all.
@@ -66,16 +67,33 @@ struct Shared<T: Item, A> {
 struct State<T: Item, A> {
     /// Oldest first.
     waiting: VecDeque<Waiting<T, A>>,
-    /// Of all batches under way.
-    lanes: HashSet<T::Lane>,
+    /// Of all batches under way: in how many each is.
+    lanes: HashMap<T::Lane, usize>,
     names: HashSet<T::Name>,
     /// When they were taken; the last is the latest.
     batches: Vec<Instant>,
     /// Those that have held up a batch.
     troubled: HashSet<T::Lane>,
+    /// A taker would have a second batch as soon as it is large enough.
+    gathering: Option<Gathering<T>>,
     /// A taker looks when the last batch has had its head start.
     is_watched: bool,
     is_closed: bool,
+}
+
+/// What a taker waits for while its batch is under way.
+struct Gathering<T: Item> {
+    lanes: Arc<HashSet<T::Lane>>,
+    /// Items until there are enough.
+    missing: usize,
+    enough: Arc<Notify>,
+}
+
+/// A batch that is under way, as whoever comes behind it sees it.
+pub struct Ahead<T: Item> {
+    size: usize,
+    since: Instant,
+    lanes: Arc<HashSet<T::Lane>>,
 }
 
 /// What is taken at once.
@@ -90,8 +108,9 @@ pub struct Batch<T: Item, A> {
 /// Keeps others of the same lanes and names waiting.
 pub struct UnderWay<T: Item, A> {
     queue: Queue<T, A>,
+    size: usize,
     since: Instant,
-    lanes: HashSet<T::Lane>,
+    lanes: Arc<HashSet<T::Lane>>,
     names: Vec<T::Name>,
 }
 
@@ -100,10 +119,14 @@ impl<T: Item, A> UnderWay<T, A> {
     pub fn held_up(&self, is_held_up: bool) {
         let mut state = self.queue.state();
         if is_held_up {
-            state.troubled.extend(&self.lanes);
+            state.troubled.extend(self.lanes.iter());
         } else {
             state.troubled.retain(|lane| !self.lanes.contains(lane));
         }
+    }
+
+    pub fn ahead(&self) -> Ahead<T> {
+        Ahead { size: self.size, since: self.since, lanes: Arc::clone(&self.lanes) }
     }
 }
 
@@ -118,10 +141,11 @@ impl<T: Item, A> Queue<T, A> {
     pub fn new(length: usize, head_start: Duration) -> Self {
         let state = State {
             waiting: VecDeque::new(),
-            lanes: HashSet::new(),
+            lanes: HashMap::new(),
             names: HashSet::new(),
             batches: Vec::new(),
             troubled: HashSet::new(),
+            gathering: None,
             is_watched: false,
             is_closed: false,
         };
@@ -142,10 +166,14 @@ impl<T: Item, A> Queue<T, A> {
         if state.waiting.len() >= self.0.length {
             return Err(Refused::Full);
         }
+        let lane = item.lane();
         state.waiting.push_back(Waiting { item, since: Instant::now(), answer });
+        let enough = state.gathered(lane);
         let somebody_will_look = state.is_watched && !state.batches.is_empty();
         drop(state);
-        if !somebody_will_look {
+        if let Some(enough) = enough {
+            enough.notify_one();
+        } else if !somebody_will_look {
             self.0.ready.notify_one();
         }
         Ok(answered)
@@ -156,6 +184,52 @@ impl<T: Item, A> Queue<T, A> {
         let mut state = self.state();
         for waiting in items.into_iter().rev() {
             state.waiting.push_front(waiting);
+        }
+    }
+
+    /// For the taker of `ahead`, while that is under way: waits until as much has gathered as is in it, and takes it. Whoever has to wait
+    /// for `ahead` anyway waits no longer for being taken: only items of its lanes are, and none if others wait too, so that
+    /// all come first who came first. Not if `ahead` is held up. Without an end if nothing is to be had; may be dropped at any time.
+    pub async fn take_behind(&self, ahead: &Ahead<T>, most: usize, longest_wait: Duration) -> Batch<T, A> {
+        let gathers = Gathers { queue: self, enough: Arc::new(Notify::new()) };
+        let mut is_told = false;
+        loop {
+            match self.take_behind_now(ahead, most, longest_wait, &gathers.enough) {
+                Taken::Batch(batch) => return batch,
+                Taken::Later(_) => gathers.enough.notified().await,
+                Taken::Nothing | Taken::Over => {
+                    if is_told {
+                        self.0.ready.notify_one(); // nobody else was
+                    }
+                    pending().await
+                }
+            }
+            is_told = true;
+        }
+    }
+
+    fn take_behind_now(
+        &self,
+        ahead: &Ahead<T>,
+        most: usize,
+        longest_wait: Duration,
+        enough: &Arc<Notify>,
+    ) -> Taken<T, A> {
+        let mut state = self.state();
+        let others_may_come = ahead.since.elapsed() >= self.0.head_start;
+        if others_may_come
+            || ahead.lanes.iter().any(|lane| state.troubled.contains(lane))
+            || !state.waiting.iter().all(|waiting| ahead.lanes.contains(&waiting.item.lane()))
+        {
+            return Taken::Nothing;
+        }
+        match ahead.size.checked_sub(state.waiting.len()) {
+            None | Some(0) => self.form(state, most, longest_wait, Some(&ahead.lanes)),
+            Some(missing) => {
+                let (lanes, enough) = (Arc::clone(&ahead.lanes), Arc::clone(enough));
+                state.gathering = Some(Gathering { lanes, missing, enough });
+                Taken::Later(self.0.head_start)
+            }
         }
     }
 
@@ -185,8 +259,7 @@ impl<T: Item, A> Queue<T, A> {
     }
 
     fn take_now(&self, most: usize, longest_wait: Duration) -> Taken<T, A> {
-        let mut guard = self.state();
-        let state = &mut *guard;
+        let mut state = self.state();
         if state.waiting.is_empty() {
             return if state.is_closed { Taken::Over } else { Taken::Nothing };
         }
@@ -200,6 +273,18 @@ impl<T: Item, A> Queue<T, A> {
             state.is_watched = true;
             return Taken::Later(wait);
         }
+        self.form(state, most, longest_wait, None)
+    }
+
+    /// A batch of what waits and is not held up by another; its taker may be busy with `mine`.
+    fn form(
+        &self,
+        mut guard: MutexGuard<'_, State<T, A>>,
+        most: usize,
+        longest_wait: Duration,
+        mine: Option<&HashSet<T::Lane>>,
+    ) -> Taken<T, A> {
+        let state = &mut *guard;
         let (mut items, mut overdue) = (Vec::new(), Vec::new());
         let (mut lanes, mut names) = (HashSet::new(), Vec::new());
         let mut held = VecDeque::new();
@@ -214,8 +299,10 @@ impl<T: Item, A> Queue<T, A> {
                 continue;
             }
             let (lane, name) = (next.item.lane(), next.item.name());
+            let is_with_another =
+                state.lanes.contains_key(&lane) && mine.is_none_or(|mine| !mine.contains(&lane));
             let is_under_way =
-                state.lanes.contains(&lane) || name.as_ref().is_some_and(|name| state.names.contains(name));
+                is_with_another || name.as_ref().is_some_and(|name| state.names.contains(name));
             // A troubled lane begins a batch or waits, and its batch has no other lane.
             let is_alone =
                 state.troubled.contains(&lane) || lanes.iter().any(|lane| state.troubled.contains(lane));
@@ -237,7 +324,9 @@ impl<T: Item, A> Queue<T, A> {
             // What is held is looked at again when its batch is over.
             return if state.is_closed && state.waiting.is_empty() { Taken::Over } else { Taken::Nothing };
         }
-        state.lanes.extend(&lanes);
+        for lane in &lanes {
+            *state.lanes.entry(*lane).or_default() += 1;
+        }
         let since = Instant::now();
         state.batches.push(since);
         let is_more = !state.waiting.is_empty() && !state.is_watched;
@@ -245,7 +334,8 @@ impl<T: Item, A> Queue<T, A> {
         if is_more {
             self.0.ready.notify_one();
         }
-        let under_way = UnderWay { queue: self.clone(), since, lanes, names };
+        let (size, lanes) = (items.len(), Arc::new(lanes));
+        let under_way = UnderWay { queue: self.clone(), size, since, lanes, names };
         Taken::Batch(Batch { items, late: overdue, under_way })
     }
 
@@ -254,12 +344,50 @@ impl<T: Item, A> Queue<T, A> {
     }
 }
 
+impl<T: Item, A> State<T, A> {
+    /// Who is to be told that with one more item of `lane` there are enough.
+    fn gathered(&mut self, lane: T::Lane) -> Option<Arc<Notify>> {
+        let gathering = self.gathering.as_mut()?;
+        if gathering.lanes.contains(&lane) {
+            gathering.missing -= 1;
+            if gathering.missing > 0 {
+                return None;
+            }
+            return self.gathering.take().map(|gathering| gathering.enough);
+        }
+        self.gathering = None; // others wait: all are taken together
+        None
+    }
+}
+
 enum Taken<T: Item, A> {
     Batch(Batch<T, A>),
-    /// Not before the last batch has had its head start, or is over.
+    /// Not before the last batch has had its head start, or is over, or enough has gathered.
     Later(Duration),
     Nothing,
     Over,
+}
+
+/// Somebody waits until enough has gathered.
+struct Gathers<'a, T: Item, A> {
+    queue: &'a Queue<T, A>,
+    enough: Arc<Notify>,
+}
+
+impl<T: Item, A> Drop for Gathers<'_, T, A> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        if state.gathering.as_ref().is_some_and(|gathering| Arc::ptr_eq(&gathering.enough, &self.enough)) {
+            state.gathering = None;
+            return;
+        }
+        let is_more = !state.waiting.is_empty();
+        drop(state);
+        if is_more {
+            // Whoever put in the last of it has told this taker alone.
+            self.queue.0.ready.notify_one();
+        }
+    }
 }
 
 /// Somebody waits for the end of a head start.
@@ -274,8 +402,13 @@ impl<T: Item, A> Drop for Watch<'_, T, A> {
 impl<T: Item, A> Drop for UnderWay<T, A> {
     fn drop(&mut self) {
         let mut state = self.queue.state();
-        for lane in &self.lanes {
-            state.lanes.remove(lane);
+        for lane in &*self.lanes {
+            if let Entry::Occupied(mut count) = state.lanes.entry(*lane) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
         }
         for name in &self.names {
             state.names.remove(name);
@@ -314,134 +447,4 @@ impl Item for Sent {
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
-mod tests {
-    use futures_util::FutureExt as _;
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(5);
-
-    /// None: nothing is to be had now. The batch is over at once.
-    fn take(queue: &Queue<Sent, ()>, most: usize, longest_wait: Duration) -> Option<(Vec<u32>, Vec<u32>)> {
-        let batch = queue.take(most, longest_wait).now_or_never()??;
-        let numbers = |waiting: &[Waiting<Sent, ()>]| waiting.iter().map(|w| w.item.2).collect();
-        Some((numbers(&batch.items), numbers(&batch.late)))
-    }
-
-    #[tokio::test]
-    async fn what_gathers_is_taken_at_once_up_to_the_limit() {
-        let queue = Queue::new(10, Duration::ZERO);
-        let _answers: Vec<_> = (0..5).map(|n| queue.put((n, None, n)).unwrap()).collect();
-        assert_eq!(take(&queue, 3, LONG), Some((vec![0, 1, 2], vec![])));
-        assert_eq!(take(&queue, 3, LONG), Some((vec![3, 4], vec![])));
-        assert_eq!(take(&queue, 3, LONG), None);
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_refuses() {
-        let queue = Queue::new(2, Duration::ZERO);
-        let _answers = (queue.put((1, None, 1)).unwrap(), queue.put((1, None, 2)).unwrap());
-        assert_eq!(queue.put((1, None, 3)).unwrap_err(), Refused::Full);
-        take(&queue, 1, LONG).unwrap();
-        assert!(queue.put((1, None, 3)).is_ok());
-    }
-
-    #[tokio::test]
-    async fn the_same_name_comes_in_a_later_batch_and_keeps_its_order() {
-        let queue = Queue::new(10, Duration::ZERO);
-        let _answers: Vec<_> = [10, 11, 20, 12, 21].map(|n| queue.put((1, Some(n / 10), n)).unwrap()).into();
-        let batches: Vec<_> = (0..3).map(|_| take(&queue, 8, LONG).unwrap().0).collect();
-        assert_eq!(batches, [vec![10, 20], vec![11, 21], vec![12]]);
-    }
-
-    #[tokio::test]
-    async fn a_lane_or_a_name_that_is_under_way_is_left_to_wait_and_others_pass() {
-        let queue = Queue::new(10, Duration::ZERO);
-        let put = |send| queue.put(send).unwrap();
-        let _first = (put((1, Some(5), 1)), put((1, None, 2)));
-        let first = queue.take(8, LONG).now_or_never().unwrap().unwrap();
-        assert_eq!(first.items.len(), 2, "a lane may be in a batch twice");
-        let _more = (put((1, None, 3)), put((2, Some(5), 4)), put((2, None, 5)));
-        assert_eq!(take(&queue, 8, LONG), Some((vec![5], vec![])));
-        assert_eq!(take(&queue, 8, LONG), None);
-        let mut waiting = pin!(queue.take(8, LONG));
-        assert!(waiting.as_mut().now_or_never().is_none());
-        drop(first);
-        assert_eq!(waiting.await.unwrap().items.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_lane_that_has_held_up_a_batch_is_in_one_by_itself_until_it_comes_through() {
-        let queue = Queue::<Sent, ()>::new(10, Duration::ZERO);
-        let put = |lane| queue.put((lane, None, lane)).unwrap();
-        let batch = || queue.take(8, LONG).now_or_never().flatten().unwrap();
-        let numbers = |batch: &Batch<Sent, ()>| batch.items.iter().map(|w| w.item.2).collect::<Vec<_>>();
-        let _first = (put(1), put(2));
-        let first = batch();
-        let _next = (put(3), put(1), put(4));
-        first.under_way.held_up(true);
-        queue.put_back(first.items);
-        drop(first.under_way);
-        let (one, two, others) = (batch(), batch(), batch());
-        assert_eq!([numbers(&one), numbers(&two), numbers(&others)], [vec![1, 1], vec![2], vec![3, 4]]);
-        one.under_way.held_up(false);
-        two.under_way.held_up(true);
-        drop((one, two, others));
-        let _last = (put(1), put(3), put(2));
-        assert_eq!([numbers(&batch()), numbers(&batch())], [vec![1, 3], vec![2]]);
-    }
-
-    #[tokio::test]
-    async fn what_comes_beside_a_batch_gathers_until_it_is_over_or_has_had_its_head_start() {
-        for head_start in [LONG, Duration::from_millis(1)] {
-            let queue = Queue::<Sent, ()>::new(10, head_start);
-            let _first = queue.put((1, None, 1)).unwrap();
-            let first = queue.take(8, LONG).await.unwrap();
-            let _next = (queue.put((2, None, 2)).unwrap(), queue.put((3, None, 3)).unwrap());
-            let taken = if head_start == LONG {
-                let mut next = pin!(queue.take(8, LONG));
-                assert!(next.as_mut().now_or_never().is_none());
-                drop(first);
-                next.await.unwrap().items.len()
-            } else {
-                let next = queue.take(8, LONG).await.unwrap().items.len();
-                drop(first);
-                next
-            };
-            assert_eq!(taken, 2);
-        }
-    }
-
-    #[tokio::test]
-    async fn who_has_gone_is_left_out() {
-        let queue = Queue::new(10, Duration::ZERO);
-        drop(queue.put((1, None, 1)).unwrap());
-        let _here = queue.put((2, None, 2)).unwrap();
-        assert_eq!(take(&queue, 8, LONG), Some((vec![2], vec![])));
-    }
-
-    #[tokio::test]
-    async fn who_has_waited_too_long_is_told_apart() {
-        let queue = Queue::new(10, Duration::ZERO);
-        let _answer = queue.put((1, None, 1)).unwrap();
-        std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(take(&queue, 8, Duration::from_millis(1)), Some((vec![], vec![1])));
-        let _answer = queue.put((2, None, 2)).unwrap();
-        assert_eq!(take(&queue, 8, LONG), Some((vec![2], vec![])));
-    }
-
-    #[tokio::test]
-    async fn closing_lets_out_what_is_in_and_nothing_more_in() {
-        let queue = Queue::<Sent, ()>::new(10, Duration::ZERO);
-        let _answers = (queue.put((1, None, 1)).unwrap(), queue.put((1, None, 2)).unwrap());
-        let first = queue.take(1, LONG).await.unwrap();
-        queue.close();
-        assert_eq!(queue.put((2, None, 3)).unwrap_err(), Refused::Closed);
-        drop(first);
-        let last = queue.take(8, LONG).await.unwrap();
-        let mut over = pin!(queue.take(8, LONG));
-        assert_eq!((last.items.len(), over.as_mut().now_or_never().is_none()), (1, false));
-        drop(last);
-        assert!(queue.take(8, LONG).await.is_none());
-    }
-}
+mod tests;
