@@ -8,6 +8,7 @@
 //! asked for it.
 
 mod apart;
+mod at_once;
 mod combiner;
 mod connections;
 mod failure;
@@ -22,6 +23,7 @@ use tracing::error;
 
 use self::{
     apart::Apart,
+    at_once::at_once,
     combiner::Combiner,
     connections::Connections,
     failure::{Failure, is_certain},
@@ -113,7 +115,7 @@ impl Sends {
                 metrics: metrics.clone(),
             };
             lifecycle.spawn("sends", async move {
-                combiner.run().await;
+                at_once(combiner.run()).await;
                 Ok(())
             });
         }

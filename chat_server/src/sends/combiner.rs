@@ -11,7 +11,7 @@ use super::{
     Answer,
     connections::{Connection, Connections},
     failure::{Failure, is_about_bell, is_about_shard, is_about_some},
-    queue::{Batch, Queue, UnderWay, Waiting},
+    queue::{Batch, DEPTH, Queue, UnderWay, Waiting},
 };
 use crate::{
     db::messages::{Bell, NewMessage, pipeline::Sender},
@@ -33,9 +33,6 @@ pub const BATCH_PATIENCE: Duration = Duration::from_millis(250);
 /// Larger batches ring after their commit: for so many at once a reader's one read costs less than their rings, and whoever
 /// else rings would wait for the flush.
 const RINGS_MAX: usize = 8;
-
-/// Batches with Postgres at once: one that it is busy with and one that it finds when it is not any more.
-const DEPTH: usize = 2;
 
 /// Commits sends, batch by batch.
 pub struct Combiner {

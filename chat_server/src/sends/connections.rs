@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::error;
 
@@ -73,7 +73,7 @@ impl Connections {
     /// # Errors
     /// There is none within `wait_max`.
     pub async fn take(&self, wait_max: Duration) -> anyhow::Result<Connection> {
-        let mut last = anyhow!("it does not answer");
+        let mut last = None;
         let connected = async {
             while let Some((mut connection, since)) = self.pop() {
                 if since.elapsed() < TRUSTED_IDLE || connection.is_alive().await {
@@ -83,16 +83,19 @@ impl Connections {
                 self.idle().clear();
             }
             loop {
-                match self.connector.connect().await {
+                match Box::pin(self.connector.connect()).await {
                     Ok((sender, link)) => {
                         break Connection { sender: Arc::new(sender), link: Some(Box::new(link)) };
                     }
-                    Err(e) => last = e.into(),
+                    Err(e) => last = Some(e),
                 }
                 sleep(RETRY_PAUSE).await;
             }
         };
-        timeout(wait_max, Box::pin(connected)).await.map_err(|_| last).context("the database")
+        timeout(wait_max, connected).await.map_err(|_| match last {
+            Some(e) => anyhow!(e).context("the database"),
+            None => anyhow!("the database does not answer"),
+        })
     }
 
     /// To be called when all answers have come. A connection that is dropped instead is closed.

@@ -1,5 +1,5 @@
-//! A queue with several takers. One takes all that has gathered while it was busy, and as soon as that is as much as it is busy with, to
-//! have it at hand; the others come in when it is busy for long. Knows nothing of messages or databases.
+//! A queue with several takers. One takes all that has gathered while it was busy, or before that what is enough, to have it
+//! at hand then; the others come in when it is busy for long. Knows nothing of messages or databases.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
@@ -19,6 +19,9 @@ use tokio::{
     sync::{Notify, oneshot},
     time::{Instant, timeout},
 };
+
+/// Batches that a taker has at once, at most: one that is being stored and one that is at hand when it has been.
+pub const DEPTH: usize = 2;
 
 /// What can be put into a queue.
 pub trait Item {
@@ -74,6 +77,11 @@ struct State<T: Item, A> {
     batches: Vec<Instant>,
     /// Those that have held up a batch.
     troubled: HashSet<T::Lane>,
+    /// Items in all batches under way.
+    under_way: usize,
+    /// Items that are worth a batch behind another: its share of all that were there when the last batch ended. Two batches of a size cost
+    /// less than a large one and some small ones, and whoever is answered may come again.
+    enough: usize,
     /// A taker would have a second batch as soon as it is large enough.
     gathering: Option<Gathering<T>>,
     /// A taker looks when the last batch has had its head start.
@@ -86,12 +94,11 @@ struct Gathering<T: Item> {
     lanes: Arc<HashSet<T::Lane>>,
     /// Items until there are enough.
     missing: usize,
-    enough: Arc<Notify>,
+    told: Arc<Notify>,
 }
 
 /// A batch that is under way, as whoever comes behind it sees it.
 pub struct Ahead<T: Item> {
-    size: usize,
     since: Instant,
     lanes: Arc<HashSet<T::Lane>>,
 }
@@ -126,7 +133,7 @@ impl<T: Item, A> UnderWay<T, A> {
     }
 
     pub fn ahead(&self) -> Ahead<T> {
-        Ahead { size: self.size, since: self.since, lanes: Arc::clone(&self.lanes) }
+        Ahead { since: self.since, lanes: Arc::clone(&self.lanes) }
     }
 }
 
@@ -145,6 +152,8 @@ impl<T: Item, A> Queue<T, A> {
             names: HashSet::new(),
             batches: Vec::new(),
             troubled: HashSet::new(),
+            under_way: 0,
+            enough: 1,
             gathering: None,
             is_watched: false,
             is_closed: false,
@@ -187,21 +196,21 @@ impl<T: Item, A> Queue<T, A> {
         }
     }
 
-    /// For the taker of `ahead`, while that is under way: waits until as much has gathered as is in it, and takes it. Whoever has to wait
+    /// For the taker of `ahead`, while that is under way: waits until enough have gathered, and takes them. Whoever has to wait
     /// for `ahead` anyway waits no longer for being taken: only items of its lanes are, and none if others wait too, so that
     /// all come first who came first. Not if `ahead` is held up. Without an end if nothing is to be had; may be dropped at any time.
     pub async fn take_behind(&self, ahead: &Ahead<T>, most: usize, longest_wait: Duration) -> Batch<T, A> {
-        let gathers = Gathers { queue: self, enough: Arc::new(Notify::new()) };
+        let gathers = Gathers { queue: self, told: Arc::new(Notify::new()) };
         let mut is_told = false;
         loop {
-            match self.take_behind_now(ahead, most, longest_wait, &gathers.enough) {
+            match self.take_behind_now(ahead, most, longest_wait, &gathers.told) {
                 Taken::Batch(batch) => return batch,
-                Taken::Later(_) => gathers.enough.notified().await,
+                Taken::Later(_) => gathers.told.notified().await,
                 Taken::Nothing | Taken::Over => {
                     if is_told {
                         self.0.ready.notify_one(); // nobody else was
                     }
-                    pending().await
+                    pending::<()>().await;
                 }
             }
             is_told = true;
@@ -213,7 +222,7 @@ impl<T: Item, A> Queue<T, A> {
         ahead: &Ahead<T>,
         most: usize,
         longest_wait: Duration,
-        enough: &Arc<Notify>,
+        told: &Arc<Notify>,
     ) -> Taken<T, A> {
         let mut state = self.state();
         let others_may_come = ahead.since.elapsed() >= self.0.head_start;
@@ -223,11 +232,11 @@ impl<T: Item, A> Queue<T, A> {
         {
             return Taken::Nothing;
         }
-        match ahead.size.checked_sub(state.waiting.len()) {
+        match state.enough.checked_sub(state.waiting.len()) {
             None | Some(0) => self.form(state, most, longest_wait, Some(&ahead.lanes)),
             Some(missing) => {
-                let (lanes, enough) = (Arc::clone(&ahead.lanes), Arc::clone(enough));
-                state.gathering = Some(Gathering { lanes, missing, enough });
+                let (lanes, told) = (Arc::clone(&ahead.lanes), Arc::clone(told));
+                state.gathering = Some(Gathering { lanes, missing, told });
                 Taken::Later(self.0.head_start)
             }
         }
@@ -329,6 +338,7 @@ impl<T: Item, A> Queue<T, A> {
         }
         let since = Instant::now();
         state.batches.push(since);
+        state.under_way += items.len();
         let is_more = !state.waiting.is_empty() && !state.is_watched;
         drop(guard);
         if is_more {
@@ -353,7 +363,7 @@ impl<T: Item, A> State<T, A> {
             if gathering.missing > 0 {
                 return None;
             }
-            return self.gathering.take().map(|gathering| gathering.enough);
+            return self.gathering.take().map(|gathering| gathering.told);
         }
         self.gathering = None; // others wait: all are taken together
         None
@@ -371,13 +381,13 @@ enum Taken<T: Item, A> {
 /// Somebody waits until enough has gathered.
 struct Gathers<'a, T: Item, A> {
     queue: &'a Queue<T, A>,
-    enough: Arc<Notify>,
+    told: Arc<Notify>,
 }
 
 impl<T: Item, A> Drop for Gathers<'_, T, A> {
     fn drop(&mut self) {
         let mut state = self.queue.state();
-        if state.gathering.as_ref().is_some_and(|gathering| Arc::ptr_eq(&gathering.enough, &self.enough)) {
+        if state.gathering.as_ref().is_some_and(|gathering| Arc::ptr_eq(&gathering.told, &self.told)) {
             state.gathering = None;
             return;
         }
@@ -413,6 +423,8 @@ impl<T: Item, A> Drop for UnderWay<T, A> {
         for name in &self.names {
             state.names.remove(name);
         }
+        state.enough = ((state.under_way + state.waiting.len()) / DEPTH).max(1);
+        state.under_way -= self.size;
         if let Some(mine) = state.batches.iter().position(|since| *since == self.since) {
             state.batches.remove(mine);
         }

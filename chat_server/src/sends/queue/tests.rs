@@ -131,11 +131,15 @@ async fn closing_lets_out_what_is_in_and_nothing_more_in() {
 }
 
 #[tokio::test]
-async fn as_much_as_is_under_way_is_taken_behind_it_and_not_before() {
+async fn as_many_as_are_enough_are_taken_behind_a_batch_and_not_before() {
     let queue = Queue::<Sent, ()>::new(10, LONG);
     let put = |lane, name, number| queue.put((lane, name, number)).unwrap();
-    let _first = (put(1, Some(7), 1), put(2, None, 2));
+    // Four are there when a batch ends: half of them are enough.
+    let _before = [1, 2, 3, 4].map(|number| put(1, None, number));
+    drop(queue.take(3, LONG).await.unwrap());
+    let _first = (put(1, Some(7), 5), put(2, None, 6));
     let first = queue.take(8, LONG).await.unwrap();
+    assert_eq!((first.items.len(), queue.state().enough), (3, 2));
     let ahead = first.under_way.ahead();
     let _next = (put(1, None, 3), put(1, Some(7), 4));
     let numbers = |batch: Batch<Sent, ()>| batch.items.iter().map(|w| w.item.2).collect::<Vec<_>>();
