@@ -11,9 +11,7 @@ use crate::config::{LogConfig, LogFormat};
 /// # Errors
 /// `log.level` is no filter.
 pub fn init(config: &LogConfig) -> anyhow::Result<()> {
-    // What the libraries below say at info is for those who work on them; `log.level` can ask for it.
-    let filter = EnvFilter::try_new(format!("sqlx=warn,{}", config.level))
-        .map_err(|e| anyhow::anyhow!("log.level: {:?} is not a log filter: {e}", config.level))?;
+    let filter = filter(&config.level)?;
     let registry = tracing_subscriber::registry().with(filter);
     let started = match config.format {
         LogFormat::Pretty => {
@@ -28,4 +26,32 @@ pub fn init(config: &LogConfig) -> anyhow::Result<()> {
         tracing::debug!("logging was started before");
     }
     Ok(())
+}
+
+/// What the libraries below say at info is for those who work on them; `level` can ask for it. It cannot ask for what
+/// tokio_postgres says of each query: its parameters, which are what people write.
+fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(format!("sqlx=warn,tokio_postgres=warn,{level},tokio_postgres::query=info"))
+        .map_err(|e| anyhow::anyhow!("log.level: {level:?} is not a log filter: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_shows_the_parameters_of_queries() {
+        for (level, shows_others) in
+            [("debug", true), ("trace,tokio_postgres::query=trace", true), ("info", false)]
+        {
+            let registry = tracing_subscriber::registry().with(filter(level).unwrap());
+            tracing::subscriber::with_default(registry, || {
+                assert!(
+                    !tracing::enabled!(target: "tokio_postgres::query", tracing::Level::DEBUG),
+                    "{level}"
+                );
+                assert_eq!(tracing::enabled!(target: "chat_server", tracing::Level::DEBUG), shows_others);
+            });
+        }
+    }
 }

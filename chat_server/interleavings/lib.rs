@@ -23,7 +23,7 @@ use shuttle::{future::block_on, sync::Mutex, thread};
 
 use crate::{
     apart::Apart,
-    queue::{Batch, Queue, Refused, Sent, Waiting},
+    queue::{Batch, Queue, Refused, Sent, UnderWay, Waiting},
 };
 
 /// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
@@ -107,36 +107,68 @@ fn a_locked_chat_takes_one_place_and_everybody_gets_it_in_turn() {
 /// What is under way in all batches.
 type All = Arc<Mutex<Vec<Sent>>>;
 
-/// Takes and answers until the queue is over; its first batch is held up and goes back. How often it was not the only one.
-fn take(queue: &Queue<Sent, u32>, all: &All) -> usize {
-    let mut met = 0;
+/// What is to be had behind a batch now, as for somebody who waits for several things and goes on with another.
+fn take_behind(queue: &Queue<Sent, u32>, under_way: &UnderWay<Sent, u32>) -> Option<Batch<Sent, u32>> {
+    let ahead = under_way.ahead();
+    let mut behind = pin!(queue.take_behind(&ahead, 2, LONG));
+    let now = behind.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    thread::yield_now();
+    match now {
+        Poll::Ready(batch) => Some(batch),
+        Poll::Pending => None,
+    }
+}
+
+fn answer(items: Vec<Waiting<Sent, u32>>) {
+    for waiting in items {
+        let (_, _, number) = waiting.item;
+        waiting.answer(number);
+    }
+}
+
+/// Notes what is under way with a taker who is busy with `mine`.
+fn begin(all: &All, mine: &[Sent], items: &[Waiting<Sent, u32>]) -> Vec<Sent> {
+    let begun: Vec<Sent> = items.iter().map(|waiting| waiting.item).collect();
+    let mut all = all.lock().unwrap();
+    for (lane, name, _) in &begun {
+        let clashes = |other: &Sent| {
+            (other.0 == *lane && !mine.contains(other)) || (name.is_some() && other.1 == *name)
+        };
+        assert!(!all.iter().any(clashes), "{begun:?} beside {all:?}");
+    }
+    all.extend(&begun);
+    begun
+}
+
+/// Takes and answers until the queue is over; its first batch is held up and goes back. How often it was not the only one, and
+/// how many it took behind another batch.
+fn take(queue: &Queue<Sent, u32>, all: &All) -> (usize, usize) {
+    let (mut met, mut behind) = (0, 0);
     let mut is_first = true;
     while let Some(Batch { items, late, under_way }) = block_on(queue.take(2, LONG)) {
         assert!(late.is_empty());
-        let mine: Vec<Sent> = items.iter().map(|waiting| waiting.item).collect();
-        {
-            let mut all = all.lock().unwrap();
-            met += usize::from(!all.is_empty());
-            for (lane, name, _) in &mine {
-                let clashes = |other: &Sent| other.0 == *lane || (name.is_some() && other.1 == *name);
-                assert!(!all.iter().any(clashes), "{mine:?} beside {all:?}");
-            }
-            all.extend(&mine);
-        }
+        met += usize::from(!all.lock().unwrap().is_empty());
+        let mine = begin(all, &[], &items);
         thread::yield_now();
+        let next = take_behind(queue, &under_way);
+        let of_next = next.as_ref().map_or_else(Vec::new, |next| begin(all, &mine, &next.items));
+        behind += of_next.len();
         all.lock().unwrap().retain(|other| !mine.contains(other));
         under_way.held_up(is_first);
         if is_first {
             queue.put_back(items);
         } else {
-            for waiting in items {
-                let (_, _, number) = waiting.item;
-                waiting.answer(number);
-            }
+            answer(items);
         }
         is_first = false;
+        drop(under_way);
+        thread::yield_now();
+        all.lock().unwrap().retain(|other| !of_next.contains(other));
+        if let Some(next) = next {
+            answer(next.items);
+        }
     }
-    met
+    (met, behind)
 }
 
 #[test]
@@ -145,6 +177,7 @@ fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
     static CLOSED: Count = Count::new(0);
     static FULL: Count = Count::new(0);
     static MET: Count = Count::new(0);
+    static BEHIND: Count = Count::new(0);
     let game = |head_start: Duration| {
         let queue = Queue::<Sent, u32>::new(3, head_start);
         // The first two share a lane, the last two a name.
@@ -178,10 +211,11 @@ fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
             .map(|_| {
                 let (queue, all) = (queue.clone(), Arc::clone(&all));
                 thread::spawn(move || {
-                    let met = take(&queue, &all);
+                    let (met, behind) = take(&queue, &all);
                     // With a head start that is never over there is one batch at a time.
                     assert!(met == 0 || head_start.is_zero());
                     MET.fetch_add(met, Relaxed);
+                    BEHIND.fetch_add(behind, Relaxed);
                 })
             })
             .collect();
@@ -192,7 +226,7 @@ fn what_is_taken_in_is_answered_though_the_queue_closes_meanwhile() {
     };
     try_orders(move || game(Duration::ZERO));
     try_orders(move || game(LONG));
-    let tried = [&ANSWERED, &CLOSED, &FULL, &MET].map(|count| count.load(Relaxed));
+    let tried = [&ANSWERED, &CLOSED, &FULL, &MET, &BEHIND].map(|count| count.load(Relaxed));
     assert!(!tried.contains(&0), "one of these never happened: {tried:?}");
 }
 
@@ -212,12 +246,6 @@ fn what_gathers_behind_a_batch_is_taken_by_whoever_has_it() {
             })
             .collect();
         let first = block_on(queue.take(2, LONG)).unwrap();
-        let answer = |items: Vec<Waiting<Sent, u32>>| {
-            for waiting in items {
-                let (_, _, number) = waiting.item;
-                waiting.answer(number);
-            }
-        };
         if first.items.len() == 1 {
             let behind = block_on(queue.take_behind(&first.under_way.ahead(), 2, LONG));
             assert_eq!(behind.items.len(), 1);
@@ -230,51 +258,4 @@ fn what_gathers_behind_a_batch_is_taken_by_whoever_has_it() {
         }
     });
     assert!(BEHIND.load(Relaxed) > 0, "both always came at once");
-}
-
-#[test]
-fn what_has_gathered_when_its_taker_goes_is_taken_by_another() {
-    static BEHIND: Count = Count::new(0);
-    try_orders(|| {
-        let queue = Queue::<Sent, u32>::new(3, LONG);
-        let sender = {
-            let queue = queue.clone();
-            move |number| {
-                let queue = queue.clone();
-                thread::spawn(move || assert_eq!(block_on(queue.put((1, None, number)).unwrap()), Ok(number)))
-            }
-        };
-        let taker = thread::spawn({
-            let queue = queue.clone();
-            move || {
-                while let Some(Batch { items, under_way, .. }) = block_on(queue.take(1, LONG)) {
-                    // Looks once behind it, as whoever waits for several things does.
-                    let ahead = under_way.ahead();
-                    let behind = {
-                        let mut behind = pin!(queue.take_behind(&ahead, 2, LONG));
-                        let mut once = Context::from_waker(Waker::noop());
-                        match behind.as_mut().poll(&mut once) {
-                            Poll::Ready(batch) => Some(batch),
-                            Poll::Pending => {
-                                thread::yield_now();
-                                None
-                            }
-                        }
-                    };
-                    let behind = behind.map_or_else(Vec::new, |behind| behind.items);
-                    BEHIND.fetch_add(behind.len(), Relaxed);
-                    for waiting in items.into_iter().chain(behind) {
-                        let (_, _, number) = waiting.item;
-                        waiting.answer(number);
-                    }
-                }
-            }
-        });
-        for sender in [sender(1), sender(2), sender(3)] {
-            sender.join().unwrap();
-        }
-        queue.close();
-        taker.join().unwrap();
-    });
-    assert!(BEHIND.load(Relaxed) > 0, "nothing ever gathered");
 }

@@ -39,7 +39,8 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.has_rung.store(true, SeqCst);
+        // Swapped, not stored, here and in `poll`: whoever takes the ring back sees all that was done before it.
+        self.has_rung.swap(true, SeqCst);
         // Whoever polls looks at `has_rung` after it has said that it polls no more.
         if !self.is_polled.load(SeqCst) {
             self.task.wake();
@@ -56,7 +57,7 @@ impl<F: Future> Future for AtOnce<F> {
         let waker = Waker::from(Arc::clone(&bell));
         for _ in 0..TIMES {
             bell.is_polled.store(true, SeqCst);
-            bell.has_rung.store(false, SeqCst);
+            bell.has_rung.swap(false, SeqCst);
             let poll = self.future.as_mut().poll(&mut Context::from_waker(&waker));
             bell.is_polled.store(false, SeqCst);
             if poll.is_ready() || !bell.has_rung.load(SeqCst) {

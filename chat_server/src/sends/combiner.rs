@@ -1,10 +1,10 @@
 //! What takes sends out of the queue and commits them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use chat_core::{Shard, cursor::Shards};
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
 use super::{
@@ -39,21 +39,11 @@ pub struct Combiner {
     pub queue: Queue<Arc<NewMessage>, Answer>,
     pub connections: Arc<Connections>,
     pub wait_max: Duration,
-    /// A database that is silent for longer than it lets a statement run is gone, though nobody has said so. A batch that is sent
-    /// again without some of it has no more time; one that was sent after another has that one's as well.
+    /// A database that says nothing for longer than it lets a statement run is gone, though nobody has said so. A batch that is sent
+    /// again without some of it has no more time.
     pub answer_max: Duration,
     pub doorbell: Doorbell,
     pub metrics: Metrics,
-}
-
-/// What a batch says of its connection.
-enum Fate {
-    /// All is well with it.
-    Usable,
-    /// Whoever is with it is answered, and nobody comes after them.
-    Doubtful,
-    /// Nobody will be answered.
-    Silent,
 }
 
 impl Combiner {
@@ -73,21 +63,18 @@ impl Combiner {
 
     /// A batch, and those that gather behind it.
     async fn store_all(&self, mut db: Connection, items: Vec<Entry>, under_way: Place) {
+        // The batch that was begun last. Its lanes are those of all that are still under way here, or some of them.
         let mut ahead = under_way.ahead();
         let mut is_usable = true;
+        let mut silence = pin!(sleep(self.answer_max));
         let mut batches = FuturesUnordered::new();
-        batches.push(self.store(db.sender(), items, under_way, self.answer_max));
+        batches.push(self.store(db.sender(), items, under_way));
         loop {
             let may_follow = is_usable && db.is_open() && batches.len() < DEPTH;
             tokio::select! {
                 biased;
-                Some((fate, under_way)) = batches.next() => {
-                    match fate {
-                        Fate::Usable => {}
-                        Fate::Doubtful => is_usable = false,
-                        // Not given back: whatever comes over it is too late.
-                        Fate::Silent => db.close(),
-                    }
+                Some((is_well, under_way)) = batches.next() => {
+                    is_usable &= is_well;
                     if batches.is_empty() {
                         // Before others may take: whoever is next uses the same connection.
                         if is_usable && db.is_open() {
@@ -96,36 +83,30 @@ impl Combiner {
                         drop(under_way);
                         return;
                     }
+                    silence.as_mut().reset(Instant::now() + self.answer_max);
                 }
                 () = db.drive() => {}
+                () = &mut silence, if db.is_open() => {
+                    error!("the database is silent: the connection of the sends is given up");
+                    db.close(); // whatever came over it now would be too late
+                }
                 batch = self.queue.take_behind(&ahead, BATCH_MAX, self.wait_max), if may_follow => {
                     let Some((items, under_way)) = in_time(batch) else { continue };
                     ahead = under_way.ahead();
-                    batches.push(self.store(db.sender(), items, under_way, 2 * self.answer_max));
+                    batches.push(self.store(db.sender(), items, under_way));
                 }
             }
         }
     }
 
-    async fn store(
-        &self,
-        db: Arc<Sender>,
-        items: Vec<Entry>,
-        under_way: Place,
-        answer_max: Duration,
-    ) -> (Fate, Place) {
+    /// Whether all is well with the connection, and others may come over it.
+    async fn store(&self, db: Arc<Sender>, items: Vec<Entry>, under_way: Place) -> (bool, Place) {
         let new: Vec<&NewMessage> = items.iter().map(|waiting| waiting.item.as_ref()).collect();
         let shards: Shards = new.iter().map(|new| Shard::of(new.workspace_id)).collect();
         let rings = new.len() <= RINGS_MAX && self.doorbell.may_ring_within();
         let bell = if rings { Bell::RingsWithCommit } else { Bell::IsLeftToCaller };
-        let outcome = timeout(answer_max, db.insert_all(&new, Some(BATCH_PATIENCE), bell)).await;
+        let outcome = db.insert_all(&new, Some(BATCH_PATIENCE), bell).await;
         self.metrics.send_batches.inc();
-        let Ok(outcome) = outcome else {
-            error!("a batch of {} sends failed: the database is silent", items.len());
-            self.doorbell.ring(shards); // should it have been stored
-            answer_all(items, Answer::Failed(Failure::Unknown));
-            return (Fate::Silent, under_way);
-        };
         match outcome {
             Ok(None) => {
                 warn!(
@@ -166,10 +147,10 @@ impl Combiner {
                     self.doorbell.ring(shards); // should it have been stored
                 }
                 answer_all(items, Answer::Failed(failure));
-                return (Fate::Doubtful, under_way);
+                return (false, under_way);
             }
         }
-        (Fate::Usable, under_way)
+        (true, under_way)
     }
 }
 

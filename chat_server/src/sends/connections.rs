@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::error;
 
-use crate::db::messages::pipeline::{Connector, Link, Sender};
+use crate::db::messages::pipeline::{Connector, Link, SendError, Sender};
 
 /// A connection that was used more lately is not asked whether it still is one; one that has idled may be of a database
 /// that has been restarted since.
@@ -52,7 +52,7 @@ impl Connection {
     pub async fn drive(&mut self) {
         let Some(link) = &mut self.link else { return pending().await };
         if let Err(e) = link.await {
-            error!("the connection of the sends was lost: {e}");
+            error!("the connection of the sends was lost: {}", SendError::from(e));
         }
         self.close();
     }

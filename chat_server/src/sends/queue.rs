@@ -194,11 +194,12 @@ impl<T: Item, A> Queue<T, A> {
         for waiting in items.into_iter().rev() {
             state.waiting.push_front(waiting);
         }
+        state.gathering = None; // counted without these
     }
 
-    /// For the taker of `ahead`, while that is under way: waits until enough have gathered, and takes them. Whoever has to wait
-    /// for `ahead` anyway waits no longer for being taken: only items of its lanes are, and none if others wait too, so that
-    /// all come first who came first. Not if `ahead` is held up. Without an end if nothing is to be had; may be dropped at any time.
+    /// For the taker of `ahead`, while that is under way: waits until enough have gathered, and takes them. Only items of its
+    /// lanes, which have to wait for it anyway, and none if others wait too, so that all come first who came first. Not if
+    /// `ahead` is held up. Without an end if nothing is to be had; may be dropped at any time.
     pub async fn take_behind(&self, ahead: &Ahead<T>, most: usize, longest_wait: Duration) -> Batch<T, A> {
         let gathers = Gathers { queue: self, told: Arc::new(Notify::new()) };
         let mut is_told = false;

@@ -216,6 +216,41 @@ async fn the_next_send_is_with_postgres_before_the_one_before_it_is_answered() {
 }
 
 #[tokio::test]
+async fn a_batch_that_fails_takes_the_one_behind_it_not_along() {
+    let database = TestDatabase::new().await.unwrap();
+    let (mut db, _) = connect(&database).await;
+    sqlx::raw_sql(
+        "insert into chats (id, workspace_id, kind, name)
+             select overlay(id::text placing '4' from 35)::uuid, id, 'public_channel', 'other' from workspaces;
+         insert into chat_members (chat_id, user_id, workspace_id, role)
+             select c.id, u.id, u.workspace_id, 'owner' from chats c join users u using (workspace_id) where c.name = 'other'",
+    )
+    .execute(&mut db)
+    .await
+    .unwrap();
+    let (sends, _, lifecycle) = start(&database).await;
+    // Waits for the chat until the batch has lost its patience, and then by itself.
+    let held = hold(&database, "select from chats where name = 'general' for update").await;
+    let stuck = tokio::join!(
+        async {
+            let stuck = sends.send(&Arc::new(hello())).await;
+            stuck.unwrap().unwrap().seq
+        },
+        async {
+            for _ in 0..10 {
+                tokio::task::yield_now().await; // the first is taken
+            }
+            let behind = NewMessage { chat_id: ChatId(id(0x40)), ..hello() };
+            assert_eq!(sends.send(&Arc::new(behind)).await.unwrap().unwrap().seq, 1);
+            held.rollback().await.unwrap();
+        }
+    );
+    assert_eq!(stuck.0, 1);
+    sends.close();
+    lifecycle.stop();
+}
+
+#[tokio::test]
 async fn what_may_not_be_sent_leaves_no_gap() {
     let database = TestDatabase::new().await.unwrap();
     let (mut db, sender) = connect(&database).await;

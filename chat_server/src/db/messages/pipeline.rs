@@ -1,7 +1,7 @@
 //! Connections over which messages are stored, one statement behind the other: Postgres has the next at hand when it has committed the one
 //! before, and need not wait for chat_server to hear of that. sqlx sends nothing before it has its answer.
 
-use std::{fmt, future::Future, pin::pin, time::Duration};
+use std::{error::Error as _, fmt, future::Future, pin::pin, time::Duration};
 
 use chat_core::{Shard, Timestamp, config::LimitsConfig, text::ClientId};
 use event_log::Database;
@@ -238,7 +238,10 @@ impl fmt::Display for SendError {
         match self {
             Self::Postgres(e) => match e.as_db_error() {
                 Some(said) => write!(f, "{} (SQLSTATE {})", said.message(), said.code().code()),
-                None => write!(f, "{e}"),
+                None => match e.source() {
+                    Some(cause) => write!(f, "{e}: {cause}"),
+                    None => write!(f, "{e}"),
+                },
             },
             Self::Protocol => write!(f, "the database answered something else than it was asked for"),
         }
