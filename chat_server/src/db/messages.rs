@@ -3,7 +3,7 @@
 mod batch;
 pub mod pipeline;
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use chat_core::{
     ChatId, MessageId, Shard, Timestamp, UserId, WorkspaceId,
@@ -12,7 +12,6 @@ use chat_core::{
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use batch::Batch;
 
@@ -90,14 +89,6 @@ pub enum Bell {
     RingsWithCommit,
     /// The caller, afterwards.
     IsLeftToCaller,
-}
-
-/// Of a batch that was refused, and all of which might be sent the moment after: somebody has just been allowed to.
-const ATTEMPTS_IN_VAIN: u32 = 3;
-
-fn retain_sendable(new: &mut Vec<&NewMessage>, sendable: Option<Vec<Uuid>>) {
-    let sendable: HashSet<_> = sendable.into_iter().flatten().collect();
-    new.retain(|new| sendable.contains(&new.id.0));
 }
 
 /// One message, as [`pipeline::Sender`] stores many. None: it may not be sent.

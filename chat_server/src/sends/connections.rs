@@ -83,7 +83,7 @@ impl Connections {
                 self.idle().clear();
             }
             loop {
-                match Box::pin(self.connector.connect()).await {
+                match self.connector.connect().await {
                     Ok((sender, link)) => {
                         break Connection { sender: Arc::new(sender), link: Some(Box::new(link)) };
                     }

@@ -206,8 +206,8 @@ impl<T: Item, A> Queue<T, A> {
         loop {
             match self.take_behind_now(ahead, most, longest_wait, &gathers.told) {
                 Taken::Batch(batch) => return batch,
-                Taken::Later(_) => gathers.told.notified().await,
-                Taken::Nothing | Taken::Over => {
+                Taken::Gathers => gathers.told.notified().await,
+                Taken::Later(_) | Taken::Nothing | Taken::Over => {
                     if is_told {
                         self.0.ready.notify_one(); // nobody else was
                     }
@@ -238,7 +238,7 @@ impl<T: Item, A> Queue<T, A> {
             Some(missing) => {
                 let (lanes, told) = (Arc::clone(&ahead.lanes), Arc::clone(told));
                 state.gathering = Some(Gathering { lanes, missing, told });
-                Taken::Later(self.0.head_start)
+                Taken::Gathers
             }
         }
     }
@@ -259,7 +259,7 @@ impl<T: Item, A> Queue<T, A> {
             match self.take_now(most, longest_wait) {
                 Taken::Batch(batch) => return Some(batch),
                 Taken::Over => return None,
-                Taken::Nothing => woken.await,
+                Taken::Nothing | Taken::Gathers => woken.await,
                 Taken::Later(wait) => {
                     let _watch = Watch(self);
                     let _ = timeout(wait, woken).await; // whichever comes first: it looks again
@@ -373,8 +373,10 @@ impl<T: Item, A> State<T, A> {
 
 enum Taken<T: Item, A> {
     Batch(Batch<T, A>),
-    /// Not before the last batch has had its head start, or is over, or enough has gathered.
+    /// Not before the last batch has had its head start, or is over.
     Later(Duration),
+    /// Not before enough has gathered.
+    Gathers,
     Nothing,
     Over,
 }

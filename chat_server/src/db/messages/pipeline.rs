@@ -1,7 +1,7 @@
 //! Connections over which messages are stored, one statement behind the other: Postgres has the next at hand when it has committed the one
 //! before, and need not wait for chat_server to hear of that. sqlx sends nothing before it has its answer.
 
-use std::{error::Error as _, fmt, future::Future, pin::pin, time::Duration};
+use std::{collections::HashSet, error::Error as _, fmt, future::Future, pin::pin, time::Duration};
 
 use chat_core::{Shard, Timestamp, config::LimitsConfig, text::ClientId};
 use event_log::Database;
@@ -10,13 +10,16 @@ use tokio_postgres::{Client, Connection, Row, Socket, Statement, error::DbError,
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
-use super::{ATTEMPTS_IN_VAIN, Batch, Bell, NewMessage, Stored, milliseconds, retain_sendable};
+use super::{Batch, Bell, NewMessage, Stored, milliseconds};
 use crate::sends;
 
 const SEND_SINGLE: &str =
     "select id, seq, created_at from send_single($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const SEND_BATCH: &str = "select bases, created_at, sendable
     from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+
+/// Of a batch that was refused, and all of which might be sent the moment after: somebody has just been allowed to.
+const ATTEMPTS_IN_VAIN: u32 = 3;
 
 /// How to connect.
 #[derive(Clone)]
@@ -117,8 +120,9 @@ impl Sender {
             }
             // Nothing is stored: once more without those that may not be sent.
             let sendable: Option<Vec<Uuid>> = row.try_get(2)?;
+            let sendable: HashSet<_> = sendable.into_iter().flatten().collect();
             let before = new.len();
-            retain_sendable(&mut new, sendable);
+            new.retain(|new| sendable.contains(&new.id.0));
             in_vain += u32::from(new.len() == before);
         }
         Ok(None)

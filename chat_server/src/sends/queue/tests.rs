@@ -188,3 +188,20 @@ async fn who_was_told_that_enough_has_gathered_and_goes_tells_another() {
     assert!(other.as_mut().now_or_never().is_none());
     assert!(queue.state().is_watched, "nobody was told");
 }
+
+#[tokio::test]
+async fn who_is_told_too_late_to_take_tells_another() {
+    let queue = Queue::<Sent, ()>::new(10, LONG);
+    let _first = queue.put((1, None, 1)).unwrap();
+    let first = queue.take(8, LONG).await.unwrap();
+    let mut other = pin!(queue.take(8, LONG));
+    assert!(other.as_mut().now_or_never().is_none());
+    let ahead = first.under_way.ahead();
+    let mut behind = pin!(queue.take_behind(&ahead, 8, LONG));
+    assert!(behind.as_mut().now_or_never().is_none());
+    let _next = queue.put((1, None, 2)).unwrap();
+    first.under_way.held_up(true);
+    assert!(behind.as_mut().now_or_never().is_none());
+    assert!(other.as_mut().now_or_never().is_none());
+    assert!(queue.state().is_watched, "nobody was told");
+}
