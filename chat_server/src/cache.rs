@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use chat_core::{ChatId, EventKind, SessionId, UserId, WorkspaceId};
+use chat_core::{ChatId, SessionId, UserId, WorkspaceId, event::Cached};
 use event_log::{LogRow, TailHealth};
 use moka::sync::Cache;
 use sqlx::PgPool;
@@ -208,36 +208,20 @@ impl Caches {
 
     /// Forgets what an event of the log has changed.
     pub fn apply(&self, row: &LogRow) {
-        match EventKind::parse(&row.kind) {
-            Some(EventKind::Tick | EventKind::WorkspaceUpdated | EventKind::UserJoined) => {}
-            Some(EventKind::UserUpdated | EventKind::UserDeactivated) => self.forget_users(),
-            Some(EventKind::SessionRevoked) => {
-                if let (Some(session), Some(user)) = (row.session_id, row.user_id) {
-                    self.forget_session(session, user);
+        for cached in row.effect().invalidates {
+            match cached {
+                Cached::Chat => row.chat_id.iter().for_each(|chat| self.chats.forget(chat)),
+                Cached::Memberships => {
+                    row.user_id.iter().chain(&row.users).for_each(|user| self.memberships.forget(user));
                 }
-            }
-            Some(EventKind::ChatCreated) => {
-                for user in &row.users {
-                    self.memberships.forget(user);
+                Cached::Session => {
+                    if let (Some(session), Some(user)) = (row.session_id, row.user_id) {
+                        self.forget_session(session, user);
+                    }
                 }
+                Cached::SessionsOfUser => self.forget_users(),
+                Cached::Everything => self.forget_all(),
             }
-            Some(
-                EventKind::MessageNew
-                | EventKind::MessageEdited
-                | EventKind::MessageDeleted
-                | EventKind::ChatUpdated
-                | EventKind::ChatDeleted
-                | EventKind::ChatRead
-                | EventKind::MemberJoined
-                | EventKind::MemberLeft
-                | EventKind::MemberUpdated,
-            ) => {
-                if let Some(chat) = row.chat_id {
-                    self.forget_chat(chat, row.user_id.as_slice());
-                }
-            }
-            // Written by a newer server: whatever it means, nothing remembered survives it.
-            None => self.forget_all(),
         }
     }
 

@@ -4,6 +4,7 @@
 use chat_core::{
     ChatId, EventKind, Shard, UserId, WorkspaceId,
     cursor::{SHARDS, Shards},
+    event::Membership,
 };
 use tokio_postgres::{GenericClient, Statement};
 use uuid::Uuid;
@@ -181,6 +182,7 @@ pub async fn replay(
     rows_max: usize,
     bytes_max: usize,
 ) -> Result<Vec<ReplayRow>, Error> {
+    let leaves = kinds(&[Membership::Leaves]);
     let sql = format!(
         "select {COLUMNS}, e.withheld from (
              select w.shard, w.id, w.prev_id, w.timeline, w.at, w.workspace_id, w.kind, w.audience, w.users, w.chat_id,
@@ -193,7 +195,7 @@ pub async fn replay(
                      select e.*, (case e.workspace_id is distinct from $3 when true then true else case e.audience
                          when 'workspace' then false
                          when 'users' then not coalesce($4 = any(e.users), false)
-                         when 'chat' then not coalesce(e.chat_id = any($5) or (e.kind = 'member.left' and e.user_id = $4), false)
+                         when 'chat' then not coalesce(e.chat_id = any($5) or (e.kind in ({leaves}) and e.user_id = $4), false)
                          else e.audience = 'none' end end) as withheld
                      from event_log e where e.shard = $1 and e.id > $2 order by e.id limit $6
                  ) f
@@ -229,27 +231,34 @@ pub async fn membership_changes(
     after: i64,
     until: i64,
 ) -> Result<Vec<MembershipChange>, Error> {
-    let rows = db
-        .query(
-            // Two indexes, each for one of the halves.
-            "select e.id, e.chat_id, e.kind from event_log e
-             where e.shard = $1 and e.id > $2 and e.id <= $3 and e.workspace_id = $4 and e.chat_id is not null
-               and e.kind in ('member.joined', 'member.left') and e.user_id = $5
-             union all
-             select e.id, e.chat_id, e.kind from event_log e
-             where e.shard = $1 and e.id > $2 and e.id <= $3 and e.workspace_id = $4 and e.chat_id is not null
-               and e.kind = 'chat.created' and $5 = any(e.users)
-             order by 1",
-            &[&i16::from(shard.number()), &after, &until, &workspace.0, &user.0],
-        )
-        .await?;
+    let (comes_or_goes, begins) =
+        (kinds(&[Membership::Joins, Membership::Leaves]), kinds(&[Membership::Begins]));
+    // An index of its own serves each half.
+    let sql = format!(
+        "select e.id, e.chat_id, e.kind from event_log e
+         where e.shard = $1 and e.id > $2 and e.id <= $3 and e.workspace_id = $4 and e.chat_id is not null
+           and e.kind in ({comes_or_goes}) and e.user_id = $5
+         union all
+         select e.id, e.chat_id, e.kind from event_log e
+         where e.shard = $1 and e.id > $2 and e.id <= $3 and e.workspace_id = $4 and e.chat_id is not null
+           and e.kind in ({begins}) and $5 = any(e.users)
+         order by 1"
+    );
+    let rows = db.query(&sql, &[&i16::from(shard.number()), &after, &until, &workspace.0, &user.0]).await?;
     rows.iter()
         .map(|row| {
             Ok(MembershipChange {
                 id: row.try_get(0)?,
                 chat_id: ChatId(row.try_get(1)?),
-                joined: row.try_get::<_, &str>(2)? != EventKind::MemberLeft.as_str(),
+                joined: EventKind::parse(row.try_get(2)?)
+                    .is_some_and(|kind| kind.effect().membership.adds_members()),
             })
         })
         .collect()
+}
+
+/// The kinds that change who is in a chat in one of these ways, as a list in SQL.
+fn kinds(changes: &[Membership]) -> String {
+    let kinds = EventKind::ALL.into_iter().filter(|kind| changes.contains(&kind.effect().membership));
+    kinds.map(|kind| format!("'{}'", kind.as_str())).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,9 @@
 //! One row of the log.
 
-use chat_core::{ChatId, MessageId, SessionId, Shard, UserId, WorkspaceId, event::Audience};
+use chat_core::{
+    ChatId, MessageId, SessionId, Shard, UserId, WorkspaceId,
+    event::{Audience, Effect},
+};
 use time::OffsetDateTime;
 use tokio_postgres::{Row, types::FromSql};
 use tracing::error;
@@ -43,6 +46,11 @@ pub(crate) const COLUMNS: &str = "e.shard, e.id, e.prev_id, e.timeline, e.at, e.
      e.users, e.chat_id, e.user_id, e.session_id, e.message_id, e.payload";
 
 impl LogRow {
+    /// What the event means to whoever reads it.
+    pub fn effect(&self) -> Effect {
+        Effect::of(&self.kind, self.audience)
+    }
+
     /// # Errors
     /// Not even the row's position can be read.
     pub(crate) fn read(row: &Row) -> Result<Self, Error> {

@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use chat_core::{Shard, cursor::Shards, event::Audience};
+use chat_core::{EventKind, Shard, cursor::Shards};
 use time::OffsetDateTime;
 use tokio_postgres::{Client, Notification};
 use uuid::Uuid;
@@ -46,8 +46,8 @@ fn row(text: &str) -> Option<LogRow> {
         timeline: timeline.try_into().ok()?,
         at: OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000).ok()?,
         workspace_id: Some(workspace.into()),
-        kind: "message.new".to_owned(),
-        audience: Audience::Chat,
+        kind: EventKind::MessageNew.as_str().to_owned(),
+        audience: EventKind::MessageNew.effect().audience,
         users: Vec::new(),
         chat_id: Some(chat.into()),
         user_id: Some(sender.into()),

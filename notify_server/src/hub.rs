@@ -14,7 +14,10 @@ use std::{
 };
 
 use chat_core::{
-    Cursor, EventKind, Shard, WorkspaceId, config::NotifyConfig, cursor::SHARDS, event::Audience,
+    Cursor, Shard, WorkspaceId,
+    config::NotifyConfig,
+    cursor::SHARDS,
+    event::{Access, Audience},
     token::Claims,
 };
 use event_log::{Head, Heads, LogRow};
@@ -379,14 +382,14 @@ enum Start {
 
 impl ShardState {
     fn apply(&mut self, entry: &Arc<Entry>, generation: i32, metrics: &Metrics) {
-        if entry.kind == Some(EventKind::MessageDeleted) {
+        if entry.effect.erases_text {
             self.ring.scrub(self.shard, generation, entry);
         }
         let previous = self.ring.head().id;
         self.ring.push(Arc::clone(entry));
         let Some(workspace) = entry.workspace.and_then(|id| self.workspaces.get_mut(&id)) else { return };
         // Who comes in is told with the rest, and who goes out too.
-        let comes_in = matches!(entry.kind, Some(EventKind::MemberJoined | EventKind::ChatCreated));
+        let comes_in = entry.effect.membership.adds_members();
         if comes_in {
             workspace.apply(entry);
         }
@@ -394,20 +397,20 @@ impl ShardState {
         if !comes_in {
             workspace.apply(entry);
         }
-        match entry.kind {
-            Some(EventKind::SessionRevoked) => {
+        match entry.effect.access {
+            Access::Unchanged | Access::UserMayReturn => {}
+            Access::SessionEnds => {
                 for stream in entry.users.iter().flat_map(|user| workspace.streams_of_user(*user)) {
                     if Some(stream.session) == entry.session {
                         stream.close(None, false);
                     }
                 }
             }
-            Some(EventKind::UserDeactivated) => {
+            Access::UserEnds => {
                 for stream in entry.user.iter().flat_map(|user| workspace.streams_of_user(*user)) {
                     stream.close(None, false);
                 }
             }
-            _ => {}
         }
     }
 }
@@ -423,7 +426,7 @@ fn deliver(workspace: &Workspace, previous: i64, entry: &Entry, metrics: &Metric
         }
         Offered::Passed => {}
     };
-    match entry.audience {
+    match entry.effect.audience {
         Audience::Nobody => {}
         Audience::Workspace => workspace.streams().for_each(offer),
         Audience::Users => {

@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use chat_core::{ChatId, EventKind, UserId, WorkspaceId, event::Audience};
+use chat_core::{
+    ChatId, UserId, WorkspaceId,
+    event::{Audience, Membership},
+};
 use event_log::read::MembershipChange;
 
 use crate::{
@@ -81,13 +84,13 @@ impl Replay {
             self.chats.remove(&change.chat_id);
             return was_member;
         }
-        match entry.audience {
+        match entry.effect.audience {
             Audience::Nobody => false,
             Audience::Workspace => true,
             Audience::Users => {
                 entry.users.contains(&self.user) && (entry.chat.is_none() || (was_member && stays))
             }
-            Audience::Chat if entry.kind == Some(EventKind::ChatDeleted) => was_member,
+            Audience::Chat if entry.effect.membership == Membership::Ends => was_member,
             Audience::Chat => was_member && stays,
         }
     }

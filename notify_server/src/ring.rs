@@ -3,7 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use chat_core::{
-    ChatId, Cursor, EventKind, MessageId, SessionId, Shard, UserId, WorkspaceId, event::Audience,
+    ChatId, Cursor, MessageId, SessionId, Shard, UserId, WorkspaceId,
+    event::{Audience, Effect},
 };
 use event_log::{Head, LogRow};
 use serde_json::Value;
@@ -20,9 +21,7 @@ pub struct Entry {
     pub id: i64,
     pub timeline: i32,
     pub workspace: Option<WorkspaceId>,
-    /// None for a kind that this server does not know; it is passed on by its audience.
-    pub kind: Option<EventKind>,
-    pub audience: Audience,
+    pub effect: Effect,
     pub users: Box<[UserId]>,
     pub chat: Option<ChatId>,
     pub user: Option<UserId>,
@@ -47,8 +46,7 @@ impl Entry {
             id: row.id,
             timeline: row.timeline,
             workspace: row.workspace_id,
-            kind: EventKind::parse(&row.kind),
-            audience: row.audience,
+            effect: row.effect(),
             users: row.users.clone().into(),
             chat: row.chat_id,
             user: row.user_id,
@@ -142,6 +140,7 @@ impl Ring {
 pub(crate) mod tests {
     use std::collections::HashMap;
 
+    use chat_core::EventKind;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use chat_core::{ChatId, EventKind, SessionId, UserId};
+use chat_core::{
+    ChatId, SessionId, UserId,
+    event::{Access, Membership},
+};
 use event_log::read::MembershipChange;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -59,41 +62,36 @@ impl Workspace {
 
     /// Takes over what an event says about members, users and sessions.
     pub fn apply(&mut self, entry: &Entry) {
-        match (entry.kind, entry.chat, entry.user) {
-            (Some(EventKind::ChatCreated), Some(chat), _) => {
-                for user in &entry.users {
-                    self.join(*user, chat, entry.id);
+        if let Some(chat) = entry.chat {
+            match entry.effect.membership {
+                Membership::Unchanged => {}
+                Membership::Begins => {
+                    for user in &entry.users {
+                        self.join(*user, chat, entry.id);
+                    }
+                }
+                Membership::Joins => entry.user.iter().for_each(|user| self.join(*user, chat, entry.id)),
+                Membership::Leaves => entry.user.iter().for_each(|user| self.leave(*user, chat)),
+                Membership::Ends => {
+                    self.deleted.insert(chat, Instant::now());
+                    self.streams_of_chat.remove(&chat);
                 }
             }
-            (Some(EventKind::MemberJoined), Some(chat), Some(user)) => self.join(user, chat, entry.id),
-            (Some(EventKind::MemberLeft), Some(chat), Some(user)) => {
-                if let Some(chats) = self.chats_of.get_mut(&user) {
-                    chats.remove(&chat);
-                }
-                let streams = self.streams_of_user.get(&user);
-                if let (Some(streams), Some(followers)) = (streams, self.streams_of_chat.get_mut(&chat)) {
-                    followers.retain(|id, _| !streams.contains_key(id));
-                }
-                self.drop_empty(chat);
-            }
-            (Some(EventKind::ChatDeleted), Some(chat), _) => {
-                self.deleted.insert(chat, Instant::now());
-                self.streams_of_chat.remove(&chat);
-            }
-            (Some(EventKind::UserDeactivated), _, Some(user)) => {
-                self.inactive.insert(user);
-            }
-            (Some(EventKind::UserUpdated), _, Some(user)) if self.inactive.contains(&user) => {
-                // Reactivation is one of the changes that are told so.
-                let payload = serde_json::from_str::<Value>(&entry.frame.data()).unwrap_or_default();
-                if payload["user"]["active"] == Value::Bool(true) {
-                    self.inactive.remove(&user);
-                }
-            }
-            (Some(EventKind::SessionRevoked), _, _) => {
+        }
+        match entry.effect.access {
+            Access::Unchanged => {}
+            Access::SessionEnds => {
                 self.revoked.extend(entry.session.map(|session| (session, Instant::now())));
             }
-            _ => {}
+            Access::UserEnds => self.inactive.extend(entry.user),
+            Access::UserMayReturn => {
+                if entry.user.is_some_and(|user| self.inactive.contains(&user)) {
+                    let payload = serde_json::from_str::<Value>(&entry.frame.data()).unwrap_or_default();
+                    if payload["user"]["active"] == Value::Bool(true) {
+                        entry.user.iter().for_each(|user| _ = self.inactive.remove(user));
+                    }
+                }
+            }
         }
     }
 
@@ -123,6 +121,17 @@ impl Workspace {
             let followers = self.streams_of_chat.entry(chat).or_default();
             followers.extend(streams.iter().map(|(id, stream)| (*id, Arc::clone(stream))));
         }
+    }
+
+    fn leave(&mut self, user: UserId, chat: ChatId) {
+        if let Some(chats) = self.chats_of.get_mut(&user) {
+            chats.remove(&chat);
+        }
+        let streams = self.streams_of_user.get(&user);
+        if let (Some(streams), Some(followers)) = (streams, self.streams_of_chat.get_mut(&chat)) {
+            followers.retain(|id, _| !streams.contains_key(id));
+        }
+        self.drop_empty(chat);
     }
 
     pub fn connect(&mut self, stream: &Arc<Stream>) {
@@ -192,10 +201,10 @@ impl Workspace {
 /// How an entry of the log changes what a user is a member of.
 pub fn membership_change(entry: &Entry, user: UserId) -> Option<MembershipChange> {
     let chat_id = entry.chat?;
-    let joined = match entry.kind? {
-        EventKind::MemberJoined if entry.user == Some(user) => true,
-        EventKind::MemberLeft if entry.user == Some(user) => false,
-        EventKind::ChatCreated if entry.users.contains(&user) => true,
+    let joined = match entry.effect.membership {
+        Membership::Begins if entry.users.contains(&user) => true,
+        Membership::Joins if entry.user == Some(user) => true,
+        Membership::Leaves if entry.user == Some(user) => false,
         _ => return None,
     };
     Some(MembershipChange { id: entry.id, chat_id, joined })

@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU64 as Count, Ordering::Relaxed},
 };
 
-use chat_core::{ChatId, SessionId, UserId};
+use chat_core::{ChatId, EventKind, SessionId, UserId};
 use shuttle::{future::block_on, rand::Rng as _, thread};
 use time::OffsetDateTime;
 

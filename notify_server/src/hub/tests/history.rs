@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use chat_core::{ChatId, UserId};
+use chat_core::{ChatId, EventKind, UserId};
 use proptest::prelude::*;
 use time::OffsetDateTime;
 use uuid::Uuid;

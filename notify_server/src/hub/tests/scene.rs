@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, task::Waker};
 
-use chat_core::{ChatId, SessionId, UserId};
+use chat_core::{ChatId, EventKind, SessionId, UserId};
 use event_log::read::ReplayRow;
 use time::OffsetDateTime;
 
