@@ -7,10 +7,14 @@ use std::{
     path::Path,
 };
 
-use chat_core::EventKind;
+use chat_core::{
+    EventKind,
+    event::{Audience, control},
+};
+use chat_server::openapi::events::{ControlFrame, Event};
 use serde_json::{Value, json};
 
-use crate::support::{Actor, App, with_app};
+use crate::support::{Actor, App, Device, with_app};
 
 /// Compares with a file beside the tests; `UPDATE_SNAPSHOTS=1` in the environment accepts what is now.
 fn compare_with_snapshot(name: &str, text: &str) {
@@ -201,7 +205,46 @@ async fn last(app: &App, kind: EventKind) -> Value {
     assert_eq!(payload["type"], kind.as_str());
     let at = payload["at"].as_str().unwrap();
     assert_eq!((at.len(), &at[23..]), (24, "Z"), "{at}: milliseconds, UTC");
+    let document = app.call("GET /api/openapi.json").await.ok();
+    assert_in_document(&document, "Event", &payload);
+    let event: Event = serde_json::from_value(payload.clone()).unwrap();
+    assert_eq!(serde_json::to_value(event).unwrap(), payload, "the type lacks nothing");
     payload
+}
+
+/// The document shows `frame` as one of the variants of `union`, with exactly its fields, all the way down.
+fn assert_in_document(document: &Value, union: &str, frame: &Value) {
+    let kind = frame["type"].as_str().unwrap();
+    let union = &document["components"]["schemas"][union];
+    let reference = union["discriminator"]["mapping"][kind].as_str().unwrap();
+    assert!(union["oneOf"].as_array().unwrap().contains(&json!({ "$ref": reference })), "{kind}");
+    let variant = document.pointer(&reference[1..]).unwrap();
+    assert_eq!(variant["properties"]["type"]["enum"], json!([kind]));
+    assert_fields(document, variant, frame, kind);
+}
+
+fn assert_fields(document: &Value, schema: &Value, value: &Value, path: &str) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return assert_fields(document, document.pointer(&reference[1..]).unwrap(), value, path);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        // One of a thing and null.
+        let thing = choices.iter().find(|choice| choice["type"] != "null").unwrap();
+        if !value.is_null() {
+            assert_fields(document, thing, value, path);
+        }
+        return;
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        assert_fields(document, &schema["items"], item, &format!("{path}[{index}]"));
+    }
+    if let Some(fields) = value.as_object() {
+        let known = schema["properties"].as_object().unwrap();
+        assert!(known.keys().eq(fields.keys()), "{path}: {known:?}, not {value}");
+        for (name, field) in fields {
+            assert_fields(document, &known[name], field, &format!("{path}.{name}"));
+        }
+    }
 }
 
 /// A message event has exactly what REST answers for that message.
@@ -309,6 +352,41 @@ async fn events_show_things_in_the_very_shape_that_rest_gives() {
             written.iter().map(|(kind, audience)| (kind.as_str(), audience.as_str())).collect();
         let table = EventKind::ALL.map(|kind| (kind.as_str(), kind.effect().audience.as_str()));
         assert_eq!(written, BTreeSet::from(table));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_frame_of_the_stream_stands_in_the_document() {
+    with_app(async |app| {
+        let document = app.call("GET /api/openapi.json").await.ok();
+        let names = |union: &str| {
+            let mapping = &document["components"]["schemas"][union]["discriminator"]["mapping"];
+            mapping.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+        };
+        let kinds = EventKind::ALL.into_iter().filter(|kind| kind.effect().audience != Audience::Nobody);
+        let kinds: BTreeSet<&str> = kinds.map(EventKind::as_str).collect();
+        assert_eq!(names("Event"), Vec::from_iter(kinds));
+        assert_eq!(names("ControlFrame"), control::ALL);
+        let may_change = &document["components"]["schemas"]["MemberUpdatedEvent"]["x-changes-may"];
+        assert_eq!(may_change, "member");
+
+        let ann = app.sign_up("acme", "Ann").await;
+        let notify = app.start_notify_server_configured(|notify| notify.heartbeat_seconds = 1).await;
+        let mut device = Device::connect(&ann, &notify).await;
+        let mut frames = vec![device.reconnect().await];
+        while frames.last().unwrap().event != control::HEARTBEAT {
+            frames.push(device.next_frame().await.unwrap());
+        }
+        device.last_id = Some("no cursor".to_owned());
+        device.reconnect().await;
+        frames.push(device.next_frame().await.unwrap());
+        assert_eq!(frames.last().unwrap().event, control::RESET);
+        for frame in frames.iter().filter(|frame| frame.is_control()) {
+            assert_in_document(&document, "ControlFrame", &frame.data);
+            let known: ControlFrame = serde_json::from_value(frame.data.clone()).unwrap();
+            assert_eq!(serde_json::to_value(known).unwrap(), frame.data);
+        }
     })
     .await;
 }

@@ -286,12 +286,62 @@ impl MayChange {
 
 /// Frames that are not in the log: they say something about the stream itself.
 pub mod control {
+    use serde::{Deserialize, Serialize};
+
     /// First frame of each stream; carries the cursor that the stream goes on from.
     pub const CONNECTED: &str = "connected";
     /// About every 25 s when nothing else is sent; carries the current cursor.
     pub const HEARTBEAT: &str = "heartbeat";
     /// The cursor cannot be continued: take a new snapshot from `/api/sync`.
     pub const RESET: &str = "reset";
+
+    pub const ALL: [&str; 3] = [CONNECTED, HEARTBEAT, RESET];
+
+    /// Why a stream cannot go on from a client's cursor.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    #[serde(rename_all = "snake_case")]
+    pub enum ResetReason {
+        /// There is no such event: older than retention, or lost in a failover.
+        Unknown,
+        /// Events after the cursor are older than retention.
+        Expired,
+        /// The database was restored from a backup.
+        OtherGeneration,
+        /// The cursor is from another workspace.
+        OtherWorkspace,
+        /// That is no cursor.
+        Malformed,
+        /// The server lost track of the log.
+        Gap,
+        /// An event for this client cannot be shown.
+        UnreadableEvent,
+    }
+
+    impl ResetReason {
+        pub const ALL: [Self; 7] = [
+            Self::Unknown,
+            Self::Expired,
+            Self::OtherGeneration,
+            Self::OtherWorkspace,
+            Self::Malformed,
+            Self::Gap,
+            Self::UnreadableEvent,
+        ];
+
+        /// As in JSON.
+        pub fn as_str(self) -> &'static str {
+            match self {
+                Self::Unknown => "unknown",
+                Self::Expired => "expired",
+                Self::OtherGeneration => "other_generation",
+                Self::OtherWorkspace => "other_workspace",
+                Self::Malformed => "malformed",
+                Self::Gap => "gap",
+                Self::UnreadableEvent => "unreadable_event",
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -324,6 +374,13 @@ mod tests {
             };
             assert!(session.is_none_or(|session| effect.invalidates.contains(&session)), "{kind:?}");
             assert_eq!(Audience::parse(effect.audience.as_str()), Some(effect.audience));
+        }
+    }
+
+    #[test]
+    fn reasons_are_spelled_alike_in_json_and_metrics() {
+        for reason in control::ResetReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
     }
 

@@ -1,5 +1,7 @@
 //! The OpenAPI document: assembled from the handlers, so that it cannot say anything else than they do.
 
+pub mod events;
+
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -12,6 +14,7 @@ use utoipa::{
 use crate::{
     error::{InvalidField, Problem},
     http::{self, messages::Anchor},
+    openapi::events::{ControlFrame, Event},
 };
 
 /// What is said once for all operations.
@@ -19,14 +22,14 @@ use crate::{
 #[openapi(
     info(title = "Parlor", description = "Team chat: REST for actions, Server-Sent Events for everything that happens.",
         license(name = "MIT", identifier = "MIT")),
-    components(schemas(Problem, InvalidField, Anchor)),
+    components(schemas(Problem, InvalidField, Anchor, Event, ControlFrame)),
     security(("access_token" = [])),
     modifiers(&Common),
     tags(
         (name = "account", description = "Getting in and out"),
         (name = "workspaces"), (name = "invites"), (name = "users"),
         (name = "chats"), (name = "members"), (name = "messages"),
-        (name = "stream", description = "Following what happens: docs/events.md"),
+        (name = "stream", description = "Following what happens: docs/events.md. The stream sends the schemas `Event` and `ControlFrame`."),
         (name = "operation", description = "For those who run it"),
     )
 )]
@@ -55,6 +58,9 @@ pub fn document() -> Document {
 
 /// Adds what is not said at each handler.
 pub fn complete(document: &mut Document) {
+    if let Some(components) = &mut document.components {
+        events::name_variants(components);
+    }
     add_revalidation(document);
     add_refusals(document);
 }

@@ -1,8 +1,11 @@
 //! docs/events.md shows each event in the shape that the triggers really write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chat_core::{AccountId, ChatId, EventKind, MessageId, SessionId, UserId, WorkspaceId, event::control};
+use chat_core::{
+    AccountId, ChatId, EventKind, MessageId, SessionId, UserId, WorkspaceId,
+    event::control::{self, ResetReason},
+};
 use event_log::read;
 use serde_json::Value;
 
@@ -15,11 +18,18 @@ fn each_kind_of_frame_has_its_section() {
     let shown = examples();
     let mut documented: Vec<&str> = shown.keys().map(String::as_str).collect();
     let kinds = EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Tick).map(EventKind::as_str);
-    let mut known: Vec<&str> =
-        kinds.chain([control::CONNECTED, control::HEARTBEAT, control::RESET]).collect();
+    let mut known: Vec<&str> = kinds.chain(control::ALL).collect();
     documented.sort_unstable();
     known.sort_unstable();
     assert_eq!(documented, known);
+}
+
+#[test]
+fn each_reason_of_a_reset_is_explained() {
+    let (_, rest) = PAGE.split_once("| reason | |\n|---|---|\n").unwrap();
+    let rows = rest.lines().take_while(|line| line.starts_with("| `"));
+    let documented: BTreeSet<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(documented, BTreeSet::from(ResetReason::ALL.map(ResetReason::as_str)));
 }
 
 #[tokio::test]
@@ -33,7 +43,7 @@ async fn each_example_looks_like_the_real_event() {
         .map(|row| (row.kind, serde_json::from_str(&row.payload).unwrap()))
         .collect();
     for (kind, example) in examples() {
-        if [control::CONNECTED, control::HEARTBEAT, control::RESET].contains(&kind.as_str()) {
+        if control::ALL.contains(&kind.as_str()) {
             continue;
         }
         let real = written.remove(&kind).unwrap_or_else(|| panic!("the test makes no {kind}"));

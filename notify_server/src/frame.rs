@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use chat_core::{Cursor, event::control};
+use chat_core::{
+    Cursor,
+    event::control::{self, ResetReason},
+};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -43,7 +46,7 @@ impl Frame {
     }
 
     /// Tells the client that it has to take a new snapshot. Its id is where the stream goes on from.
-    pub fn reset(cursor: Cursor, reason: &str) -> Self {
+    pub fn reset(cursor: Cursor, reason: ResetReason) -> Self {
         let data = json!({ "type": control::RESET, "at": now(), "reason": reason }).to_string();
         encode("", cursor.into(), control::RESET, &data)
     }

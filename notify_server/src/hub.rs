@@ -17,7 +17,7 @@ use chat_core::{
     Cursor, Shard, WorkspaceId,
     config::NotifyConfig,
     cursor::SHARDS,
-    event::{Access, Audience},
+    event::{Access, Audience, control::ResetReason},
     token::Claims,
 };
 use event_log::{Head, Heads, LogRow};
@@ -193,8 +193,8 @@ impl Hub {
         let cursor = self.cursor(shard, head);
         let mut state = self.lock(shard);
         for stream in state.workspaces.values().flat_map(Workspace::streams) {
-            stream.close(Some(Frame::reset(cursor, "gap")), true);
-            self.metrics.resumed(Resume::Gap);
+            stream.close(Some(Frame::reset(cursor, ResetReason::Gap)), true);
+            self.metrics.resumed(Resume::Reset(ResetReason::Gap));
         }
         state.workspaces.clear();
         state.ring = Ring::new(head, self.config.ring_events);
@@ -247,8 +247,8 @@ impl Hub {
                 (vec![Frame::connected(place, true, retry_ms)], cursor.id, false)
             }
             Start::Reset(reason) => {
-                self.metrics.resumed(reason);
-                let reset = Frame::reset(here, reason.as_str());
+                self.metrics.resumed(Resume::Reset(reason));
+                let reset = Frame::reset(here, reason);
                 (vec![Frame::connected(here.into(), false, retry_ms), reset], head.id, true)
             }
         };
@@ -287,13 +287,13 @@ impl Hub {
 
     /// Whether a stream may go on after a cursor.
     async fn check(&self, shard: Shard, text: &str) -> Result<Start, Refusal> {
-        let Ok(place) = text.parse::<Place>() else { return Ok(Start::Reset(Resume::Malformed)) };
+        let Ok(place) = text.parse::<Place>() else { return Ok(Start::Reset(ResetReason::Malformed)) };
         let cursor = place.cursor;
         if cursor.generation != self.generation() {
-            return Ok(Start::Reset(Resume::OtherGeneration));
+            return Ok(Start::Reset(ResetReason::OtherGeneration));
         }
         if cursor.shard != shard {
-            return Ok(Start::Reset(Resume::OtherWorkspace));
+            return Ok(Start::Reset(ResetReason::OtherWorkspace));
         }
         // Before the first event of all: whether it is still there shows when its first page is read.
         if cursor.id == 0 {
@@ -305,7 +305,7 @@ impl Hub {
             None => self.feed.find_timeline(shard, cursor.id).await.map_err(|e| unavailable(&e))?,
         };
         if timeline != Some(cursor.timeline) {
-            return Ok(Start::Reset(Resume::Unknown));
+            return Ok(Start::Reset(ResetReason::Unknown));
         }
         // From a snapshot or another node that is a moment ahead of us, or has judged by what is.
         let ahead = cursor.id.max(place.judged_at);
@@ -377,7 +377,7 @@ impl Hub {
 enum Start {
     Now,
     After(Place),
-    Reset(Resume),
+    Reset(ResetReason),
 }
 
 impl ShardState {

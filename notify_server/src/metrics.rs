@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use chat_core::event::control::ResetReason;
 use event_log::TailHealth;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -27,33 +28,18 @@ pub enum Resume {
     Ring,
     /// After a cursor, from the database.
     Database,
-    /// Reset: the cursor is no cursor.
-    Malformed,
-    /// Reset: the cursor is from before a restore.
-    OtherGeneration,
-    /// Reset: the cursor is from another workspace.
-    OtherWorkspace,
-    /// Reset: there is no such event, or it was dropped by retention.
-    Unknown,
-    /// Reset: what came after the cursor was dropped by retention.
-    Expired,
-    /// Reset: this server lost track of the log.
-    Gap,
+    /// Not after the cursor that the client sent, or not any more.
+    Reset(ResetReason),
 }
 
 impl Resume {
-    /// The `reason` of a reset.
-    pub fn as_str(self) -> &'static str {
+    /// The label of the metric.
+    fn as_str(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
             Self::Ring => "ring",
             Self::Database => "database",
-            Self::Malformed => "malformed",
-            Self::OtherGeneration => "other_generation",
-            Self::OtherWorkspace => "other_workspace",
-            Self::Unknown => "unknown",
-            Self::Expired => "expired",
-            Self::Gap => "gap",
+            Self::Reset(reason) => reason.as_str(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use chat_core::{
     ChatId, Cursor, MessageId, SessionId, Shard, UserId, WorkspaceId,
-    event::{Audience, Effect},
+    event::{Audience, Effect, control::ResetReason},
 };
 use event_log::{Head, LogRow};
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Entry {
         let is_quarantined = row.audience != Audience::Nobody && !is_json_object(&row.payload);
         let frame = match row.audience {
             Audience::Nobody => Frame::default(),
-            _ if is_quarantined => Frame::reset(cursor, "unreadable_event"),
+            _ if is_quarantined => Frame::reset(cursor, ResetReason::UnreadableEvent),
             _ => Frame::event(cursor, &row.kind, &row.payload, row.at),
         };
         Self {

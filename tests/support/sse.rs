@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use chaos::sse::{self, Frames};
+use chat_core::event::control;
 use futures_util::{StreamExt as _, stream::BoxStream};
 use reqwest::{Client, Response};
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub struct Frame {
 impl Frame {
     /// Says something about the stream itself; not in the log.
     pub fn is_control(&self) -> bool {
-        matches!(self.event.as_str(), "" | "connected" | "heartbeat" | "reset")
+        self.event.is_empty() || control::ALL.contains(&self.event.as_str())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_core::Shard;
+use chat_core::{Shard, event::control::ResetReason};
 use event_log::{Head, read::ReplayRow};
 use tracing::warn;
 
@@ -183,9 +183,9 @@ impl Hub {
 
     /// The log no longer holds what the stream would have to get: it is told so, and closed, to come back from here.
     fn give_up(&self, stream: &Stream, shard: Shard, state: &ShardState) -> CaughtUp {
-        self.metrics.resumed(Resume::Expired);
+        self.metrics.resumed(Resume::Reset(ResetReason::Expired));
         let here = self.cursor(shard, state.ring.head());
-        stream.close(Some(Frame::reset(here, Resume::Expired.as_str())), false);
+        stream.close(Some(Frame::reset(here, ResetReason::Expired)), false);
         CaughtUp::Progress
     }
 }

@@ -571,6 +571,29 @@ export interface components {
             description?: components["schemas"]["ChatDescription"] | null;
             name?: components["schemas"]["ChatName"] | null;
         };
+        /** @description A chat is new. For its first members, whose joining is not told one by one. */
+        ChatCreatedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat: components["schemas"]["Chat"];
+            chat_id: components["schemas"]["ChatId"];
+            members: components["schemas"]["Member"][];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "chat.created";
+        };
+        /** @description A chat and its messages are gone. */
+        ChatDeletedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat: components["schemas"]["DeletedChat"];
+            chat_id: components["schemas"]["ChatId"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "chat.deleted";
+        };
         /** @description What a chat is about; may be empty. */
         ChatDescription: string;
         /**
@@ -607,6 +630,17 @@ export interface components {
             has_more: boolean;
             items: components["schemas"]["ChatListItem"][];
         };
+        /** @description How far the user has read, for their other devices. */
+        ChatReadEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            read: components["schemas"]["ReadPosition"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "chat.read";
+        };
         ChatRequest: {
             description?: components["schemas"]["ChatDescription"] | null;
             kind: components["schemas"]["ChatKind"];
@@ -619,18 +653,61 @@ export interface components {
          * @enum {string}
          */
         ChatRole: "owner" | "member";
+        /** @description A chat has another name or description. */
+        ChatUpdatedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat: components["schemas"]["Chat"];
+            chat_id: components["schemas"]["ChatId"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "chat.updated";
+        };
         /** @description The sender's own name for a send, so that it can be repeated safely. */
         ClientId: string;
+        /** @description The first frame of each stream. */
+        ConnectedFrame: {
+            at: components["schemas"]["Timestamp"];
+            /** @description Whether the stream goes on from the cursor that the client sent. */
+            resumed: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "connected";
+        };
+        /** @description A frame about the stream itself. It is in no log, and carries a cursor like an event. */
+        ControlFrame: components["schemas"]["ConnectedFrame"] | components["schemas"]["HeartbeatFrame"] | components["schemas"]["ResetFrame"];
+        /** @description What is left of a deleted chat. */
+        DeletedChat: {
+            id: components["schemas"]["ChatId"];
+        };
         EditMessage: {
             body: components["schemas"]["MessageBody"];
         };
         /** @description An e-mail address, in lower case. That mail reaches it is not checked here. */
         Email: string;
+        /**
+         * @description What happened: the `data` of a frame of the stream. Ignore types and fields that you do not know. The extension
+         *     `x-changes-may` names whose permissions an event can change: those of everyone in the chat (`chat`), of the member
+         *     that it is about (`member`), or of the user that it is about, in every chat (`user`).
+         */
+        Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
         /** @description A person's name as others see it: one line. */
         FullName: string;
         Health: {
             /** @description `ok`. */
             status: string;
+        };
+        /** @description Sent while nothing else is. */
+        HeartbeatFrame: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "heartbeat";
         };
         /** @description What is wrong with one part of the request. */
         InvalidField: {
@@ -721,6 +798,43 @@ export interface components {
         MemberIds: {
             user_ids: components["schemas"]["UserId"][];
         };
+        /** @description A member came into the chat, which is shown as it is with them. */
+        MemberJoinedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat: components["schemas"]["Chat"];
+            chat_id: components["schemas"]["ChatId"];
+            last_message?: components["schemas"]["Message"] | null;
+            member: components["schemas"]["Member"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "member.joined";
+        };
+        /** @description A member left or was removed. */
+        MemberLeftEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat: components["schemas"]["Chat"];
+            chat_id: components["schemas"]["ChatId"];
+            member: components["schemas"]["Member"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "member.left";
+        };
+        /** @description A member has another role. */
+        MemberUpdatedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat: components["schemas"]["Chat"];
+            chat_id: components["schemas"]["ChatId"];
+            member: components["schemas"]["Member"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "member.updated";
+        };
         /** @description A message as REST and events show it. */
         Message: {
             /** @description Markdown, as written. Empty once deleted. */
@@ -742,6 +856,28 @@ export interface components {
         };
         /** @description A message as written, Markdown. Kept byte for byte; not only white space. */
         MessageBody: string;
+        /** @description A message is deleted: its place stays, its text is empty. */
+        MessageDeletedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            message: components["schemas"]["Message"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message.deleted";
+        };
+        /** @description A message has another text. */
+        MessageEditedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            message: components["schemas"]["Message"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message.edited";
+        };
         /**
          * Format: uuid
          * @description A message.
@@ -754,6 +890,17 @@ export interface components {
             has_more_after: boolean;
             has_more_before: boolean;
             items: components["schemas"]["Message"][];
+        };
+        /** @description A message was sent. */
+        MessageNewEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            message: components["schemas"]["Message"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message.new";
         };
         /** @description What is left out stays. */
         MyChanges: {
@@ -905,6 +1052,25 @@ export interface components {
             refresh_token?: string | null;
             workspace?: components["schemas"]["WorkspaceId"] | null;
         };
+        /** @description The stream cannot go on from the client's cursor: take a new snapshot. */
+        ResetFrame: {
+            at: components["schemas"]["Timestamp"];
+            reason: components["schemas"]["ResetReason"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "reset";
+        };
+        /**
+         * @description Why a stream cannot go on from a client's cursor.
+         * @enum {string}
+         */
+        ResetReason: "unknown" | "expired" | "other_generation" | "other_workspace" | "malformed" | "gap" | "unreadable_event";
+        /** @description The session that is over. */
+        RevokedSession: {
+            id: components["schemas"]["SessionId"];
+        };
         SendMessage: {
             body: components["schemas"]["MessageBody"];
             client_id?: components["schemas"]["ClientId"] | null;
@@ -926,6 +1092,16 @@ export interface components {
          * @description A sign-in on one device.
          */
         SessionId: string;
+        /** @description A sign-in of the user was ended. Its own streams end here. */
+        SessionRevokedEvent: {
+            at: components["schemas"]["Timestamp"];
+            session: components["schemas"]["RevokedSession"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "session.revoked";
+        };
         SignIn: {
             email: components["schemas"]["Email"];
             password: components["schemas"]["Password"];
@@ -1004,11 +1180,41 @@ export interface components {
             active?: boolean | null;
             role?: components["schemas"]["WorkspaceRole"] | null;
         };
+        /** @description A user is deactivated. Their own streams end here. */
+        UserDeactivatedEvent: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "user.deactivated";
+            user: components["schemas"]["User"];
+        };
         /**
          * Format: uuid
          * @description A person inside one workspace.
          */
         UserId: string;
+        /** @description A user is new in the workspace. */
+        UserJoinedEvent: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "user.joined";
+            user: components["schemas"]["User"];
+        };
+        /** @description A user has another name, role or e-mail address, or is active again. */
+        UserUpdatedEvent: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "user.updated";
+            user: components["schemas"]["User"];
+        };
         /** @description A workspace as REST and events show it. */
         Workspace: {
             created_at: components["schemas"]["Timestamp"];
@@ -1027,6 +1233,16 @@ export interface components {
          * @enum {string}
          */
         WorkspaceRole: "member" | "admin" | "owner";
+        /** @description The workspace has another name. */
+        WorkspaceUpdatedEvent: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "workspace.updated";
+            workspace: components["schemas"]["Workspace"];
+        };
     };
     responses: never;
     parameters: never;
@@ -2795,3 +3011,22 @@ export interface operations {
         };
     };
 }
+
+/** Every type of event, and whose permissions it can change: see `Event`. */
+export const changesMay: Record<components["schemas"]["Event"]["type"], "chat" | "member" | "user" | null> = {
+    "chat.created": "chat",
+    "chat.deleted": null,
+    "chat.read": null,
+    "chat.updated": null,
+    "member.joined": "member",
+    "member.left": "member",
+    "member.updated": "member",
+    "message.deleted": null,
+    "message.edited": null,
+    "message.new": null,
+    "session.revoked": null,
+    "user.deactivated": "user",
+    "user.joined": null,
+    "user.updated": "user",
+    "workspace.updated": null,
+};
