@@ -1,4 +1,7 @@
-//! What a client does with events: applies them to the snapshot it has. Pure; docs/events.md tells the same rules.
+//! What a client does with events: applies them to the snapshot it has. Pure.
+//!
+//! Stricter than the web client's fold (web/src/store/fold.ts): here an event that cannot come is an error.
+//! tests/fold_cases.json holds the cases that both run; docs/events.md tells the rules.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +32,8 @@ impl State {
     /// Applies an event. They come in order; of a chat that I am not in, none but those that bring me in.
     ///
     /// # Errors
-    /// An event that must not come: of a chat that I am not in, a message without the one before it, an unknown kind.
+    /// An event that cannot come: of a chat that I am not in, a message without the one before it, a position that goes
+    /// back, an unknown kind.
     pub fn apply(&mut self, event: &Value) -> anyhow::Result<()> {
         let me = self.user["id"].clone();
         let chat_id = text(&event["chat_id"]);
@@ -45,7 +49,7 @@ impl State {
                         item["chat"]["last_seq"] = message["seq"].clone();
                         item["last_message"] = message.clone();
                     }
-                    if message["sender_id"] == me {
+                    if message["sender_id"] == me && message["seq"].as_i64() > item["read_seq"].as_i64() {
                         item["read_seq"] = message["seq"].clone();
                     }
                     count_unread(item);
@@ -59,15 +63,20 @@ impl State {
             "chat.created" => {
                 let members = event["members"].as_array().context("no members")?;
                 if let Some(member) = members.iter().find(|member| member["user_id"] == me) {
-                    self.add(&chat_id, &event["chat"], member, &Value::Null);
+                    self.add(&chat_id, &event["chat"], member, &Value::Null)?;
                 }
             }
-            "chat.read" => self.change(&chat_id, |item| {
-                item["read_seq"] = event["read"]["seq"].clone();
-                item["unread_count"] = event["read"]["unread_count"].clone();
-            })?,
+            "chat.read" => {
+                let read = &event["read"];
+                let before = self.chats.get(&chat_id).and_then(|item| item["read_seq"].as_i64());
+                ensure!(read["seq"].as_i64() >= before, "read {read} of {chat_id} after {before:?}");
+                self.change(&chat_id, |item| {
+                    item["read_seq"] = read["seq"].clone();
+                    item["unread_count"] = read["unread_count"].clone();
+                })?;
+            }
             "member.joined" if event["member"]["user_id"] == me => {
-                self.add(&chat_id, &event["chat"], &event["member"], &event["last_message"]);
+                self.add(&chat_id, &event["chat"], &event["member"], &event["last_message"])?;
             }
             "member.updated" if event["member"]["user_id"] == me => {
                 self.replace_chat(&chat_id, event)?;
@@ -94,17 +103,22 @@ impl State {
         Ok(())
     }
 
-    fn add(&mut self, id: &str, chat: &Value, member: &Value, last_message: &Value) {
+    fn add(&mut self, id: &str, chat: &Value, member: &Value, last_message: &Value) -> anyhow::Result<()> {
+        ensure!(!self.chats.contains_key(id), "I came into {id}, which I am in");
         let item = json!({
             "chat": chat, "member": member, "last_message": last_message, "read_seq": chat["last_seq"],
             "unread_count": 0,
         });
         self.chats.insert(id.to_owned(), item);
+        Ok(())
     }
 
     fn replace_chat(&mut self, id: &str, event: &Value) -> anyhow::Result<()> {
+        let chat = &event["chat"];
+        let before = self.chats.get(id).and_then(|item| item["chat"]["last_seq"].as_i64());
+        ensure!(chat["last_seq"].as_i64() >= before, "{chat} after message {before:?}");
         self.change(id, |item| {
-            item["chat"] = event["chat"].clone();
+            item["chat"] = chat.clone();
             count_unread(item);
         })
     }
@@ -123,4 +137,51 @@ fn count_unread(item: &mut Value) {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chat_core::{EventKind, event::Audience};
+    use chat_server::openapi::events::Event;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_of_event_does_what_its_cases_say() {
+        let file: Value = serde_json::from_str(include_str!("../../tests/fold_cases.json")).unwrap();
+        let mut tried = BTreeSet::new();
+        for case in file["cases"].as_array().unwrap() {
+            let (name, event) = (&case["name"], &case["event"]);
+            let mut folded = state(&file["state"]);
+            if case["cannot_come"] == true {
+                assert!(folded.apply(event).is_err(), "{name}");
+            } else {
+                folded.apply(event).unwrap_or_else(|e| panic!("{name}: {e}"));
+                let mut after = file["state"].clone();
+                for (pointer, value) in case["after"].as_object().unwrap() {
+                    let (parent, key) = pointer.rsplit_once('/').unwrap();
+                    after.pointer_mut(parent).unwrap()[key] = value.clone();
+                }
+                assert_eq!(folded, state(&after), "{name}");
+            }
+            if let Some(kind) = EventKind::parse(event["type"].as_str().unwrap()) {
+                let whole: Event = serde_json::from_value(event.clone()).unwrap();
+                assert_eq!(&serde_json::to_value(whole).unwrap(), event, "{name}");
+                tried.insert(kind.as_str());
+            }
+        }
+        let kinds = EventKind::ALL.into_iter().filter(|kind| kind.effect().audience != Audience::Nobody);
+        assert_eq!(tried, kinds.map(EventKind::as_str).collect());
+    }
+
+    fn state(value: &Value) -> State {
+        let chats = value["chats"].as_object().unwrap();
+        State {
+            user: value["user"].clone(),
+            workspace: value["workspace"].clone(),
+            chats: chats.iter().map(|(id, item)| (id.clone(), item.clone())).collect(),
+        }
+    }
 }

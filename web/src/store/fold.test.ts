@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { changesMay } from '../api/schema'
 import type { Chat, ChatItem, Event, Member, Message, Snapshot, User } from '../api/types'
 import { apply, fromSnapshot, Paging, type State } from './fold'
 
@@ -94,7 +96,7 @@ class Model {
       this.tell(chat, { ...base, type: 'chat.updated', chat: { ...chat.chat } })
     } else if (roll < 0.97) {
       this.chats.delete(id)
-      this.tell(chat, { ...base, type: 'chat.deleted' })
+      this.tell(chat, { ...base, type: 'chat.deleted', chat: { id } })
     } else {
       const index = Math.floor(this.random() * this.people.length)
       this.people[index] = { ...this.people[index]!, fullname: `person ${this.count++}` }
@@ -144,6 +146,42 @@ function seeded(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296
   }
 }
+
+/** What tests/fold_cases.json holds; chaos/src/fold.rs runs the same cases. */
+interface Cases {
+  state: Pick<State, 'user' | 'workspace'> & { chats: Record<string, ChatItem> }
+  cases: { name: string; event: Event; after: Record<string, unknown> }[]
+}
+const file: Cases = JSON.parse(readFileSync(new URL('../../../tests/fold_cases.json', import.meta.url), 'utf8'))
+
+/** `file.state` with other values at some JSON pointers. */
+function changed(values: Record<string, unknown>): State {
+  const whole = structuredClone(file.state)
+  for (const [pointer, value] of Object.entries(values)) {
+    const path = pointer.slice(1).split('/')
+    const key = path.pop() as string
+    let parent = whole as unknown as Record<string, unknown>
+    for (const step of path) parent = parent[step] as Record<string, unknown>
+    parent[key] = value
+  }
+  const chats = new Map(Object.entries(whole.chats))
+  return { user: whole.user, workspace: whole.workspace, chats, users: new Map() }
+}
+
+describe('each kind of event', () => {
+  for (const { name, event, after } of file.cases) {
+    it(`${event.type}: ${name}`, () => {
+      const next = apply(changed({}), event)
+      expect(comparable(next)).toEqual(comparable(changed(after)))
+      if ('user' in event) expect(next.users.get(event.user.id)).toEqual(event.user)
+    })
+  }
+
+  it('has a case', () => {
+    const tried = new Set(file.cases.map(({ event }) => event.type))
+    expect(Object.keys(changesMay).filter(type => !tried.has(type as Event['type']))).toEqual([])
+  })
+})
 
 function comparable(state: State) {
   return { user: state.user, workspace: state.workspace, chats: Object.fromEntries([...state.chats].sort()) }

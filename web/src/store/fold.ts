@@ -1,6 +1,8 @@
-// What a client does with events: applies them to the snapshot it has. Pure; tests/support/fold.rs holds the same rules.
-// Stricter than needed for a stream that starts exactly at the snapshot's cursor: an event that the state already contains
-// changes nothing for good, so chats that were fetched later than the cursor, and tabs that share a stream, may be folded too.
+// What a client does with events: applies them to the snapshot it has. Pure. tests/fold_cases.json holds the rules as cases,
+// which the chaos suite's fold (chaos/src/fold.rs) runs too.
+//
+// The invariant: an event that the state already contains changes nothing for good. So chats that were fetched later than the
+// cursor, and tabs that share a stream, can be folded too.
 import type { Chat, ChatItem, Event, Member, Message, Snapshot, User, Workspace } from '../api/types'
 
 export interface State {
