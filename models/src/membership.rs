@@ -46,7 +46,7 @@ pub struct World {
     /// How much of the log the client has behind it.
     cursor: usize,
     /// How much of it was known when something was last withheld from it.
-    judged_at: usize,
+    filtered_as_of: usize,
     /// If it knows the chat, how many messages it thinks there are.
     chat: Option<usize>,
     connects: u8,
@@ -94,7 +94,7 @@ impl Model for Membership {
             nodes: vec![0; self.nodes],
             on: None,
             cursor: 0,
-            judged_at: 0,
+            filtered_as_of: 0,
             chat: None,
             connects: self.connects,
             is_confused: false,
@@ -113,7 +113,7 @@ impl Model for Membership {
             }
             // A cursor from ahead of a node is waited for.
             let ahead =
-                if self.guards.cursor_tells { world.cursor.max(world.judged_at) } else { world.cursor };
+                if self.guards.cursor_tells { world.cursor.max(world.filtered_as_of) } else { world.cursor };
             if world.on.is_none() && world.connects > 0 && *position >= ahead {
                 steps.push(Step::Connect(node));
             }
@@ -146,7 +146,7 @@ impl Model for Membership {
                 let is_over =
                     if self.guards.by_stay { world.has_left(index, known) } else { !world.is_member(known) };
                 if is_over && (event == Event::Joined || was_member) {
-                    world.judged_at = known;
+                    world.filtered_as_of = known;
                 }
                 match event {
                     Event::Joined if !is_over => world.chat = Some(world.said(index)),

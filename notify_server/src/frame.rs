@@ -9,7 +9,7 @@ use chat_core::{
 use serde_json::json;
 use time::OffsetDateTime;
 
-use crate::place::Place;
+use crate::resume_point::ResumePoint;
 
 /// What stands after a chunk's data (RFC 9112, section 7.1).
 const CHUNK_END: &str = "\r\n";
@@ -34,9 +34,9 @@ impl Frame {
     }
 
     /// The first frame of a stream: how long to wait before a reconnect, and where the stream goes on from.
-    pub fn connected(place: Place, resumed: bool, retry_ms: u64) -> Self {
+    pub fn connected(at: ResumePoint, resumed: bool, retry_ms: u64) -> Self {
         let data = json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed }).to_string();
-        encode(&format!("retry: {retry_ms}\n"), place, control::CONNECTED, &data)
+        encode(&format!("retry: {retry_ms}\n"), at, control::CONNECTED, &data)
     }
 
     /// A sign of life that moves the client's cursor along.
@@ -51,13 +51,13 @@ impl Frame {
         encode("", cursor.into(), control::RESET, &data)
     }
 
-    /// The same frame with an id that says how far the server had come. It begins with its id.
+    /// The same frame, with `filtered_as_of` in its id: see [`ResumePoint`]. The frame must begin with its id.
     #[must_use]
-    pub fn judged_at(&self, judged_at: i64) -> Self {
+    pub fn filtered_as_of(&self, filtered_as_of: i64) -> Self {
         let text = String::from_utf8_lossy(self.text());
         let (id, rest) = text.split_once('\n').unwrap_or((&text, ""));
         let marked = Self::new(self.id, |frame| {
-            let _ = write!(frame, "{id}~{judged_at}\n{rest}");
+            let _ = write!(frame, "{id}~{filtered_as_of}\n{rest}");
         });
         Self { written_at: self.written_at, ..marked }
     }
@@ -108,11 +108,11 @@ impl Frame {
     }
 }
 
-fn encode(first: &str, place: Place, kind: &str, data: &str) -> Frame {
-    Frame::new(place.cursor.id, |text| {
+fn encode(first: &str, at: ResumePoint, kind: &str, data: &str) -> Frame {
+    Frame::new(at.cursor.id, |text| {
         text.reserve(first.len() + data.len() + kind.len() + 96);
         text.push_str(first);
-        let _ = writeln!(text, "id: {place}");
+        let _ = writeln!(text, "id: {at}");
         // A kind with a line break would end the frame early; no server of ours writes one, but psql can.
         text.push_str("event: ");
         text.extend(kind.chars().filter(|c| !c.is_control()));
@@ -169,10 +169,10 @@ mod tests {
 
     #[test]
     fn a_frame_that_says_how_far_the_server_had_come_differs_in_its_id_alone() {
-        let frame = event("message.new", "{}").judged_at(70);
+        let frame = event("message.new", "{}").filtered_as_of(70);
         assert_eq!(frame.text(), b"id: 1.1.3.42~70\nevent: message.new\ndata: {}\n\n");
         assert_eq!((frame.id, frame.written_at), (42, Some(OffsetDateTime::UNIX_EPOCH)));
-        let frame = Frame::connected(Place { cursor: cursor(), judged_at: 70 }, true, 1);
+        let frame = Frame::connected(ResumePoint { cursor: cursor(), filtered_as_of: 70 }, true, 1);
         assert!(frame.text().starts_with(b"retry: 1\nid: 1.1.3.42~70\nevent: connected\n"));
     }
 

@@ -92,7 +92,7 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
     };
     let claims = match state.auth.verify(&credential).await {
         Ok(claims) => claims,
-        Err(AuthError::Unavailable) => return come_back(state),
+        Err(AuthError::Unavailable) => return retry_later(state),
         Err(AuthError::Refused(TokenError::Expired)) => {
             return unauthenticated("token_expired", "the token has expired");
         }
@@ -101,7 +101,7 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
         }
     };
     if !state.hub.is_ready() {
-        return come_back(state);
+        return retry_later(state);
     }
     let mut age = state.max_age.mul_f64(rand::random_range(0.8..1.0));
     if matches!(credential, Credential::AccessToken(_)) {
@@ -122,12 +122,12 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
         }
         // For EventSource the one answer after which it does not come back by itself.
         Err(Refusal::Over) => StatusCode::NO_CONTENT.into_response(),
-        Err(Refusal::Busy | Refusal::Unavailable) => come_back(state),
+        Err(Refusal::Busy | Refusal::Unavailable) => retry_later(state),
     }
 }
 
 /// To a browser every status but 200 is final, so "later" is said in a stream that ends at once.
-fn come_back(state: &AppState) -> Response {
+fn retry_later(state: &AppState) -> Response {
     state.metrics.refused.inc();
     event_stream(Body::from(Frame::retry(rand::random_range(5000..15_000)).text().to_vec()))
 }

@@ -1,6 +1,8 @@
-//! Who gets what. Each shard has one lock; under it an event enters the ring, changes the memberships and goes to the
-//! queues of the live streams, and under it a stream that has caught up becomes live. So there is no moment in which an
-//! event could fall between replay and live, and none in which it could come twice.
+//! Decides which streams get an event, and keeps all state of this server, by shard.
+//!
+//! The invariant: each shard has one lock. Under it an event enters the ring, changes the memberships and goes to the
+//! queues of the live streams; under it a stream that has caught up becomes live. So no event can fall between replay
+//! and live, and none can come twice.
 
 mod catch_up;
 mod upkeep;
@@ -28,12 +30,11 @@ use tokio::{
 use tracing::{error, warn};
 
 use crate::{
-    backlog::Backlog,
     feed::Feed,
     frame::Frame,
     loader::Loader,
     metrics::{Metrics, Resume},
-    place::Place,
+    resume_point::ResumePoint,
     ring::{Entry, Ring},
     stream::{Identity, Offered, Stream},
     sync::{
@@ -41,6 +42,7 @@ use crate::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     workspace::Workspace,
+    write_pacing::WritePacing,
 };
 
 /// How long a cursor from a node that is ahead is waited for.
@@ -50,9 +52,9 @@ const AHEAD_WAIT: Duration = Duration::from_secs(5);
 pub struct Hub {
     pub config: NotifyConfig,
     pub metrics: Metrics,
-    /// How long the log may speak of what has been.
+    /// The oldest an event of the log can be.
     log_life: Duration,
-    backlog: Backlog,
+    pacing: WritePacing,
     feed: Feed,
     loader: Loader,
     shards: Vec<Mutex<ShardState>>,
@@ -102,7 +104,7 @@ impl Hub {
             metrics,
             // Partitions are dropped whole, so some of it is older than retention.
             log_life: retention * 2,
-            backlog: Backlog::default(),
+            pacing: WritePacing::default(),
             feed,
             loader,
             generation: AtomicU64::new(0),
@@ -168,13 +170,13 @@ impl Hub {
             let entries: Vec<_> = rows.iter().map(|row| Arc::new(Entry::new(row, generation))).collect();
             let mut state = self.lock(first.shard);
             for entry in &entries {
-                if entry.is_quarantined {
+                if entry.is_unreadable {
                     error!(
                         shard = first.shard.number(),
                         id = entry.id,
                         "an event's payload is no JSON; sent as a reset"
                     );
-                    self.metrics.quarantined.inc();
+                    self.metrics.unreadable.inc();
                 }
                 state.apply(entry, generation, &self.metrics);
             }
@@ -183,13 +185,13 @@ impl Hub {
         }
     }
 
-    /// Until the sockets have what [`Hub::apply`] gave them, or for a moment.
-    pub async fn settled(&self) {
-        self.backlog.settled().await;
+    /// Waits until the sockets have what [`Hub::apply`] gave them, or for a moment.
+    pub async fn wait_for_writes(&self) {
+        self.pacing.wait().await;
     }
 
-    /// Continuity is lost: what was built on it is forgotten, and every stream of the shard is told so and closed.
-    pub fn start_anew(&self, shard: Shard, head: Head) {
+    /// Continuity of a shard is lost. Drops its ring and workspaces, and sends `reset` to each of its streams.
+    pub fn reset_shard(&self, shard: Shard, head: Head) {
         let cursor = self.cursor(shard, head);
         let mut state = self.lock(shard);
         for stream in state.workspaces.values().flat_map(Workspace::streams) {
@@ -227,7 +229,7 @@ impl Hub {
         let mut guard = self.lock(shard);
         let state = &mut *guard;
         let head = state.ring.head();
-        // Forgotten again between loading and here, by a gap: the client comes back by itself.
+        // A gap has dropped it since it was loaded: the client retries.
         let Some(workspace) = state.workspaces.get_mut(&claims.ws) else { return Err(Refusal::Busy) };
         if !workspace.admits(claims.sub, claims.sid) {
             return Err(Refusal::Over);
@@ -237,14 +239,14 @@ impl Hub {
             return Err(Refusal::Busy);
         }
         let here = self.cursor(shard, head);
-        let judged_at = if let Start::After(place) = start { place.judged_at } else { 0 };
+        let filtered_as_of = if let Start::After(point) = start { point.filtered_as_of } else { 0 };
         let (first, cursor, is_live) = match start {
             Start::Now => (vec![Frame::connected(here.into(), false, retry_ms)], head.id, true),
-            Start::After(place) => {
-                let cursor = place.cursor;
+            Start::After(point) => {
+                let cursor = point.cursor;
                 let in_memory = state.ring.reaches_back_to(cursor.id);
                 self.metrics.resumed(if in_memory { Resume::Ring } else { Resume::Database });
-                (vec![Frame::connected(place, true, retry_ms)], cursor.id, false)
+                (vec![Frame::connected(point, true, retry_ms)], cursor.id, false)
             }
             Start::Reset(reason) => {
                 self.metrics.resumed(Resume::Reset(reason));
@@ -257,8 +259,8 @@ impl Hub {
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let identity = Identity { id, user: claims.sub, workspace: claims.ws, session: claims.sid, deadline };
-        let stream = Arc::new(Stream::new(identity, self.backlog.clone(), first, cursor, is_live));
-        stream.judged_at.store(judged_at, Ordering::Relaxed);
+        let stream = Arc::new(Stream::new(identity, self.pacing.clone(), first, cursor, is_live));
+        stream.filtered_as_of.store(filtered_as_of, Ordering::Relaxed);
         workspace.connect(&stream);
         self.metrics.streams.inc();
         Ok(stream)
@@ -287,8 +289,8 @@ impl Hub {
 
     /// Whether a stream may go on after a cursor.
     async fn check(&self, shard: Shard, text: &str) -> Result<Start, Refusal> {
-        let Ok(place) = text.parse::<Place>() else { return Ok(Start::Reset(ResetReason::Malformed)) };
-        let cursor = place.cursor;
+        let Ok(point) = text.parse::<ResumePoint>() else { return Ok(Start::Reset(ResetReason::Malformed)) };
+        let cursor = point.cursor;
         if cursor.generation != self.generation() {
             return Ok(Start::Reset(ResetReason::OtherGeneration));
         }
@@ -297,7 +299,7 @@ impl Hub {
         }
         // Before the first event of all: whether it is still there shows when its first page is read.
         if cursor.id == 0 {
-            return Ok(Start::After(place));
+            return Ok(Start::After(point));
         }
         let known = self.lock(shard).ring.timeline_of(cursor.id).filter(|timeline| *timeline != 0);
         let timeline = match known {
@@ -307,11 +309,11 @@ impl Hub {
         if timeline != Some(cursor.timeline) {
             return Ok(Start::Reset(ResetReason::Unknown));
         }
-        // From a snapshot or another node that is a moment ahead of us, or has judged by what is.
-        let ahead = cursor.id.max(place.judged_at);
+        // The cursor may come from a snapshot or a server that is ahead of this one, or that filtered by newer events.
+        let ahead = cursor.id.max(point.filtered_as_of);
         let mut position = self.positions[shard.index()].subscribe();
         let reached = timeout(AHEAD_WAIT, position.wait_for(|position| *position >= ahead)).await;
-        if matches!(reached, Ok(Ok(_))) { Ok(Start::After(place)) } else { Err(Refusal::Unavailable) }
+        if matches!(reached, Ok(Ok(_))) { Ok(Start::After(point)) } else { Err(Refusal::Unavailable) }
     }
 
     /// Makes sure that a workspace is in memory.
@@ -323,8 +325,8 @@ impl Hub {
     }
 
     /// Reads several workspaces from the database and puts them in place, as of each shard's position.
-    pub async fn load_batch(&self, ids: &[WorkspaceId]) -> anyhow::Result<()> {
-        let (heads, loaded) = self.feed.load(ids).await?;
+    pub async fn load_batch(&self, ids: Vec<WorkspaceId>) -> anyhow::Result<()> {
+        let (heads, loaded) = self.feed.load(&ids).await?;
         for (id, workspace) in loaded {
             let shard = Shard::of(id);
             let read_at = heads.of(shard).id;
@@ -376,7 +378,7 @@ impl Hub {
 #[derive(Clone, Copy)]
 enum Start {
     Now,
-    After(Place),
+    After(ResumePoint),
     Reset(ResetReason),
 }
 
@@ -388,7 +390,7 @@ impl ShardState {
         let previous = self.ring.head().id;
         self.ring.push(Arc::clone(entry));
         let Some(workspace) = entry.workspace.and_then(|id| self.workspaces.get_mut(&id)) else { return };
-        // Who comes in is told with the rest, and who goes out too.
+        // A member who joins gets the event like the others, and so does one who leaves.
         let comes_in = entry.effect.membership.adds_members();
         if comes_in {
             workspace.apply(entry);

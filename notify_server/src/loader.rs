@@ -1,22 +1,20 @@
-//! Brings workspaces into memory, many in one query: however many clients come back at once, the database is asked a few
-//! times.
+//! Collects the requests to load workspaces into batches: however many clients reconnect at once, the database gets a
+//! few queries. How a batch is loaded is the hub's business.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use chat_core::WorkspaceId;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use crate::hub::Hub;
-
-/// Requests that may wait; further ones are told to come back.
+/// Requests that may wait; further ones fail, and their clients retry.
 const WAITING_MAX: usize = 32_768;
 /// Requests answered by one query.
 const BATCH_MAX: usize = 2000;
 
 type Request = (WorkspaceId, oneshot::Sender<bool>);
 
-/// Where workspaces are asked for.
+/// Takes requests.
 pub struct Loader(mpsc::Sender<Request>);
 
 /// The other end, for [`run`].
@@ -35,24 +33,26 @@ impl Loader {
     }
 }
 
-/// Loads what is asked for until the hub is gone.
-pub async fn run(hub: Arc<Hub>, mut requests: Requests) -> anyhow::Result<()> {
+/// Loads what is requested, by `load`, until every [`Loader`] is gone.
+pub async fn run<F: Future<Output = anyhow::Result<()>>>(
+    mut requests: Requests,
+    load: impl Fn(Vec<WorkspaceId>) -> F,
+) {
     let mut batch = Vec::new();
     while requests.0.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let ids: HashSet<WorkspaceId> = batch.iter().map(|(id, _)| *id).collect();
         let ids: Vec<WorkspaceId> = ids.into_iter().collect();
-        let mut outcome = hub.load_batch(&ids).await;
+        let mut outcome = load(ids.clone()).await;
         if outcome.is_err() {
-            // A connection that was lost, or events that came faster than the ring holds: once more at once, since
-            // clients who are turned away come back seconds later.
-            outcome = hub.load_batch(&ids).await;
+            // The connection was lost, or more events came than the ring holds. One retry at once: clients that are
+            // turned away wait for seconds.
+            outcome = load(ids).await;
         }
         if let Err(e) = &outcome {
             warn!("workspaces could not be loaded: {e:#}");
         }
         for (_, done) in batch.drain(..) {
-            let _ = done.send(outcome.is_ok()); // whoever asked may be gone
+            let _ = done.send(outcome.is_ok()); // the client may have gone
         }
     }
-    Ok(())
 }

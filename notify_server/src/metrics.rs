@@ -66,7 +66,7 @@ pub struct Metrics {
     pub overflows: Counter,
     pub largest_queue: Gauge,
     pub slow_cut: Counter,
-    pub quarantined: Counter,
+    pub unreadable: Counter,
     pub refused: Counter,
     resumes: Family<ResumeLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
@@ -93,7 +93,7 @@ impl Default for Metrics {
             overflows: Counter::default(),
             largest_queue: Gauge::default(),
             slow_cut: Counter::default(),
-            quarantined: Counter::default(),
+            unreadable: Counter::default(),
             refused: Counter::default(),
             resumes: Family::default(),
             requests: Family::default(),
@@ -117,7 +117,7 @@ impl Default for Metrics {
         add("queue_overflows", "Streams that fell behind and went on from the log", &this.overflows);
         add("largest_queue_bytes", "Bytes that wait for the slowest client", &this.largest_queue);
         add("slow_clients_cut", "Connections cut because nothing was taken for too long", &this.slow_cut);
-        add("events_quarantined", "Events whose payload was no JSON", &this.quarantined);
+        add("events_unreadable", "Events whose payload was no JSON", &this.unreadable);
         add("streams_refused", "Streams asked to come back later", &this.refused);
         add("resumes", "Streams by how they began", &this.resumes);
         add("requests", "Requests answered", &this.requests);

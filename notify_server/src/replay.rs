@@ -1,8 +1,9 @@
-//! Which events after a cursor a returning user is to get: those that they could see when they happened, of chats that they
-//! have not left since. What a chat said before they were removed from it is not shown to them any more, not even if they
-//! have come back to it: of each stay they get what comes first, up to where their leaving became known, and no more. So
-//! nothing of a stay comes to a client that was not told of its beginning, wherever between two pages, or between two
-//! connections, the leaving and coming back has happened.
+//! Which events after a cursor a returning user gets: those that they could see when they happened, of chats that they
+//! have not left since.
+//!
+//! Events of a chat from before the user left it are withheld, even if they have joined again. A stay is the time from
+//! a joining to the next leaving. The invariant: a client gets no event of a stay whose beginning it was not told,
+//! wherever the leaving and joining happen, between two pages or between two connections.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,21 +28,22 @@ pub struct Replay {
     workspace: WorkspaceId,
     /// The last event that was looked at.
     pub cursor: i64,
-    /// What the user was a member of at `cursor`.
+    /// The user's chats at `cursor`.
     chats: HashSet<ChatId>,
-    /// How far the hub had come when something was last withheld for a leaving, and those who gave the first cursor.
-    pub judged_at: i64,
-    /// The last time that they came into each chat between the first cursor and the beginning of this walk.
+    /// The newest event that the hub knew when something was last withheld: see [`crate::resume_point`].
+    pub filtered_as_of: i64,
+    /// The event by which the user last joined each chat between the cursor and the beginning of this walk.
     joined: HashMap<ChatId, i64>,
 }
 
 impl Replay {
-    /// From `cursor` on, before which it was judged by what was known at `judged_at`. `now` is what the user is a member of after `changes`, which are all that came after the cursor.
+    /// Begins after `cursor`. `now`: the user's chats today. `changes`: all joins and leaves since the cursor, from which
+    /// the chats at the cursor are reconstructed. `filtered_as_of`: see [`crate::resume_point`].
     pub fn new(
         user: UserId,
         workspace: WorkspaceId,
         cursor: i64,
-        judged_at: i64,
+        filtered_as_of: i64,
         now: HashSet<ChatId>,
         changes: impl IntoIterator<Item = MembershipChange>,
     ) -> Self {
@@ -49,7 +51,7 @@ impl Replay {
         let mut joined = HashMap::new();
         let mut seen = HashSet::new();
         for change in changes {
-            // The first change of a chat tells what was before it.
+            // The first change of a chat tells whether the user was in it before.
             if seen.insert(change.chat_id) {
                 if change.joined {
                     chats.remove(&change.chat_id);
@@ -61,10 +63,10 @@ impl Replay {
                 joined.insert(change.chat_id, change.id);
             }
         }
-        Self { user, workspace, cursor, chats, judged_at, joined }
+        Self { user, workspace, cursor, chats, filtered_as_of, joined }
     }
 
-    /// Moves on over `entry`. Whether it is for the user; `now` says what they are a member of by now, which is at `head`.
+    /// Moves on over `entry`, and says whether the user gets it. `now`: the memberships at `head`.
     pub fn passes(&mut self, entry: &Entry, now: &Workspace, head: i64) -> bool {
         self.cursor = entry.id;
         if entry.workspace != Some(self.workspace) {
@@ -74,7 +76,7 @@ impl Replay {
         let stays = entry.chat.is_some_and(|chat| self.stays(chat, entry.id, now));
         let comes_in = membership_change(entry, self.user).is_some_and(|change| change.joined);
         if (was_member || comes_in) && !stays {
-            self.judged_at = head;
+            self.filtered_as_of = head;
         }
         if let Some(change) = membership_change(entry, self.user) {
             if change.joined {
@@ -95,19 +97,23 @@ impl Replay {
         }
     }
 
-    /// A frame as this client is to get it.
+    /// The frame with the id that this client needs.
     pub fn frame(&self, frame: &Arc<Frame>) -> Arc<Frame> {
-        if self.judged_at > frame.id { Arc::new(frame.judged_at(self.judged_at)) } else { Arc::clone(frame) }
+        if self.filtered_as_of > frame.id {
+            Arc::new(frame.filtered_as_of(self.filtered_as_of))
+        } else {
+            Arc::clone(frame)
+        }
     }
 
-    /// Whether the user is in the chat and has not left it since the event `id`.
+    /// Whether the user is in the chat now and has not left it since the event `id`.
     fn stays(&self, chat: ChatId, id: i64, now: &Workspace) -> bool {
-        // The hub knows when they came in if it has seen it, else it was before this walk began.
+        // The hub knows of joinings that it has seen; older ones are in `joined`.
         let joined = self.joined.get(&chat).copied().unwrap_or(0);
         now.member_since(self.user, chat).is_some_and(|since| since.max(joined) <= id)
     }
 
-    /// What the user was a member of at the cursor.
+    /// The user's chats at the cursor.
     pub fn chats(&self) -> Vec<ChatId> {
         self.chats.iter().copied().collect()
     }

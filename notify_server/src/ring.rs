@@ -1,4 +1,4 @@
-//! The newest events of a shard in memory: what streams that come back soon are served from.
+//! The newest events of a shard in memory, for streams that resume soon.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -28,18 +28,18 @@ pub struct Entry {
     pub session: Option<SessionId>,
     pub message: Option<MessageId>,
     pub frame: Arc<Frame>,
-    /// The payload was no JSON: whoever it is for gets `reset` instead.
-    pub is_quarantined: bool,
+    /// The payload is no JSON object: its audience gets `reset` instead.
+    pub is_unreadable: bool,
 }
 
 impl Entry {
     /// Frames a row of the log.
     pub fn new(row: &LogRow, generation: i32) -> Self {
         let cursor = Cursor { generation, timeline: row.timeline, shard: row.shard, id: row.id };
-        let is_quarantined = row.audience != Audience::Nobody && !is_json_object(&row.payload);
+        let is_unreadable = row.audience != Audience::Nobody && !is_json_object(&row.payload);
         let frame = match row.audience {
             Audience::Nobody => Frame::default(),
-            _ if is_quarantined => Frame::reset(cursor, ResetReason::UnreadableEvent),
+            _ if is_unreadable => Frame::reset(cursor, ResetReason::UnreadableEvent),
             _ => Frame::event(cursor, &row.kind, &row.payload, row.at),
         };
         Self {
@@ -53,7 +53,7 @@ impl Entry {
             session: row.session_id,
             message: row.message_id,
             frame: Arc::new(frame),
-            is_quarantined,
+            is_unreadable,
         }
     }
 }
@@ -236,7 +236,7 @@ pub(crate) mod tests {
         ) {
             let row = LogRow { id, kind, audience, payload: payload.clone(), ..row(7, EventKind::MessageNew) };
             let entry = Entry::new(&row, 1);
-            prop_assert_eq!(entry.is_quarantined, serde_json::from_str::<HashMap<String, Box<RawValue>>>(&payload).is_err());
+            prop_assert_eq!(entry.is_unreadable, serde_json::from_str::<HashMap<String, Box<RawValue>>>(&payload).is_err());
             let text = std::str::from_utf8(entry.frame.text()).unwrap();
             // As a browser reads it: CR, LF and CRLF end a line, an empty line ends the frame.
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -246,7 +246,7 @@ pub(crate) mod tests {
             prop_assert!(lines[1].starts_with("event: "));
             prop_assert!(lines[2..].iter().all(|line| line.starts_with("data: ")), "{:?}", lines);
             let data: Vec<&str> = lines[2..].iter().map(|line| &line[6..]).collect();
-            if entry.is_quarantined {
+            if entry.is_unreadable {
                 let reset: Value = serde_json::from_str(&data.join("\n")).unwrap();
                 prop_assert_eq!(&reset["reason"], "unreadable_event");
             } else {
@@ -259,6 +259,6 @@ pub(crate) mod tests {
     fn a_payload_that_is_no_json_becomes_a_reset() {
         let poison = LogRow { payload: "{\"a\": \u{1} nonsense".into(), ..row(7, EventKind::MessageNew) };
         let entry = Entry::new(&poison, 1);
-        assert!(entry.is_quarantined && entry.frame.data().contains("unreadable_event"));
+        assert!(entry.is_unreadable && entry.frame.data().contains("unreadable_event"));
     }
 }

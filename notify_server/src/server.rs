@@ -60,7 +60,12 @@ impl NotifyServer {
         });
         let (token, loading) = (lifecycle.token(), Arc::clone(&hub));
         lifecycle.spawn("loader", async move {
-            token.run_until_cancelled(loader::run(loading, requests)).await.unwrap_or(Ok(()))
+            let load = |ids| {
+                let hub = Arc::clone(&loading);
+                async move { hub.load_batch(ids).await }
+            };
+            token.run_until_cancelled(loader::run(requests, load)).await;
+            Ok(())
         });
         let (token, following) = (lifecycle.token(), Arc::clone(&hub));
         lifecycle.spawn("tail", async move {
@@ -124,9 +129,9 @@ async fn follow(mut tail: Tail, hub: Arc<Hub>) -> anyhow::Result<()> {
             }
             TailEvent::Rows(rows) => {
                 hub.apply(&rows);
-                hub.settled().await;
+                hub.wait_for_writes().await;
             }
-            TailEvent::Gap { shard, head } => hub.start_anew(shard, head),
+            TailEvent::Gap { shard, head } => hub.reset_shard(shard, head),
             TailEvent::Disconnected => {}
         }
     }

@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::{
-    backlog::Backlog,
     frame::Frame,
     sync::{Mutex, MutexGuard, atomic::AtomicI64},
+    write_pacing::WritePacing,
 };
 
 /// Frames that wait for a slow socket; beyond either limit they are forgotten and read again from the log.
@@ -33,9 +33,9 @@ pub struct Stream {
     pub session: SessionId,
     /// When it is closed however well it does.
     pub deadline: Instant,
-    /// How far the hub had come when catching up last withheld something; see [`crate::place`].
-    pub judged_at: AtomicI64,
-    backlog: Backlog,
+    /// The newest event that the hub knew when a replay last withheld something: see [`crate::resume_point`].
+    pub filtered_as_of: AtomicI64,
+    pacing: WritePacing,
     queue: Mutex<Queue>,
 }
 
@@ -56,7 +56,7 @@ struct Queue {
     waker: Option<Waker>,
     /// It is not frames that the connection waits for.
     is_parked: bool,
-    /// It was woken for frames and has not come to them yet, which the backlog counts.
+    /// It was woken for frames and has not come to them yet; `pacing` counts it.
     is_due: bool,
     /// When something first waited for the socket, or the socket last took something.
     waiting_since: Instant,
@@ -113,7 +113,13 @@ pub struct Written {
 
 impl Stream {
     /// `first` is sent before anything else. Live from `cursor`, or lagging behind it.
-    pub fn new(identity: Identity, backlog: Backlog, first: Vec<Frame>, cursor: i64, is_live: bool) -> Self {
+    pub fn new(
+        identity: Identity,
+        pacing: WritePacing,
+        first: Vec<Frame>,
+        cursor: i64,
+        is_live: bool,
+    ) -> Self {
         let Identity { id, user, workspace, session, deadline } = identity;
         let queue = Queue {
             own: first.len(),
@@ -131,8 +137,8 @@ impl Stream {
             is_due: false,
             waiting_since: Instant::now(),
         };
-        let (judged_at, queue) = (AtomicI64::new(0), Mutex::new(queue));
-        Self { id, user, workspace, session, deadline, judged_at, backlog, queue }
+        let (filtered_as_of, queue) = (AtomicI64::new(0), Mutex::new(queue));
+        Self { id, user, workspace, session, deadline, filtered_as_of, pacing, queue }
     }
 
     /// A live event and the id of the one before it in the shard, under the lock of the shard.
@@ -155,7 +161,7 @@ impl Stream {
         queue.push(frame, true);
         if queue.wake() {
             queue.is_due = true;
-            self.backlog.add();
+            self.pacing.add();
         }
         Offered::Queued
     }
@@ -295,7 +301,7 @@ impl Stream {
     /// The connection has come to what it was woken for, and has written it or cannot.
     fn settle(&self, queue: &mut Queue) {
         if std::mem::take(&mut queue.is_due) {
-            self.backlog.remove();
+            self.pacing.remove();
         }
     }
 

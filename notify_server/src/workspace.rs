@@ -1,5 +1,7 @@
-//! One workspace in memory: who is in which chat, as of the shard's position, and whose streams are open. Maintained from
-//! the same log that the streams are fed from, so "removed at event N" holds for event N + 1 on every node.
+//! One workspace in memory: who is in which chat as of the shard's position, and whose streams are open.
+//!
+//! It follows the log that the streams are fed from, so a member who is removed by event N does not get event N + 1, on
+//! any server.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,17 +25,17 @@ type Streams = HashMap<u64, Arc<Stream>>;
 /// Members and streams of one workspace.
 #[derive(Default)]
 pub struct Workspace {
-    /// With the event by which each membership began; 0: before the workspace was loaded. Deleted chats included, as long
-    /// as the log may speak of them.
+    /// With the event by which each membership began; 0: before the workspace was loaded. Deleted chats stay as long as
+    /// the log may hold their events.
     chats_of: HashMap<UserId, HashMap<ChatId, i64>>,
-    /// Since when that is known.
+    /// Since when each is known to be deleted.
     deleted: HashMap<ChatId, Instant>,
     inactive: HashSet<UserId>,
     /// Sessions whose access tokens may not have expired yet.
     revoked: HashMap<SessionId, Instant>,
     streams_of_chat: HashMap<ChatId, Streams>,
     streams_of_user: HashMap<UserId, Streams>,
-    /// Since when nobody is connected.
+    /// Since when there has been no stream.
     pub idle_since: Option<Instant>,
 }
 
@@ -60,7 +62,7 @@ impl Workspace {
         !self.inactive.contains(&user) && !self.revoked.contains_key(&session)
     }
 
-    /// Takes over what an event says about members, users and sessions.
+    /// Applies what an event changes about members, users and sessions.
     pub fn apply(&mut self, entry: &Entry) {
         if let Some(chat) = entry.chat {
             match entry.effect.membership {
@@ -100,7 +102,7 @@ impl Workspace {
         self.revoked.retain(|_, since| since.elapsed() < token_life);
     }
 
-    /// Forgets the deleted chats, members and all, of which the log does not speak any more.
+    /// Forgets the deleted chats whose events the log no longer holds, with their members.
     pub fn forget_deleted(&mut self, log_life: Duration) {
         let is_over = |since: &Instant| since.elapsed() >= log_life;
         let over: HashSet<ChatId> =
@@ -186,7 +188,7 @@ impl Workspace {
         self.member_since(user, chat).is_some()
     }
 
-    /// The event by which the user has come into the chat that they are in now; 0: one before the workspace was loaded.
+    /// The event by which the user joined the chat, if they are in it now; 0: before the workspace was loaded.
     pub fn member_since(&self, user: UserId, chat: ChatId) -> Option<i64> {
         let since = self.chats_of.get(&user)?.get(&chat)?;
         (!self.deleted.contains_key(&chat)).then_some(*since)
@@ -198,7 +200,7 @@ impl Workspace {
     }
 }
 
-/// How an entry of the log changes what a user is a member of.
+/// How an event changes the memberships of `user`.
 pub fn membership_change(entry: &Entry, user: UserId) -> Option<MembershipChange> {
     let chat_id = entry.chat?;
     let joined = match entry.effect.membership {
@@ -215,7 +217,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_nobody_can_ask_for_any_more_is_forgotten() {
+    async fn deleted_chats_and_revoked_sessions_are_forgotten_in_the_end() {
         let (ann, bob) = (UserId::generate(), UserId::generate());
         let (kept, gone) = (ChatId::generate(), ChatId::generate());
         let session = SessionId::generate();

@@ -71,9 +71,9 @@ impl Hub {
         let replay = replay.get_or_insert_with(|| {
             let changes = state.ring.after(from).filter(|entry| entry.workspace == Some(stream.workspace));
             let changes = changes.filter_map(|entry| membership_change(entry, stream.user));
-            let judged_at = stream.judged_at.load(Ordering::Relaxed);
+            let filtered_as_of = stream.filtered_as_of.load(Ordering::Relaxed);
             let now = workspace.chats_of(stream.user);
-            Replay::new(stream.user, stream.workspace, from, judged_at, now, changes)
+            Replay::new(stream.user, stream.workspace, from, filtered_as_of, now, changes)
         });
         let head = state.ring.head().id;
         let mut page = Page::default();
@@ -85,7 +85,7 @@ impl Hub {
                 page.push(replay.frame(&entry.frame));
             }
         }
-        stream.judged_at.store(replay.judged_at, Ordering::Relaxed);
+        stream.filtered_as_of.store(replay.filtered_as_of, Ordering::Relaxed);
         let is_live = replay.cursor == head;
         self.metrics.replayed.inc_by(page.frames.len() as u64);
         stream.caught_up(&page.frames, replay.cursor, is_live);
@@ -114,7 +114,7 @@ impl Hub {
                 user,
                 id,
                 cursor,
-                stream.judged_at.load(Ordering::Relaxed),
+                stream.filtered_as_of.load(Ordering::Relaxed),
                 now,
                 changes,
             ))
@@ -168,7 +168,7 @@ impl Hub {
                 page.push(replay.frame(&entry.frame));
             }
         }
-        stream.judged_at.store(replay.judged_at, Ordering::Relaxed);
+        stream.filtered_as_of.store(replay.filtered_as_of, Ordering::Relaxed);
         self.metrics.replayed.inc_by(page.frames.len() as u64);
         if page.frames.is_empty() {
             // Nothing for this client, but it moves on: what it would have to read again after a reconnect gets less,

@@ -21,7 +21,7 @@ fn stream(first: &[&'static str]) -> Stream {
         deadline: Instant::now() + Duration::from_secs(900),
     };
     let first = first.iter().map(|text| frame(0, text)).collect();
-    Stream::new(identity, Backlog::default(), first, 10, true)
+    Stream::new(identity, WritePacing::default(), first, 10, true)
 }
 
 fn poll(stream: &Stream) -> String {
@@ -163,7 +163,7 @@ async fn cutting_leaves_nothing_to_do() {
 async fn a_stream_is_due_from_its_wake_up_until_it_has_written_or_cannot_or_is_gone() {
     let due = async |stream: &Stream| {
         let began = Instant::now();
-        stream.backlog.settled().await;
+        stream.pacing.wait().await;
         began.elapsed() > Duration::ZERO
     };
     let stream = stream(&[]);
@@ -180,9 +180,9 @@ async fn a_stream_is_due_from_its_wake_up_until_it_has_written_or_cannot_or_is_g
     assert!(!due(&stream).await);
     while poll(&stream) != "wait" {}
     offer(&stream, 14, 15, "event");
-    let backlog = stream.backlog.clone();
+    let pacing = stream.pacing.clone();
     drop(stream);
     let began = Instant::now();
-    backlog.settled().await;
+    pacing.wait().await;
     assert_eq!(began.elapsed(), Duration::ZERO);
 }

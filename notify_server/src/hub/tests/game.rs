@@ -82,7 +82,7 @@ fn a_chat_that_was_left_and_joined_again_comes_with_its_beginning_or_not_at_all(
         game.take(client, 1, 2, 0);
         assert_eq!(game.clients[client].got, [ids[2]]);
         // Whoever takes the client up from here must know of the leaving, too.
-        assert_eq!((game.clients[client].cursor, game.clients[client].judged_at), (ids[2], ids[4]));
+        assert_eq!((game.clients[client].cursor, game.clients[client].filtered_as_of), (ids[2], ids[4]));
         game.apply(2);
         if comes_again {
             game.play(Step::Resume { client });
@@ -110,7 +110,7 @@ struct Client {
     start: i64,
     /// Of the last frame, heartbeats included; and how far the server had come that gave it, if it says so.
     cursor: i64,
-    judged_at: i64,
+    filtered_as_of: i64,
     fold: Fold,
     got: Vec<i64>,
     /// For each row, the position of the hub when it was last decided whether the client gets it.
@@ -155,9 +155,9 @@ impl Game {
                 self.take(client, frames, page, ahead);
             }
             Step::Resume { client } => {
-                let Client { cursor, judged_at, fold, .. } = &mut self.clients[client];
-                let (cursor, judged_at, fold) = (*cursor, *judged_at, std::mem::take(fold));
-                self.reconnect(client, cursor, judged_at, fold);
+                let Client { cursor, filtered_as_of, fold, .. } = &mut self.clients[client];
+                let (cursor, filtered_as_of, fold) = (*cursor, *filtered_as_of, std::mem::take(fold));
+                self.reconnect(client, cursor, filtered_as_of, fold);
             }
             Step::GoBack { client, rows } => {
                 let cursor = self.id_at(self.applied - rows.min(self.applied));
@@ -177,24 +177,24 @@ impl Game {
         self.applied = until;
     }
 
-    fn connect(&self, user: usize, cursor: i64, judged_at: i64, fold: Fold) -> Client {
+    fn connect(&self, user: usize, cursor: i64, filtered_as_of: i64, fold: Fold) -> Client {
         let (ws, sub) = (self.history.workspace, self.history.users[user]);
         let claims = Claims { sub, ws, sid: SessionId::generate(), exp: u64::MAX };
         let shard = Shard::of(ws);
-        let start = Start::After(Place {
+        let start = Start::After(ResumePoint {
             cursor: Cursor { generation: 0, timeline: 1, shard, id: cursor },
-            judged_at,
+            filtered_as_of,
         });
         let deadline = Instant::now() + Duration::from_secs(900);
         let stream = self.hub.open(&claims, start, deadline).unwrap();
         let (got, decided_at) = (Vec::new(), BTreeMap::new());
-        Client { user, stream, replay: None, start: cursor, cursor, judged_at, fold, got, decided_at }
+        Client { user, stream, replay: None, start: cursor, cursor, filtered_as_of, fold, got, decided_at }
     }
 
-    fn reconnect(&mut self, client: usize, cursor: i64, judged_at: i64, fold: Fold) {
+    fn reconnect(&mut self, client: usize, cursor: i64, filtered_as_of: i64, fold: Fold) {
         self.check(client, self.clients[client].cursor);
         self.hub.leave(&self.clients[client].stream);
-        self.clients[client] = self.connect(self.clients[client].user, cursor, judged_at, fold);
+        self.clients[client] = self.connect(self.clients[client].user, cursor, filtered_as_of, fold);
     }
 
     /// What the body of an answer does. Returns whether it has to wait for the hub.
@@ -205,9 +205,9 @@ impl Game {
                 Next::Write => {
                     let text = self.clients[client].stream.write_one();
                     let id = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
-                    let Place { cursor, judged_at } = id.parse().unwrap();
+                    let ResumePoint { cursor, filtered_as_of } = id.parse().unwrap();
                     let client = &mut self.clients[client];
-                    (client.cursor, client.judged_at) = (cursor.id, judged_at);
+                    (client.cursor, client.filtered_as_of) = (cursor.id, filtered_as_of);
                     if text.contains("event: connected") {
                         assert_eq!(cursor.id, client.start);
                     } else if text.contains("event: heartbeat") {
@@ -269,7 +269,7 @@ impl Game {
                 .filter(|row| row.id > cursor && row.id <= head)
                 .filter_map(|row| membership_change(&Entry::new(row, 0), user))
                 .collect();
-            Replay::new(user, workspace, cursor, stream.judged_at.load(Ordering::Relaxed), now, changes)
+            Replay::new(user, workspace, cursor, stream.filtered_as_of.load(Ordering::Relaxed), now, changes)
         });
         let known = (self.applied + ahead).min(self.history.rows.len());
         let rows: Vec<&LogRow> =

@@ -184,7 +184,7 @@ fn a_gap_ends_every_stream_of_the_shard_with_a_reset() {
     let live = scene.open(SessionId::generate()).unwrap();
     scene.say();
     let lagging = scene.open_at(SessionId::generate(), scene.after(0)).unwrap();
-    scene.hub.start_anew(scene.shard(), Head { id: 70, timeline: 1 });
+    scene.hub.reset_shard(scene.shard(), Head { id: 70, timeline: 1 });
     for stream in [live, lagging] {
         assert!(frames(&stream).ends_with(&["reset".into(), "end".into()]));
         scene.hub.leave(&stream);
@@ -287,12 +287,12 @@ async fn a_node_that_is_behind_waits_for_what_a_client_was_judged_by() {
     let mut scene = Scene::new(NotifyConfig::default());
     scene.say();
     let cursor = Cursor { generation: 0, timeline: 1, shard: scene.shard(), id: 1 };
-    let from_there = Place { cursor, judged_at: 2 }.to_string();
+    let from_there = ResumePoint { cursor, filtered_as_of: 2 }.to_string();
     let came = scene.hub.check(scene.shard(), &cursor.to_string()).await;
-    assert!(matches!(came, Ok(Start::After(place)) if place == cursor.into()));
+    assert!(matches!(came, Ok(Start::After(point)) if point == cursor.into()));
     let came = scene.hub.check(scene.shard(), &from_there).await;
     assert!(matches!(came, Err(Refusal::Unavailable)));
     scene.say();
     let came = scene.hub.check(scene.shard(), &from_there).await;
-    assert!(matches!(came, Ok(Start::After(place)) if place.to_string() == from_there));
+    assert!(matches!(came, Ok(Start::After(point)) if point.to_string() == from_there));
 }
