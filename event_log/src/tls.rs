@@ -66,7 +66,7 @@ impl Tls {
         let config = if mode == "verify-full" {
             config.with_root_certificates(roots(root_certificates)?)
         } else {
-            config.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            config.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
         };
         Ok(Self { mode: ssl_mode, connector: MakeRustlsConnect::new(config.with_no_client_auth()) })
     }
@@ -88,11 +88,12 @@ fn roots(file: Option<&Path>) -> anyhow::Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Takes any certificate: against whoever only listens, not against whoever answers in Postgres's place.
+/// Accepts any certificate: this protects against a listener on the line, not against a server that
+/// poses as Postgres.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
