@@ -40,16 +40,6 @@ pub async fn run(mut config: Config, lifecycle: Lifecycle, with_demo: bool) -> a
     ran.and(started).and(stopped)
 }
 
-/// Runs one server alone. A task of it that dies is a failure of the process.
-pub async fn run_alone(
-    server: impl Future<Output = anyhow::Result<()>>,
-    lifecycle: Lifecycle,
-) -> anyhow::Result<()> {
-    let outcome = server.await;
-    lifecycle.stop();
-    lifecycle.finish(DRAIN_SLACK).await.and(outcome)
-}
-
 /// Two launchers on one folder would share its key and fight for its Postgres.
 fn lock_data_folder(folder: &Path) -> anyhow::Result<File> {
     let shown = folder.display();

@@ -13,6 +13,7 @@ pub mod timestamp;
 
 pub mod config;
 pub mod lifecycle;
+pub mod process;
 pub mod telemetry;
 pub mod token;
 

@@ -120,8 +120,5 @@ type Work = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 /// Starts and serves: what the binary and the launcher's subcommand do.
 pub async fn run(config: Config, lifecycle: Lifecycle) -> anyhow::Result<()> {
-    let drain = Duration::from_secs(config.server.drain_seconds);
-    ChatServer::start(config, &lifecycle).await?.serve(lifecycle.clone()).await?;
-    // A background task that died is why it stopped.
-    lifecycle.finish(drain).await
+    ChatServer::start(config, &lifecycle).await?.serve(lifecycle).await
 }

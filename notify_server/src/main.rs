@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use chat_core::{config::Config, lifecycle::Lifecycle, telemetry};
+use chat_core::process;
 use clap::Parser;
 
 /// Parlor's notify_server: everything that happens, as streams.
@@ -14,25 +14,7 @@ struct Arguments {
     config: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            #[expect(clippy::print_stderr, reason = "the last word of a program goes to its terminal")]
-            {
-                eprintln!("notify_server: {e:#}");
-            }
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let config = Config::load(arguments.config.as_deref())?;
-    telemetry::init(&config.log)?;
-    let lifecycle = Lifecycle::new();
-    lifecycle.stop_on_signals()?;
-    notify_server::run(config, lifecycle).await
+    process::run("notify_server", arguments.config.as_deref(), notify_server::run)
 }

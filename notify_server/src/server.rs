@@ -108,10 +108,7 @@ impl NotifyServer {
 
 /// Starts and serves: what the binary and the launcher's subcommand do.
 pub async fn run(config: Config, lifecycle: Lifecycle) -> anyhow::Result<()> {
-    let drain = Duration::from_secs(config.notify.drain_seconds);
-    NotifyServer::start(config, &lifecycle).await?.serve(lifecycle.clone()).await?;
-    // A background task that died is why it stopped.
-    lifecycle.finish(drain).await
+    NotifyServer::start(config, &lifecycle).await?.serve(lifecycle).await
 }
 
 /// Feeds the hub from the log until dropped.

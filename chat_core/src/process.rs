@@ -1,0 +1,53 @@
+//! The frame of a server program: configuration, logs, signals, and the last word if it fails.
+
+use std::{path::Path, process::ExitCode, time::Duration};
+
+use tokio::runtime::Runtime;
+
+use crate::{config::Config, lifecycle::Lifecycle, telemetry};
+
+/// How long background tasks may take to end after the servers have.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How long blocking work (a password hash, a download) may take after everything else has ended.
+const BLOCKING_DRAIN: Duration = Duration::from_secs(1);
+
+/// Loads the configuration and runs `work` until it ends. A failure is printed as one line that
+/// begins with the name of the program.
+#[expect(clippy::print_stderr, reason = "the last word of a program goes to its terminal")]
+pub fn run<F>(program: &str, config: Option<&Path>, work: impl FnOnce(Config, Lifecycle) -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let outcome = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(run_on_runtime(config, work));
+        runtime.shutdown_timeout(BLOCKING_DRAIN);
+        outcome
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Also where the words of a library span several lines.
+            let words = format!("{error:#}");
+            let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            eprintln!("{program}: {}", lines.join("; "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_on_runtime<F>(
+    config: Option<&Path>,
+    work: impl FnOnce(Config, Lifecycle) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let config = Config::load(config)?;
+    telemetry::init(&config.log)?;
+    let lifecycle = Lifecycle::new();
+    lifecycle.stop_on_signals()?;
+    let outcome = work(config, lifecycle.clone()).await;
+    lifecycle.stop();
+    // A background task that died is why the servers stopped.
+    lifecycle.finish(DRAIN).await.and(outcome)
+}
