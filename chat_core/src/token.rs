@@ -1,7 +1,15 @@
 //! Access tokens and stream tickets: Ed25519-signed JWTs (RFC 7519, RFC 8037) with a key id in the header. chat_server
 //! signs; everybody verifies with public keys alone, which the servers share through the database.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt::Display,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -13,6 +21,8 @@ use ed25519_dalek::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::ids::{SessionId, UserId, WorkspaceId};
 
@@ -21,6 +31,8 @@ pub const TICKET_TTL: Duration = Duration::from_secs(60);
 /// Clocks of two servers may differ by this much.
 const LEEWAY_SECONDS: u64 = 5;
 const ISSUER: &str = "parlor";
+/// An unknown key id makes the keys be loaded again, but not more often than this.
+const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a token is good for. A ticket opens streams and nothing else; it may stand in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +79,14 @@ pub enum TokenError {
     /// Signed with a key that is not in the ring; the ring may be behind.
     #[error("the token's key is not known")]
     UnknownKey,
+}
+
+/// Why [`KeyRing::verify_or_reload`] accepts no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyError {
+    Refused(TokenError),
+    /// The key is not known, and the keys could not be loaded.
+    Unavailable,
 }
 
 /// The private key of one chat_server.
@@ -123,27 +143,91 @@ impl std::fmt::Debug for Signer {
     }
 }
 
-/// The public keys that are accepted now. Shared; replaced as a whole.
-#[derive(Clone, Default)]
-pub struct KeyRing(Arc<ArcSwap<HashMap<String, DecodingKey>>>);
+/// The public keys that are accepted now; replaced as a whole.
+#[derive(Default)]
+pub struct KeyRing {
+    keys: ArcSwap<HashMap<String, DecodingKey>>,
+    generation: AtomicU64,
+    /// The last load that an unknown key caused.
+    last_load: Mutex<Option<Load>>,
+}
+
+#[derive(Clone, Copy)]
+struct Load {
+    at: Instant,
+    succeeded: bool,
+}
 
 impl KeyRing {
     /// Accepts exactly these keys from now on: key id and raw Ed25519 public key.
     pub fn replace(&self, keys: impl IntoIterator<Item = (String, Vec<u8>)>) {
         let keys = keys.into_iter().map(|(kid, raw)| (kid, DecodingKey::from_ed_der(&raw))).collect();
-        self.0.store(Arc::new(keys));
+        self.keys.store(Arc::new(keys));
+        // After the keys: a token that was verified with the old ones belongs to the old generation.
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Who the bearer of `token` is.
+    /// Changes with every [`KeyRing::replace`]. A verified token may be cached with the generation
+    /// that was read before its verification, and counts while the generation is the same.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// Verifies a token. If its key is unknown, replaces the keys by those that `load` finds, and
+    /// tries once more.
     ///
     /// # Errors
-    /// [`TokenError::UnknownKey`] asks the caller to load the keys again and try once more; the others are final.
+    /// The token is refused; or its key is unknown and `load` failed, so that a refusal, which
+    /// clients take as final, would be wrong.
+    pub async fn verify_or_reload<F, E>(
+        &self,
+        token: &str,
+        purpose: Purpose,
+        load: impl FnOnce() -> F,
+    ) -> Result<Claims, VerifyError>
+    where
+        F: Future<Output = Result<Vec<(String, Vec<u8>)>, E>>,
+        E: Display,
+    {
+        match self.verify(token, purpose) {
+            Err(TokenError::UnknownKey) => {}
+            known => return known.map_err(VerifyError::Refused),
+        }
+        let mut last_load = self.last_load.lock().await;
+        let succeeded = match *last_load {
+            Some(Load { at, succeeded }) if at.elapsed() < RELOAD_PAUSE => succeeded,
+            _ => {
+                let succeeded = match load().await {
+                    Ok(keys) => {
+                        self.replace(keys);
+                        true
+                    }
+                    Err(error) => {
+                        warn!("the signing keys could not be loaded: {error:#}");
+                        false
+                    }
+                };
+                *last_load = Some(Load { at: Instant::now(), succeeded });
+                succeeded
+            }
+        };
+        drop(last_load);
+        self.verify(token, purpose).map_err(|error| match error {
+            TokenError::UnknownKey if !succeeded => VerifyError::Unavailable,
+            refused => VerifyError::Refused(refused),
+        })
+    }
+
+    /// Verifies a token with the keys that are known now.
+    ///
+    /// # Errors
+    /// [`TokenError::UnknownKey`] may change after the keys are loaded again; the others are final.
     pub fn verify(&self, token: &str, purpose: Purpose) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         if header.alg != Algorithm::EdDSA {
             return Err(TokenError::Invalid);
         }
-        let keys = self.0.load();
+        let keys = self.keys.load();
         let key = header.kid.and_then(|kid| keys.get(&kid)).ok_or(TokenError::UnknownKey)?;
         let mut rules = Validation::new(Algorithm::EdDSA);
         rules.set_audience(&[purpose.audience()]);
@@ -260,5 +344,33 @@ mod tests {
             jsonwebtoken::encode(&hs256, &wire, &EncodingKey::from_secret(&ours.public_key())).unwrap();
         assert_eq!(ring.verify(&confused, Purpose::Access), Err(TokenError::Invalid));
         assert_eq!(ring.verify("", Purpose::Access), Err(TokenError::Invalid));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_key_is_loaded_and_refused_only_when_the_load_succeeds() {
+        let (known, ring) = signer();
+        let (unknown, _) = signer();
+        let sign = |signer: &Signer, exp| signer.sign(claims(exp), Purpose::Access, 0).unwrap();
+        let foreign = sign(&unknown, NOW);
+        let key = |signer: &Signer| (signer.kid().to_owned(), signer.public_key().to_vec());
+        let away = async || Err("the database is away");
+        let verify = async |token: &str| ring.verify_or_reload(token, Purpose::Access, away).await;
+        assert_eq!(verify(&foreign).await, Err(VerifyError::Unavailable));
+        // Soon after a load there is no other, and the refusal stays as unsure as it was.
+        let there = async || Ok::<_, String>(vec![key(&known), key(&unknown)]);
+        let soon = ring.verify_or_reload(&foreign, Purpose::Access, there).await;
+        assert_eq!(soon, Err(VerifyError::Unavailable));
+        // What the known keys decide needs no load.
+        assert!(verify(&sign(&known, NOW)).await.is_ok());
+        assert_eq!(verify(&sign(&known, 1000)).await, Err(VerifyError::Refused(TokenError::Expired)));
+        assert_eq!(verify("a.b.c").await, Err(VerifyError::Refused(TokenError::Invalid)));
+
+        let generation = ring.generation();
+        *ring.last_load.lock().await = None;
+        assert!(ring.verify_or_reload(&foreign, Purpose::Access, there).await.is_ok());
+        assert_ne!(ring.generation(), generation);
+        let (third, _) = signer();
+        let still_unknown = verify(&sign(&third, NOW)).await;
+        assert_eq!(still_unknown, Err(VerifyError::Refused(TokenError::UnknownKey)));
     }
 }

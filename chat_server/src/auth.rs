@@ -3,29 +3,24 @@
 //! For reads the extractors here are enough. A write is decided in its own transaction, by [`lock_chat`] or by the SQL of
 //! the write itself.
 
-mod last_bearer;
-
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use chat_core::{
     AccountId, ChatId, ChatKind, ChatRole, SessionId, UserId, WorkspaceId, WorkspaceRole,
     permission::{ChatAction, Standing, WorkspaceAction},
-    token::TokenError,
+    token::{TokenError, VerifyError},
 };
-use http_server::Peer;
 use serde::Deserialize;
 use sqlx::PgConnection;
 
-pub use self::last_bearer::LastBearer;
 use crate::{
     db,
-    error::{ApiError, Result},
+    error::{ApiError, DATABASE_AWAY, Result},
     extract::ApiPath,
-    keys::KeyError,
     state::AppState,
 };
 
@@ -45,47 +40,32 @@ impl FromRequestParts<AppState> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let authorization = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthenticated)?;
-        let last = parts.extensions.get::<Peer<LastBearer>>().map(Peer::kept);
-        let user = match last.and_then(|last| last.find(authorization, state)) {
-            Some(user) => user,
-            None => find_out(authorization, last, state).await?,
+        let claims = state.keys.verify(&state.db, token(authorization)?).await.map_err(refused_token)?;
+        let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
+        let bearer = bearer.ok_or(ApiError::Unauthenticated {
+            code: "session_over",
+            detail: "the session was ended or the user deactivated",
+        })?;
+        let user = Self {
+            id: claims.sub,
+            workspace_id: claims.ws,
+            account_id: bearer.account_id,
+            session_id: claims.sid,
+            role: bearer.role,
         };
         state.limits.requests.check(&user.id)?;
         Ok(user)
     }
 }
 
-/// Whose token this is; `last` is told.
-async fn find_out(
-    authorization: &HeaderValue,
-    last: Option<&LastBearer>,
-    state: &AppState,
-) -> Result<CurrentUser> {
-    let token = token(authorization)?;
-    let (claims, verified) = state.keys.verify(&state.db, token).await.map_err(|e| match e {
-        KeyError::Refused(TokenError::Expired) => {
+fn refused_token(error: VerifyError) -> ApiError {
+    match error {
+        VerifyError::Refused(TokenError::Expired) => {
             ApiError::Unauthenticated { code: "token_expired", detail: "the access token has expired" }
         }
-        KeyError::Refused(TokenError::Invalid | TokenError::UnknownKey) => unauthenticated(),
-        KeyError::Unavailable => ApiError::Unavailable("the database is not available now"),
-    })?;
-    let mark = state.caches.session_mark(claims.sid, claims.sub);
-    let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
-    let bearer = bearer.ok_or(ApiError::Unauthenticated {
-        code: "session_over",
-        detail: "the session was ended or the user deactivated",
-    })?;
-    let user = CurrentUser {
-        id: claims.sub,
-        workspace_id: claims.ws,
-        account_id: bearer.account_id,
-        session_id: claims.sid,
-        role: bearer.role,
-    };
-    if let Some(last) = last {
-        last.keep(authorization, user, verified, mark);
+        VerifyError::Refused(TokenError::Invalid | TokenError::UnknownKey) => unauthenticated(),
+        VerifyError::Unavailable => ApiError::Unavailable(DATABASE_AWAY),
     }
-    Ok(user)
 }
 
 fn token(authorization: &HeaderValue) -> Result<&str> {
@@ -99,7 +79,7 @@ fn token(authorization: &HeaderValue) -> Result<&str> {
 fn unauthenticated() -> ApiError {
     ApiError::Unauthenticated {
         code: "unauthenticated",
-        detail: "send a good access token as Authorization: Bearer",
+        detail: "missing or invalid access token: send one as Authorization: Bearer",
     }
 }
 
@@ -116,8 +96,8 @@ impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let peer = parts.extensions.get::<Peer<LastBearer>>();
-        let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.address.ip());
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| address.ip());
         let forwarded = forwarded_for(&parts.headers, state.config.server.trusted_proxies);
         Ok(Self(group(forwarded.unwrap_or(peer))))
     }

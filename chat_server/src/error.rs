@@ -1,17 +1,14 @@
-//! What goes wrong, named by what it means to the caller. One envelope for all of it: RFC 9457 problem+json with a
+//! What goes wrong, named by what it means to the caller. Every error becomes a [`Problem`] with a
 //! stable `code`. Internals are logged once and never sent.
 
 use std::{borrow::Cow, time::Duration};
 
 use axum::{
-    body::Body,
-    http::{HeaderValue, Response, StatusCode, header},
-    response::IntoResponse,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
 };
-use chat_core::text::TextError;
-use serde::Serialize;
+pub use http_server::problem::{InvalidField, Problem};
 use tracing::error;
-use utoipa::ToSchema;
 
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
 
@@ -51,55 +48,6 @@ pub enum ApiError {
     /// 500.
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
-}
-
-/// What is wrong with one part of the request.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct InvalidField {
-    /// JSON pointer into the body (RFC 6901), or the name of a parameter.
-    pub pointer: String,
-    /// The rule that it breaks. Stable; meant for programs.
-    pub code: &'static str,
-    /// The least that the rule allows: characters of a text, entries of a list, or the number itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub min: Option<i64>,
-    /// The most that it allows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub max: Option<i64>,
-    /// For people; may change.
-    pub detail: String,
-}
-
-impl InvalidField {
-    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code, min: None, max: None, detail: detail.into() }
-    }
-
-    /// A text that is not as its type says.
-    pub fn text(pointer: impl Into<String>, error: TextError) -> Self {
-        let (min, max) = error.bounds();
-        let bound = |bound: Option<usize>| bound.and_then(|bound| i64::try_from(bound).ok());
-        Self { min: bound(min), max: bound(max), ..Self::new(pointer, error.code(), error.to_string()) }
-    }
-}
-
-/// The body of every refusal (RFC 9457).
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Problem {
-    /// Always `about:blank`: `code` tells the cases apart.
-    pub r#type: &'static str,
-    pub title: String,
-    pub status: u16,
-    /// Stable; meant for programs.
-    pub code: &'static str,
-    /// For people; may change.
-    pub detail: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<InvalidField>,
-    /// Names this request in the server's log.
-    pub request_id: Option<String>,
 }
 
 impl ApiError {
@@ -200,17 +148,14 @@ impl<T> ConstraintExt<T> for std::result::Result<T, sqlx::Error> {
 }
 
 impl IntoResponse for ApiError {
-    /// The problem travels in the extensions: [`render_problem`] writes the body, since only it knows the request id.
-    fn into_response(self) -> axum::response::Response {
+    fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        let mut response = Response::builder().status(status).body(Body::empty()).unwrap_or_default();
-        let headers = response.headers_mut();
-        let mut detail = self.to_string();
-        let mut errors = Vec::new();
+        let mut problem = Problem::new(status, code, self.to_string());
+        let mut headers = HeaderMap::new();
         match self {
             Self::Internal(e) => {
                 error!("{e:#}");
-                detail = "something went wrong here; the log knows more under request_id".into();
+                problem.detail = "something went wrong here; the log knows more under request_id".into();
             }
             Self::Unauthenticated { .. } => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -229,7 +174,7 @@ impl IntoResponse for ApiError {
             Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::Invalid { errors: fields, .. } => errors = fields,
+            Self::Invalid { errors, .. } => problem.errors = errors,
             Self::Malformed(_)
             | Self::Forbidden { .. }
             | Self::NotFound(_)
@@ -237,61 +182,6 @@ impl IntoResponse for ApiError {
             | Self::TooLarge { .. }
             | Self::UnsupportedMediaType => {}
         }
-        let title = status.canonical_reason().unwrap_or_default().to_owned();
-        let problem = Problem {
-            r#type: "about:blank",
-            title,
-            status: status.as_u16(),
-            code,
-            detail,
-            errors,
-            request_id: None,
-        };
-        response.extensions_mut().insert(problem);
-        response
+        (headers, problem).into_response()
     }
-}
-
-/// Writes a problem as JSON with the request's id, and gives the framework's own bare refusals (no such path, wrong
-/// method) the same form.
-pub fn render_problem(
-    mut response: axum::response::Response,
-    request_id: Option<&str>,
-) -> axum::response::Response {
-    let status = response.status();
-    let problem = response.extensions_mut().remove::<Problem>().or_else(|| {
-        let (code, detail) = match status {
-            StatusCode::NOT_FOUND => ("not_found", "there is no such path"),
-            StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "the path does not know this method"),
-            StatusCode::REQUEST_TIMEOUT => ("timeout", "the request took too long to arrive or to answer"),
-            StatusCode::INTERNAL_SERVER_ERROR => ("internal", "something went wrong here"),
-            _ => return None,
-        };
-        if response.headers().contains_key(header::CONTENT_TYPE)
-            && status != StatusCode::INTERNAL_SERVER_ERROR
-        {
-            return None; // somebody has written a body of their own
-        }
-        let title = status.canonical_reason().unwrap_or_default().to_owned();
-        let (detail, errors) = (detail.to_owned(), Vec::new());
-        Some(Problem {
-            r#type: "about:blank",
-            title,
-            status: status.as_u16(),
-            code,
-            detail,
-            errors,
-            request_id: None,
-        })
-    });
-    if let Some(mut problem) = problem {
-        problem.request_id = request_id.map(ToOwned::to_owned);
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        *response.body_mut() = Body::from(body);
-    }
-    response
 }

@@ -1,19 +1,18 @@
 //! chat_server: every action of Parlor over REST, and all writes.
 //!
-//! A request goes `server` (sockets) → `around` (ids, limits, logs) → `router` → `http/<noun>` (what is asked) → `auth` (by
-//! whom, may they) → `db/<noun>` (SQL). What a write changed is told to others by the database's triggers; `cache` hears of it by
-//! `tail`, `doorbell` wakes those who wait.
+//! A request goes `server` (sockets) → `middleware` (ids, limits, logs) → `router` → `http/<noun>` (what
+//! is asked) → `auth` (who asks, may they) → `db/<noun>` (SQL). The database's triggers write what a write
+//! changed into the event log; `tail` reads it and empties `cache`, `doorbell` wakes other readers.
 
 pub mod state;
 
-mod around;
+mod middleware;
 pub mod router;
-mod routes;
 pub mod server;
 
 pub mod auth;
-pub mod conditional;
 pub mod error;
+pub mod etag;
 pub mod extract;
 pub mod http;
 pub mod openapi;

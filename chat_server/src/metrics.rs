@@ -1,11 +1,7 @@
 //! What this server counts, in the form of Prometheus. One registry for each server, no globals.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use axum::http::{Method, StatusCode};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -17,7 +13,7 @@ use prometheus_client::{
 pub struct RequestLabels {
     pub method: &'static str,
     /// The route with its placeholders, never the path itself.
-    pub route: Arc<str>,
+    pub route: String,
     pub status: u16,
 }
 
@@ -25,7 +21,7 @@ pub struct RequestLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RouteLabels {
     pub method: &'static str,
-    pub route: Arc<str>,
+    pub route: String,
 }
 
 /// Handles to all metrics. Clones count into the same ones.
@@ -92,10 +88,11 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Of a route, to be kept. `name` is its path with placeholders.
-    pub fn of_route(&self, name: &str) -> RouteFigures {
-        let (requests, durations) = (self.requests.clone(), self.durations.clone());
-        RouteFigures { name: name.into(), requests, durations, methods: Default::default() }
+    /// Counts a request and how long it took.
+    pub fn observe_request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let route = route.to_owned();
+        self.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
+        self.durations.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
     }
 
     /// The text format of OpenMetrics.
@@ -106,48 +103,6 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-}
-
-/// Methods as labels. One of the client's own making must not become a label of its own.
-const METHODS: [&str; 8] = ["GET", "POST", "PATCH", "DELETE", "OPTIONS", "HEAD", "PUT", "OTHER"];
-/// Answers that are given so often that a look-up by labels for each counts.
-const USUAL: [StatusCode; 4] =
-    [StatusCode::OK, StatusCode::CREATED, StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
-
-/// The figures of one route. What is counted often is found without its labels.
-pub struct RouteFigures {
-    pub name: Arc<str>,
-    requests: Family<RequestLabels, Counter>,
-    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    methods: [OnceLock<MethodFigures>; METHODS.len()],
-}
-
-struct MethodFigures {
-    durations: Histogram,
-    usual: [OnceLock<Counter>; USUAL.len()],
-}
-
-impl RouteFigures {
-    /// Counts an answer and how long it took; returns what its method is called in labels.
-    pub fn observe(&self, method: &Method, status: StatusCode, took: Duration) -> &'static str {
-        let place = METHODS.iter().position(|label| *label == method.as_str()).unwrap_or(METHODS.len() - 1);
-        let (method, route) = (METHODS[place], || Arc::clone(&self.name));
-        let figures = self.methods[place].get_or_init(|| MethodFigures {
-            durations: self.durations.get_or_create_owned(&RouteLabels { method, route: route() }),
-            usual: Default::default(),
-        });
-        figures.durations.observe(took.as_secs_f64());
-        let labels = || RequestLabels { method, route: route(), status: status.as_u16() };
-        match USUAL.iter().position(|usual| *usual == status) {
-            Some(place) => {
-                figures.usual[place].get_or_init(|| self.requests.get_or_create_owned(&labels())).inc();
-            }
-            None => {
-                self.requests.get_or_create(&labels()).inc();
-            }
-        }
-        method
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use axum::Router;
 use chat_core::{config::Config, lifecycle::Lifecycle};
 use event_log::Tail;
 use http_server::Limits;
@@ -10,7 +11,6 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::{
-    around::Around,
     cache::Caches,
     db::{self, messages::pipeline::Connector},
     doorbell::Doorbell,
@@ -30,7 +30,7 @@ pub struct ChatServer {
     listener: TcpListener,
     address: SocketAddr,
     state: AppState,
-    around: Arc<Around>,
+    router: Router,
 }
 
 impl ChatServer {
@@ -80,9 +80,8 @@ impl ChatServer {
         until_stop("node upkeep", Box::pin(maintenance::keep_node(state.clone())));
         let upkeep = maintenance::keep_database(options, state.config.event_log.clone());
         until_stop("database upkeep", Box::pin(upkeep));
-        let (router, known_routes) = router(state.clone())?;
-        let around = Around::new(router, known_routes, &state.config);
-        Ok(Self { listener, address, state, around: Arc::new(around) })
+        let router = router(state.clone())?;
+        Ok(Self { listener, address, state, router })
     }
 
     /// Where it listens.
@@ -108,7 +107,7 @@ impl ChatServer {
             open.inc_by(change);
         };
         let served =
-            http_server::serve(self.listener, self.around, limits, opened, &lifecycle, async {}).await;
+            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, async {}).await;
         // No request is under way any more that could send.
         self.state.sends.close();
         served

@@ -1,4 +1,4 @@
-//! Follows the event log to forget what other nodes have changed.
+//! Follows the event log and invalidates what other nodes have changed.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub async fn follow(mut tail: Tail, caches: Arc<Caches>) -> anyhow::Result<()> {
                     caches.apply(row);
                 }
             }
-            TailEvent::Gap { .. } => caches.forget_all(),
+            TailEvent::Gap { .. } => caches.invalidate_all(),
             TailEvent::Disconnected => caches.set_current(false),
         }
     }

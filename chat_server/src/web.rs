@@ -20,13 +20,6 @@ use crate::{error::ApiError, extract::ApiPath, state::AppState};
 
 /// The client's own addresses; everything else stays 404.
 const PAGES: [&str; 4] = ["/", "/signin", "/signup", "/c/{*rest}"];
-const FILE: &str = "/{file}";
-const ASSET: &str = "/assets/{file}";
-
-/// What [`router`] has.
-pub fn routes() -> impl Iterator<Item = &'static str> {
-    PAGES.into_iter().chain([FILE, ASSET])
-}
 
 /// Serves the client. Whether it has been built is looked at anew with each page: it may be in the making.
 pub fn router(config: &Config) -> Router<AppState> {
@@ -35,7 +28,7 @@ pub fn router(config: &Config) -> Router<AppState> {
     for path in PAGES {
         router = router.route(path, get(page));
     }
-    router.route(FILE, any(file)).route(ASSET, any(asset)).layer(Extension(Arc::new(client)))
+    router.route("/{file}", any(file)).route("/assets/{file}", any(asset)).layer(Extension(Arc::new(client)))
 }
 
 /// The built client: that of the folder if there is one, else that of the program.

@@ -1,158 +1,130 @@
-//! One connection: hyper with what it leaves out around it.
+//! One connection: hyper speaks HTTP/1.1 until the connection ends, or until a response takes the
+//! socket over.
 
 use std::{
     convert::Infallible,
     future::{pending, poll_fn},
+    net::SocketAddr,
     pin::{Pin, pin},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     task::Poll,
     time::Duration,
 };
 
 use axum::{
-    body::Body,
-    extract::Request,
-    http::{self, Method},
+    Router,
+    extract::ConnectInfo,
+    http::{Method, Request},
 };
-use http_body::Body as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncReadExt as _, copy, sink},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 use tracing::debug;
 
-use crate::{
-    Answer, Peer,
-    refusal::{Polite, Watched},
-    request_id,
-    takeover::Taken,
-    waiting::{Patience, Waiting},
-};
+use crate::takeover::Taken;
 
-/// A request's head must have arrived by then; between requests a connection may idle as long.
+/// A request's head must have arrived by then; between requests a connection may be idle as long.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of a request's head, and of what is written ahead of a slow socket.
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// How long, and for how many bytes, a closed connection still reads what the client sends and
+/// throws it away. Without that the kernel answers it with a reset, which may overtake a refusal.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// What is known of a connection by its socket, by what answers and by what drives both.
-pub struct Shared {
-    pub waiting: Waiting,
-    /// The client may still be sending what nobody is going to read.
-    pub is_unread: AtomicBool,
-    taken: Mutex<Option<Taken>>,
-}
-
-impl Shared {
-    /// Of a connection that was just opened.
-    pub fn new() -> Self {
-        Self { waiting: Waiting::new(), is_unread: AtomicBool::new(false), taken: Mutex::default() }
-    }
-
-    fn taken(&self) -> MutexGuard<'_, Option<Taken>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What ends a connection from outside. Both are the connection's own: it looks at them again and again.
+/// What ends a connection from outside. The tokens belong to this connection alone: it polls them
+/// often, and a shared token would make all connections contend for its lock.
 pub struct Ends {
-    /// With its last answer.
+    /// Ends it after the current response.
     pub ending: CancellationToken,
-    /// At once.
+    /// Ends it at once.
     pub cut: CancellationToken,
 }
 
-enum Turn {
-    /// What goes on without hyper.
+enum Step {
+    /// A response takes the socket over.
     Taken(Taken),
-    Over,
-    /// It is to end with its last answer.
-    Ending,
+    Done(hyper::Result<()>),
 }
 
-/// Until the connection ends, by itself or as it is told to. What is returned goes on without hyper.
-pub async fn serve<A: Answer>(
+/// Serves until the connection ends by itself or by `ends`. Returns the socket if a response takes
+/// it over.
+pub async fn serve(
     stream: TcpStream,
-    peer: Peer<A::Kept>,
-    answerer: &A,
+    address: SocketAddr,
+    router: &Router,
     ends: Ends,
 ) -> Option<(TcpStream, Taken)> {
-    let shared = Arc::new(Shared::new());
-    let stream = Polite::new(stream, Arc::clone(&shared));
-    let (shared, peer) = (&shared, &peer);
-    let service = service_fn(move |request: http::Request<Incoming>| async move {
+    let slot = &TakenSlot::default();
+    let service = service_fn(move |mut request: Request<Incoming>| async move {
         let (is_get, version) = (request.method() == Method::GET, request.version());
-        let mut response = answerer.answer(prepare(request, peer, shared)).await;
-        shared.waiting.answered();
-        let found = Taken::find(&mut response, version).filter(|_| is_get);
-        if found.is_some() {
-            *shared.taken() = found;
-            // Hyper is left in the middle of it.
+        request.extensions_mut().insert(ConnectInfo(address));
+        let Ok(mut response) = router.clone().oneshot(request).await;
+        let taken = Taken::find(&mut response, version).filter(|_| is_get);
+        if taken.is_some() {
+            *slot.lock() = taken;
+            // hyper must not write this response. The loop below takes its socket away.
             pending::<()>().await;
         }
         Ok::<_, Infallible>(response)
     });
-    // HTTP/1.1 alone: who wants HTTP/2 has a proxy for TLS in front, which speaks HTTP/1.1 to us. What tells the two
-    // apart has no time limit of its own.
+    // HTTP/1.1 alone: for HTTP/2 a TLS proxy stands in front, which speaks HTTP/1.1 to us.
     let mut connection = http1::Builder::new()
-        .header_read_timeout(None)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let mut patience = Patience::new(HEADER_TIMEOUT);
     let (mut ending, mut cut) = (pin!(ends.ending.cancelled()), pin!(ends.cut.cancelled()));
-    let (mut is_ending, mut is_registered) = (false, false);
-    loop {
-        let turn = poll_fn(|cx| {
-            let served = Pin::new(&mut connection).poll(cx);
-            // The service runs within that poll, so there is nothing else to wait for.
-            if let Some(taken) = shared.taken().take() {
-                return Poll::Ready(Turn::Taken(taken));
+    let mut is_ending = false;
+    let outcome = loop {
+        let step = poll_fn(|cx| {
+            let polled = Pin::new(&mut connection).poll(cx);
+            match slot.lock().take() {
+                Some(taken) => Poll::Ready(Step::Taken(taken)),
+                None => polled.map(Step::Done),
             }
-            if let Poll::Ready(outcome) = served {
-                outcome.unwrap_or_else(|e| debug!("connection: {e}"));
-                return Poll::Ready(Turn::Over);
-            }
-            // It is one task all the time: what it has polled once wakes it, so that requests need not poll it again.
-            let is_told = ends.cut.is_cancelled() || (ends.ending.is_cancelled() && !is_ending);
-            if is_registered && !is_told && !patience.is_due() {
-                return Poll::Pending;
-            }
-            is_registered = true;
-            if cut.as_mut().poll(cx).is_ready() || patience.poll_over(&shared.waiting, cx).is_ready() {
-                return Poll::Ready(Turn::Over);
-            }
-            if !is_ending && ending.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Turn::Ending);
-            }
-            Poll::Pending
         });
-        match turn.await {
-            Turn::Taken(taken) => {
-                return Some((connection.into_parts().io.into_inner().into_inner(), taken));
-            }
-            Turn::Over => return None,
-            Turn::Ending => {
+        tokio::select! {
+            biased;
+            step = step => match step {
+                Step::Taken(taken) => return Some((connection.into_parts().io.into_inner(), taken)),
+                Step::Done(outcome) => break outcome,
+            },
+            () = &mut cut => return None,
+            () = &mut ending, if !is_ending => {
                 is_ending = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
         }
+    };
+    if let Err(error) = outcome {
+        debug!("connection: {error}");
+        if error.is_timeout() {
+            return None; // no response was sent that a reset could overtake
+        }
+    }
+    ends.ending.run_until_cancelled(linger(connection.into_parts().io.into_inner())).await;
+    None
+}
+
+/// Where the service leaves a response that takes the socket over.
+#[derive(Default)]
+struct TakenSlot(Mutex<Option<Taken>>);
+
+impl TakenSlot {
+    fn lock(&self) -> MutexGuard<'_, Option<Taken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request as routers take it.
-fn prepare<K: Send + Sync + 'static>(
-    mut request: http::Request<Incoming>,
-    peer: &Peer<K>,
-    shared: &Arc<Shared>,
-) -> Request {
-    shared.waiting.asked();
-    // Of the request before it there is nothing left, or this one could not be here.
-    shared.is_unread.store(false, Relaxed);
-    request.extensions_mut().insert(peer.clone());
-    request_id::drop_unless_plain(request.headers_mut());
-    request.map(|body| {
-        if body.is_end_stream() { Body::empty() } else { Body::new(Watched::new(body, Arc::clone(shared))) }
-    })
+/// Waits until the client closes as well. hyper has shut down our side already.
+async fn linger(stream: TcpStream) {
+    // However it ends, the connection is over.
+    let _ = timeout(LINGER, copy(&mut stream.take(LINGER_BYTES_MAX), &mut sink())).await;
 }

@@ -1,18 +1,21 @@
-//! Serves HTTP/1.1 over TCP with the limits that `axum::serve` does not have: on the time of a request's head, on
-//! buffers, on connections, on clients that are gone without a word, and on how long stopping may take.
+//! What both servers do around a request. It serves a router over HTTP/1.1 with the limits that
+//! `axum::serve` does not have: on the time of a request's head, on buffers, on connections, on
+//! clients that vanish, and on how long stopping may take. [`middleware`] and [`problem`] are the
+//! layers and the form of refusals that the servers share.
 
 mod connection;
-mod refusal;
-mod request_id;
 mod takeover;
-mod waiting;
+
+pub mod middleware;
+pub mod problem;
+pub mod request_id;
 
 pub use takeover::{Socket, Takeover, Writer};
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::{Router, extract::Request, response::Response};
+use axum::Router;
 use chat_core::lifecycle::Lifecycle;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -21,7 +24,6 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use connection::Ends;
@@ -35,48 +37,12 @@ const BACKLOG: u32 = 4096;
 /// What lies unsent in the kernel counts as sent here: little of it, so that a slow client is seen as slow.
 const UNSENT_BYTES: u32 = 16 * 1024;
 
-/// What a server may use up.
+/// What a server may use.
 pub struct Limits {
     /// Further connections are closed at once.
     pub max_connections: usize,
     /// How long the end of open connections is waited for once it is to stop.
     pub drain: Duration,
-}
-
-/// Who is at the other end of a connection, in the extensions of each of its requests. Clones are the same.
-pub struct Peer<K> {
-    pub address: SocketAddr,
-    kept: Arc<K>,
-}
-
-impl<K> Peer<K> {
-    /// What is kept for this connection by those who answer.
-    pub fn kept(&self) -> &K {
-        &self.kept
-    }
-}
-
-impl<K> Clone for Peer<K> {
-    fn clone(&self) -> Self {
-        Self { address: self.address, kept: Arc::clone(&self.kept) }
-    }
-}
-
-/// Answers requests: a router, or what is around one.
-pub trait Answer: Send + Sync + 'static {
-    /// What is kept for each connection.
-    type Kept: Default + Send + Sync + 'static;
-
-    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
-}
-
-impl Answer for Router {
-    type Kept = ();
-
-    async fn answer(&self, request: Request) -> Response {
-        let Ok(response) = self.clone().oneshot(request).await;
-        response
-    }
 }
 
 /// Takes a port. `what` names the settings, for the error.
@@ -93,14 +59,15 @@ pub async fn listen(what: &str, host: &str, port: u16) -> anyhow::Result<TcpList
     socket.listen(BACKLOG).with_context(context)
 }
 
-/// Serves until the lifecycle stops; then takes no more connections, waits for `before_end` (which may end long
-/// answers), lets what is under way finish, and returns within the drain time. `opened` hears +1 and -1.
+/// Serves until the lifecycle stops. Then it accepts no more connections, waits for `before_end`
+/// (which may end long responses), lets requests under way finish, and returns within the drain
+/// time. `opened` is called with +1 and -1. Each request has a `ConnectInfo<SocketAddr>`.
 ///
 /// # Errors
-/// None of its own; what made the lifecycle stop is told by the lifecycle.
-pub async fn serve<A: Answer>(
+/// None of its own; the lifecycle reports why it stopped.
+pub async fn serve(
     listener: TcpListener,
-    answerer: Arc<A>,
+    router: Router,
     limits: Limits,
     opened: impl Fn(i64) + Clone + Send + 'static,
     lifecycle: &Lifecycle,
@@ -124,23 +91,22 @@ pub async fn serve<A: Answer>(
                 continue;
             }
         };
-        // Full: the newcomer is let go at once rather than left waiting.
+        // Full: a new connection is closed at once rather than left waiting.
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             drop(stream);
             continue;
         };
         let ends = Ends { ending: ending.child_token(), cut: over.child_token() };
-        let answerer = Arc::clone(&answerer);
+        let router = router.clone();
         let (held, of_writer) = ((Open::new(opened.clone()), place), connections.clone());
         connections.spawn_connection(async move {
             if let Err(e) = tune(&stream) {
                 debug!("socket options: {e}");
             }
-            let peer = Peer { address, kept: Arc::default() };
-            let Some((stream, taken)) = connection::serve(stream, peer, &*answerer, ends).await else {
+            let Some((stream, taken)) = connection::serve(stream, address, &router, ends).await else {
                 return;
             };
-            // In a task of its own: what this one needed for hyper ends with it.
+            // In a new task, so that the memory of this one, which held hyper, is given back.
             let writer = taken.start(stream);
             of_writer.spawn_connection(async move {
                 let _held = held;

@@ -1,18 +1,23 @@
-//! What a client may call its request: it comes back in headers, bodies and logs.
+//! The request id: the client's own or a new UUID. It comes back in the response's headers, in
+//! problems, and in the log.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue},
+};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Room for a UUID and for the trace ids of others.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Room for a UUID and for the trace ids of other systems.
 const LENGTH_MAX: usize = 64;
 
-/// Takes a request id away that is not one short plain word, so that the server makes one of its own.
-pub fn drop_unless_plain(headers: &mut HeaderMap) {
-    let mut given = headers.get_all(&REQUEST_ID).iter();
+/// Removes a request id that is not one short plain word, so that the server makes its own.
+pub fn drop_unless_plain(mut request: Request) -> Request {
+    let mut given = request.headers().get_all(&REQUEST_ID).iter();
     let is_plain = given.next().is_none_or(is_plain) && given.next().is_none();
     if !is_plain {
-        headers.remove(&REQUEST_ID);
+        request.headers_mut().remove(&REQUEST_ID);
     }
+    request
 }
 
 fn is_plain(id: &HeaderValue) -> bool {
@@ -25,12 +30,12 @@ mod tests {
     use super::*;
 
     fn kept(values: &[&str]) -> bool {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::default();
         for value in values {
-            headers.append(REQUEST_ID, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            request.headers_mut().append(REQUEST_ID, value);
         }
-        drop_unless_plain(&mut headers);
-        headers.contains_key(REQUEST_ID)
+        drop_unless_plain(request).headers().contains_key(REQUEST_ID)
     }
 
     #[test]

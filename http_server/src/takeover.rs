@@ -1,5 +1,5 @@
-//! Answers that go on for hours: when their head is ready their connection is taken from hyper, whose buffers and state
-//! would cost ten times what an idle stream needs.
+//! Responses that go on for hours. When such a response's head is ready, its socket is taken from
+//! hyper, whose buffers and state would cost ten times what an idle stream needs.
 
 use std::{
     pin::Pin,
@@ -13,21 +13,22 @@ use axum::{
 };
 use tokio::net::TcpStream;
 
-/// What writes the answer, from its head on, until it is over.
+/// Writes the response, from its head on, until it ends.
 pub type Writer = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Start = Box<dyn FnOnce(Socket) -> Writer + Send>;
 
-/// In the extensions of the response to a GET: its body is left to a [`Writer`]. Dropped unused if the client has gone
-/// by then.
+/// In the extensions of the response to a GET: a [`Writer`] will write it. Dropped unused if the
+/// client has gone by then.
 #[derive(Clone)]
 pub struct Takeover(Arc<Mutex<Option<Start>>>);
 
-/// A connection that has become one answer's alone.
+/// A socket that from now on carries one response.
 pub struct Socket {
     pub stream: TcpStream,
-    /// The head of the answer, to be written before anything else.
+    /// The head of the response, to be written first.
     pub head: Vec<u8>,
-    /// The body goes in chunks (RFC 9112, section 7.1); otherwise, to a client of HTTP/1.0, until the connection ends.
+    /// The body goes in chunks (RFC 9112, section 7.1). For an HTTP/1.0 client it ends with the
+    /// connection instead.
     pub is_chunked: bool,
 }
 
@@ -37,7 +38,7 @@ impl Takeover {
     }
 }
 
-/// An answer that is ready to be written by somebody else.
+/// A response whose head is ready and whose socket hyper gives up.
 pub struct Taken {
     start: Start,
     head: Vec<u8>,
@@ -45,7 +46,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// None: the answer is hyper's to write.
+    /// `None`: hyper writes the response.
     pub fn find(response: &mut Response, version: Version) -> Option<Self> {
         let Takeover(slot) = response.extensions_mut().remove()?;
         let start = slot.lock().unwrap_or_else(PoisonError::into_inner).take()?;

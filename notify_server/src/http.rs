@@ -1,4 +1,4 @@
-//! The few things that this server answers: streams, health, figures.
+//! The routes: streams, health, metrics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,24 +6,21 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::{self, Next},
+    http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use chat_core::{config::Config, token::TokenError};
-use event_log::TailHealth;
-use http_server::Takeover;
-use serde_json::json;
-use tokio::time::{Instant, timeout};
-use tower::ServiceBuilder;
-use tower_http::{
-    cors::{AllowOrigin, CorsLayer},
-    request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+use chat_core::{
+    config::Config,
+    token::{TokenError, VerifyError},
 };
+use event_log::TailHealth;
+use http_server::{Takeover, problem::Problem};
+use tokio::time::{Instant, timeout};
+use tower_http::cors::CorsLayer;
 
 use crate::{
-    auth::{Auth, AuthError, Credential},
+    auth::{Auth, Credential},
     connection::Connection,
     feed::Feed,
     follower::Follower,
@@ -36,10 +33,9 @@ use crate::{
 const TAIL_FRESH: Duration = Duration::from_secs(2);
 /// A stream that cannot begin by then is asked to come back.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// What the handlers have at hand.
+/// What every handler has.
 #[derive(Clone)]
 pub struct AppState {
     pub hub: Arc<Hub>,
@@ -52,26 +48,21 @@ pub struct AppState {
 
 /// Everything that notify_server answers.
 pub fn router(state: AppState, config: &Config) -> Router {
-    let around = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(cors(config))
-        .layer(middleware::from_fn(finish_problem));
-    Router::new()
+    let router = Router::new()
         .route("/events", get(events))
         .route("/health/live", get(async || ok_json()))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
-        .fallback(async || problem(StatusCode::NOT_FOUND, "not_found", "there is no such path"))
-        .method_not_allowed_fallback(async || {
-            problem(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "the path does not know this method",
-            )
-        })
-        .layer(around)
-        .with_state(state)
+        .with_state(state);
+    http_server::middleware::wrap(router, cors(config))
+}
+
+fn cors(config: &Config) -> CorsLayer {
+    http_server::middleware::cors(config).allow_methods([Method::GET]).allow_headers([
+        header::AUTHORIZATION,
+        header::CACHE_CONTROL,
+        LAST_EVENT_ID,
+    ])
 }
 
 /// Follow everything that happens, from `Last-Event-ID` or `?last_event_id=` on.
@@ -92,11 +83,11 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
     };
     let claims = match state.auth.verify(&credential).await {
         Ok(claims) => claims,
-        Err(AuthError::Unavailable) => return retry_later(state),
-        Err(AuthError::Refused(TokenError::Expired)) => {
+        Err(VerifyError::Unavailable) => return retry_later(state),
+        Err(VerifyError::Refused(TokenError::Expired)) => {
             return unauthenticated("token_expired", "the token has expired");
         }
-        Err(AuthError::Refused(TokenError::Invalid | TokenError::UnknownKey)) => {
+        Err(VerifyError::Refused(TokenError::Invalid | TokenError::UnknownKey)) => {
             return unauthenticated("unauthenticated", "the token is not good for a stream");
         }
     };
@@ -173,17 +164,13 @@ impl Query {
 async fn ready(State(state): State<AppState>) -> Response {
     // The tail asks the database several times a second, on a connection of its own.
     if !state.tail.is_connected() {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "database: does not answer");
+        return unavailable("database: does not answer");
     }
     if !state.tail.is_fresh(TAIL_FRESH) {
-        return problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            "tail: the event log is not being followed",
-        );
+        return unavailable("tail: the event log is not being followed");
     }
     if !state.hub.is_ready() {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "hub: still filling its memory");
+        return unavailable("hub: still filling its memory");
     }
     ok_json()
 }
@@ -196,7 +183,7 @@ async fn metrics(State(state): State<AppState>) -> Response {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }
-        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the figures could not be written"),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
@@ -204,60 +191,18 @@ fn ok_json() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
 }
 
-fn unauthenticated(code: &'static str, detail: &'static str) -> Response {
-    let mut response = problem(StatusCode::UNAUTHORIZED, code, detail);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+fn unavailable(detail: &str) -> Response {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).into_response()
 }
 
-/// A refusal on its way to [`finish_problem`].
-#[derive(Clone, Copy)]
-struct Problem {
-    code: &'static str,
-    detail: &'static str,
-}
-
-fn problem(status: StatusCode, code: &'static str, detail: &'static str) -> Response {
-    let mut response = status.into_response();
-    response.extensions_mut().insert(Problem { code, detail });
-    response
-}
-
-/// Writes problems as JSON (RFC 9457) with the request's id.
-async fn finish_problem(request: Request, next: Next) -> Response {
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .and_then(|id| id.header_value().to_str().ok().map(str::to_owned));
-    let mut response = next.run(request).await;
-    if let Some(Problem { code, detail }) = response.extensions_mut().remove() {
-        let status = response.status();
-        let body = json!({
-            "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "code": code,
-            "detail": detail, "request_id": id,
-        });
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        *response.body_mut() = Body::from(body.to_string());
-    }
-    response
-}
-
-/// Which web pages may follow streams: our own and those in the configuration.
-fn cors(config: &Config) -> CorsLayer {
-    let origins = config.web_origins().into_iter().filter_map(|origin| origin.parse().ok());
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET])
-        .allow_headers([header::AUTHORIZATION, header::CACHE_CONTROL, LAST_EVENT_ID])
-        .max_age(Duration::from_secs(3600))
+fn unauthenticated(code: &'static str, detail: &str) -> Response {
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (challenge, Problem::new(StatusCode::UNAUTHORIZED, code, detail)).into_response()
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderMap;
+    use axum::http::{HeaderMap, HeaderValue};
     use proptest::prelude::*;
 
     use super::*;

@@ -99,8 +99,8 @@ impl NotifyServer {
         let opened = move |change| {
             open.inc_by(change);
         };
-        let router = Arc::new(self.router);
-        let served = http_server::serve(self.listener, router, limits, opened, &lifecycle, hub.drain()).await;
+        let served =
+            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, hub.drain()).await;
         hub.cut_all();
         served
     }

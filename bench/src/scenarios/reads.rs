@@ -40,15 +40,11 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     let memory = process::start("from_memory", &[&file.to_string_lossy()])?;
     report.note(format!("One list is {} bytes, of {CHATS} chats.", bytes.len()));
     let requests: Vec<Vec<u8>> = people.iter().map(|person| request(&person.token)).collect();
-    let loads = [
-        ("from memory", memory.address, memory.pid(), Connections::OfOneEach),
-        ("chat list", server.address, server.pid(), Connections::OfOneEach),
-        ("chat list, over connections that people share", server.address, server.pid(), Connections::Shared),
-    ];
+    let loads = [("from memory", memory.address, memory.pid()), ("chat list", server.address, server.pid())];
     for round in 0..=arguments.rounds {
-        for (name, address, pid, connections) in &loads {
+        for (name, address, pid) in &loads {
             let (before, began) = (cpu(&[*pid])?, Instant::now());
-            let rate = read(*address, requests.clone(), *connections, arguments.seconds).await?;
+            let rate = read(*address, requests.clone(), arguments.seconds).await?;
             if round > 0 {
                 report.add(name, "1/s", rate);
                 let each = (cpu(&[*pid])? - before) / (rate * began.elapsed().as_secs_f64());
@@ -56,8 +52,7 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
             }
         }
     }
-    report.ratio("chat list", "from memory", Some(0.7), false);
-    report.ratio("chat list, over connections that people share", "from memory", None, false);
+    report.ratio("chat list", "from memory", Some(0.3), false);
     let time = |of: &str| format!("{of}, processor time of the server");
     report.ratio(&time("chat list"), &time("from memory"), None, true);
     drop((server, memory));
@@ -65,36 +60,19 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Who asks over a connection.
-#[derive(Clone, Copy)]
-enum Connections {
-    /// One person, as browsers and scripts do.
-    OfOneEach,
-    /// Anybody, in turn, as behind a proxy.
-    Shared,
-}
-
-async fn read(
-    address: SocketAddr,
-    requests: Vec<Vec<u8>>,
-    connections: Connections,
-    seconds: f64,
-) -> anyhow::Result<f64> {
+async fn read(address: SocketAddr, requests: Vec<Vec<u8>>, seconds: f64) -> anyhow::Result<f64> {
     let mut clients = Vec::new();
-    for owner in 0..CONNECTIONS {
-        clients.push((Client::connect(address).await?, owner));
+    for _ in 0..CONNECTIONS {
+        clients.push(Client::connect(address).await?);
     }
     let requests = std::sync::Arc::new(requests);
-    closed_loop(clients, seconds, move |(mut client, owner): (Client, usize), number| {
+    closed_loop(clients, seconds, move |mut client: Client, number| {
         let requests = std::sync::Arc::clone(&requests);
         async move {
-            let who = match connections {
-                Connections::OfOneEach => owner,
-                Connections::Shared => usize::try_from(number)?,
-            };
-            let answer = client.call(&requests[who % requests.len()]).await?;
+            let request = &requests[usize::try_from(number)? % requests.len()];
+            let answer = client.call(request).await?;
             ensure!(answer.status == 200, "a read: {}", answer.status);
-            Ok((client, owner))
+            Ok(client)
         }
     })
     .await

@@ -236,7 +236,7 @@ pub async fn refresh(
     let Some(session) = db::sessions::use_refresh_token(&mut tx, &hash, ttl_seconds(&state)).await? else {
         tx.rollback().await?;
         return Err(if db::sessions::revoke_reused(&state.db, &hash).await? {
-            state.caches.forget_users();
+            state.caches.invalidate_users();
             ApiError::Unauthenticated {
                 code: "refresh_token_reused",
                 detail: "the refresh token was used before: its session is ended, sign in again",
@@ -279,7 +279,7 @@ pub async fn logout(
     state.limits.refresh.check(&address.0)?;
     if let Some(token) = presented(input.and_then(|ApiJson(input)| input.refresh_token), &jar) {
         db::sessions::revoke_by_token(&state.db, &secret_hash(&token)).await?;
-        state.caches.forget_users();
+        state.caches.invalidate_users();
     }
     let jar = jar.remove(Cookie::build(REFRESH_COOKIE).path("/api"));
     Ok((jar, StatusCode::NO_CONTENT))

@@ -15,8 +15,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Limit, pattern};
 use crate::{
     auth::{CurrentUser, VisibleChat, lock_chat, session_over},
-    cache::ListKey,
-    conditional::{IfNoneMatch, Tagged},
     db::{
         self, Page,
         chats::{Chat, NewChat, PER_USER_MAX},
@@ -24,6 +22,7 @@ use crate::{
         messages::Message,
     },
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
+    etag::{IfNoneMatch, WithEtag},
     extract::{Answer, ApiJson, ApiQuery, created, ok},
     state::AppState,
 };
@@ -104,23 +103,13 @@ pub async fn list_chats(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(page): ApiQuery<ChatPage>,
-    has: IfNoneMatch,
+    known: IfNoneMatch,
 ) -> Result<Response> {
-    let key = ListKey { user: user.id, after: page.after, limit: page.limit.get()? };
-    if let Some(kept) = state.caches.list(&key) {
-        return Ok(kept.list.answer(&has));
-    }
-    let list = Box::pin(read_list(&state, user.id, key)).await?; // rare, and large
-    Ok(list.answer(&has))
-}
-
-async fn read_list(state: &AppState, user: UserId, key: ListKey) -> Result<Tagged> {
-    let mut sources = state.caches.sources_of(user);
-    let memberships = state.caches.memberships(&state.db, user).await?;
-    let start = key.after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
-    let end = memberships.len().min(start + usize::try_from(key.limit).unwrap_or(usize::MAX));
+    let limit = page.limit.get()?;
+    let memberships = state.caches.memberships(&state.db, user.id).await?;
+    let start = page.after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
+    let end = memberships.len().min(start + usize::try_from(limit).unwrap_or(usize::MAX));
     let ids: Vec<ChatId> = memberships[start..end].iter().map(|m| m.chat_id).collect();
-    state.caches.add_sources(&mut sources, &ids);
     let chats = state.caches.chats(&state.db, &ids).await?;
     let items = memberships[start..end]
         .iter()
@@ -129,9 +118,7 @@ async fn read_list(state: &AppState, user: UserId, key: ListKey) -> Result<Tagge
             Some(item(found.chat.clone(), found.last_message.clone(), membership))
         })
         .collect::<Vec<_>>();
-    let list = Tagged::new(&Page { items, has_more: end < memberships.len() })?;
-    state.caches.keep_list(key, sources, list.clone());
-    Ok(list)
+    Ok(WithEtag::new(&Page { items, has_more: end < memberships.len() })?.answer(&known))
 }
 
 /// A chat as its member sees it.
@@ -186,7 +173,7 @@ pub async fn create_chat(
         db::members::insert(&mut tx, user.workspace_id, new.id, &others, ChatRole::Member).await?;
     }
     tx.commit().await?;
-    state.caches.forget_chat(new.id, &members);
+    state.caches.invalidate_chat(new.id, &members);
     find(&state, &user, new.id).await.map(created)
 }
 
@@ -287,7 +274,7 @@ pub async fn update_chat(
         .await
         .on_constraint("chats_channel_name_key", name_taken)?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[]);
+    state.caches.invalidate_chat(chat.id, &[]);
     find(&state, &chat.user, chat.id).await.map(ok)
 }
 
@@ -299,7 +286,7 @@ pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Re
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Delete).await?;
     db::chats::mark_deleted(&mut *tx, chat.id).await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[chat.user.id]);
+    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -312,7 +299,7 @@ pub async fn join_chat(State(state): State<AppState>, chat: VisibleChat) -> Resu
     check_not_full(&mut tx, &[chat.user.id]).await?;
     db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &[chat.user.id], ChatRole::Member).await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[chat.user.id]);
+    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
     find(&state, &chat.user, chat.id).await.map(ok)
 }
 
@@ -330,7 +317,7 @@ pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Res
     }
     db::members::delete(&mut tx, chat.id, &[chat.user.id]).await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[chat.user.id]);
+    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -341,7 +328,7 @@ pub async fn list_channels(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(page): ApiQuery<ChannelPage>,
-    has: IfNoneMatch,
+    known: IfNoneMatch,
 ) -> Result<Response> {
     let limit = page.limit.get()?;
     let pattern = pattern(page.query.as_deref())?;
@@ -357,7 +344,7 @@ pub async fn list_channels(
     let Page { items: ids, has_more } = Page::from_rows(ids, limit);
     let chats = state.caches.chats(&state.db, &ids).await?;
     let items = ids.iter().filter_map(|id| chats.get(id).map(|found| &found.chat)).collect::<Vec<_>>();
-    Ok(Tagged::new(&Page { items, has_more })?.answer(&has))
+    Ok(WithEtag::new(&Page { items, has_more })?.answer(&known))
 }
 
 /// The chat as the database has it now.

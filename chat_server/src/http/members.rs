@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
-    conditional::{IfNoneMatch, Tagged},
     db::{self, Page, members::Member},
     error::{ApiError, Problem, Result},
+    etag::{IfNoneMatch, WithEtag},
     extract::{Answer, ApiJson, ApiPath, ApiQuery, ok},
     state::AppState,
 };
@@ -62,11 +62,11 @@ pub async fn list_members(
     State(state): State<AppState>,
     chat: ChatMember,
     ApiQuery(page): ApiQuery<MemberPage>,
-    has: IfNoneMatch,
+    known: IfNoneMatch,
 ) -> Result<Response> {
     let limit = page.limit.get()?;
     let rows = db::members::list(&state.db, chat.id, page.after, limit).await?;
-    Ok(Tagged::new(&Page::from_rows(rows, limit))?.answer(&has))
+    Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
 
 /// Add people; who is in it already stays as they are
@@ -87,7 +87,7 @@ pub async fn add_members(
         db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &input.user_ids, ChatRole::Member)
             .await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &input.user_ids);
+    state.caches.invalidate_chat(chat.id, &input.user_ids);
     Ok(ok(Page { items: added, has_more: false }))
 }
 
@@ -131,7 +131,7 @@ async fn remove(state: &AppState, chat: &VisibleChat, ids: &[UserId]) -> Result<
     let removed = db::members::delete(&mut tx, chat.id, ids).await?;
     check_still_enough(&locked, removed.len())?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, ids);
+    state.caches.invalidate_chat(chat.id, ids);
     Ok(removed)
 }
 
@@ -183,7 +183,7 @@ pub async fn update_member(
         db::members::find(&mut *tx, chat.id, path.member_id).await?.ok_or(ApiError::NotFound("member"))?;
     tx.commit().await?;
     let changed: Vec<UserId> = before.into_iter().chain([path.member_id]).collect();
-    state.caches.forget_chat(chat.id, &changed);
+    state.caches.invalidate_chat(chat.id, &changed);
     Ok(ok(member.member))
 }
 

@@ -144,7 +144,7 @@ pub async fn send_message(
     let Some(stored) = state.sends.send(&new).await? else {
         return Box::pin(not_sent(&state, &user, chat, &new)).await; // rare, and large
     };
-    state.caches.forget_chat(chat, &[user.id]);
+    state.caches.invalidate_chat(chat, &[user.id]);
     state.metrics.messages_sent.inc();
     Ok(created(Message::new(&new, &stored)).into_response())
 }
@@ -327,7 +327,7 @@ pub async fn edit_message(
     let edited =
         db::messages::find(&mut *tx, chat.id, found.id).await?.ok_or(ApiError::NotFound("message"))?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[]);
+    state.caches.invalidate_chat(chat.id, &[]);
     Ok(ok(edited))
 }
 
@@ -349,7 +349,7 @@ pub async fn delete_message(
     }
     db::messages::mark_deleted(&mut *tx, found.id).await?;
     tx.commit().await?;
-    state.caches.forget_chat(chat.id, &[]);
+    state.caches.invalidate_chat(chat.id, &[]);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -366,7 +366,7 @@ pub async fn mark_read(
     }
     let moved = db::members::mark_read(&state.db, chat.id, chat.user.id, input.seq).await?;
     let (seq, last_seq) = moved.ok_or(ApiError::NotFound("chat"))?;
-    state.caches.forget_chat(chat.id, &[chat.user.id]);
+    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
     // `last_seq` is from before a message of mine that another device was just sending, which `seq` may be of.
     Ok(ok(ReadPosition { seq, unread_count: (last_seq - seq).max(0) }))
 }

@@ -38,6 +38,6 @@ pub async fn revoke_session(
         return Err(ApiError::NotFound("session"));
     }
     // Of any of the account's users: which ones the device used is not recorded.
-    state.caches.forget_users();
+    state.caches.invalidate_users();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,12 +10,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Limit, pattern};
 use crate::{
     auth::{CurrentUser, forbidden},
-    conditional::{IfNoneMatch, Tagged},
     db::{
         self, Page,
         users::{LockedUser, User},
     },
     error::{ApiError, Problem, Result},
+    etag::{IfNoneMatch, WithEtag},
     extract::{Answer, ApiJson, ApiPath, ApiQuery, ok},
     state::AppState,
 };
@@ -72,7 +72,7 @@ pub async fn list_users(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(page): ApiQuery<UserPage>,
-    has: IfNoneMatch,
+    known: IfNoneMatch,
 ) -> Result<Response> {
     let limit = page.limit.get()?;
     let pattern = pattern(page.query.as_deref())?;
@@ -84,7 +84,7 @@ pub async fn list_users(
         Some(ids) => db::users::list_of(&state.db, workspace, ids, pattern, after, limit).await?,
         None => db::users::list(&state.db, workspace, pattern, after, limit).await?,
     };
-    Ok(Tagged::new(&Page::from_rows(rows, limit))?.answer(&has))
+    Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
 
 /// Me
@@ -157,9 +157,9 @@ pub async fn update_user(
         }
     }
     tx.commit().await?;
-    state.caches.forget_users();
+    state.caches.invalidate_users();
     for (chat, heir) in handed_over {
-        state.caches.forget_chat(chat, &[id, heir]);
+        state.caches.invalidate_chat(chat, &[id, heir]);
     }
     find(&state, &user, id).await
 }

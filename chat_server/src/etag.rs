@@ -1,5 +1,5 @@
-//! Answers that a client may have already: each has an entity tag, and whoever shows the tag again is answered 304
-//! without a body (RFC 9110, section 13).
+//! Entity tags (RFC 9110, section 13): a client that sends the tag of the response it has is answered
+//! 304 without a body while that response is still right.
 
 use std::convert::Infallible;
 
@@ -16,28 +16,26 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
 
-/// A client may keep it and has to ask each time whether it still holds. What is in it is for one user.
+/// For one user. A client may keep it and has to ask each time whether it still holds.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The same for everybody.
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, no-cache");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Room for them all, those of others included: otherwise it grows twice.
-const HEADERS: usize = 12;
-/// Of the hash: enough that no two answers to one client have the same.
+/// Bytes of the hash in the tag: enough that no two responses share one.
 const TAG_BYTES: usize = 16;
 
-/// An answer as it is sent, with its tag. Clones share the bytes.
+/// A JSON body with its tag. Clones share the bytes.
 #[derive(Clone, Debug)]
-pub struct Tagged {
+pub struct WithEtag {
     body: Bytes,
-    /// Made of the content alone, so that all nodes give the same. Weak: compression changes the bytes and not what
-    /// they say.
+    /// A hash of the body alone, so that all nodes give the same. Weak, because compression changes
+    /// the bytes.
     tag: HeaderValue,
 }
 
-impl Tagged {
+impl WithEtag {
     /// # Errors
-    /// It cannot be written as JSON, which is our fault.
+    /// The value cannot be written as JSON.
     pub fn new<T: Serialize>(value: &T) -> Result<Self> {
         let body = serde_json::to_vec(value).context("an answer cannot be written as JSON")?;
         let hash = Sha256::digest(&body);
@@ -46,31 +44,26 @@ impl Tagged {
         Ok(Self { body: body.into(), tag })
     }
 
-    pub fn body_bytes(&self) -> usize {
-        self.body.len()
-    }
-
-    /// For the one user who has asked.
-    pub fn answer(&self, has: &IfNoneMatch) -> Response {
-        let mut response = self.answer_with(has, PRIVATE);
-        // A cache must not take it for what another user, or nobody, would get.
+    /// Answers one user.
+    pub fn answer(&self, known: &IfNoneMatch) -> Response {
+        let mut response = self.answer_with(known, PRIVATE);
+        // A cache must not give it to another user.
         response.headers_mut().insert(header::VARY, header::AUTHORIZATION.into());
         response
     }
 
-    /// For everybody.
-    pub fn answer_publicly(&self, has: &IfNoneMatch) -> Response {
-        self.answer_with(has, PUBLIC)
+    /// Answers anybody.
+    pub fn answer_publicly(&self, known: &IfNoneMatch) -> Response {
+        self.answer_with(known, PUBLIC)
     }
 
-    fn answer_with(&self, has: &IfNoneMatch, cache_control: HeaderValue) -> Response {
-        let has_it = has.includes(&self.tag);
+    fn answer_with(&self, known: &IfNoneMatch, cache_control: HeaderValue) -> Response {
+        let has_it = known.includes(&self.tag);
         let mut response = Response::new(if has_it { Body::empty() } else { Body::from(self.body.clone()) });
         if has_it {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         }
         let headers = response.headers_mut();
-        headers.reserve(HEADERS);
         if !has_it {
             headers.insert(header::CONTENT_TYPE, JSON);
         }
@@ -80,7 +73,7 @@ impl Tagged {
     }
 }
 
-/// The tags of what the client has.
+/// The tags of the responses that the client has.
 #[derive(Debug, Default)]
 pub struct IfNoneMatch(Vec<HeaderValue>);
 
@@ -93,7 +86,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    /// By the weak comparison. A list that cannot be read includes nothing.
+    /// The weak comparison. A list that cannot be read includes nothing.
     fn includes(&self, tag: &HeaderValue) -> bool {
         // Our own tags have no comma in them.
         self.0.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|given| {
@@ -116,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn who_has_it_gets_no_body() {
-        let list = Tagged::new(&[1, 2]).unwrap();
+    fn a_client_that_has_the_response_gets_no_body() {
+        let list = WithEtag::new(&[1, 2]).unwrap();
         let tag = list.tag.to_str().unwrap();
         let strong = tag.strip_prefix("W/").unwrap();
         for having in [
@@ -132,7 +125,7 @@ mod tests {
             assert_eq!(answer.headers()[header::ETAG], tag);
             assert!(!answer.headers().contains_key(header::CONTENT_TYPE));
         }
-        let other = Tagged::new(&[1, 2, 3]).unwrap();
+        let other = WithEtag::new(&[1, 2, 3]).unwrap();
         for having in [has(&[]), has(&[""]), has(&[other.tag.to_str().unwrap()]), has(&["W/\"", "\"\""])] {
             assert_eq!(list.answer(&having).status(), StatusCode::OK, "{having:?}");
         }
@@ -140,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_private_answer_says_that_it_is_one() {
-        let list = Tagged::new(&[1]).unwrap();
+        let list = WithEtag::new(&[1]).unwrap();
         for having in [has(&[]), has(&["*"])] {
             let answer = list.answer(&having);
             assert_eq!(answer.headers()[header::CACHE_CONTROL], "private, no-cache");
