@@ -1,4 +1,4 @@
-//! Extractors and answers whose refusals are our problem+json.
+//! Extractors whose rejections are our problem+json, and JSON responses.
 
 use std::error::Error as _;
 
@@ -180,23 +180,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     }
 }
 
-/// A JSON answer with a status.
-pub struct Answer<T>(pub StatusCode, pub T);
+/// A JSON response with a status.
+pub struct JsonResponse<T>(pub StatusCode, pub T);
 
-impl<T: Serialize> IntoResponse for Answer<T> {
+impl<T: Serialize> IntoResponse for JsonResponse<T> {
     fn into_response(self) -> Response {
         (self.0, axum::Json(self.1)).into_response()
     }
 }
 
 /// 200 with JSON.
-pub fn ok<T>(value: T) -> Answer<T> {
-    Answer(StatusCode::OK, value)
+pub fn ok<T>(value: T) -> JsonResponse<T> {
+    JsonResponse(StatusCode::OK, value)
 }
 
 /// 201 with JSON.
-pub fn created<T>(value: T) -> Answer<T> {
-    Answer(StatusCode::CREATED, value)
+pub fn created<T>(value: T) -> JsonResponse<T> {
+    JsonResponse(StatusCode::CREATED, value)
 }
 
 #[cfg(test)]

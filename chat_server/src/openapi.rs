@@ -73,11 +73,11 @@ fn add_revalidation(document: &mut Document) {
         let has = ParameterBuilder::new()
             .name("If-None-Match")
             .parameter_in(ParameterIn::Header)
-            .description(Some("The ETag of the answer that I have"))
+            .description(Some("The ETag of the response that the client has"))
             .required(Required::False)
             .schema(Some(Object::with_type(Type::String)));
         operation.parameters.get_or_insert_default().push(RefOr::T(has.build()));
-        let mut same = Response::new("It is still the same");
+        let mut same = Response::new("Not modified since the response with that ETag");
         same.headers.insert("ETag".into(), tag);
         operation.responses.responses.insert("304".into(), RefOr::T(same));
     }

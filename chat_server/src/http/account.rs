@@ -93,7 +93,7 @@ pub struct SignedIn {
     pub workspaces: Vec<Workspace>,
 }
 
-/// Make a workspace, or join one by invitation
+/// Create an account with a new workspace, or join one by invitation
 #[utoipa::path(post, path = "/api/signup", tag = "account", security(()), request_body = SignUp,
     responses((status = 201, body = SignedIn), (status = 409, body = Problem, description = "email_taken, workspace_taken")))]
 pub async fn signup(
@@ -121,7 +121,7 @@ pub async fn signup(
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
     tx.commit().await?;
 
-    let signed_in = answer(&state, account, session, user, workspace, Some(refresh_token)).await?;
+    let signed_in = sign_in_to(&state, account, session, user, workspace, Some(refresh_token)).await?;
     Ok((with_cookie(jar, &state, &signed_in), created(signed_in)))
 }
 
@@ -213,11 +213,11 @@ pub async fn signin(
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
     tx.commit().await?;
 
-    let signed_in = answer(&state, account, session, user, workspace, Some(refresh_token)).await?;
+    let signed_in = sign_in_to(&state, account, session, user, workspace, Some(refresh_token)).await?;
     Ok((with_cookie(jar, &state, &signed_in), ok(signed_in)))
 }
 
-/// Get a new access token with a refresh token, which is good once
+/// Exchange a refresh token, which works once, for a new access token
 #[utoipa::path(post, path = "/api/refresh", tag = "account", security(()), request_body = Option<Refresh>,
     responses((status = 200, body = SignedIn), (status = 401, body = Problem, description = "refresh_token_invalid, refresh_token_reused")))]
 pub async fn refresh(
@@ -257,7 +257,7 @@ pub async fn refresh(
     tx.commit().await?;
 
     let signed_in =
-        answer(&state, session.account_id, session.session_id, user.id, user.workspace_id, Some(next))
+        sign_in_to(&state, session.account_id, session.session_id, user.id, user.workspace_id, Some(next))
             .await?;
     Ok((with_cookie(jar, &state, &signed_in), ok(signed_in)))
 }
@@ -267,7 +267,7 @@ const REFRESH_INVALID: ApiError = ApiError::Unauthenticated {
     detail: "send a refresh token that was not used before",
 };
 
-/// End the session that a refresh token belongs to
+/// End the session of a refresh token
 #[utoipa::path(post, path = "/api/logout", tag = "account", security(()), request_body = Option<Logout>,
     responses((status = 204, description = "also when there was no such session")))]
 pub async fn logout(
@@ -308,8 +308,8 @@ async fn start_session(
     Ok((session, refresh_token))
 }
 
-/// Signs an access token and says who and where it is for.
-pub async fn answer(
+/// Signs an access token for a session in a workspace.
+pub async fn sign_in_to(
     state: &AppState,
     account: AccountId,
     session: SessionId,

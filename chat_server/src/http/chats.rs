@@ -23,7 +23,7 @@ use crate::{
     },
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
-    extract::{Answer, ApiJson, ApiQuery, created, ok},
+    extract::{ApiJson, ApiQuery, JsonResponse, created, ok},
     state::AppState,
 };
 
@@ -96,7 +96,7 @@ pub struct ChatListItem {
     pub unread_count: i64,
 }
 
-/// My chats, the newest made first
+/// List my chats, the newest first
 #[utoipa::path(get, path = "/api/chat", tag = "chats", params(ChatPage),
     responses((status = 200, body = Page<ChatListItem>, headers(("ETag" = String)))))]
 pub async fn list_chats(
@@ -133,7 +133,7 @@ pub fn item(chat: Chat, last_message: Option<Message>, membership: &Membership) 
     }
 }
 
-/// Make a chat; for a single chat that exists already, get it
+/// Create a chat, or get the single chat that exists already
 #[utoipa::path(post, path = "/api/chat", tag = "chats", request_body = ChatRequest,
     responses((status = 201, body = ChatListItem), (status = 200, body = ChatListItem, description = "the single chat that there is"),
         (status = 409, body = Problem, description = "chat_name_taken, too_many_chats")))]
@@ -141,7 +141,7 @@ pub async fn create_chat(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiJson(input): ApiJson<ChatRequest>,
-) -> Result<Answer<ChatListItem>> {
+) -> Result<JsonResponse<ChatListItem>> {
     let members = check_request(&input, user.id)?;
     let single_key = (input.kind == ChatKind::Single).then(|| {
         let mut pair: Vec<String> = members.iter().map(UserId::to_string).collect();
@@ -254,20 +254,23 @@ fn name_taken() -> ApiError {
     ApiError::conflict("chat_name_taken", "there is a channel of this name in the workspace")
 }
 
-/// One chat, as I stand to it
+/// Get a chat
 #[utoipa::path(get, path = "/api/chat/{id}", tag = "chats", params(("id" = ChatId, Path)), responses((status = 200, body = ChatListItem)))]
-pub async fn get_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<Answer<ChatListItem>> {
+pub async fn get_chat(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+) -> Result<JsonResponse<ChatListItem>> {
     find(&state, &chat.user, chat.id).await.map(ok)
 }
 
-/// Change a chat's name or description
+/// Change the name or description of a chat
 #[utoipa::path(patch, path = "/api/chat/{id}", tag = "chats", params(("id" = ChatId, Path)), request_body = ChatChanges,
     responses((status = 200, body = ChatListItem), (status = 403, body = Problem), (status = 409, body = Problem, description = "chat_name_taken")))]
 pub async fn update_chat(
     State(state): State<AppState>,
     chat: VisibleChat,
     ApiJson(input): ApiJson<ChatChanges>,
-) -> Result<Answer<ChatListItem>> {
+) -> Result<JsonResponse<ChatListItem>> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Update).await?;
     db::chats::update(&mut *tx, chat.id, input.name.as_ref(), input.description.as_ref())
@@ -293,7 +296,10 @@ pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Re
 /// Join a public channel
 #[utoipa::path(post, path = "/api/chat/{id}/join", tag = "chats", params(("id" = ChatId, Path)),
     responses((status = 200, body = ChatListItem, description = "also when I was in it already"), (status = 403, body = Problem)))]
-pub async fn join_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<Answer<ChatListItem>> {
+pub async fn join_chat(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+) -> Result<JsonResponse<ChatListItem>> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
     check_not_full(&mut tx, &[chat.user.id]).await?;
@@ -321,7 +327,7 @@ pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Res
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Public channels that I could join
+/// List public channels that I could join
 #[utoipa::path(get, path = "/api/channels", tag = "chats", params(ChannelPage),
     responses((status = 200, body = Page<Chat>, headers(("ETag" = String)))))]
 pub async fn list_channels(

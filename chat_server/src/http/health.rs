@@ -16,7 +16,7 @@ use crate::{
     cache::TAIL_FRESH,
     db,
     error::{ApiError, Problem, Result},
-    extract::{Answer, ok},
+    extract::{JsonResponse, ok},
     state::AppState,
 };
 
@@ -37,16 +37,16 @@ pub struct Health {
     pub status: &'static str,
 }
 
-/// The process answers
+/// Check that the process answers
 #[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Health)))]
-pub async fn live() -> Answer<Health> {
+pub async fn live() -> JsonResponse<Health> {
     ok(Health { status: "ok" })
 }
 
-/// The database and the tail of the event log are there
+/// Check that the database and the tail of the event log are available
 #[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
     responses((status = 200, body = Health), (status = 503, body = Problem, description = "says what is away")))]
-pub async fn ready(State(state): State<AppState>) -> Result<Answer<Health>> {
+pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Health>> {
     let ping = timeout(PING_TIMEOUT, db::ping(&state.db)).await;
     if !matches!(ping, Ok(Ok(()))) {
         return Err(ApiError::Unavailable("database: does not answer"));
@@ -57,7 +57,7 @@ pub async fn ready(State(state): State<AppState>) -> Result<Answer<Health>> {
     Ok(ok(Health { status: "ok" }))
 }
 
-/// Figures for Prometheus
+/// Get the metrics for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(()),
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn metrics(State(state): State<AppState>) -> Result<Response> {
@@ -76,9 +76,9 @@ pub struct KeySet {
     pub keys: Vec<serde_json::Value>,
 }
 
-/// The public keys that access tokens are verified with (RFC 8037)
+/// Get the public keys that verify access tokens (RFC 8037)
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "operation", security(()), responses((status = 200, body = KeySet)))]
-pub async fn list_keys(State(state): State<AppState>) -> Result<Answer<KeySet>> {
+pub async fn list_keys(State(state): State<AppState>) -> Result<JsonResponse<KeySet>> {
     let keys = db::signing_keys::list(&state.db).await?;
     let keys = keys
         .into_iter()

@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    account::{SignedIn, answer, invite_invalid},
+    account::{SignedIn, invite_invalid, sign_in_to},
     workspaces::too_many_workspaces,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         invites::{Invite, NewInvite, OPEN_MAX},
     },
     error::{ApiError, ConstraintExt as _, Problem, Result},
-    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok, whole_or_none},
+    extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole_or_none},
     state::AppState,
 };
 
@@ -86,14 +86,14 @@ pub struct InvitePreview {
     pub expires_at: Timestamp,
 }
 
-/// Make an invitation
+/// Create an invitation
 #[utoipa::path(post, path = "/api/invites", tag = "invites", request_body = Option<InviteRequest>,
     responses((status = 201, body = Invite), (status = 403, body = Problem)))]
 pub async fn create_invite(
     State(state): State<AppState>,
     user: CurrentUser,
     input: Option<ApiJson<InviteRequest>>,
-) -> Result<Answer<Invite>> {
+) -> Result<JsonResponse<Invite>> {
     let input = input.map(|ApiJson(input)| input).unwrap_or_default();
     let ttl_seconds = input.expires_in.unwrap_or(TTL_SECONDS_DEFAULT);
     if !(60..=TTL_SECONDS_MAX).contains(&ttl_seconds) {
@@ -127,14 +127,14 @@ pub async fn create_invite(
     Ok(created(invite))
 }
 
-/// The invitations that can still be used, newest first
+/// List the invitations that still work, the newest first
 #[utoipa::path(get, path = "/api/invites", tag = "invites", params(InvitePage),
     responses((status = 200, body = Page<Invite>), (status = 403, body = Problem)))]
 pub async fn list_invites(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(page): ApiQuery<InvitePage>,
-) -> Result<Answer<Page<Invite>>> {
+) -> Result<JsonResponse<Page<Invite>>> {
     if !user.role.may(WorkspaceAction::Invite) {
         return Err(forbidden());
     }
@@ -143,14 +143,14 @@ pub async fn list_invites(
     Ok(ok(Page::from_rows(rows, limit)))
 }
 
-/// Where an invitation leads; no token needed, the code is enough
+/// Look up an invitation by its code; needs no token
 #[utoipa::path(get, path = "/api/invites/{code}", tag = "invites", security(()), params(("code" = String, Path)),
     responses((status = 200, body = InvitePreview)))]
 pub async fn show_invite(
     State(state): State<AppState>,
     address: ClientAddress,
     ApiPath(code): ApiPath<String>,
-) -> Result<Answer<InvitePreview>> {
+) -> Result<JsonResponse<InvitePreview>> {
     state.limits.signin.check(&address.0)?;
     let found =
         db::invites::find_open(&state.db, checked(&code)?).await?.ok_or(ApiError::NotFound("invitation"))?;
@@ -174,14 +174,14 @@ pub async fn revoke_invite(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Join another workspace with the account one is signed in with
+/// Join another workspace with my account
 #[utoipa::path(post, path = "/api/invites/{code}/accept", tag = "invites", params(("code" = String, Path)),
     responses((status = 200, body = SignedIn), (status = 422, body = Problem, description = "invite_invalid")))]
 pub async fn accept_invite(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiPath(code): ApiPath<String>,
-) -> Result<Answer<SignedIn>> {
+) -> Result<JsonResponse<SignedIn>> {
     let code = checked(&code)?;
     let found = db::invites::find_open(&state.db, code).await?.ok_or_else(invite_invalid)?;
     let mut tx = state.db.begin().await?;
@@ -223,7 +223,7 @@ pub async fn accept_invite(
     };
     db::sessions::set_user(&mut *tx, user.session_id, id).await?;
     tx.commit().await?;
-    answer(&state, user.account_id, user.session_id, id, found.workspace_id, None).await.map(ok)
+    sign_in_to(&state, user.account_id, user.session_id, id, found.workspace_id, None).await.map(ok)
 }
 
 /// What cannot be a code is none, before Postgres sees it.

@@ -15,7 +15,7 @@ use crate::{
     db::{self, Page, members::Member},
     error::{ApiError, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
-    extract::{Answer, ApiJson, ApiPath, ApiQuery, ok},
+    extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, ok},
     state::AppState,
 };
 
@@ -55,7 +55,7 @@ pub struct MemberPath {
     member_id: UserId,
 }
 
-/// Who is in a chat, by user id
+/// List the members of a chat, by user id
 #[utoipa::path(get, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path), MemberPage),
     responses((status = 200, body = Page<Member>, headers(("ETag" = String))), (status = 403, body = Problem)))]
 pub async fn list_members(
@@ -69,14 +69,14 @@ pub async fn list_members(
     Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
 
-/// Add people; who is in it already stays as they are
+/// Add members; those who are members already stay as they are
 #[utoipa::path(post, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path)), request_body = MemberIds,
     responses((status = 200, body = Page<Member>, description = "those who were added"), (status = 403, body = Problem)))]
 pub async fn add_members(
     State(state): State<AppState>,
     chat: VisibleChat,
     ApiJson(input): ApiJson<MemberIds>,
-) -> Result<Answer<Page<Member>>> {
+) -> Result<JsonResponse<Page<Member>>> {
     check_count(&input)?;
     let mut tx = state.db.begin().await?;
     lock_users(&mut tx, &chat.user, &input.user_ids).await?;
@@ -91,7 +91,7 @@ pub async fn add_members(
     Ok(ok(Page { items: added, has_more: false }))
 }
 
-/// Remove people; who is not in it is passed over
+/// Remove members; people who are not members are skipped
 #[utoipa::path(delete, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path)), request_body = MemberIds,
     responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_stays")))]
 pub async fn remove_members(
@@ -104,7 +104,7 @@ pub async fn remove_members(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Remove one person
+/// Remove a member
 #[utoipa::path(delete, path = "/api/chat/{id}/members/{member_id}", tag = "members",
     params(("id" = ChatId, Path), ("member_id" = UserId, Path)),
     responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_stays")))]
@@ -146,7 +146,7 @@ fn check_still_enough(chat: &AuthorisedChat, removed: usize) -> Result<()> {
     Ok(())
 }
 
-/// Transfer ownership
+/// Transfer the ownership of a chat
 #[utoipa::path(patch, path = "/api/chat/{id}/members/{member_id}", tag = "members",
     params(("id" = ChatId, Path), ("member_id" = UserId, Path)), request_body = MemberChanges,
     responses((status = 200, body = Member), (status = 403, body = Problem)))]
@@ -155,7 +155,7 @@ pub async fn update_member(
     chat: VisibleChat,
     ApiPath(path): ApiPath<MemberPath>,
     ApiJson(input): ApiJson<MemberChanges>,
-) -> Result<Answer<Member>> {
+) -> Result<JsonResponse<Member>> {
     if input.role != ChatRole::Owner {
         return Err(ApiError::invalid(
             "/role",

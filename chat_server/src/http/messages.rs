@@ -25,7 +25,7 @@ use crate::{
         messages::{Message, NewMessage},
     },
     error::{ApiError, InvalidField, Problem, Result},
-    extract::{Answer, ApiJson, ApiPath, ApiQuery, created, ok, whole},
+    extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole},
     state::AppState,
 };
 
@@ -224,7 +224,7 @@ pub async fn list_messages(
     State(state): State<AppState>,
     chat: ChatMember,
     ApiQuery(page): ApiQuery<MessagePage>,
-) -> Result<Answer<MessageList>> {
+) -> Result<JsonResponse<MessageList>> {
     let limit = page.limit.get()?;
     for (name, seq) in [("before", page.before), ("after", page.after), ("around", page.around)] {
         if seq.is_some_and(|seq| seq < 0) {
@@ -298,7 +298,7 @@ pub async fn get_message(
     State(state): State<AppState>,
     chat: ChatMember,
     ApiPath(path): ApiPath<MessagePath>,
-) -> Result<Answer<Message>> {
+) -> Result<JsonResponse<Message>> {
     let found = db::messages::find(&state.db, chat.id, path.message_id).await?;
     found.map(ok).ok_or(ApiError::NotFound("message"))
 }
@@ -312,7 +312,7 @@ pub async fn edit_message(
     chat: VisibleChat,
     ApiPath(path): ApiPath<MessagePath>,
     ApiJson(input): ApiJson<EditMessage>,
-) -> Result<Answer<Message>> {
+) -> Result<JsonResponse<Message>> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Post).await?;
     let found =
@@ -360,7 +360,7 @@ pub async fn mark_read(
     State(state): State<AppState>,
     chat: ChatMember,
     ApiJson(input): ApiJson<MarkRead>,
-) -> Result<Answer<ReadPosition>> {
+) -> Result<JsonResponse<ReadPosition>> {
     if input.seq < 0 {
         return Err(ApiError::out_of_range("/seq", 0, None));
     }

@@ -8,7 +8,7 @@ use crate::{
     auth::CurrentUser,
     db::{self, Page, sessions::Session},
     error::{ApiError, Result},
-    extract::{Answer, ApiPath, ok},
+    extract::{ApiPath, JsonResponse, ok},
     state::AppState,
 };
 
@@ -16,17 +16,17 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(list_sessions)).routes(routes!(revoke_session))
 }
 
-/// My sessions, last used first
+/// List my sessions, the last used first
 #[utoipa::path(get, path = "/api/sessions", tag = "account", responses((status = 200, body = Page<Session>)))]
 pub async fn list_sessions(
     State(state): State<AppState>,
     user: CurrentUser,
-) -> Result<Answer<Page<Session>>> {
+) -> Result<JsonResponse<Page<Session>>> {
     let items = db::sessions::list(&state.db, user.account_id, user.session_id).await?;
     Ok(ok(Page { items, has_more: false }))
 }
 
-/// End one of my sessions: its tokens stop working and its streams are closed
+/// End one of my sessions; its tokens stop working and its streams close
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "account", params(("id" = SessionId, Path)),
     responses((status = 204)))]
 pub async fn revoke_session(

@@ -18,7 +18,7 @@ use crate::{
     auth::CurrentUser,
     db::{self, Page, users::User, workspaces::Workspace},
     error::{ApiError, Result},
-    extract::{Answer, ApiQuery, created, ok},
+    extract::{ApiQuery, JsonResponse, created, ok},
     state::AppState,
 };
 
@@ -71,13 +71,13 @@ pub struct Ticket {
     pub url: String,
 }
 
-/// A snapshot to begin with
+/// Get a snapshot of my state, with the cursor to follow the stream from
 #[utoipa::path(get, path = "/api/sync", tag = "stream", params(SyncQuery), responses((status = 200, body = Snapshot)))]
 pub async fn sync(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiQuery(query): ApiQuery<SyncQuery>,
-) -> Result<Answer<Snapshot>> {
+) -> Result<JsonResponse<Snapshot>> {
     let limit = query.limit.get()?;
     let mut tx = state.db.begin_with(BEGIN_SNAPSHOT).await?;
     let shard = Shard::of(user.workspace_id);
@@ -107,9 +107,9 @@ pub async fn sync(
     Ok(ok(Snapshot { cursor, events_url, user: me, workspace, chats: ChatPart { items, has_more } }))
 }
 
-/// Get leave to open a stream where no header can be sent, as with EventSource
+/// Create a ticket to open a stream without headers, as EventSource must
 #[utoipa::path(post, path = "/api/events/ticket", tag = "stream", responses((status = 201, body = Ticket)))]
-pub async fn create_ticket(State(state): State<AppState>, user: CurrentUser) -> Result<Answer<Ticket>> {
+pub async fn create_ticket(State(state): State<AppState>, user: CurrentUser) -> Result<JsonResponse<Ticket>> {
     let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
     let expires_in = TICKET_TTL.as_secs();
     let claims = Claims { sub: user.id, ws: user.workspace_id, sid: user.session_id, exp: now + expires_in };

@@ -16,7 +16,7 @@ use crate::{
     },
     error::{ApiError, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
-    extract::{Answer, ApiJson, ApiPath, ApiQuery, ok},
+    extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, ok},
     state::AppState,
 };
 
@@ -65,7 +65,7 @@ pub struct UserChanges {
     pub active: Option<bool>,
 }
 
-/// The people of the workspace, in the order in which they came
+/// List the people of the workspace, the first joined first
 #[utoipa::path(get, path = "/api/users", tag = "users", params(UserPage),
     responses((status = 200, body = Page<User>, headers(("ETag" = String)))))]
 pub async fn list_users(
@@ -87,9 +87,9 @@ pub async fn list_users(
     Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
 
-/// Me
+/// Get my profile
 #[utoipa::path(get, path = "/api/users/me", tag = "users", responses((status = 200, body = User)))]
-pub async fn get_me(State(state): State<AppState>, user: CurrentUser) -> Result<Answer<User>> {
+pub async fn get_me(State(state): State<AppState>, user: CurrentUser) -> Result<JsonResponse<User>> {
     find(&state, &user, user.id).await
 }
 
@@ -99,20 +99,20 @@ pub async fn update_me(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiJson(input): ApiJson<MyChanges>,
-) -> Result<Answer<User>> {
+) -> Result<JsonResponse<User>> {
     if let Some(fullname) = input.fullname {
         db::users::set_fullname(&state.db, user.id, &fullname).await?;
     }
     find(&state, &user, user.id).await
 }
 
-/// One person
+/// Get a person
 #[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = UserId, Path)), responses((status = 200, body = User)))]
 pub async fn get_user(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiPath(id): ApiPath<UserId>,
-) -> Result<Answer<User>> {
+) -> Result<JsonResponse<User>> {
     find(&state, &user, id).await
 }
 
@@ -124,7 +124,7 @@ pub async fn update_user(
     user: CurrentUser,
     ApiPath(id): ApiPath<UserId>,
     ApiJson(input): ApiJson<UserChanges>,
-) -> Result<Answer<User>> {
+) -> Result<JsonResponse<User>> {
     let mut tx = state.db.begin().await?;
     let locked =
         db::users::lock_for_update(&mut tx, user.workspace_id, &[user.id, id], input.role.is_some()).await?;
@@ -187,7 +187,7 @@ fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     ids.collect::<Result<_, _>>().map(Some).map_err(de::Error::custom)
 }
 
-async fn find(state: &AppState, user: &CurrentUser, id: UserId) -> Result<Answer<User>> {
+async fn find(state: &AppState, user: &CurrentUser, id: UserId) -> Result<JsonResponse<User>> {
     let found = db::users::find(&state.db, user.workspace_id, id).await?;
     found.map(ok).ok_or(ApiError::NotFound("user"))
 }

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::account::{SignedIn, answer, workspace_taken};
+use super::account::{SignedIn, sign_in_to, workspace_taken};
 use crate::{
     auth::{CurrentUser, require_in_workspace},
     db::{self, Page, workspaces::Workspace},
     error::{ApiError, ConstraintExt as _, Problem, Result},
-    extract::{Answer, ApiJson, ApiPath, created, ok},
+    extract::{ApiJson, ApiPath, JsonResponse, created, ok},
     state::AppState,
 };
 
@@ -28,24 +28,24 @@ pub struct NewWorkspace {
     pub name: WorkspaceName,
 }
 
-/// My workspaces, the first joined first
+/// List my workspaces, the first joined first
 #[utoipa::path(get, path = "/api/workspaces", tag = "workspaces", responses((status = 200, body = Page<Workspace>)))]
 pub async fn list_workspaces(
     State(state): State<AppState>,
     user: CurrentUser,
-) -> Result<Answer<Page<Workspace>>> {
+) -> Result<JsonResponse<Page<Workspace>>> {
     let items = db::workspaces::list_of_account(&state.db, user.account_id).await?;
     Ok(ok(Page { items, has_more: false }))
 }
 
-/// Make a workspace and be its owner; switch to it to use it
+/// Create a workspace as its owner; switch to it to use it
 #[utoipa::path(post, path = "/api/workspaces", tag = "workspaces", request_body = NewWorkspace,
     responses((status = 201, body = Workspace), (status = 409, body = Problem, description = "workspace_taken")))]
 pub async fn create_workspace(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiJson(input): ApiJson<NewWorkspace>,
-) -> Result<Answer<Workspace>> {
+) -> Result<JsonResponse<Workspace>> {
     if !state.config.auth.open_signup {
         return Err(ApiError::Forbidden {
             code: "signup_closed",
@@ -75,7 +75,7 @@ pub fn too_many_workspaces() -> ApiError {
     ApiError::conflict("too_many_workspaces", "the account is in as many workspaces as it may be")
 }
 
-/// Rename the workspace one is signed in to
+/// Rename the workspace
 #[utoipa::path(patch, path = "/api/workspaces/{id}", tag = "workspaces", params(("id" = WorkspaceId, Path)),
     request_body = NewWorkspace, responses((status = 200, body = Workspace)))]
 pub async fn rename_workspace(
@@ -83,7 +83,7 @@ pub async fn rename_workspace(
     user: CurrentUser,
     ApiPath(id): ApiPath<WorkspaceId>,
     ApiJson(input): ApiJson<NewWorkspace>,
-) -> Result<Answer<Workspace>> {
+) -> Result<JsonResponse<Workspace>> {
     if id != user.workspace_id {
         return Err(ApiError::NotFound("workspace"));
     }
@@ -96,16 +96,16 @@ pub async fn rename_workspace(
     Ok(ok(workspace))
 }
 
-/// Get an access token for another of my workspaces
+/// Switch to another of my workspaces: get an access token for it
 #[utoipa::path(post, path = "/api/workspaces/{id}/token", tag = "workspaces", params(("id" = WorkspaceId, Path)),
     responses((status = 200, body = SignedIn)))]
 pub async fn switch_workspace(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiPath(id): ApiPath<WorkspaceId>,
-) -> Result<Answer<SignedIn>> {
+) -> Result<JsonResponse<SignedIn>> {
     let there = db::users::find_of_account(&state.db, user.account_id, id).await?;
     let there = there.filter(|there| there.active).ok_or(ApiError::NotFound("workspace"))?;
     db::sessions::set_user(&state.db, user.session_id, there.id).await?;
-    answer(&state, user.account_id, user.session_id, there.id, id, None).await.map(ok)
+    sign_in_to(&state, user.account_id, user.session_id, there.id, id, None).await.map(ok)
 }

@@ -7,7 +7,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The public keys that access tokens are verified with (RFC 8037) */
+        /** Get the public keys that verify access tokens (RFC 8037) */
         get: operations["list_keys"];
         put?: never;
         post?: never;
@@ -24,7 +24,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Public channels that I could join */
+        /** List public channels that I could join */
         get: operations["list_channels"];
         put?: never;
         post?: never;
@@ -41,10 +41,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My chats, the newest made first */
+        /** List my chats, the newest first */
         get: operations["list_chats"];
         put?: never;
-        /** Make a chat; for a single chat that exists already, get it */
+        /** Create a chat, or get the single chat that exists already */
         post: operations["create_chat"];
         delete?: never;
         options?: never;
@@ -59,7 +59,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One chat, as I stand to it */
+        /** Get a chat */
         get: operations["get_chat"];
         put?: never;
         post?: never;
@@ -67,7 +67,7 @@ export interface paths {
         delete: operations["delete_chat"];
         options?: never;
         head?: never;
-        /** Change a chat's name or description */
+        /** Change the name or description of a chat */
         patch: operations["update_chat"];
         trace?: never;
     };
@@ -112,12 +112,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is in a chat, by user id */
+        /** List the members of a chat, by user id */
         get: operations["list_members"];
         put?: never;
-        /** Add people; who is in it already stays as they are */
+        /** Add members; those who are members already stay as they are */
         post: operations["add_members"];
-        /** Remove people; who is not in it is passed over */
+        /** Remove members; people who are not members are skipped */
         delete: operations["remove_members"];
         options?: never;
         head?: never;
@@ -134,11 +134,11 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Remove one person */
+        /** Remove a member */
         delete: operations["remove_member"];
         options?: never;
         head?: never;
-        /** Transfer ownership */
+        /** Transfer the ownership of a chat */
         patch: operations["update_member"];
         trace?: never;
     };
@@ -205,7 +205,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Get leave to open a stream where no header can be sent, as with EventSource */
+        /** Create a ticket to open a stream without headers, as EventSource must */
         post: operations["create_ticket"];
         delete?: never;
         options?: never;
@@ -220,10 +220,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The invitations that can still be used, newest first */
+        /** List the invitations that still work, the newest first */
         get: operations["list_invites"];
         put?: never;
-        /** Make an invitation */
+        /** Create an invitation */
         post: operations["create_invite"];
         delete?: never;
         options?: never;
@@ -238,7 +238,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where an invitation leads; no token needed, the code is enough */
+        /** Look up an invitation by its code; needs no token */
         get: operations["show_invite"];
         put?: never;
         post?: never;
@@ -258,7 +258,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Join another workspace with the account one is signed in with */
+        /** Join another workspace with my account */
         post: operations["accept_invite"];
         delete?: never;
         options?: never;
@@ -275,7 +275,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session that a refresh token belongs to */
+        /** End the session of a refresh token */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -292,7 +292,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Get a new access token with a refresh token, which is good once */
+        /** Exchange a refresh token, which works once, for a new access token */
         post: operations["refresh"];
         delete?: never;
         options?: never;
@@ -307,7 +307,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My sessions, last used first */
+        /** List my sessions, the last used first */
         get: operations["list_sessions"];
         put?: never;
         post?: never;
@@ -327,7 +327,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End one of my sessions: its tokens stop working and its streams are closed */
+        /** End one of my sessions; its tokens stop working and its streams close */
         delete: operations["revoke_session"];
         options?: never;
         head?: never;
@@ -360,7 +360,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a workspace, or join one by invitation */
+        /** Create an account with a new workspace, or join one by invitation */
         post: operations["signup"];
         delete?: never;
         options?: never;
@@ -375,7 +375,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A snapshot to begin with */
+        /** Get a snapshot of my state, with the cursor to follow the stream from */
         get: operations["sync"];
         put?: never;
         post?: never;
@@ -392,7 +392,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The people of the workspace, in the order in which they came */
+        /** List the people of the workspace, the first joined first */
         get: operations["list_users"];
         put?: never;
         post?: never;
@@ -409,7 +409,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Me */
+        /** Get my profile */
         get: operations["get_me"];
         put?: never;
         post?: never;
@@ -427,7 +427,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One person */
+        /** Get a person */
         get: operations["get_user"];
         put?: never;
         post?: never;
@@ -445,10 +445,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My workspaces, the first joined first */
+        /** List my workspaces, the first joined first */
         get: operations["list_workspaces"];
         put?: never;
-        /** Make a workspace and be its owner; switch to it to use it */
+        /** Create a workspace as its owner; switch to it to use it */
         post: operations["create_workspace"];
         delete?: never;
         options?: never;
@@ -469,7 +469,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Rename the workspace one is signed in to */
+        /** Rename the workspace */
         patch: operations["rename_workspace"];
         trace?: never;
     };
@@ -482,7 +482,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Get an access token for another of my workspaces */
+        /** Switch to another of my workspaces: get an access token for it */
         post: operations["switch_workspace"];
         delete?: never;
         options?: never;
@@ -497,7 +497,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The process answers */
+        /** Check that the process answers */
         get: operations["live"];
         put?: never;
         post?: never;
@@ -514,7 +514,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The database and the tail of the event log are there */
+        /** Check that the database and the tail of the event log are available */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -531,7 +531,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Figures for Prometheus */
+        /** Get the metrics for Prometheus */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -1290,7 +1290,7 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The ETag of the answer that I have */
+                /** @description The ETag of the response that the client has */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -1307,7 +1307,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Chat"];
                 };
             };
-            /** @description It is still the same */
+            /** @description Not modified since the response with that ETag */
             304: {
                 headers: {
                     ETag?: string;
@@ -1334,7 +1334,7 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The ETag of the answer that I have */
+                /** @description The ETag of the response that the client has */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -1351,7 +1351,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ChatListItem"];
                 };
             };
-            /** @description It is still the same */
+            /** @description Not modified since the response with that ETag */
             304: {
                 headers: {
                     ETag?: string;
@@ -1629,7 +1629,7 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The ETag of the answer that I have */
+                /** @description The ETag of the response that the client has */
                 "If-None-Match"?: string;
             };
             path: {
@@ -1648,7 +1648,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Member"];
                 };
             };
-            /** @description It is still the same */
+            /** @description Not modified since the response with that ETag */
             304: {
                 headers: {
                     ETag?: string;
@@ -2607,7 +2607,7 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The ETag of the answer that I have */
+                /** @description The ETag of the response that the client has */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -2624,7 +2624,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_User"];
                 };
             };
-            /** @description It is still the same */
+            /** @description Not modified since the response with that ETag */
             304: {
                 headers: {
                     ETag?: string;
