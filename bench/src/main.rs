@@ -14,7 +14,6 @@ mod world;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use chat_core::{config::Config, lifecycle::Lifecycle, telemetry};
 use clap::Parser;
 
 /// Measures Parlor. Starts a Postgres, the servers and the load by itself, on this machine alone.
@@ -49,8 +48,8 @@ struct Arguments {
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
         // So that one build is all that is needed; `parlor` has the same subcommands.
-        Some("chat_server") => run(serve(chat_server::run)),
-        Some("notify_server") => run(serve(notify_server::run)),
+        Some("chat_server") => return chat_core::process::run("chat_server", None, chat_server::run),
+        Some("notify_server") => return chat_core::process::run("notify_server", None, notify_server::run),
         Some("behind_http") => run(behind_http::serve()),
         Some("from_memory") => run(scenarios::reads::serve_from_memory()),
         _ => run(scenarios::run(Arguments::parse())),
@@ -66,14 +65,4 @@ fn main() -> ExitCode {
 
 fn run(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
-}
-
-async fn serve<F: Future<Output = anyhow::Result<()>>>(
-    server: impl FnOnce(Config, Lifecycle) -> F,
-) -> anyhow::Result<()> {
-    let config = Config::load(None)?;
-    telemetry::init(&config.log)?;
-    let lifecycle = Lifecycle::new();
-    lifecycle.stop_on_signals()?;
-    server(config, lifecycle).await
 }
