@@ -128,3 +128,31 @@ async fn linger(stream: TcpStream) {
     // However it ends, the connection is over.
     let _ = timeout(LINGER, copy(&mut stream.take(LINGER_BYTES_MAX), &mut sink())).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refused_client_may_finish_sending_and_is_not_reset() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, address) = listener.accept().await.unwrap();
+        let router = Router::new().fallback(async || StatusCode::PAYLOAD_TOO_LARGE);
+        let ends = Ends { ending: CancellationToken::new(), cut: CancellationToken::new() };
+        let talk = async {
+            let head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\n\r\n";
+            client.write_all(head).await.unwrap();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+            client.write_all(&vec![b'a'; 4_000_000]).await.expect("the server still reads");
+            drop(client);
+        };
+        let (taken, ()) = tokio::join!(serve(stream, address, &router, ends), talk);
+        assert!(taken.is_none());
+    }
+}
