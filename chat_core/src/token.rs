@@ -1,5 +1,6 @@
-//! Access tokens and stream tickets: Ed25519-signed JWTs (RFC 7519, RFC 8037) with a key id in the header. chat_server
-//! signs; everybody verifies with public keys alone, which the servers share through the database.
+//! Access tokens and stream tickets: Ed25519-signed JWTs (RFC 7519, RFC 8037) with a key id in the
+//! header. chat_server signs; everybody verifies with public keys alone, which the servers share
+//! through the database.
 
 use std::{
     collections::HashMap,
@@ -104,7 +105,8 @@ impl Signer {
     pub fn from_pem(pem: &str) -> anyhow::Result<Self> {
         let key = SigningKey::from_pkcs8_pem(pem).context("not an Ed25519 private key in PKCS #8 PEM")?;
         let public = key.verifying_key().to_bytes();
-        // jsonwebtoken wants the PKCS #8 form; version 1 of it is this prefix and the seed (RFC 8410, section 7).
+        // jsonwebtoken wants the PKCS #8 form; version 1 of it is this prefix and the seed (RFC
+        // 8410, section 7).
         let mut der = vec![
             0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
         ];
@@ -163,7 +165,8 @@ impl KeyRing {
     pub fn replace(&self, keys: impl IntoIterator<Item = (String, Vec<u8>)>) {
         let keys = keys.into_iter().map(|(kid, raw)| (kid, DecodingKey::from_ed_der(&raw))).collect();
         self.keys.store(Arc::new(keys));
-        // After the keys: a token that was verified with the old ones belongs to the old generation.
+        // After the keys: a token that was verified with the old ones belongs to the old
+        // generation.
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -287,7 +290,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_nobody_has_signed_is_refused(text in prop_oneof![
+        fn a_token_that_no_key_signed_is_refused(text in prop_oneof![
             any::<String>(),
             "[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,90}",
             any::<[String; 2]>().prop_map(|parts| parts.map(|part| base64url(part.as_bytes())).join(".") + ".AAAA"),

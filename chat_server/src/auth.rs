@@ -1,7 +1,8 @@
-//! Who is asking, and what they may do, as values to hold: a handler that needs a member of a chat takes one.
+//! Who is asking, and what they may do, as values to hold: a handler that needs a member of a chat
+//! takes one.
 //!
-//! For reads the extractors here are enough. A write is decided in its own transaction, by [`lock_chat`] or by the SQL of
-//! the write itself.
+//! For reads the extractors here are enough. A write is decided in its own transaction, by
+//! [`lock_chat`] or by the SQL of the write itself.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -83,7 +84,7 @@ fn unauthenticated() -> ApiError {
     }
 }
 
-/// The refusal of somebody who is known but may not.
+/// The refusal of a known user whose role does not allow it.
 pub fn forbidden() -> ApiError {
     ApiError::Forbidden { code: "forbidden", detail: "your role does not allow this" }
 }
@@ -103,7 +104,8 @@ impl FromRequestParts<AppState> for ClientAddress {
     }
 }
 
-/// The entry that the outermost of our own proxies has written; what is left of it anybody could have written.
+/// The entry that the outermost of our own proxies has written; what is left of it anybody could
+/// have written.
 fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<IpAddr> {
     let skip = trusted_proxies.checked_sub(1)?;
     let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
@@ -174,11 +176,12 @@ pub struct AuthorisedChat {
     pub member_count: i64,
 }
 
-/// Locks the chat and decides, in the caller's transaction, whether they may do `action` there. Until it ends neither
-/// the chat, its members nor the caller's role can change.
+/// Locks the chat and decides, in the caller's transaction, whether they may do `action` there.
+/// Until it ends neither the chat, its members nor the caller's role can change.
 ///
 /// # Errors
-/// 401 when the caller was deactivated meanwhile, 404 when they may not know the chat, 403 when they may not do this.
+/// 401 when the caller was deactivated meanwhile, 404 when they may not know the chat, 403 when
+/// they may not do this.
 pub async fn lock_chat(
     tx: &mut PgConnection,
     user: &CurrentUser,
@@ -205,20 +208,21 @@ pub async fn require_in_workspace(
     if role.may(action) { Ok(()) } else { Err(forbidden()) }
 }
 
-/// The caller's role, which cannot change until the transaction ends. Taken before any lock on a chat.
+/// The caller's role, which cannot change until the transaction ends. Taken before any lock on a
+/// chat.
 pub async fn lock_user(tx: &mut PgConnection, user: &CurrentUser) -> Result<WorkspaceRole> {
     db::users::lock_active(tx, user.workspace_id, user.id).await?.ok_or_else(session_over)
 }
 
-/// Locks the caller and others, before a chat is locked that they are to be changed in: all at once, since everybody who
-/// locks several users does it in order of id.
+/// Locks the caller and others, before a chat is locked that they are to be changed in: all at
+/// once, since everybody who locks several users does it in order of id.
 pub async fn lock_users(tx: &mut PgConnection, user: &CurrentUser, others: &[UserId]) -> Result<()> {
     let everybody: Vec<UserId> = others.iter().copied().chain([user.id]).collect();
     db::users::lock_active_ids(tx, user.workspace_id, &everybody).await?;
     Ok(())
 }
 
-/// The refusal of somebody who was deactivated meanwhile.
+/// The refusal of a user who was deactivated meanwhile.
 pub fn session_over() -> ApiError {
     ApiError::Unauthenticated { code: "session_over", detail: "the user was deactivated" }
 }
@@ -264,7 +268,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_chooses_the_address_that_they_are_counted_by(
+        fn a_client_cannot_choose_the_address_that_it_is_counted_by(
             sent in prop::collection::vec("[0-9a-f:., \\[\\]%x-]{0,40}", 0..4),
             skip in 1..4_usize,
         ) {

@@ -36,12 +36,12 @@ pub const TAIL_FRESH: Duration = Duration::from_secs(2);
 const CHATS_MAX: u64 = 50_000;
 const USERS_MAX: u64 = 20_000;
 const SESSIONS_MAX: u64 = 50_000;
-/// Keys share a version by their hash. An invalidated key also stops loads under way of the keys that
-/// share its version from being cached.
+/// Keys share a version by their hash. An invalidated key also stops loads under way of the keys
+/// that share its version from being cached.
 const VERSIONS: usize = 4096;
 
-/// Values by key, with a guard against a slow read that would put back a value that has changed since
-/// the read began.
+/// Values by key, with a guard against a slow read that would put back a value that has changed
+/// since the read began.
 struct GuardedCache<K, V> {
     values: Cache<K, V>,
     versions: Vec<AtomicU64>,
@@ -137,7 +137,8 @@ impl Caches {
         }
     }
 
-    /// Sets whether the tail follows the log. When it starts again, all older values are invalidated.
+    /// Sets whether the tail follows the log. When it starts again, all older values are
+    /// invalidated.
     pub fn set_current(&self, current: bool) {
         if current && !self.current.load(Ordering::SeqCst) {
             self.invalidate_all(); // before any of it is used again
@@ -155,7 +156,8 @@ impl Caches {
         self.sessions.invalidate_all();
     }
 
-    /// A chat's shape, newest message or members changed, and with the members the chat lists of `users`.
+    /// A chat's shape, newest message or members changed, and with the members the chat lists of
+    /// `users`.
     pub fn invalidate_chat(&self, chat: ChatId, users: &[UserId]) {
         self.chats.invalidate(&chat);
         for user in users {

@@ -101,7 +101,8 @@ impl From<InvalidField> for ApiError {
 }
 
 impl From<sqlx::Error> for ApiError {
-    /// A database that is away or too busy is 503, which a client may retry; anything else is our fault.
+    /// A database that is away or too busy is 503, which a client may retry; anything else is our
+    /// fault.
     fn from(error: sqlx::Error) -> Self {
         let away = match &error {
             sqlx::Error::PoolTimedOut
@@ -124,7 +125,8 @@ pub const DATABASE_AWAY: &str = "the database is not available now";
 
 /// Whether a SQLSTATE says that the same may work a moment later.
 pub fn is_away(code: &str, names_constraint: bool) -> bool {
-    // Lost connections, no resources (disk full too), shutting down, and losers of a deadlock or lock wait.
+    // Lost connections, no resources (disk full too), shutting down, and losers of a deadlock or
+    // lock wait.
     ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
         || ["25P03", "40001", "40P01", "55P03", "57014"].contains(&code)
         // Without a constraint's name: the event log has no partition for the next id.

@@ -1,5 +1,5 @@
-//! Entity tags (RFC 9110, section 13): a client that sends the tag of the response it has is answered
-//! 304 without a body while that response is still right.
+//! Entity tags (RFC 9110, section 13): a client that sends the tag of the response it has is
+//! answered 304 without a body while that response is still right.
 
 use std::convert::Infallible;
 

@@ -53,8 +53,8 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> 
     }
 }
 
-/// JSON is UTF-8 (RFC 8259, section 8.1): a body that says it is in another charset would be read as something else than
-/// was meant.
+/// JSON is UTF-8 (RFC 8259, section 8.1): a body that says it is in another charset would be read
+/// as something else than was meant.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
@@ -68,7 +68,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read_body(body: Body) -> Result<Bytes, ApiError> {
-    // Announced as too large: nobody waits for it.
+    // Announced as too large: refused before it arrives.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(ApiError::TooLarge { max_bytes: BODY_BYTES_MAX });
     }
@@ -88,7 +88,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let pointer = pointer(e.path());
         let inner = e.into_inner();
         if inner.is_data() {
-            // serde_json adds where in the text it stopped, which says nothing to whoever built the body by program.
+            // serde_json adds where in the text it stopped, which means nothing to a program that
+            // built the body.
             let text = inner.to_string();
             let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
             refused_by_serde(pointer, detail).into()
@@ -112,8 +113,8 @@ fn refused_by_serde(pointer: String, detail: &str) -> InvalidField {
     InvalidField::new(pointer, code, detail)
 }
 
-/// For `deserialize_with`: a number without a fraction, however it is written. To JSON Schema 5.0 is an integer, and some
-/// languages write it so.
+/// For `deserialize_with`: a number without a fraction, however it is written. To JSON Schema 5.0
+/// is an integer, and some languages write it so.
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(deserializer: D) -> Result<T, D::Error> {
     whole_of(&serde_json::Number::deserialize(deserializer)?)
 }
@@ -154,7 +155,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        #[expect(clippy::disallowed_types, reason = "wrapped here so that nobody else needs it")]
+        #[expect(clippy::disallowed_types, reason = "wrapped here for all handlers")]
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
         path.map(|value| Self(value.0)).map_err(|_| ApiError::NotFound("path"))
     }
@@ -167,7 +168,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        #[expect(clippy::disallowed_types, reason = "wrapped here so that nobody else needs it")]
+        #[expect(clippy::disallowed_types, reason = "wrapped here for all handlers")]
         let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
         query.map(|value| Self(value.0)).map_err(|e| {
             // The inner error names the parameter.

@@ -1,5 +1,5 @@
-//! The keys that tokens are signed and verified with: this server's own from a file that it makes on its first run, and
-//! everybody's public ones from the database.
+//! The keys that tokens are signed and verified with: this server's own from a file that it makes
+//! on its first run, and everybody's public ones from the database.
 
 use std::{
     fs,

@@ -34,7 +34,8 @@ pub struct ChatServer {
 }
 
 impl ChatServer {
-    /// Migrates the database, reads or makes the signing key, starts the background tasks and takes the port.
+    /// Migrates the database, reads or makes the signing key, starts the background tasks and takes
+    /// the port.
     ///
     /// # Errors
     /// One line for each thing that can be wrong: port, database, key.
@@ -94,7 +95,8 @@ impl ChatServer {
         &self.state
     }
 
-    /// Serves until the lifecycle stops, then lets requests under way finish within `server.drain_seconds`.
+    /// Serves until the lifecycle stops, then lets requests under way finish within
+    /// `server.drain_seconds`.
     pub async fn serve(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
         info!("chat_server listening on {}", self.address);
         let config = &self.state.config;

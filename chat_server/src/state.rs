@@ -1,4 +1,4 @@
-//! What every handler has at hand.
+//! The state that every handler gets.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -11,7 +11,8 @@ use crate::{
     rate_limit::RateLimits, sends::Sends,
 };
 
-/// Clones are the same state. It is cloned several times for each request, on every core: one counter for all of it.
+/// Clones are the same state. Each request clones it several times, so it is one `Arc` with one
+/// counter.
 #[derive(Clone)]
 pub struct AppState(Arc<State>);
 

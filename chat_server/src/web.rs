@@ -1,5 +1,5 @@
-//! The web client's files, as built into a folder or carried in the program, with the headers that keep message content from
-//! ever being run.
+//! The web client's files, as built into a folder or carried in the program, with the headers that
+//! keep message content from ever being run.
 
 mod embedded;
 
@@ -21,7 +21,8 @@ use crate::{error::ApiError, extract::ApiPath, state::AppState};
 /// The client's own addresses; everything else stays 404.
 const PAGES: [&str; 4] = ["/", "/signin", "/signup", "/c/{*rest}"];
 
-/// Serves the client. Whether it has been built is looked at anew with each page: it may be in the making.
+/// Serves the client. Whether it has been built is looked at anew with each page: it may be in the
+/// making.
 pub fn router(config: &Config) -> Router<AppState> {
     let client = Client { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
     let mut router = Router::new();
@@ -98,7 +99,7 @@ async fn asset(
     Ok(response)
 }
 
-/// A slash may come in disguise, and a dot may lead upwards or to what is nobody's business.
+/// A slash may be encoded, and a leading dot may lead to a parent folder or to a hidden file.
 fn is_readable(name: &str, request: &Request) -> bool {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     reads && !name.contains(['/', '\\']) && !name.starts_with('.')

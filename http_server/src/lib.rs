@@ -34,7 +34,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections that wait to be accepted; as many as a storm of reconnects brings at once.
 const BACKLOG: u32 = 4096;
-/// What lies unsent in the kernel counts as sent here: little of it, so that a slow client is seen as slow.
+/// What lies unsent in the kernel counts as sent here: little of it, so that a slow client is seen
+/// as slow.
 const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// What a server may use.

@@ -24,7 +24,8 @@ pub enum Credential<'a> {
 }
 
 impl<'a> Credential<'a> {
-    /// The header wins over the URL. Access tokens are not taken from a URL: it ends up in logs and histories.
+    /// The header wins over the URL. Access tokens are not taken from a URL: it ends up in logs and
+    /// histories.
     pub fn find(headers: &'a HeaderMap, ticket: Option<&'a str>) -> Option<Self> {
         let bearer = headers
             .get(header::AUTHORIZATION)

@@ -98,7 +98,8 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
     if matches!(credential, Credential::AccessToken(_)) {
         age = age.min(until(claims.exp));
     }
-    // Browsers send the header on a reconnect, when the URL still holds the cursor of the first connect.
+    // Browsers send the header on a reconnect, when the URL still holds the cursor of the first
+    // connect.
     let from_header = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
     let given = |text: &&str| !text.is_empty();
     let cursor = from_header.filter(given).or(query.last_event_id.as_deref().filter(given));

@@ -34,8 +34,8 @@ pub struct NotifyServer {
 }
 
 impl NotifyServer {
-    /// Takes the port and starts to follow the log. The database may be away; until it is there, clients are told to
-    /// come back.
+    /// Takes the port and starts to follow the log. The database may be away; until it is there,
+    /// clients are told to come back.
     ///
     /// # Errors
     /// One line for each thing that can be wrong: port, database URL.
