@@ -1,8 +1,11 @@
 -- A row is a login: one person's e-mail and password. It may have a user in several workspaces.
 create table accounts (
     id uuid primary key,
-    -- Lower case; compared as written.
-    email text not null constraint accounts_email_key unique,
+    -- In lower case.
+    email text not null,
+    -- chat_core::text::fold of email, as in every *_folded column below: equality and search use it, never lower() or a
+    -- collation, which differ between databases.
+    email_folded text not null constraint accounts_email_key unique,
     -- Argon2id, PHC string.
     password_hash text not null,
     created_at timestamptz not null default now()
@@ -13,18 +16,19 @@ create table accounts (
 create table workspaces (
     id uuid primary key,
     name text not null,
+    name_folded text not null constraint workspaces_name_key unique,
     created_at timestamptz not null default now()
 );
-create unique index workspaces_name_key on workspaces (lower(name));
 
 -- A row is a person (later also a bot or guest) inside one workspace.
 create table users (
     id uuid primary key,
     workspace_id uuid not null references workspaces (id),
-    -- Null for users whom a host application signs in by external_id.
+    -- Null for users that a host application signs in by external_id.
     account_id uuid references accounts (id),
     external_id text,
     fullname text not null,
+    fullname_folded text not null,
     role text not null check (role in ('owner', 'admin', 'member')),
     deactivated_at timestamptz,
     created_at timestamptz not null default now(),
@@ -71,7 +75,7 @@ create table invites (
     max_uses int not null check (max_uses > 0),
     uses int not null default 0,
     revoked_at timestamptz,
-    -- The last use cannot be won twice: whoever comes second breaks this.
+    -- Two people cannot both take the last use: the second violates this.
     constraint invites_uses_left check (uses <= max_uses),
     foreign key (workspace_id, created_by) references users (workspace_id, id)
 );

@@ -6,12 +6,15 @@ use sqlx::{Connection as _, PgConnection};
 
 /// Two workspaces in different shards, each with a deleted chat of two messages.
 const TWO_DELETED_CHATS: &str = "
-    insert into workspaces (id, name) select ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'w' || n
+    insert into workspaces (id, name, name_folded)
+        select ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'w' || n, 'w' || n
         from generate_series(1, 2) n;
-    insert into users (id, workspace_id, fullname, role) select gen_random_uuid(), id, 'Ann', 'owner' from workspaces;
-    insert into chats (id, workspace_id, kind, name) select gen_random_uuid(), id, 'public_channel', 'c' from workspaces;
-    insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
-        select gen_random_uuid(), c.workspace_id, c.id, n, u.id, 'hi'
+    insert into users (id, workspace_id, fullname, fullname_folded, role)
+        select gen_random_uuid(), id, 'Ann', 'ann', 'owner' from workspaces;
+    insert into chats (id, workspace_id, kind, name, name_folded)
+        select gen_random_uuid(), id, 'public_channel', 'c', 'c' from workspaces;
+    insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+        select gen_random_uuid(), c.workspace_id, c.id, n, n, u.id, 'hi'
         from chats c join users u using (workspace_id) cross join generate_series(1, 2) n;
     update chats set deleted_at = now();";
 

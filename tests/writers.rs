@@ -16,9 +16,9 @@ async fn connect(app: &App) -> PgConnection {
 /// A message as psql or another program would write it.
 async fn insert(db: &mut PgConnection, sender: &Actor, chat: &Chat, body: &str) {
     sqlx::query(
-        "with chat as (update chats set last_seq = last_seq + 1 where id = $1 returning id, workspace_id, last_seq)
-         insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
-         select gen_random_uuid(), workspace_id, id, last_seq, $2, $3 from chat",
+        "with chat as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1 returning *)
+         insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+         select gen_random_uuid(), workspace_id, id, last_seq, last_root_no, $2, $3 from chat",
     )
     .bind(chat.0.parse::<Uuid>().unwrap())
     .bind(sender.id.parse::<Uuid>().unwrap())
@@ -276,7 +276,8 @@ async fn the_schema_refuses_a_chat_or_a_member_that_there_cannot_be() {
         let mut psql = connect(app).await;
         for sql in [
             "update chats set kind = 'secret_channel'",
-            "update chats set name = null",
+            "update chats set name = null, name_folded = null",
+            "update chats set name_folded = null",
             "update chats set single_key = 'a b'",
             "update chats set kind = 'single'",
             "update chat_members set role = 'guest'",

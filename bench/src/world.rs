@@ -62,7 +62,7 @@ impl World {
         chat_server::db::MIGRATOR.run(&mut db).await?;
         let programs = programs.map_or_else(std::env::current_exe, fs::canonicalize)?;
         let workspace = WorkspaceId::generate();
-        sqlx::query("insert into workspaces (id, name) values ($1, 'bench')")
+        sqlx::query("insert into workspaces (id, name, name_folded) values ($1, 'bench', 'bench')")
             .bind(workspace.0)
             .execute(&mut db)
             .await?;
@@ -103,9 +103,10 @@ impl World {
         let sessions: Vec<_> = (0..count).map(|_| SessionId::generate().0).collect();
         let of_user: Vec<_> = (0..count).map(|n| workspaces[n / each]).collect();
         sqlx::query(
-            "with a as (insert into accounts (id, email, password_hash) select id, id || '@bench.example', '' from unnest($1::uuid[]) id),
-                  u as (insert into users (id, workspace_id, account_id, fullname, role)
-                        select u, w, a, 'Person ' || n, 'member'
+            "with a as (insert into accounts (id, email, email_folded, password_hash)
+                         select id, id || '@bench.example', id || '@bench.example', '' from unnest($1::uuid[]) id),
+                  u as (insert into users (id, workspace_id, account_id, fullname, fullname_folded, role)
+                        select u, w, a, 'Person ' || n, 'person ' || n, 'member'
                         from unnest($1, $2::uuid[], $4::uuid[]) with ordinality t(a, u, w, n))
              insert into sessions (id, account_id, user_id, user_agent, expires_at)
              select s, a, u, 'bench', now() + interval '1 day' from unnest($1, $2, $3::uuid[]) t(a, u, s)",
@@ -128,7 +129,7 @@ impl World {
     pub async fn workspaces(&self, count: usize) -> anyhow::Result<Vec<WorkspaceId>> {
         let mut db = self.connect_for_bulk().await?;
         let workspaces: Vec<WorkspaceId> = (0..count).map(|_| WorkspaceId::generate()).collect();
-        sqlx::query("insert into workspaces (id, name) select id, id::text from unnest($1::uuid[]) id")
+        sqlx::query("insert into workspaces (id, name, name_folded) select id, id::text, id::text from unnest($1::uuid[]) id")
             .bind(workspaces.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
             .execute(&mut db)
             .await?;
@@ -142,8 +143,8 @@ impl World {
         let ids: Vec<_> = chats.iter().map(|id| id.0).collect();
         let workspaces: Vec<_> = members.iter().map(|people| people[0].workspace.0).collect();
         sqlx::query(
-            "insert into chats (id, workspace_id, kind, name)
-             select id, w, 'public_channel', id::text from unnest($1::uuid[], $2::uuid[]) t(id, w)",
+            "insert into chats (id, workspace_id, kind, name, name_folded)
+             select id, w, 'public_channel', id::text, id::text from unnest($1::uuid[], $2::uuid[]) t(id, w)",
         )
         .bind(&ids)
         .bind(&workspaces)

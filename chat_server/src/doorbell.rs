@@ -1,6 +1,6 @@
-//! Rings after a commit, for the writes that do not ring in their own transaction. One connection of its own, one NOTIFY
-//! in flight; what is asked for meanwhile goes into the next. A NOTIFY-only transaction flushes no WAL. If this
-//! process dies before it rings, readers find the rows by their poll.
+//! Sends NOTIFYs after a commit, for writes that send none in their own transaction. One connection of its own and one
+//! NOTIFY at a time; requests that come meanwhile are merged into the next. A transaction that only notifies flushes no
+//! WAL. If this process dies before it notifies, readers find the rows by their poll.
 
 use std::{
     sync::{
@@ -18,42 +18,42 @@ use tokio::{
 };
 use tracing::warn;
 
-/// A ring that takes longer is given up with its connection.
+/// A NOTIFY that takes longer is given up with its connection.
 const RING_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
-/// How long nobody rings within a transaction once Postgres had no room for it.
-const QUIET: Duration = Duration::from_secs(10);
+/// How long no transaction notifies by itself once Postgres had no room for a NOTIFY.
+const FULL_QUEUE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Handle for those who ring.
+/// Handle for writers.
 #[derive(Clone, Default)]
 pub struct Doorbell {
     shards: Arc<AtomicU16>,
     wake: Arc<Notify>,
-    quiet_until: Arc<Mutex<Option<Instant>>>,
+    paused_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Doorbell {
-    /// Says that there is something new in `shards`. Never waits.
+    /// Tells readers that there is something new in `shards`. Never waits.
     pub fn ring(&self, shards: Shards) {
         self.shards.fetch_or(shards.bits(), Ordering::AcqRel);
         self.wake.notify_one();
     }
 
-    /// Whether a transaction may ring by itself, which fails with it while Postgres has no room for that.
-    pub fn may_ring_within(&self) -> bool {
-        self.quiet_until().is_none_or(|until| until <= Instant::now())
+    /// Whether a transaction may send its own NOTIFY. While Postgres has no room for that, the transaction would fail.
+    pub fn may_notify_in_transaction(&self) -> bool {
+        self.paused_until().is_none_or(|until| until <= Instant::now())
     }
 
-    /// Postgres had no room.
-    pub fn be_quiet(&self) {
-        *self.quiet_until() = Some(Instant::now() + QUIET);
+    /// Postgres had no room for a NOTIFY.
+    pub fn notify_queue_is_full(&self) {
+        *self.paused_until() = Some(Instant::now() + FULL_QUEUE_PAUSE);
     }
 
-    fn quiet_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
+    fn paused_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.paused_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rings for everybody until dropped.
+    /// Notifies until dropped.
     pub async fn run(self, options: PgConnectOptions) -> anyhow::Result<()> {
         let mut connection: Option<PgConnection> = None;
         loop {
@@ -62,9 +62,9 @@ impl Doorbell {
             if shards.is_empty() {
                 continue;
             }
-            let rung = timeout(RING_TIMEOUT, notify(&mut connection, &options, &shards.to_string())).await;
-            if !matches!(rung, Ok(Ok(()))) {
-                warn!("the doorbell could not be rung; readers will find the rows by their poll");
+            let sent = timeout(RING_TIMEOUT, notify(&mut connection, &options, &shards.to_string())).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                warn!("a NOTIFY could not be sent; readers find the rows by their poll");
                 connection = None;
                 tokio::time::sleep(RECONNECT_PAUSE).await;
             }

@@ -137,12 +137,13 @@ mod tests {
 
     /// A workspace with a person, chats deleted so many days ago, and sessions that ended so many hours ago.
     const LEFT_BEHIND: &str = "
-        insert into accounts (id, email, password_hash) values (gen_random_uuid(), 'ann@acme.example', '');
-        insert into workspaces (id, name) values (gen_random_uuid(), 'acme');
-        insert into users (id, workspace_id, account_id, fullname, role)
-            select gen_random_uuid(), w.id, a.id, 'Ann', 'owner' from workspaces w, accounts a;
-        insert into chats (id, workspace_id, kind, name, deleted_at)
-            select gen_random_uuid(), w.id, 'public_channel', days::text, now() - make_interval(days => days)
+        insert into accounts (id, email, email_folded, password_hash)
+            values (gen_random_uuid(), 'ann@acme.example', 'ann@acme.example', '');
+        insert into workspaces (id, name, name_folded) values (gen_random_uuid(), 'acme', 'acme');
+        insert into users (id, workspace_id, account_id, fullname, fullname_folded, role)
+            select gen_random_uuid(), w.id, a.id, 'Ann', 'ann', 'owner' from workspaces w, accounts a;
+        insert into chats (id, workspace_id, kind, name, name_folded, deleted_at)
+            select gen_random_uuid(), w.id, 'public_channel', days::text, days::text, now() - make_interval(days => days)
             from workspaces w, unnest(array[1, 13, 15, 99]) days;
         insert into sessions (id, account_id, user_id, user_agent, expires_at, revoked_at)
             select gen_random_uuid(), a.id, u.id, name, now() + make_interval(hours => expires), now() + make_interval(hours => revoked)

@@ -12,7 +12,7 @@ use tracing::info;
 
 use crate::{
     cache::Caches,
-    db::{self, messages::pipeline::Connector},
+    db::{self, messages::send::Connector},
     doorbell::Doorbell,
     keys::Keys,
     maintenance,
@@ -20,7 +20,7 @@ use crate::{
     password::Hasher,
     rate_limit::RateLimits,
     router::router,
-    sends::Sends,
+    sends::{Sends, statement_timeout},
     state::{AppState, State},
     tail,
 };
@@ -52,8 +52,7 @@ impl ChatServer {
 
         let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
         let sends = Sends::start(
-            Connector::new(url.expose(), &config.limits)?,
-            pool.clone(),
+            Connector::new(url.expose(), statement_timeout(&config.limits), lifecycle)?,
             &config.limits,
             doorbell.clone(),
             metrics.clone(),

@@ -96,12 +96,14 @@ async fn make_everything_happen(world: &World) -> WorkspaceId {
     let (account, bob, session) = (AccountId::generate(), UserId::generate(), SessionId::generate());
     let (second, message) = (ChatId::generate(), MessageId::generate());
     for sql in [
-        format!("insert into accounts (id, email, password_hash) values ('{account}', 'bob@acme.example', 'x')"),
-        format!("insert into users (id, workspace_id, account_id, fullname, role) values ('{bob}', '{workspace}', '{account}', 'Bob', 'member')"),
+        format!("insert into accounts (id, email, email_folded, password_hash)
+             values ('{account}', 'bob@acme.example', 'bob@acme.example', 'x')"),
+        format!("insert into users (id, workspace_id, account_id, fullname, fullname_folded, role)
+             values ('{bob}', '{workspace}', '{account}', 'Bob', 'bob', 'member')"),
         format!(
-            "begin; update chats set last_seq = 1 where id = '{chat}';
-             insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
-             values ('{message}', '{workspace}', '{chat}', 1, '{ann}', 'Hello'); commit"
+            "begin; update chats set last_seq = 1, last_root_no = 1 where id = '{chat}';
+             insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+             values ('{message}', '{workspace}', '{chat}', 1, 1, '{ann}', 'Hello'); commit"
         ),
         format!("insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{bob}', '{workspace}', 'member')"),
         format!("update chat_members set read_seq = 1 where user_id = '{bob}'"),
@@ -111,7 +113,8 @@ async fn make_everything_happen(world: &World) -> WorkspaceId {
         format!("update chats set description = 'all of us' where id = '{chat}'"),
         format!("delete from chat_members where user_id = '{bob}'"),
         format!(
-            "begin; insert into chats (id, workspace_id, kind, name) values ('{second}', '{workspace}', 'private_channel', 'x');
+            "begin; insert into chats (id, workspace_id, kind, name, name_folded)
+             values ('{second}', '{workspace}', 'private_channel', 'x', 'x');
              insert into chat_members (chat_id, user_id, workspace_id, role) values ('{second}', '{ann}', '{workspace}', 'owner'); commit"
         ),
         format!("update chats set deleted_at = now() where id = '{second}'"),

@@ -65,11 +65,13 @@ async fn comings_and_goings_of_one_user() {
         "insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{bob}', '{workspace}', 'member')"
     );
     for sql in [
-        &format!("insert into users (id, workspace_id, fullname, role) values ('{bob}', '{workspace}', 'Bob', 'member')"),
+        &format!("insert into users (id, workspace_id, fullname, fullname_folded, role)
+             values ('{bob}', '{workspace}', 'Bob', 'bob', 'member')"),
         &join,
         &format!("delete from chat_members where chat_id = '{chat}' and user_id = '{bob}'"),
         &format!(
-            "begin; insert into chats (id, workspace_id, kind, name) values ('{second}', '{workspace}', 'public_channel', '2');
+            "begin; insert into chats (id, workspace_id, kind, name, name_folded)
+             values ('{second}', '{workspace}', 'public_channel', '2', '2');
              insert into chat_members (chat_id, user_id, workspace_id, role) values ('{second}', '{bob}', '{workspace}', 'member'); commit"
         ),
     ] {

@@ -107,9 +107,11 @@ pub async fn make_place(db: &Client, shard: u8) -> Place {
     let (user, chat) = (UserId::generate(), ChatId::generate());
     db.batch_execute(&format!(
         "begin;
-         insert into workspaces (id, name) values ('{workspace}', '{workspace}');
-         insert into users (id, workspace_id, fullname, role) values ('{user}', '{workspace}', 'Ann', 'owner');
-         insert into chats (id, workspace_id, kind, name) values ('{chat}', '{workspace}', 'public_channel', 'all');
+         insert into workspaces (id, name, name_folded) values ('{workspace}', '{workspace}', '{workspace}');
+         insert into users (id, workspace_id, fullname, fullname_folded, role)
+                 values ('{user}', '{workspace}', 'Ann', 'ann', 'owner');
+         insert into chats (id, workspace_id, kind, name, name_folded)
+                 values ('{chat}', '{workspace}', 'public_channel', 'all', 'all');
          insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{user}', '{workspace}', 'owner');
          commit"
     ))
@@ -121,9 +123,10 @@ pub async fn make_place(db: &Client, shard: u8) -> Place {
 /// Sends a message, in the transaction that `db` is in if any.
 pub async fn say(db: &Client, place: Place, body: &str) {
     let Place { workspace, user, chat } = place;
-    let sql = "with next as (update chats set last_seq = last_seq + 1 where id = $1 returning last_seq)
-               insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
-               select $2, $3, $1, last_seq, $4, $5 from next";
+    let sql = "with next as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1
+                             returning last_seq, last_root_no)
+               insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+               select $2, $3, $1, last_seq, last_root_no, $4, $5 from next";
     db.execute(sql, &[&chat.0, &MessageId::generate().0, &workspace.0, &user.0, &body]).await.unwrap();
 }
 

@@ -90,7 +90,8 @@ async fn make_place_beside(world: &World) -> crate::support::Place {
     world
         .execute(&format!(
             "set session_replication_role = replica;
-             insert into chats (id, workspace_id, kind, name) values ('{chat}', '{workspace}', 'public_channel', 'beside');
+             insert into chats (id, workspace_id, kind, name, name_folded)
+             values ('{chat}', '{workspace}', 'public_channel', 'beside', 'beside');
              insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{user}', '{workspace}', 'owner');
              set session_replication_role = origin"
         ))

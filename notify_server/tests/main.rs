@@ -54,9 +54,11 @@ impl Scene {
         let Claims { sub: user, ws: workspace, .. } = claims;
         db.batch_execute(&format!(
             "begin;
-             insert into workspaces (id, name) values ('{workspace}', 'acme');
-             insert into users (id, workspace_id, fullname, role) values ('{user}', '{workspace}', 'Ann', 'owner');
-             insert into chats (id, workspace_id, kind, name) values ('{chat}', '{workspace}', 'public_channel', 'all');
+             insert into workspaces (id, name, name_folded) values ('{workspace}', 'acme', 'acme');
+             insert into users (id, workspace_id, fullname, fullname_folded, role)
+                 values ('{user}', '{workspace}', 'Ann', 'ann', 'owner');
+             insert into chats (id, workspace_id, kind, name, name_folded)
+                 values ('{chat}', '{workspace}', 'public_channel', 'all', 'all');
              insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{user}', '{workspace}', 'owner');
              commit"
         ))
@@ -72,8 +74,8 @@ impl Scene {
 
     async fn say(&self, first_seq: i64, count: i64, bytes: i32) {
         let Claims { sub: user, ws: workspace, .. } = self.claims;
-        let sql = "insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
-                   select gen_random_uuid(), $1, $2, n, $3, repeat('x', $4) from generate_series($5::bigint, $6::bigint) n";
+        let sql = "insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+                   select gen_random_uuid(), $1, $2, n, n, $3, repeat('x', $4) from generate_series($5::bigint, $6::bigint) n";
         let last_seq = first_seq + count - 1;
         self.db
             .execute(sql, &[&workspace.0, &self.chat.0, &user.0, &bytes, &first_seq, &last_seq])

@@ -28,15 +28,15 @@ export async function steps(step, world) {
     await page.goto('about:blank')
     await ben.page.goto('about:blank')
     await parlor.sql(
-      `insert into messages (id, workspace_id, chat_id, seq, sender_id, body, created_at)
-       select gen_random_uuid(), c.workspace_id, c.id, n, m.user_id,
+      `insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body, created_at)
+       select gen_random_uuid(), c.workspace_id, c.id, n, n, m.user_id,
               'number ' || n || repeat(' word', (n * 7) % 60) || case when n % 50 = 0 then E'\\n\\n\`\`\`rust\\nlet n = ' || n || E';\\n\`\`\`' else '' end,
               now() - make_interval(secs => ($2 - n) * 40)
        from chats c join chat_members m on m.chat_id = c.id and m.role = 'owner', generate_series(1, $2::int) n
        where c.id = $1`,
       [chat, COUNT],
     )
-    await parlor.sql('update chats set last_seq = $2 where id = $1', [chat, COUNT])
+    await parlor.sql('update chats set last_seq = $2, last_root_no = $2 where id = $1', [chat, COUNT])
     await parlor.sql(
       `update chat_members set read_seq = case when role = 'owner' then $2 else $2 - 100 end where chat_id = $1`,
       [chat, COUNT],

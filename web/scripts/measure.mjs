@@ -46,15 +46,16 @@ async function fill(email) {
   await parlor.sql(
     `with me as (select u.id, u.workspace_id from users u join accounts a on a.id = u.account_id where a.email = $4),
      made as (
-       insert into chats (id, workspace_id, kind, name, last_seq)
-       select gen_random_uuid(), workspace_id, 'public_channel', 'channel ' || n, case when n <= $3 then $2 else 0 end
+       insert into chats (id, workspace_id, kind, name, name_folded, last_seq, last_root_no)
+       select gen_random_uuid(), workspace_id, 'public_channel', 'channel ' || n, 'channel ' || n,
+              case when n <= $3 then $2 else 0 end, case when n <= $3 then $2 else 0 end
        from me, generate_series(1, $1::int) n returning id, workspace_id, last_seq
      ), joined as (
        insert into chat_members (chat_id, user_id, workspace_id, role, read_seq)
        select m.id, me.id, m.workspace_id, 'owner', m.last_seq from made m, me returning chat_id, user_id
      )
-     insert into messages (id, workspace_id, chat_id, seq, sender_id, body, created_at)
-     select gen_random_uuid(), c.workspace_id, c.id, n, j.user_id, 'number ' || n || repeat(' word', (n * 7) % 60),
+     insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body, created_at)
+     select gen_random_uuid(), c.workspace_id, c.id, n, n, j.user_id, 'number ' || n || repeat(' word', (n * 7) % 60),
             now() - make_interval(secs => ($2 - n) * 40)
      from made c join joined j on j.chat_id = c.id, generate_series(1, $2::int) n where c.last_seq > 0`,
     [CHATS, PER_CHAT, VISITED, email],
@@ -66,13 +67,14 @@ async function fillMany(email) {
   await parlor.sql(
     `with me as (select u.id, u.workspace_id from users u join accounts a on a.id = u.account_id where a.email = $3),
      people as (
-       insert into users (id, workspace_id, fullname, role)
-       select gen_random_uuid(), workspace_id, 'Person Number' || n, 'member' from me, generate_series(1, $2::int) n
+       insert into users (id, workspace_id, fullname, fullname_folded, role)
+       select gen_random_uuid(), workspace_id, 'Person Number' || n, 'person number' || n, 'member' from me, generate_series(1, $2::int) n
        returning id, workspace_id, substr(fullname, 14)::int as n
      ), made as (
-       insert into chats (id, workspace_id, kind, name, single_key)
+       insert into chats (id, workspace_id, kind, name, name_folded, single_key)
        select gen_random_uuid(), p.workspace_id, case when n % 4 = 0 then 'single' else 'public_channel' end,
-              case when n % 4 > 0 then 'channel ' || n end, case when n % 4 = 0 then 'measured ' || p.id end
+              case when n % 4 > 0 then 'channel ' || n end, case when n % 4 > 0 then 'channel ' || n end,
+              case when n % 4 = 0 then 'measured ' || p.id end
        from people p where n <= $1 returning id, workspace_id, kind, single_key
      )
      insert into chat_members (chat_id, user_id, workspace_id, role)
@@ -140,9 +142,9 @@ async function write(person) {
   const coming = (async () => {
     for (let n = 1; come; n++) {
       await parlor.sql(
-        `with c as (update chats set last_seq = last_seq + 1 where id = $1 returning *)
-         insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
-         select gen_random_uuid(), c.workspace_id, c.id, c.last_seq, m.user_id, 'coming ' || $2::int
+        `with c as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1 returning *)
+         insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+         select gen_random_uuid(), c.workspace_id, c.id, c.last_seq, c.last_root_no, m.user_id, 'coming ' || $2::int
          from c join chat_members m on m.chat_id = c.id limit 1`,
         [chat.id, n],
       )

@@ -135,10 +135,10 @@ pub async fn fill(
         let share = if number == 0 { total / 10 } else { total * 9 / 100 };
         // Ids grow with time, as those of real messages do.
         sqlx::query(
-            "insert into messages (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
+            "insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body, client_id, request_hash)
              select (lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text || $4), 1, 3)
                      || '8' || substr(md5($4 || n::text), 1, 15))::uuid,
-                    $2, $1, n, $3, repeat('word ', 20), md5(n::text || $4), sha256($4::bytea)
+                    $2, $1, n, n, $3, repeat('word ', 20), md5(n::text || $4), sha256($4::bytea)
              from generate_series((select last_seq + 1 from chats where id = $1), $5) n",
         )
         .bind(chat.0)
@@ -148,7 +148,7 @@ pub async fn fill(
         .bind(share)
         .execute(&mut *db)
         .await?;
-        sqlx::query("update chats set last_seq = $2 where id = $1")
+        sqlx::query("update chats set last_seq = $2, last_root_no = $2 where id = $1")
             .bind(chat.0)
             .bind(share)
             .execute(&mut *db)

@@ -217,11 +217,11 @@ async fn insert_row(db: &mut PgConnection, workspace: Uuid, payload: &str) -> an
 /// A message of 64 KB with line breaks, past every limit of the API, which is delivered like any other.
 async fn big_message(db: &mut PgConnection, chat: &str, sender: &str) -> anyhow::Result<()> {
     sqlx::query(
-        "with chat as (update chats set last_seq = last_seq + 1 where id = $1 returning id, workspace_id, last_seq),
+        "with chat as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1 returning *),
               sender as (update chat_members m set sent_seq = chat.last_seq from chat
                          where m.chat_id = chat.id and m.user_id = $2)
-         insert into messages (id, workspace_id, chat_id, seq, sender_id, body)
-         select gen_random_uuid(), workspace_id, id, last_seq, $2, E'\\n\\r\\n' || repeat('y', 65536) from chat",
+         insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+         select gen_random_uuid(), workspace_id, id, last_seq, last_root_no, $2, E'\\n\\r\\n' || repeat('y', 65536) from chat",
     )
     .bind(chat.parse::<Uuid>()?)
     .bind(sender.parse::<Uuid>()?)

@@ -1,6 +1,6 @@
 //! Logins.
 
-use chat_core::{AccountId, text::Email};
+use chat_core::{AccountId, text::{Email, fold}};
 use sqlx::{PgExecutor, Result};
 
 /// What signing in needs.
@@ -17,9 +17,10 @@ pub async fn insert(
     password_hash: &str,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into accounts (id, email, password_hash) values ($1, $2, $3)",
+        "insert into accounts (id, email, email_folded, password_hash) values ($1, $2, $3, $4)",
         id.0,
         email.as_str(),
+        fold(email.as_str()),
         password_hash
     )
     .execute(db)
@@ -30,8 +31,8 @@ pub async fn insert(
 pub async fn find_credentials(db: impl PgExecutor<'_>, email: &Email) -> Result<Option<Credentials>> {
     sqlx::query_as!(
         Credentials,
-        r#"select id as "id: AccountId", password_hash from accounts where email = $1"#,
-        email.as_str()
+        r#"select id as "id: AccountId", password_hash from accounts where email_folded = $1"#,
+        fold(email.as_str())
     )
     .fetch_optional(db)
     .await

@@ -2,13 +2,13 @@
 
 use chat_core::{
     ChatId, ChatKind, ChatRole, Timestamp, UserId, WorkspaceId,
-    text::{ChatDescription, ChatName},
+    text::{ChatDescription, ChatName, fold},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, PgExecutor, Result};
+use sqlx::{PgConnection, PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 
-use super::messages::Message;
+use super::messages::MessageJson;
 
 /// A chat as REST and events show it, the same for everybody who may see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -28,11 +28,15 @@ pub struct Chat {
     pub created_at: Timestamp,
 }
 
-/// A chat with its newest message: what a list shows of it to everybody alike.
+/// A chat with its newest message: what a list shows of it, the same for every viewer.
 #[derive(Clone, Debug)]
 pub struct ChatWithLast {
     pub chat: Chat,
-    pub last_message: Option<Message>,
+    pub last_message: Option<MessageJson>,
+    /// Messages in the main line.
+    pub last_root_no: i64,
+    /// The `seq` of the newest deleted message, 0 if there is none.
+    pub last_deleted_seq: i64,
 }
 
 /// A chat under lock, and how the caller stands in it.
@@ -59,13 +63,16 @@ pub const PER_USER_MAX: i64 = 2000;
 /// taken.
 pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> {
     let done = sqlx::query!(
-        "insert into chats (id, workspace_id, kind, name, description, single_key) values ($1, $2, $3, $4, $5, $6)
+        "insert into chats (id, workspace_id, kind, name, name_folded, description, description_folded, single_key)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict on constraint chats_single_key do nothing",
         new.id.0,
         new.workspace_id.0,
         new.kind as ChatKind,
         new.name.map(ChatName::as_str),
+        new.name.map(|name| fold(name.as_str())),
         new.description,
+        fold(new.description),
         new.single_key
     )
     .execute(db)
@@ -140,10 +147,10 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
                       select user_id from chat_members m where m.chat_id = c.id order by joined_at, user_id limit 10
                   ) else '{}' end as "member_ids!: Vec<UserId>",
                   c.last_seq, c.created_at as "created_at: Timestamp",
-                  m.id as "message_id?: chat_core::MessageId", m.seq as "seq?", m.sender_id as "sender_id?: UserId",
-                  m.body as "body?", m.client_id, m.reply_to as "reply_to: chat_core::MessageId",
-                  m.created_at as "sent_at?: Timestamp", m.edited_at as "edited_at: Timestamp",
-                  m.deleted_at as "deleted_at: Timestamp"
+                  c.last_root_no,
+                  coalesce((select max(d.seq) from messages d where d.chat_id = c.id and d.deleted_at is not null), 0)
+                      as "last_deleted_seq!",
+                  case when m.id is not null then message_json(m, null) end as "last_message: Json<MessageJson>"
            from chats c left join messages m on m.chat_id = c.id and m.seq = c.last_seq
            where c.id = any($1) and c.deleted_at is null"#,
         &ids
@@ -151,21 +158,6 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
     .fetch_all(db)
     .await?;
     let chats = rows.into_iter().map(|row| {
-        let last_message = match (row.message_id, row.seq, row.sender_id, row.body, row.sent_at) {
-            (Some(id), Some(seq), Some(sender_id), Some(body), Some(created_at)) => Some(Message {
-                id,
-                chat_id: row.id,
-                seq,
-                sender_id,
-                body,
-                client_id: row.client_id,
-                reply_to: row.reply_to,
-                created_at,
-                edited_at: row.edited_at,
-                deleted_at: row.deleted_at,
-            }),
-            _ => None,
-        };
         let chat = Chat {
             id: row.id,
             kind: row.kind,
@@ -177,12 +169,17 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
             last_seq: row.last_seq,
             created_at: row.created_at,
         };
-        ChatWithLast { chat, last_message }
+        ChatWithLast {
+            chat,
+            last_message: row.last_message.map(|message| message.0),
+            last_root_no: row.last_root_no,
+            last_deleted_seq: row.last_deleted_seq,
+        }
     });
     Ok(chats.collect())
 }
 
-/// Public channels that the user is not in, by id; `pattern` is matched against name and description.
+/// Public channels that the user is not in, by id; `pattern` is matched against the folded name and description.
 pub async fn list_joinable(
     db: impl PgExecutor<'_>,
     workspace: WorkspaceId,
@@ -195,7 +192,7 @@ pub async fn list_joinable(
         r#"select c.id as "id: ChatId" from chats c
            where c.workspace_id = $1 and c.kind = 'public_channel' and c.deleted_at is null
              and not exists (select from chat_members m where m.chat_id = c.id and m.user_id = $2)
-             and ($3::text is null or c.name ilike $3 or c.description ilike $3)
+             and ($3::text is null or c.name_folded like $3 or c.description_folded like $3)
              and ($4::uuid is null or c.id > $4)
            order by c.id limit $5"#,
         workspace.0,
@@ -216,10 +213,14 @@ pub async fn update(
     description: Option<&ChatDescription>,
 ) -> Result<()> {
     sqlx::query!(
-        "update chats set name = coalesce($2, name), description = coalesce($3, description) where id = $1",
+        "update chats set name = coalesce($2, name), name_folded = coalesce($3, name_folded),
+                          description = coalesce($4, description), description_folded = coalesce($5, description_folded)
+         where id = $1",
         id.0,
         name.map(ChatName::as_str),
-        description.map(ChatDescription::as_str)
+        name.map(|name| fold(name.as_str())),
+        description.map(ChatDescription::as_str),
+        description.map(|description| fold(description.as_str()))
     )
     .execute(db)
     .await?;

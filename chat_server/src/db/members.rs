@@ -18,7 +18,10 @@ pub struct Member {
 pub struct Membership {
     pub chat_id: ChatId,
     pub member: Member,
+    /// Up to here the user has read.
     pub read_seq: i64,
+    /// The `root_no` at `read_seq`: unread messages of the main line are counted from it.
+    pub read_root_no: i64,
 }
 
 /// Adds those who are not in it yet; they start with everything read. Who was added.
@@ -61,7 +64,8 @@ pub async fn delete(db: &mut PgConnection, chat: ChatId, users: &[UserId]) -> Re
 pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result<Option<Membership>> {
     let row = sqlx::query!(
         r#"select user_id as "user_id: UserId", role as "role: ChatRole", joined_at as "joined_at: Timestamp",
-                  greatest(read_seq, sent_seq) as "read_seq!"
+                  greatest(read_seq, sent_seq) as "read_seq!",
+                  root_no_at(chat_id, greatest(read_seq, sent_seq)) as "read_root_no!"
            from chat_members where chat_id = $1 and user_id = $2"#,
         chat.0,
         user.0
@@ -72,6 +76,7 @@ pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result
         chat_id: chat,
         member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
         read_seq: row.read_seq,
+        read_root_no: row.read_root_no,
     }))
 }
 
@@ -98,7 +103,8 @@ pub async fn list(
 pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
     let rows = sqlx::query!(
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
-                  m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!"
+                  m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!",
+                  root_no_at(m.chat_id, greatest(m.read_seq, m.sent_seq)) as "read_root_no!"
            from chat_members m join chats c on c.id = m.chat_id
            where m.user_id = $1 and c.deleted_at is null order by m.chat_id desc limit $2"#,
         user.0,
@@ -110,6 +116,7 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
         chat_id: row.chat_id,
         member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
         read_seq: row.read_seq,
+        read_root_no: row.read_root_no,
     });
     Ok(memberships.collect())
 }
@@ -119,7 +126,8 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
 pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
     let rows = sqlx::query!(
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
-                  m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!"
+                  m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!",
+                  root_no_at(m.chat_id, greatest(m.read_seq, m.sent_seq)) as "read_root_no!"
            from chat_members m join chats c on c.id = m.chat_id
            left join messages l on l.chat_id = c.id and l.seq = c.last_seq
            where m.user_id = $1 and c.deleted_at is null
@@ -133,6 +141,7 @@ pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64)
         chat_id: row.chat_id,
         member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
         read_seq: row.read_seq,
+        read_root_no: row.read_root_no,
     });
     Ok(memberships.collect())
 }
@@ -185,7 +194,8 @@ pub async fn find_heir(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> R
     .await
 }
 
-/// Moves the read position forward, never back and never past the newest message. None: not a member. Else the position.
+/// Moves the read position forward, never back and never past the newest message. None: not a member. Else the position
+/// and how many messages are unread after it.
 pub async fn mark_read(
     db: impl PgExecutor<'_>,
     chat: ChatId,
@@ -196,12 +206,13 @@ pub async fn mark_read(
     let row = sqlx::query!(
         r#"update chat_members m set read_seq = greatest(m.read_seq, least($3, c.last_seq))
            from chats c where c.id = m.chat_id and c.deleted_at is null and m.chat_id = $1 and m.user_id = $2
-           returning greatest(m.read_seq, m.sent_seq) as "read_seq!", c.last_seq"#,
+           returning greatest(m.read_seq, m.sent_seq) as "read_seq!",
+                     unread_count(c, greatest(m.read_seq, m.sent_seq)) as "unread_count!""#,
         chat.0,
         user.0,
         seq
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| (row.read_seq, row.last_seq)))
+    Ok(row.map(|row| (row.read_seq, row.unread_count)))
 }

@@ -1,31 +1,30 @@
-//! What people wrote.
+//! Messages: reading, changing and deleting them. [`send`] stores new ones.
 
-mod batch;
-pub mod pipeline;
+pub mod send;
 
-use std::time::Duration;
+use std::collections::HashMap;
 
 use chat_core::{
-    ChatId, MessageId, Shard, Timestamp, UserId, WorkspaceId,
+    ChatId, MessageId, Timestamp, UserId, WorkspaceId,
     text::{ClientId, MessageBody},
 };
-use serde::{Deserialize, Serialize};
-use sqlx::{PgExecutor, Result};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use sqlx::{PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 
-use batch::Batch;
-
-/// A message as REST and events show it.
+/// The schema of a message as REST and events show it. Its JSON comes from the SQL function `message_json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Message {
     pub id: MessageId,
     pub chat_id: ChatId,
     /// 1, 2, 3 ... in its chat, without gaps.
     pub seq: i64,
+    pub kind: MessageKind,
     pub sender_id: UserId,
     /// Markdown, as written. Empty once deleted.
     pub body: String,
-    /// What the sender called this send.
+    /// The sender's own name for this send.
     pub client_id: Option<String>,
     /// The message of the same chat that this one answers.
     pub reply_to: Option<MessageId>,
@@ -34,26 +33,19 @@ pub struct Message {
     pub deleted_at: Option<Timestamp>,
 }
 
-impl Message {
-    /// A message that was just stored.
-    pub fn new(new: &NewMessage, stored: &Stored) -> Self {
-        Self {
-            id: stored.id,
-            chat_id: new.chat_id,
-            seq: stored.seq,
-            sender_id: new.sender_id,
-            body: new.body.as_str().to_owned(),
-            client_id: new.client_id.as_ref().map(|id| id.as_str().to_owned()),
-            reply_to: new.reply_to,
-            created_at: stored.created_at,
-            edited_at: None,
-            deleted_at: None,
-        }
-    }
+/// Who wrote a message: a person or program, or Parlor itself about what happened in the chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    User,
+    System,
 }
 
-/// What is to be sent.
-#[derive(Clone, Debug)]
+/// A message as `message_json` renders it for one viewer.
+pub type MessageJson = Box<RawValue>;
+
+/// A message to be stored. Its JSON is an element of the parameter of `send_messages`.
+#[derive(Clone, Debug, Serialize)]
 pub struct NewMessage {
     /// Decides the order among those that are sent at once.
     pub id: MessageId,
@@ -62,65 +54,39 @@ pub struct NewMessage {
     pub sender_id: UserId,
     pub body: MessageBody,
     pub client_id: Option<ClientId>,
-    /// SHA-256 of what makes this send the same as another; there if `client_id` is.
+    /// SHA-256 of what makes two sends the same; there if `client_id` is.
+    #[serde(serialize_with = "bytea")]
     pub request_hash: Option<[u8; 32]>,
     pub reply_to: Option<MessageId>,
 }
 
-/// What a new message has become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stored {
-    pub id: MessageId,
-    pub seq: i64,
-    pub created_at: Timestamp,
+/// As Postgres reads bytes from text.
+fn bytea<S: Serializer>(bytes: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+    use std::fmt::Write as _;
+    let Some(bytes) = bytes else { return serializer.serialize_none() };
+    let mut text = String::from("\\x");
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}"); // a String takes everything
+    }
+    serializer.serialize_str(&text)
 }
 
 /// A message that was sent under a client id before, with the hash of what was sent.
 pub struct Sent {
-    pub message: Message,
+    pub message: Json<MessageJson>,
     pub request_hash: Option<Vec<u8>>,
 }
 
-/// Who tells readers of the log that there is something new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bell {
-    /// The transaction, which brings the events along. While the queue of notifications is full that fails
-    /// (SQLSTATE 54000).
-    RingsWithCommit,
-    /// The caller, afterwards.
-    IsLeftToCaller,
+/// A message in a list.
+pub struct Listed {
+    pub seq: i64,
+    pub message: Json<MessageJson>,
 }
 
-/// One message, as [`pipeline::Sender`] stores many. None: it may not be sent.
-pub async fn insert(
-    db: impl PgExecutor<'_>,
-    new: &NewMessage,
-    patience: Option<Duration>,
-    bell: Bell,
-) -> Result<Option<Stored>> {
-    sqlx::query_as!(
-        Stored,
-        r#"select id as "id!: MessageId", seq as "seq!", created_at as "created_at!: Timestamp"
-           from send_single($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
-        i16::from(Shard::of(new.workspace_id).number()),
-        new.id.0,
-        new.workspace_id.0,
-        new.chat_id.0,
-        new.sender_id.0,
-        new.body.as_str(),
-        new.client_id.as_ref().map(ClientId::as_str),
-        new.request_hash.as_ref().map(<[u8; 32]>::as_slice),
-        new.reply_to.map(|id| id.0),
-        milliseconds(patience),
-        bell == Bell::RingsWithCommit
-    )
-    .fetch_optional(db)
-    .await
-}
-
-/// As Postgres reads a setting.
-fn milliseconds(duration: Option<Duration>) -> Option<String> {
-    duration.map(|duration| format!("{}ms", duration.as_millis()))
+/// What decides who may change a message.
+pub struct Authorship {
+    pub sender_id: UserId,
+    pub is_deleted: bool,
 }
 
 /// What a sender sent under `client_id` first.
@@ -129,39 +95,41 @@ pub async fn find_sent(
     sender: UserId,
     client_id: &ClientId,
 ) -> Result<Option<Sent>> {
-    let row = sqlx::query!(
-        r#"select id as "id: MessageId", chat_id as "chat_id: ChatId", seq, sender_id as "sender_id: UserId", body,
-                  client_id, reply_to as "reply_to: MessageId", created_at as "created_at: Timestamp",
-                  edited_at as "edited_at: Timestamp", deleted_at as "deleted_at: Timestamp", request_hash
-           from messages where sender_id = $1 and client_id = $2"#,
+    sqlx::query_as!(
+        Sent,
+        r#"select message_json(m, sender_id) as "message!: Json<MessageJson>", request_hash
+           from messages m where sender_id = $1 and client_id = $2"#,
         sender.0,
         client_id.as_str()
     )
     .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| Sent {
-        message: Message {
-            id: row.id,
-            chat_id: row.chat_id,
-            seq: row.seq,
-            sender_id: row.sender_id,
-            body: row.body,
-            client_id: row.client_id,
-            reply_to: row.reply_to,
-            created_at: row.created_at,
-            edited_at: row.edited_at,
-            deleted_at: row.deleted_at,
-        },
-        request_hash: row.request_hash,
-    }))
+    .await
 }
 
-pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, id: MessageId) -> Result<Option<Message>> {
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    viewer: UserId,
+    chat: ChatId,
+    id: MessageId,
+) -> Result<Option<Json<MessageJson>>> {
+    sqlx::query_scalar!(
+        r#"select message_json(m, $1) as "message!: Json<MessageJson>" from messages m where id = $2 and chat_id = $3"#,
+        viewer.0,
+        id.0,
+        chat.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub async fn find_authorship(
+    db: impl PgExecutor<'_>,
+    chat: ChatId,
+    id: MessageId,
+) -> Result<Option<Authorship>> {
     sqlx::query_as!(
-        Message,
-        r#"select id as "id: MessageId", chat_id as "chat_id: ChatId", seq, sender_id as "sender_id: UserId", body,
-                  client_id, reply_to as "reply_to: MessageId", created_at as "created_at: Timestamp",
-                  edited_at as "edited_at: Timestamp", deleted_at as "deleted_at: Timestamp"
+        Authorship,
+        r#"select sender_id as "sender_id: UserId", deleted_at is not null as "is_deleted!"
            from messages where id = $1 and chat_id = $2"#,
         id.0,
         chat.0
@@ -173,16 +141,16 @@ pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, id: MessageId) -> Resul
 /// The messages from `first_seq` on, oldest first.
 pub async fn list_from(
     db: impl PgExecutor<'_>,
+    viewer: UserId,
     chat: ChatId,
     first_seq: i64,
     limit: i64,
-) -> Result<Vec<Message>> {
+) -> Result<Vec<Listed>> {
     sqlx::query_as!(
-        Message,
-        r#"select id as "id: MessageId", chat_id as "chat_id: ChatId", seq, sender_id as "sender_id: UserId", body,
-                  client_id, reply_to as "reply_to: MessageId", created_at as "created_at: Timestamp",
-                  edited_at as "edited_at: Timestamp", deleted_at as "deleted_at: Timestamp"
-           from messages where chat_id = $1 and seq >= $2 order by seq limit $3"#,
+        Listed,
+        r#"select seq, message_json(m, $1) as "message!: Json<MessageJson>"
+           from messages m where chat_id = $2 and seq >= $3 order by seq limit $4"#,
+        viewer.0,
         chat.0,
         first_seq,
         limit
@@ -194,22 +162,39 @@ pub async fn list_from(
 /// The messages before `end_seq`, newest first.
 pub async fn list_before(
     db: impl PgExecutor<'_>,
+    viewer: UserId,
     chat: ChatId,
     end_seq: i64,
     limit: i64,
-) -> Result<Vec<Message>> {
+) -> Result<Vec<Listed>> {
     sqlx::query_as!(
-        Message,
-        r#"select id as "id: MessageId", chat_id as "chat_id: ChatId", seq, sender_id as "sender_id: UserId", body,
-                  client_id, reply_to as "reply_to: MessageId", created_at as "created_at: Timestamp",
-                  edited_at as "edited_at: Timestamp", deleted_at as "deleted_at: Timestamp"
-           from messages where chat_id = $1 and seq < $2 order by seq desc limit $3"#,
+        Listed,
+        r#"select seq, message_json(m, $1) as "message!: Json<MessageJson>"
+           from messages m where chat_id = $2 and seq < $3 order by seq desc limit $4"#,
+        viewer.0,
         chat.0,
         end_seq,
         limit
     )
     .fetch_all(db)
     .await
+}
+
+/// How many messages are deleted after each position, a chat and a `seq` in it.
+pub async fn count_deleted_after(
+    db: impl PgExecutor<'_>,
+    positions: &[(ChatId, i64)],
+) -> Result<HashMap<ChatId, i64>> {
+    let (chats, seqs): (Vec<_>, Vec<_>) = positions.iter().map(|(chat, seq)| (chat.0, *seq)).unzip();
+    let rows = sqlx::query!(
+        r#"select chat as "chat!: ChatId", deleted_after(chat, seq) as "count!"
+           from unnest($1::uuid[], $2::bigint[]) as p (chat, seq)"#,
+        &chats,
+        &seqs
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.chat, row.count)).collect())
 }
 
 /// Replaces the body. The same body changes nothing, `edited_at` included.

@@ -6,27 +6,24 @@ pub mod event_log;
 pub mod invites;
 pub mod members;
 pub mod messages;
+pub mod migrate;
 pub mod sessions;
 pub mod signing_keys;
 pub mod users;
 pub mod workspaces;
 
+pub use migrate::{MIGRATOR, migrate};
+
 use std::{str::FromStr as _, time::Duration};
 
-use anyhow::Context as _;
 use chat_core::config::{DatabaseConfig, Secret};
 use serde::Serialize;
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
-    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::time::{sleep, timeout};
-use tracing::warn;
+use tokio::time::timeout;
 use utoipa::ToSchema;
-
-/// The schema, as this program knows it.
-pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// How long a request waits for a connection before it answers 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -36,10 +33,6 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// A connection that is given back answers by then, or is closed. Without that, those over which the database has fallen
 /// silent would fill the pool for as long as the kernel believes in them; sqlx sets no keepalive.
 const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often a migration that met writers is tried.
-const MIGRATE_ATTEMPTS: u32 = 5;
-const MIGRATE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Items of a list when the caller names no limit, and the most it may name.
 pub const PAGE_DEFAULT: i64 = 50;
@@ -105,47 +98,7 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// Brings the schema up to this program's.
-///
-/// # Errors
-/// The database cannot be reached, is newer than this program, or a migration failed. One line each.
-pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    let mut attempts = 1;
-    loop {
-        // One that is closed: after a failure it would keep the lock by which those who migrate exclude one another.
-        let mut db = pool.acquire().await.context("the database cannot be prepared")?.detach();
-        let outcome = MIGRATOR.run(&mut db).await;
-        let _ = db.close().await; // lost or closed, the lock is free
-        match outcome {
-            Ok(()) => return Ok(()),
-            Err(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _))
-                if attempts < MIGRATE_ATTEMPTS && is_about_lock(&e) =>
-            {
-                warn!("others are writing, the database is prepared once more: {e}");
-                attempts += 1;
-                sleep(MIGRATE_PAUSE).await;
-            }
-            Err(MigrateError::VersionMissing(version)) => anyhow::bail!(
-                "the database has migration {version}, which this Parlor does not know: it was used by a newer one; start that"
-            ),
-            Err(MigrateError::VersionMismatch(version)) => anyhow::bail!(
-                "the database's migration {version} is not the one that this Parlor has: it was made by another build"
-            ),
-            Err(MigrateError::Dirty(version)) => {
-                anyhow::bail!("the database's migration {version} stopped half-way; restore a backup")
-            }
-            Err(e) => return Err(e).context("the database cannot be prepared"),
-        }
-    }
-}
-
-/// A lock was waited for in vain, or by two for one another: nothing of the transaction has happened.
-fn is_about_lock(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| ["40P01", "55P03"].contains(&code.as_ref()))
-}
-
-/// The text of an `ilike` pattern that finds `text` anywhere, whatever characters it has.
+/// A `like` pattern that finds `text` anywhere, whatever characters it has.
 pub fn contains_pattern(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
@@ -159,6 +112,7 @@ pub async fn ping(db: &PgPool) -> sqlx::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use chat_core::text::fold;
     use private_postgres::testing::TestDatabase;
     use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
     use sqlx::{AssertSqlSafe, PgConnection};
@@ -171,70 +125,21 @@ mod tests {
     #[tokio::test]
     async fn a_search_finds_what_has_its_text_and_nothing_else() {
         let mut runner = TestRunner::default();
-        // Few characters, so that many are found, and all that `ilike` gives a meaning to.
+        // Few characters, so that many are found, and all that `like` gives a meaning to.
         let texts = (r"[a-bA-B%_\\'ß界]{0,8}", r"[a-b%_\\界]{1,3}");
         let mut texts = || texts.new_tree(&mut runner).unwrap().current();
         let (texts, searches): (Vec<String>, Vec<String>) = (0..SEARCHES).map(|_| texts()).unzip();
-        let patterns: Vec<String> = searches.iter().map(|search| contains_pattern(search)).collect();
+        let patterns: Vec<String> = searches.iter().map(|search| contains_pattern(&fold(search))).collect();
+        let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
         let database = TestDatabase::new().await.unwrap();
         let mut db = PgConnection::connect(database.url()).await.unwrap();
-        let sql = "select text ilike pattern from unnest($1::text[], $2::text[]) as t (text, pattern)";
+        let sql = "select text like pattern from unnest($1::text[], $2::text[]) as t (text, pattern)";
         let found: Vec<bool> =
-            sqlx::query_scalar(sql).bind(&texts).bind(&patterns).fetch_all(&mut db).await.unwrap();
+            sqlx::query_scalar(sql).bind(&folded).bind(&patterns).fetch_all(&mut db).await.unwrap();
         for ((text, search), found) in texts.iter().zip(&searches).zip(&found) {
-            assert_eq!(*found, text.to_lowercase().contains(search), "{search:?} in {text:?}");
+            assert_eq!(*found, fold(text).contains(&fold(search)), "{search:?} in {text:?}");
         }
         assert!(found.contains(&true) && found.contains(&false));
-    }
-
-    /// Runs `migration` on a database as it was before the last one that locks tables, beside somebody who has locked the first
-    /// of `tables` and goes on to the others once it waits.
-    async fn beside_a_writer<F: Future<Output = bool>>(
-        tables: &[&str],
-        migration: impl FnOnce(PgPool) -> F,
-    ) -> bool {
-        let database = TestDatabase::new().await.unwrap();
-        let options: PgConnectOptions = database.url().parse().unwrap();
-        // Whoever looks first after the circle is closed loses: the migration, however slow the machine is.
-        let pool = PgPool::connect_with(options.options([("deadlock_timeout", "3s")])).await.unwrap();
-        sqlx::raw_sql("drop schema public cascade; create schema public").execute(&pool).await.unwrap();
-        let before = MIGRATOR.iter().filter(|migration| migration.version < 7).cloned().collect();
-        Migrator::with_migrations(before).run(&pool).await.unwrap();
-        let mut writer = pool.begin().await.unwrap();
-        sqlx::raw_sql("set local deadlock_timeout = '20s'").execute(&mut *writer).await.unwrap();
-        let (first, others) = tables.split_first().unwrap();
-        let write =
-            |table: &str| sqlx::raw_sql(AssertSqlSafe(format!("select from {table} for no key update")));
-        write(first).execute(&mut *writer).await.unwrap();
-        let writing = async {
-            let waiting = "select exists (select from pg_locks where not granted and relation is not null
-                           and database = (select oid from pg_database where datname = current_database()))";
-            while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut *writer).await.unwrap() {
-                tokio::task::yield_now().await;
-            }
-            for table in others {
-                write(table).execute(&mut *writer).await.unwrap();
-            }
-            writer.commit().await.unwrap();
-        };
-        tokio::join!(migration(pool.clone()), writing).0
-    }
-
-    #[tokio::test]
-    async fn a_migration_takes_tables_in_the_order_in_which_writers_do() {
-        let once = async |pool: PgPool| MIGRATOR.run(&pool).await.is_ok(); // not tried again
-        assert!(beside_a_writer(&["chats", "chat_members", "messages"], once).await);
-    }
-
-    #[tokio::test]
-    async fn a_migration_that_met_somebody_the_other_way_round_is_tried_again() {
-        let again = async |pool: PgPool| {
-            // Several connections to choose from.
-            let idle = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
-            drop(idle);
-            migrate(&pool).await.is_ok()
-        };
-        assert!(beside_a_writer(&["messages", "chats"], again).await);
     }
 
     #[tokio::test]
@@ -243,28 +148,31 @@ mod tests {
         let mut db = PgConnection::connect(database.url()).await.unwrap();
         sqlx::raw_sql(
             "create function a() returns uuid language sql return '01930000-0000-7000-8000-000000000000'::uuid;
-             insert into workspaces (id, name) values (a(), 'acme');
-             insert into users (id, workspace_id, fullname, role) values (a(), a(), 'Ann', 'owner');
-             insert into chats (id, workspace_id, kind, name) values (a(), a(), 'public_channel', 'general');
+             insert into workspaces (id, name, name_folded) values (a(), 'acme', 'acme');
+             insert into users (id, workspace_id, fullname, fullname_folded, role) values (a(), a(), 'Ann', 'ann', 'owner');
+             insert into chats (id, workspace_id, kind, name, name_folded)
+                 values (a(), a(), 'public_channel', 'general', 'general');
              insert into chat_members (chat_id, user_id, workspace_id, role) values (a(), a(), a(), 'owner')",
         )
         .execute(&mut db)
         .await
         .unwrap();
         let chat =
-            "insert into chats (id, workspace_id, kind, name, single_key) values (gen_random_uuid(), a(), ";
+            "insert into chats (id, workspace_id, kind, name, name_folded, single_key) values (gen_random_uuid(), a(), ";
         for (rule, sql) in [
-            ("chats_check", format!("{chat} 'town_square', 'x', null)")),
-            ("chats_check", format!("{chat} 'private_channel', null, null)")),
-            ("chats_check", format!("{chat} 'single', null, null)")),
-            ("chats_check", format!("{chat} 'group', null, 'key')")),
-            ("chats_check", "update chats set kind = 'town_square'".to_owned()),
-            ("chats_check", "update chats set name = null".to_owned()),
+            ("chats_kind_check", format!("{chat} 'town_square', 'x', 'x', null)")),
+            ("chats_check", format!("{chat} 'private_channel', null, null, null)")),
+            ("chats_check", format!("{chat} 'single', null, null, null)")),
+            ("chats_check", format!("{chat} 'group', null, null, 'key')")),
+            ("chats_kind_check", "update chats set kind = 'town_square'".to_owned()),
+            ("chats_check", "update chats set name = null, name_folded = null".to_owned()),
+            ("chats_check", "update chats set name_folded = null".to_owned()),
             ("chats_check", "update chats set single_key = 'key'".to_owned()),
             ("chat_members_role_check", "update chat_members set role = 'boss'".to_owned()),
             (
                 "chat_members_role_check",
-                "insert into users (id, workspace_id, fullname, role) values (gen_random_uuid(), a(), 'Bob', 'member');
+                "insert into users (id, workspace_id, fullname, fullname_folded, role)
+                     values (gen_random_uuid(), a(), 'Bob', 'bob', 'member');
                  insert into chat_members (chat_id, user_id, workspace_id, role)
                      select a(), id, a(), 'boss' from users where fullname = 'Bob'"
                     .to_owned(),

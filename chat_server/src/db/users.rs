@@ -1,6 +1,6 @@
 //! People inside a workspace.
 
-use chat_core::{AccountId, Timestamp, UserId, WorkspaceId, WorkspaceRole, text::FullName};
+use chat_core::{AccountId, Timestamp, UserId, WorkspaceId, WorkspaceRole, text::{FullName, fold}};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor, Result};
 use utoipa::ToSchema;
@@ -42,11 +42,12 @@ pub async fn insert(
     role: WorkspaceRole,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into users (id, workspace_id, account_id, fullname, role) values ($1, $2, $3, $4, $5)",
+        "insert into users (id, workspace_id, account_id, fullname, fullname_folded, role) values ($1, $2, $3, $4, $5, $6)",
         id.0,
         workspace.0,
         account.0,
         fullname,
+        fold(fullname),
         role as WorkspaceRole
     )
     .execute(db)
@@ -68,7 +69,7 @@ pub async fn find(db: impl PgExecutor<'_>, workspace: WorkspaceId, id: UserId) -
     .await
 }
 
-/// By id, so by when they came. `pattern` is matched against name and e-mail.
+/// By id, so by when they came. `pattern` is matched against the folded name and e-mail.
 pub async fn list(
     db: impl PgExecutor<'_>,
     workspace: WorkspaceId,
@@ -82,7 +83,7 @@ pub async fn list(
                   u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
            from users u left join accounts a on a.id = u.account_id
            where u.workspace_id = $1 and ($2::uuid is null or u.id > $2)
-             and ($3::text is null or u.fullname ilike $3 or a.email ilike $3)
+             and ($3::text is null or u.fullname_folded like $3 or a.email_folded like $3)
            order by u.id limit $4"#,
         workspace.0,
         after.map(|id| id.0),
@@ -109,7 +110,7 @@ pub async fn list_of(
                   u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
            from users u left join accounts a on a.id = u.account_id
            where u.workspace_id = $1 and u.id = any($2) and ($3::uuid is null or u.id > $3)
-             and ($4::text is null or u.fullname ilike $4 or a.email ilike $4)
+             and ($4::text is null or u.fullname_folded like $4 or a.email_folded like $4)
            order by u.id limit $5"#,
         workspace.0,
         &ids,
@@ -211,7 +212,14 @@ pub async fn lock_active_ids(
 }
 
 pub async fn set_fullname(db: impl PgExecutor<'_>, id: UserId, fullname: &FullName) -> Result<()> {
-    sqlx::query!("update users set fullname = $2 where id = $1", id.0, fullname.as_str()).execute(db).await?;
+    sqlx::query!(
+        "update users set fullname = $2, fullname_folded = $3 where id = $1",
+        id.0,
+        fullname.as_str(),
+        fold(fullname.as_str())
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Tenants.
 
-use chat_core::{AccountId, Timestamp, WorkspaceId, text::WorkspaceName};
+use chat_core::{AccountId, Timestamp, WorkspaceId, text::{WorkspaceName, fold}};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
 use utoipa::ToSchema;
@@ -20,10 +20,11 @@ pub const PER_ACCOUNT_MAX: usize = 100;
 pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceName) -> Result<Workspace> {
     sqlx::query_as!(
         Workspace,
-        r#"insert into workspaces (id, name) values ($1, $2)
+        r#"insert into workspaces (id, name, name_folded) values ($1, $2, $3)
            returning id as "id: WorkspaceId", name, created_at as "created_at: Timestamp""#,
         id.0,
-        name.as_str()
+        name.as_str(),
+        fold(name.as_str())
     )
     .fetch_one(db)
     .await
@@ -32,10 +33,11 @@ pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceNa
 pub async fn rename(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceName) -> Result<Workspace> {
     sqlx::query_as!(
         Workspace,
-        r#"update workspaces set name = $2 where id = $1
+        r#"update workspaces set name = $2, name_folded = $3 where id = $1
            returning id as "id: WorkspaceId", name, created_at as "created_at: Timestamp""#,
         id.0,
-        name.as_str()
+        name.as_str(),
+        fold(name.as_str())
     )
     .fetch_one(db)
     .await

@@ -1,5 +1,7 @@
 //! Chats: mine, those I could join, and what can be done to one.
 
+use std::collections::HashMap;
+
 use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{
     ChatId, ChatKind, ChatRole, UserId,
@@ -8,7 +10,7 @@ use chat_core::{
     text::{ChatDescription, ChatName},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -17,9 +19,9 @@ use crate::{
     auth::{CurrentUser, VisibleChat, lock_chat, session_over},
     db::{
         self, Page,
-        chats::{Chat, NewChat, PER_USER_MAX},
+        chats::{Chat, ChatWithLast, NewChat, PER_USER_MAX},
         members::{Member, Membership},
-        messages::Message,
+        messages::{Message, MessageJson},
     },
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
@@ -83,16 +85,17 @@ pub struct ChannelPage {
 }
 
 /// A chat as one of its members has it in their list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChatListItem {
     pub chat: Chat,
     /// My membership. Null for a public channel that I am not in.
     pub member: Option<Member>,
     /// The newest message; null before the first, and where I am not a member.
-    pub last_message: Option<Message>,
+    #[schema(value_type = Option<Message>)]
+    pub last_message: Option<MessageJson>,
     /// The `seq` up to which I have read.
     pub read_seq: i64,
-    /// How many messages came after that.
+    /// How many messages of the main line came after that and are not deleted.
     pub unread_count: i64,
 }
 
@@ -111,26 +114,40 @@ pub async fn list_chats(
     let end = memberships.len().min(start + usize::try_from(limit).unwrap_or(usize::MAX));
     let ids: Vec<ChatId> = memberships[start..end].iter().map(|m| m.chat_id).collect();
     let chats = state.caches.chats(&state.db, &ids).await?;
-    let items = memberships[start..end]
+    let pairs = memberships[start..end]
         .iter()
-        .filter_map(|membership| {
-            let found = chats.get(&membership.chat_id)?;
-            Some(item(found.chat.clone(), found.last_message.clone(), membership))
-        })
-        .collect::<Vec<_>>();
+        .filter_map(|membership| Some((chats.get(&membership.chat_id)?.as_ref().clone(), membership)));
+    let items = list_items(&state.db, pairs.collect()).await?;
     Ok(WithEtag::new(&Page { items, has_more: end < memberships.len() })?.answer(&known))
 }
 
-/// A chat as its member sees it.
-pub fn item(chat: Chat, last_message: Option<Message>, membership: &Membership) -> ChatListItem {
-    let unread_count = (chat.last_seq - membership.read_seq).max(0);
-    ChatListItem {
-        member: Some(membership.member.clone()),
-        last_message,
-        read_seq: membership.read_seq.min(chat.last_seq),
-        unread_count,
-        chat,
-    }
+/// Chats as a member sees them. Asks the database only about chats in which a message is deleted that the member has not
+/// read, since deleted messages are not unread.
+pub async fn list_items(
+    db: impl PgExecutor<'_>,
+    chats: Vec<(ChatWithLast, &Membership)>,
+) -> Result<Vec<ChatListItem>> {
+    let positions: Vec<(ChatId, i64)> = chats
+        .iter()
+        .filter(|(found, membership)| found.last_deleted_seq > membership.read_seq)
+        .map(|(found, membership)| (found.chat.id, membership.read_seq))
+        .collect();
+    let deleted = if positions.is_empty() {
+        HashMap::new()
+    } else {
+        db::messages::count_deleted_after(db, &positions).await?
+    };
+    let items = chats.into_iter().map(|(found, membership)| {
+        let deleted = deleted.get(&found.chat.id).copied().unwrap_or_default();
+        ChatListItem {
+            member: Some(membership.member.clone()),
+            last_message: found.last_message,
+            read_seq: membership.read_seq.min(found.chat.last_seq),
+            unread_count: (found.last_root_no - membership.read_root_no - deleted).max(0),
+            chat: found.chat,
+        }
+    });
+    Ok(items.collect())
 }
 
 /// Create a chat, or get the single chat that exists already
@@ -357,10 +374,9 @@ pub async fn list_channels(
 async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatListItem> {
     let membership = db::members::find(&state.db, id, user.id).await?;
     let found = db::chats::list_with_last(&state.db, &[id]).await?.pop().ok_or(ApiError::NotFound("chat"))?;
-    Ok(match membership {
-        Some(membership) => item(found.chat, found.last_message, &membership),
-        None => {
-            ChatListItem { chat: found.chat, member: None, last_message: None, read_seq: 0, unread_count: 0 }
-        }
-    })
+    let Some(membership) = membership else {
+        let chat = found.chat;
+        return Ok(ChatListItem { chat, member: None, last_message: None, read_seq: 0, unread_count: 0 });
+    };
+    list_items(&state.db, vec![(found, &membership)]).await?.pop().ok_or(ApiError::NotFound("chat"))
 }

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use chat_core::{
-    ChatId, MessageId,
+    ChatId, MessageId, UserId,
     permission::ChatAction,
     text::{ClientId, MessageBody},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,7 +24,7 @@ use crate::{
     auth::{ChatMember, CurrentUser, VisibleChat, forbidden, lock_chat},
     db::{
         self,
-        messages::{Message, NewMessage},
+        messages::{Listed, Message, MessageJson, NewMessage},
     },
     error::{ApiError, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole},
@@ -100,9 +102,10 @@ pub enum Anchor {
 }
 
 /// A stretch of a chat, oldest first.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MessageList {
-    pub items: Vec<Message>,
+    #[schema(value_type = Vec<Message>)]
+    pub items: Vec<MessageJson>,
     /// Whether there are more in a direction that was asked for.
     pub has_more: bool,
     pub has_more_before: bool,
@@ -141,12 +144,13 @@ pub async fn send_message(
         request_hash,
         reply_to: input.reply_to,
     });
-    let Some(stored) = state.sends.send(&new).await? else {
+    let Some(message) = state.sends.send(Arc::clone(&new)).await? else {
         return Box::pin(not_sent(&state, &user, chat, &new)).await; // rare, and large
     };
     state.caches.invalidate_chat(chat, &[user.id]);
     state.metrics.messages_sent.inc();
-    Ok(created(Message::new(&new, &stored)).into_response())
+    let message = RawValue::from_string(message).context("send_messages answered no JSON")?;
+    Ok(created(message).into_response())
 }
 
 #[derive(Deserialize)]
@@ -191,7 +195,7 @@ async fn replay(state: &AppState, new: &NewMessage) -> Result<Response> {
         });
     }
     state.metrics.messages_replayed.inc();
-    let mut response = ok(sent.message).into_response();
+    let mut response = ok(sent.message.0).into_response();
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     Ok(response)
 }
@@ -214,7 +218,7 @@ async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewM
             "there is no such message in this chat",
         ));
     }
-    Err(ApiError::Unavailable("the chat is just changing: send again"))
+    Err(ApiError::Unavailable("the chat changed while the message was sent: send again"))
 }
 
 /// Messages of a chat
@@ -248,42 +252,74 @@ pub async fn list_messages(
         }
         None => page.around,
     };
+    let pages = Pages { state: &state, viewer: chat.user.id, chat: chat.id };
     let list = if let Some(seq) = around {
-        list_around(&state, chat.id, seq, limit).await?
+        pages.around(seq, limit).await?
     } else if let Some(seq) = page.after {
-        let mut items = db::messages::list_from(&state.db, chat.id, seq.saturating_add(1), limit + 1).await?;
-        let has_more = cut(&mut items, limit);
-        let has_more_before = match items.first() {
-            Some(first) => first.seq > 1,
-            None => !db::messages::list_before(&state.db, chat.id, seq, 1).await?.is_empty(),
-        };
-        MessageList { items, has_more, has_more_before, has_more_after: has_more }
+        pages.after(seq, limit).await?
     } else {
-        let end = page.before.unwrap_or(i64::MAX);
-        let mut items = db::messages::list_before(&state.db, chat.id, end, limit + 1).await?;
-        let has_more = cut(&mut items, limit);
-        items.reverse();
-        let has_more_after =
-            page.before.is_some() && !db::messages::list_from(&state.db, chat.id, end, 1).await?.is_empty();
-        MessageList { items, has_more, has_more_before: has_more, has_more_after }
+        pages.before(page.before, limit).await?
     };
     Ok(ok(list))
 }
 
-/// About half of them before `seq`, the rest from it on.
-async fn list_around(state: &AppState, chat: ChatId, seq: i64, limit: i64) -> Result<MessageList> {
-    let half = limit / 2;
-    let mut items = db::messages::list_before(&state.db, chat, seq, half + 1).await?;
-    let has_more_before = cut(&mut items, half);
-    items.reverse();
-    let mut later = db::messages::list_from(&state.db, chat, seq, limit - half + 1).await?;
-    let has_more_after = cut(&mut later, limit - half);
-    items.append(&mut later);
-    Ok(MessageList { items, has_more: has_more_before || has_more_after, has_more_before, has_more_after })
+/// Reads pages of one chat for one viewer.
+struct Pages<'a> {
+    state: &'a AppState,
+    viewer: UserId,
+    chat: ChatId,
+}
+
+impl Pages<'_> {
+    /// The messages after `seq`, the nearest.
+    async fn after(&self, seq: i64, limit: i64) -> Result<MessageList> {
+        let mut items = self.list_from(seq.saturating_add(1), limit + 1).await?;
+        let has_more_after = cut(&mut items, limit);
+        let has_more_before = match items.first() {
+            Some(first) => first.seq > 1,
+            None => !self.list_before(seq, 1).await?.is_empty(),
+        };
+        Ok(list(items, has_more_after, has_more_before, has_more_after))
+    }
+
+    /// The messages before `end`, the nearest; the newest if it is None.
+    async fn before(&self, end: Option<i64>, limit: i64) -> Result<MessageList> {
+        let end_seq = end.unwrap_or(i64::MAX);
+        let mut items = self.list_before(end_seq, limit + 1).await?;
+        let has_more_before = cut(&mut items, limit);
+        items.reverse();
+        let has_more_after = end.is_some() && !self.list_from(end_seq, 1).await?.is_empty();
+        Ok(list(items, has_more_before, has_more_before, has_more_after))
+    }
+
+    /// About half of them before `seq`, the rest from it on.
+    async fn around(&self, seq: i64, limit: i64) -> Result<MessageList> {
+        let half = limit / 2;
+        let mut items = self.list_before(seq, half + 1).await?;
+        let has_more_before = cut(&mut items, half);
+        items.reverse();
+        let mut later = self.list_from(seq, limit - half + 1).await?;
+        let has_more_after = cut(&mut later, limit - half);
+        items.append(&mut later);
+        Ok(list(items, has_more_before || has_more_after, has_more_before, has_more_after))
+    }
+
+    async fn list_from(&self, first_seq: i64, limit: i64) -> Result<Vec<Listed>> {
+        Ok(db::messages::list_from(&self.state.db, self.viewer, self.chat, first_seq, limit).await?)
+    }
+
+    async fn list_before(&self, end_seq: i64, limit: i64) -> Result<Vec<Listed>> {
+        Ok(db::messages::list_before(&self.state.db, self.viewer, self.chat, end_seq, limit).await?)
+    }
+}
+
+fn list(items: Vec<Listed>, has_more: bool, has_more_before: bool, has_more_after: bool) -> MessageList {
+    let items = items.into_iter().map(|item| item.message.0).collect();
+    MessageList { items, has_more, has_more_before, has_more_after }
 }
 
 /// Cuts a list that was fetched with one item too many. Whether there was.
-fn cut(items: &mut Vec<Message>, limit: i64) -> bool {
+fn cut(items: &mut Vec<Listed>, limit: i64) -> bool {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = items.len() > limit;
     items.truncate(limit);
@@ -298,9 +334,9 @@ pub async fn get_message(
     State(state): State<AppState>,
     chat: ChatMember,
     ApiPath(path): ApiPath<MessagePath>,
-) -> Result<JsonResponse<Message>> {
-    let found = db::messages::find(&state.db, chat.id, path.message_id).await?;
-    found.map(ok).ok_or(ApiError::NotFound("message"))
+) -> Result<JsonResponse<MessageJson>> {
+    let found = db::messages::find(&state.db, chat.user.id, chat.id, path.message_id).await?;
+    found.map(|found| ok(found.0)).ok_or(ApiError::NotFound("message"))
 }
 
 /// Edit one of my messages
@@ -312,23 +348,25 @@ pub async fn edit_message(
     chat: VisibleChat,
     ApiPath(path): ApiPath<MessagePath>,
     ApiJson(input): ApiJson<EditMessage>,
-) -> Result<JsonResponse<Message>> {
+) -> Result<JsonResponse<MessageJson>> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Post).await?;
-    let found =
-        db::messages::find(&mut *tx, chat.id, path.message_id).await?.ok_or(ApiError::NotFound("message"))?;
+    let found = db::messages::find_authorship(&mut *tx, chat.id, path.message_id)
+        .await?
+        .ok_or(ApiError::NotFound("message"))?;
     if found.sender_id != chat.user.id {
         return Err(forbidden());
     }
-    if found.deleted_at.is_some() {
+    if found.is_deleted {
         return Err(ApiError::conflict("message_deleted", "the message was deleted"));
     }
-    db::messages::update_body(&mut *tx, found.id, &input.body).await?;
-    let edited =
-        db::messages::find(&mut *tx, chat.id, found.id).await?.ok_or(ApiError::NotFound("message"))?;
+    db::messages::update_body(&mut *tx, path.message_id, &input.body).await?;
+    let edited = db::messages::find(&mut *tx, chat.user.id, chat.id, path.message_id)
+        .await?
+        .ok_or(ApiError::NotFound("message"))?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[]);
-    Ok(ok(edited))
+    Ok(ok(edited.0))
 }
 
 /// Delete a message: its text is gone everywhere, a mark stays in its place
@@ -342,12 +380,13 @@ pub async fn delete_message(
 ) -> Result<StatusCode> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Read).await?;
-    let found =
-        db::messages::find(&mut *tx, chat.id, path.message_id).await?.ok_or(ApiError::NotFound("message"))?;
+    let found = db::messages::find_authorship(&mut *tx, chat.id, path.message_id)
+        .await?
+        .ok_or(ApiError::NotFound("message"))?;
     if found.sender_id != chat.user.id {
         lock_chat(&mut tx, &chat.user, chat.id, ChatAction::DeleteMessageOfOthers).await?;
     }
-    db::messages::mark_deleted(&mut *tx, found.id).await?;
+    db::messages::mark_deleted(&mut *tx, path.message_id).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[]);
     Ok(StatusCode::NO_CONTENT)
@@ -364,9 +403,8 @@ pub async fn mark_read(
     if input.seq < 0 {
         return Err(ApiError::out_of_range("/seq", 0, None));
     }
-    let moved = db::members::mark_read(&state.db, chat.id, chat.user.id, input.seq).await?;
-    let (seq, last_seq) = moved.ok_or(ApiError::NotFound("chat"))?;
+    let position = db::members::mark_read(&state.db, chat.id, chat.user.id, input.seq).await?;
+    let (seq, unread_count) = position.ok_or(ApiError::NotFound("chat"))?;
     state.caches.invalidate_chat(chat.id, &[chat.user.id]);
-    // `last_seq` is from before a message of mine that another device was just sending, which `seq` may be of.
-    Ok(ok(ReadPosition { seq, unread_count: (last_seq - seq).max(0) }))
+    Ok(ok(ReadPosition { seq, unread_count }))
 }

@@ -11,7 +11,7 @@ pub mod stream;
 pub mod users;
 pub mod workspaces;
 
-use chat_core::text::TextError;
+use chat_core::text::{TextError, fold};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -68,5 +68,5 @@ pub fn pattern(query: Option<&str>) -> Result<Option<String>> {
     if query.contains('\0') {
         return Err(InvalidField::text("query", TextError::Nul).into());
     }
-    Ok(Some(crate::db::contains_pattern(query)))
+    Ok(Some(crate::db::contains_pattern(&fold(query))))
 }

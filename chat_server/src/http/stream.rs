@@ -1,5 +1,7 @@
 //! What a client needs to follow the stream of events: a snapshot to begin with, and a ticket to connect.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use chat_core::{
     Cursor, Shard,
@@ -12,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    chats::{ChatListItem, item},
+    chats::{ChatListItem, list_items},
 };
 use crate::{
     auth::CurrentUser,
@@ -41,7 +43,7 @@ pub struct SyncQuery {
 
 /// What a client begins with, all of one moment, and the position in the stream that belongs to it. Bounded however much
 /// there is: people come by `GET /api/users?ids=` as they are needed, chats beyond the limit by `GET /api/chat`.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct Snapshot {
     /// Connect the stream with this: what comes is exactly what happened since.
     pub cursor: String,
@@ -54,7 +56,7 @@ pub struct Snapshot {
 }
 
 /// Those of my chats that were active last.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct ChatPart {
     pub items: Vec<ChatListItem>,
     /// Whether I am in others too. `GET /api/chat` lists all of them.
@@ -88,19 +90,15 @@ pub async fn sync(
     let memberships = db::members::list_most_active(&mut *tx, user.id, limit + 1).await?;
     let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);
     let ids: Vec<_> = memberships.iter().map(|m| m.chat_id).collect();
-    let mut chats: std::collections::HashMap<_, _> = db::chats::list_with_last(&mut *tx, &ids)
+    let mut chats: HashMap<_, _> = db::chats::list_with_last(&mut *tx, &ids)
         .await?
         .into_iter()
         .map(|found| (found.chat.id, found))
         .collect();
+    let pairs =
+        memberships.iter().filter_map(|membership| Some((chats.remove(&membership.chat_id)?, membership)));
+    let items = list_items(&mut *tx, pairs.collect()).await?;
     tx.commit().await?;
-    let items = memberships
-        .iter()
-        .filter_map(|membership| {
-            let found = chats.remove(&membership.chat_id)?;
-            Some(item(found.chat, found.last_message, membership))
-        })
-        .collect();
     let cursor =
         Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
     let events_url = events_url(&state);

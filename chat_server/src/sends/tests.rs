@@ -1,31 +1,30 @@
-//! Batches against a real database: what is stored and told, what is refused, what waits for whom.
+//! Batches against a real database: what is stored and told, what is refused, what waits for what.
 
-mod behind;
 mod look_ups;
 
 use chat_core::{
-    ChatId, MessageId, Timestamp, UserId, WorkspaceId, event::DOORBELL_CHANNEL, text::MessageBody,
+    ChatId, MessageId, UserId, WorkspaceId,
+    event::DOORBELL_CHANNEL,
+    text::{ClientId, MessageBody},
 };
 use private_postgres::testing::TestDatabase;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, postgres::PgListener};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, postgres::PgListener};
 use tokio::task::JoinSet;
 
-use super::{
-    failure::{is_about_shard, is_about_some},
-    *,
-};
-use crate::db::messages::pipeline::{SendError, Sender};
+use super::*;
+use crate::db::messages::send::{Connection, Notify, SendError};
 
 /// Workspaces of six shards, each with a person in a chat.
 const SHARDS: [u8; 6] = [0, 1, 2, 3, 4, 5];
 const CHATS: &str = "
     create temp table n on commit drop as select generate_series(0, 5) as n;
-    insert into workspaces (id, name)
-        select overlay('01930000-0000-7000-8000-000000000000' placing to_hex(n) from 36)::uuid, 'w' || n from n;
-    insert into users (id, workspace_id, fullname, role)
-        select overlay(id::text placing '1' from 35)::uuid, id, 'Ann', 'owner' from workspaces;
-    insert into chats (id, workspace_id, kind, name)
-        select overlay(id::text placing '2' from 35)::uuid, id, 'public_channel', 'general' from workspaces;
+    insert into workspaces (id, name, name_folded)
+        select overlay('01930000-0000-7000-8000-000000000000' placing to_hex(n) from 36)::uuid, 'w' || n, 'w' || n from n;
+    insert into users (id, workspace_id, fullname, fullname_folded, role)
+        select overlay(id::text placing '1' from 35)::uuid, id, 'Ann', 'ann', 'owner' from workspaces;
+    insert into chats (id, workspace_id, kind, name, name_folded)
+        select overlay(id::text placing '2' from 35)::uuid, id, 'public_channel', 'general', 'general' from workspaces;
     insert into chat_members (chat_id, user_id, workspace_id, role)
         select c.id, u.id, u.workspace_id, 'owner' from chats c join users u using (workspace_id);";
 
@@ -50,43 +49,34 @@ fn hello() -> NewMessage {
     hello_in(0)
 }
 
-fn connector(database: &TestDatabase) -> Connector {
-    Connector::new(database.url(), &LimitsConfig::default()).unwrap()
+fn connector(database: &TestDatabase, lifecycle: &Lifecycle) -> Connector {
+    Connector::new(database.url(), statement_timeout(&LimitsConfig::default()), lifecycle).unwrap()
 }
 
-/// Of a database with chats: for whatever is to be asked, and to send over.
-async fn connect(database: &TestDatabase) -> (PgConnection, Sender) {
+/// To a database with chats: for questions, and to send over.
+async fn connect(database: &TestDatabase) -> (PgConnection, Connection) {
     let mut db = PgConnection::connect(database.url()).await.unwrap();
     sqlx::raw_sql(CHATS).execute(&mut db).await.unwrap();
-    let (sender, link) = connector(database).with("lock_timeout", "50ms").connect().await.unwrap();
-    Lifecycle::new().spawn_connection(async {
-        let _ = link.await; // over with its test
-    });
-    (db, sender)
+    (db, connector(database, &Lifecycle::new()).connect().await.unwrap())
 }
 
-/// Combiners at work.
-async fn start(database: &TestDatabase) -> (Sends, Metrics, Lifecycle) {
+/// A dispatcher at work.
+fn start(database: &TestDatabase) -> (Sends, Metrics, Lifecycle) {
     let (lifecycle, metrics) = (Lifecycle::new(), Metrics::default());
-    let sends = Sends::start(
-        connector(database),
-        PgPool::connect(database.url()).await.unwrap(),
-        &LimitsConfig::default(),
-        Doorbell::default(),
-        metrics.clone(),
-        &lifecycle,
-    );
+    let connector = connector(database, &lifecycle);
+    let doorbell = Doorbell::default();
+    let sends = Sends::start(connector, &LimitsConfig::default(), doorbell, metrics.clone(), &lifecycle);
     (sends, metrics, lifecycle)
 }
 
-/// What became of a batch that can be stored.
-async fn store(
-    sender: &Sender,
-    new: &[&NewMessage],
-    patience: Option<Duration>,
-    bell: Bell,
-) -> std::result::Result<Vec<Stored>, SendError> {
-    sender.insert_all(new, patience, bell).await.map(Option::unwrap)
+/// Stored messages, in the order of their ids.
+async fn store(db: &Connection, new: &[&NewMessage], notify: Notify) -> Result<Vec<Value>, SendError> {
+    let stored = db.send(new, notify).await?;
+    Ok(stored.iter().map(|(_, message)| serde_json::from_str(message).unwrap()).collect())
+}
+
+fn seqs(stored: &[Value]) -> Vec<i64> {
+    stored.iter().map(|message| message["seq"].as_i64().unwrap()).collect()
 }
 
 async fn hold(database: &TestDatabase, lock: &str) -> sqlx::Transaction<'static, Postgres> {
@@ -96,16 +86,25 @@ async fn hold(database: &TestDatabase, lock: &str) -> sqlx::Transaction<'static,
     tx
 }
 
+/// Waits until so many backends of the database wait for a lock.
+async fn until_waiting(db: &mut PgConnection, count: i64) {
+    let waiting = "select count(distinct pid) from pg_locks where not granted
+                   and pid in (select pid from pg_stat_activity where datname = current_database())";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *db).await.unwrap() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_batch_of_several_shards_goes_on_where_each_of_them_was() {
     let database = TestDatabase::new().await.unwrap();
-    let (mut db, sender) = connect(&database).await;
+    let (mut db, connection) = connect(&database).await;
     let stranger = NewMessage { sender_id: UserId(id(0x13)), ..hello() };
     for (size, refused) in [(12, None), (12, Some(&stranger)), (2, None)] {
         let new: Vec<_> = SHARDS.iter().chain(&SHARDS).map(|shard| hello_in(*shard)).collect();
         for new in new.chunks(size) {
             let new: Vec<_> = new.iter().chain(refused).collect();
-            let stored = store(&sender, &new, None, Bell::IsLeftToCaller).await.unwrap();
+            let stored = store(&connection, &new, Notify::AfterCommit).await.unwrap();
             assert_eq!(stored.len(), size);
         }
     }
@@ -128,57 +127,167 @@ async fn a_batch_of_several_shards_goes_on_where_each_of_them_was() {
 }
 
 #[tokio::test]
-async fn a_shard_that_somebody_holds_holds_up_no_other_of_the_batch() {
+async fn a_held_shard_of_the_log_delays_other_shards_once() {
     let database = TestDatabase::new().await.unwrap();
     let (mut db, _) = connect(&database).await;
-    let (sends, metrics, lifecycle) = start(&database).await;
-    let mut tasks = JoinSet::new();
-    let mut send = |shard| {
-        let sends = sends.clone();
-        tasks.spawn(async move {
-            assert!(sends.send(&Arc::new(hello_in(shard))).await.unwrap().is_some());
-            shard
-        });
-    };
+    let (sends, metrics, lifecycle) = start(&database);
     let mut held = Vec::new();
-    for shard in SHARDS.into_iter().take(COMBINERS + 1) {
+    // As many as there are lines for isolated batches.
+    for shard in [0, 1, 2] {
         held.push(hold(&database, &format!("select log_lock({shard}::smallint)")).await);
     }
-    // A batch of one for each combiner; what gathers meanwhile is one batch of two.
-    let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted
-                   and database = (select oid from pg_database where datname = current_database())";
-    for (shard, count) in SHARDS.into_iter().take(COMBINERS).zip(1..) {
-        send(shard);
-        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut db).await.unwrap() < count {
-            tokio::task::yield_now().await;
-        }
+    let mut stuck = JoinSet::new();
+    let mut others = JoinSet::new();
+    for shard in SHARDS {
+        let sends = sends.clone();
+        let tasks = if shard < 3 { &mut stuck } else { &mut others };
+        tasks.spawn(async move { sends.send(Arc::new(hello_in(shard))).await.unwrap().is_some() });
     }
-    let [.., stuck, other] = SHARDS;
-    send(stuck);
-    send(other);
-    while metrics.sends_under_way.get() < i64::try_from(SHARDS.len()).unwrap() {
-        tokio::task::yield_now().await;
+    assert!(others.join_all().await.into_iter().all(|is_stored| is_stored));
+    // From now on they do not even share a batch.
+    until_waiting(&mut db, 3).await;
+    let before = metrics.send_batches.get();
+    for shard in [3, 4, 5] {
+        assert!(sends.send(Arc::new(hello_in(shard))).await.unwrap().is_some());
     }
-    let last = held.pop().unwrap();
-    for held in held {
-        held.rollback().await.unwrap();
-    }
-    for _ in 0..=COMBINERS {
-        assert_ne!(tasks.join_next().await.unwrap().unwrap(), stuck);
-    }
-    last.rollback().await.unwrap();
-    assert_eq!(tasks.join_next().await.unwrap().unwrap(), stuck);
+    assert!(metrics.send_batches.get() >= before + 3);
+    assert_eq!(metrics.sends_under_way.get(), 3);
+    drop(held);
+    assert!(stuck.join_all().await.into_iter().all(|is_stored| is_stored));
     sends.close();
     lifecycle.stop();
 }
 
 #[tokio::test]
+async fn a_locked_chat_fails_alone_and_only_after_its_wait() {
+    let database = TestDatabase::new().await.unwrap();
+    let (mut db, _) = connect(&database).await;
+    let (sends, _, lifecycle) = start(&database);
+    let held = hold(&database, "select from chats where workspace_id::text like '%0' for update").await;
+    let mut stuck = JoinSet::new();
+    for _ in 0..10 {
+        let sends = sends.clone();
+        stuck.spawn(async move { sends.send(Arc::new(hello())).await.unwrap().is_some() });
+    }
+    until_waiting(&mut db, 1).await;
+    for shard in [1, 2, 3, 1, 2, 3] {
+        assert!(sends.send(Arc::new(hello_in(shard))).await.unwrap().is_some());
+    }
+    assert_eq!(stuck.len(), 10);
+    assert!(stuck.try_join_next().is_none());
+    held.rollback().await.unwrap();
+    assert!(stuck.join_all().await.into_iter().all(|is_stored| is_stored));
+    sends.close();
+    lifecycle.stop();
+}
+
+#[tokio::test]
+async fn a_message_that_waits_too_long_is_refused_and_not_stored() {
+    let database = TestDatabase::new().await.unwrap();
+    let (mut db, _) = connect(&database).await;
+    let (lifecycle, metrics) = (Lifecycle::new(), Metrics::default());
+    let limits = LimitsConfig { send_wait_seconds: 0, ..LimitsConfig::default() };
+    let connector = connector(&database, &lifecycle);
+    let sends = Sends::start(connector, &limits, Doorbell::default(), metrics, &lifecycle);
+    let held = hold(&database, "select from chats for update").await;
+    let refused = sends.send(Arc::new(hello())).await.unwrap_err();
+    assert!(refused.to_string().contains("nothing was stored"), "{refused}");
+    held.rollback().await.unwrap();
+    let stored: i64 = sqlx::query_scalar("select count(*) from messages").fetch_one(&mut db).await.unwrap();
+    assert_eq!(stored, 0);
+    sends.close();
+    lifecycle.stop();
+}
+
+#[tokio::test]
+async fn more_messages_than_may_wait_are_refused() {
+    let database = TestDatabase::new().await.unwrap();
+    let (mut db, _) = connect(&database).await;
+    let (lifecycle, metrics) = (Lifecycle::new(), Metrics::default());
+    let limits = LimitsConfig { waiting_sends: 2, ..LimitsConfig::default() };
+    let connector = connector(&database, &lifecycle);
+    let sends = Sends::start(connector, &limits, Doorbell::default(), metrics.clone(), &lifecycle);
+    let held = hold(&database, "select from chats for update").await;
+    let mut waiting = JoinSet::new();
+    for _ in 0..2 {
+        let sends = sends.clone();
+        waiting.spawn(async move { sends.send(Arc::new(hello())).await.unwrap().is_some() });
+    }
+    until_waiting(&mut db, 1).await;
+    while metrics.sends_under_way.get() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let refused = sends.send(Arc::new(hello())).await.unwrap_err();
+    assert!(refused.to_string().contains("too many"), "{refused}");
+    assert_eq!(metrics.sends_refused.get(), 1);
+    held.rollback().await.unwrap();
+    assert!(waiting.join_all().await.into_iter().all(|is_stored| is_stored));
+    sends.close();
+    lifecycle.stop();
+}
+
+#[tokio::test]
+async fn the_next_batch_is_with_postgres_before_the_one_before_it_is_answered() {
+    let database = TestDatabase::new().await.unwrap();
+    let (mut db, _) = connect(&database).await;
+    let (sends, metrics, lifecycle) = start(&database);
+    assert!(sends.send(Arc::new(hello())).await.unwrap().is_some()); // connects
+    let held = hold(&database, "select log_lock(0::smallint)").await;
+    let mut tasks = JoinSet::new();
+    for count in [1, 2] {
+        let sends = sends.clone();
+        tasks.spawn(async move { sends.send(Arc::new(hello())).await });
+        while metrics.send_batches.get() < 1 + count {
+            tokio::task::yield_now().await;
+        }
+    }
+    until_waiting(&mut db, 1).await;
+    let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid() and query like '%send_messages%'";
+    let killed: i64 = sqlx::query_scalar(kill).fetch_one(&mut db).await.unwrap();
+    assert_eq!(killed, 1, "one connection carries both");
+    held.rollback().await.unwrap();
+    for outcome in tasks.join_all().await {
+        let refused = outcome.unwrap_err().to_string();
+        assert!(refused.contains("is not known"), "{refused}");
+    }
+    assert!(sends.send(Arc::new(hello())).await.unwrap().is_some(), "over another connection");
+    sends.close();
+    lifecycle.stop();
+}
+
+#[tokio::test]
+async fn closing_stores_what_was_taken_in_and_takes_no_more() {
+    let database = TestDatabase::new().await.unwrap();
+    let (mut db, _) = connect(&database).await;
+    let (sends, metrics, lifecycle) = start(&database);
+    let held = hold(&database, "select log_lock(0::smallint)").await;
+    let sending = {
+        let sends = sends.clone();
+        async move { sends.send(Arc::new(hello())).await.unwrap().is_some() }
+    };
+    let closing = async {
+        until_waiting(&mut db, 1).await;
+        sends.close();
+        lifecycle.stop();
+        held.rollback().await.unwrap();
+    };
+    assert!(tokio::join!(sending, closing).0);
+    while metrics.sends_under_way.get() > 0 {
+        tokio::task::yield_now().await;
+    }
+    lifecycle.finish(Duration::from_secs(5)).await.unwrap();
+    let refused = sends.send(Arc::new(hello())).await.unwrap_err();
+    assert!(refused.to_string().contains("stopping"), "{refused}");
+}
+
+#[tokio::test]
 async fn what_may_not_be_sent_leaves_no_gap() {
     let database = TestDatabase::new().await.unwrap();
-    let (mut db, sender) = connect(&database).await;
+    let (mut db, connection) = connect(&database).await;
     sqlx::raw_sql(
-        "insert into users (id, workspace_id, fullname, role)
-             select overlay(id::text placing '3' from 35)::uuid, id, 'Eve', 'member' from workspaces",
+        "insert into users (id, workspace_id, fullname, fullname_folded, role)
+             select overlay(id::text placing '3' from 35)::uuid, id, 'Eve', 'eve', 'member' from workspaces",
     )
     .execute(&mut db)
     .await
@@ -190,8 +299,7 @@ async fn what_may_not_be_sent_leaves_no_gap() {
     };
     let send = async |new: Vec<NewMessage>| -> Vec<i64> {
         let new: Vec<_> = new.iter().collect();
-        let stored = store(&sender, &new, None, Bell::RingsWithCommit).await.unwrap();
-        stored.iter().map(|stored| stored.seq).collect()
+        seqs(&store(&connection, &new, Notify::InTransaction).await.unwrap())
     };
     assert_eq!(send(vec![named()]).await, [1]);
     let refused = [
@@ -223,7 +331,9 @@ async fn what_may_not_be_sent_leaves_no_gap() {
     let miscounted: i64 = sqlx::query_scalar(
         "select (select count(*) from chats c
                  where last_seq <> (select coalesce(max(seq), 0) from messages m where m.chat_id = c.id)
-                    or last_seq <> (select count(*) from messages m where m.chat_id = c.id))
+                    or last_seq <> (select count(*) from messages m where m.chat_id = c.id)
+                    or last_root_no <> last_seq)
+              + (select count(*) from messages where root_no <> seq)
               + (select count(*) from chat_members c where sent_seq <> (
                      select coalesce(max(seq), 0) from messages m where (m.chat_id, m.sender_id) = (c.chat_id, c.user_id)))",
     )
@@ -234,134 +344,65 @@ async fn what_may_not_be_sent_leaves_no_gap() {
 }
 
 #[tokio::test]
-async fn a_batch_that_cannot_shrink_ends() {
+async fn what_is_told_and_answered_of_a_send_is_what_was_stored() {
     let database = TestDatabase::new().await.unwrap();
-    let (_, sender) = connect(&database).await;
-    let good = hello();
-    let stranger = NewMessage { sender_id: UserId(id(0x11)), ..good.clone() };
-    let new = [&good, &stranger];
-    assert_eq!(sender.insert_all(&new, None, Bell::IsLeftToCaller).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_batch_that_keeps_being_refused_is_sent_one_by_one() {
-    let database = TestDatabase::new().await.unwrap();
-    let (mut db, _) = connect(&database).await;
-    // Messages by themselves pass. What was counted by a sequence is not undone.
-    sqlx::raw_sql(
-        "create sequence refused;
-         create function refuse_batches() returns trigger language plpgsql as $$ begin
-             if current_query() like '%send_batch%' then perform nextval('refused'); raise sqlstate 'PL001'; end if;
-             return null;
-         end $$;
-         create trigger refuse before update on chat_members execute function refuse_batches()",
-    )
-    .execute(&mut db)
-    .await
-    .unwrap();
-    let (sends, metrics, lifecycle) = start(&database).await;
-    let held = hold(&database, "select log_lock(0::smallint)").await;
-    let mut tasks = JoinSet::new();
-    // One is with Postgres, one may be behind it; the others gather.
-    for under_way in 1..=4 {
-        let sends = sends.clone();
-        tasks.spawn(async move { sends.send(&Arc::new(hello())).await.unwrap() });
-        while metrics.sends_under_way.get() < under_way {
-            tokio::task::yield_now().await;
-        }
-    }
-    held.rollback().await.unwrap();
-    let mut seqs: Vec<i64> = tasks.join_all().await.into_iter().map(|stored| stored.unwrap().seq).collect();
-    seqs.sort_unstable();
-    assert_eq!(seqs, [1, 2, 3, 4]);
-    let refused: i64 =
-        sqlx::query_scalar("select case when is_called then last_value else 0 end from refused")
-            .fetch_one(&mut db)
-            .await
-            .unwrap();
-    assert!(refused > 0 && refused % 3 == 0, "{refused}");
-    sends.close();
-    lifecycle.stop();
-}
-
-#[tokio::test]
-async fn a_batch_that_may_be_sent_a_moment_later_is_sent_whole() {
-    let database = TestDatabase::new().await.unwrap();
-    let (mut db, sender) = connect(&database).await;
-    // What was counted by a sequence is not undone.
-    sqlx::raw_sql(
-        "create sequence attempts;
-         create function refuse_once() returns trigger language plpgsql as
-             $$ begin if nextval('attempts') = 1 then raise sqlstate 'PL001'; end if; return null; end $$;
-         create trigger refuse before update on chat_members execute function refuse_once()",
-    )
-    .execute(&mut db)
-    .await
-    .unwrap();
-    let new = [hello(), hello()];
-    let new: Vec<_> = new.iter().collect();
-    let stored = store(&sender, &new, None, Bell::IsLeftToCaller).await.unwrap();
-    assert_eq!(stored.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [1, 2]);
-}
-
-#[tokio::test]
-async fn what_is_told_of_a_send_is_what_was_stored() {
-    let database = TestDatabase::new().await.unwrap();
-    let (mut db, sender) = connect(&database).await;
+    let (mut db, connection) = connect(&database).await;
     let odd = |client_id: &str, reply_to| NewMessage {
         body: MessageBody::parse("line one\nline \"two\" \\ \u{1f4e8} \u{1}").unwrap(),
         client_id: Some(ClientId::parse(client_id).unwrap()),
-        request_hash: Some([0; 32]),
+        request_hash: Some([0xa5; 32]),
         reply_to,
         ..hello()
     };
     let first = odd("c-1", None);
     let answer = odd("c-2", Some(first.id));
     for new in [vec![&first], vec![&answer], vec![&hello(), &odd("c-3", Some(first.id)), &hello_in(1)]] {
-        let stored = store(&sender, &new, None, Bell::IsLeftToCaller).await.unwrap();
+        let stored = connection.send(&new, Notify::AfterCommit).await.unwrap();
         assert_eq!(stored.len(), new.len());
-        for stored in stored {
-            let (told, expected, seq, at): (String, String, i64, Timestamp) = sqlx::query_as(
+        for (id, message) in stored {
+            let (told, expected, rendered, body, hash): (String, String, String, String, Option<Vec<u8>>) = sqlx::query_as(
                 r#"select e.payload,
                           '{"type":"message.new","at":"' || json_time(e.at) || '","chat_id":"' || m.chat_id
-                              || '","message":' || message_json(m) || '}',
-                          m.seq, m.created_at
+                              || '","message":' || message_json(m, null) || '}',
+                          message_json(m, null)::text, m.body, m.request_hash
                    from messages m join event_log e on e.message_id = m.id where m.id = $1"#,
             )
-            .bind(stored.id.0)
+            .bind(id.0)
             .fetch_one(&mut db)
             .await
             .unwrap();
-            assert_eq!(told, expected);
-            assert_eq!((stored.seq, stored.created_at), (seq, at));
+            assert_eq!((told, &message), (expected, &rendered));
+            let new = new.iter().find(|new| new.id == id).unwrap();
+            assert_eq!((body.as_str(), hash), (new.body.as_str(), new.request_hash.map(Vec::from)));
         }
     }
 }
 
 #[tokio::test]
-async fn sends_leave_the_settings_of_a_transaction_as_they_were() {
+async fn a_send_leaves_the_settings_of_its_session_as_they_were() {
     let database = TestDatabase::new().await.unwrap();
-    let (_, sender) = connect(&database).await;
-    let stranger = || NewMessage { sender_id: UserId(id(0x11)), ..hello() };
-    for new in [vec![hello()], vec![stranger()], vec![hello(), hello()], vec![hello(), stranger(), hello()]] {
-        let new: Vec<_> = new.iter().collect();
-        sender.client().batch_execute("begin").await.unwrap();
-        let bell = Bell::IsLeftToCaller;
-        store(&sender, &new, Some(Duration::from_millis(7)), bell).await.unwrap();
-        let settings =
-            "select current_setting('lock_timeout'), coalesce(current_setting('parlor.events', true), '')";
-        let row = sender.client().query_one(settings, &[]).await.unwrap();
-        let settings: (String, String) = (row.get(0), row.get(1));
-        sender.client().batch_execute("rollback").await.unwrap();
-        assert_eq!(settings, ("50ms".to_owned(), String::new()), "{new:?}");
+    let (mut db, _) = connect(&database).await;
+    let stranger = NewMessage { sender_id: UserId(id(0x11)), ..hello() };
+    for new in [vec![hello()], vec![stranger.clone()], vec![hello(), stranger, hello()]] {
+        let mut tx = db.begin().await.unwrap();
+        sqlx::query("select from send_messages($1, false)")
+            .bind(sqlx::types::Json(&new))
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        let events: String = sqlx::query_scalar("select coalesce(current_setting('parlor.events', true), '')")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(events, "", "{new:?}");
+        tx.rollback().await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_batch_waits_for_a_reader_before_it_has_the_shard() {
     let database = TestDatabase::new().await.unwrap();
-    let (_, sender) = connect(&database).await;
-    sender.client().batch_execute("set lock_timeout = '30s'").await.unwrap();
+    let (_, connection) = connect(&database).await;
     let stranger = NewMessage { sender_id: UserId(id(0x11)), ..hello() };
     for refused in [None, Some(&stranger)] {
         let new = [hello(), hello()];
@@ -376,50 +417,50 @@ async fn a_batch_waits_for_a_reader_before_it_has_the_shard() {
             }
             reader.commit().await.unwrap();
         };
-        let sending = store(&sender, &new, None, Bell::IsLeftToCaller);
+        let sending = store(&connection, &new, Notify::AfterCommit);
         assert_eq!(tokio::join!(sending, reading).0.unwrap().len(), 2);
     }
 }
 
 #[tokio::test]
-async fn a_few_messages_ring_with_their_commit_and_bring_their_events() {
+async fn a_notify_in_the_transaction_carries_the_events() {
     let database = TestDatabase::new().await.unwrap();
-    let (mut db, sender) = connect(&database).await;
+    let (mut db, connection) = connect(&database).await;
     let mut listener = PgListener::connect(database.url()).await.unwrap();
     let rows_channel: String =
         sqlx::query_scalar("select rows_channel from log_meta").fetch_one(&mut db).await.unwrap();
     listener.listen_all([DOORBELL_CHANNEL, &rows_channel]).await.unwrap();
-    // By itself, all at once, and at the second attempt, for one that may not be sent.
+    // Alone, together, and beside one that may not be sent.
     for (size, refused) in [(1, 0), (2, 0), (5, 0), (2, 1)] {
-        for (shard, bell) in [(1, Bell::IsLeftToCaller), (2, Bell::RingsWithCommit)] {
+        for (shard, notify) in [(1, Notify::AfterCommit), (2, Notify::InTransaction)] {
             let stranger = NewMessage { sender_id: UserId(id(0x13)), ..hello_in(shard) };
             let new = [vec![hello_in(shard); size], vec![stranger; refused]].concat();
             let new: Vec<_> =
                 new.into_iter().map(|new| NewMessage { id: MessageId::generate(), ..new }).collect();
-            let stored = store(&sender, &new.iter().collect::<Vec<_>>(), None, bell).await.unwrap();
+            let stored = store(&connection, &new.iter().collect::<Vec<_>>(), notify).await.unwrap();
             assert_eq!(stored.len(), size);
         }
         for _ in 0..size {
-            let rung = listener.recv().await.unwrap();
+            let notification = listener.recv().await.unwrap();
             assert!(
-                rung.payload().starts_with("2 "),
-                "the first are their caller's to ring: {}",
-                rung.payload()
+                notification.payload().starts_with("2 "),
+                "for the first ones the caller notifies: {}",
+                notification.payload()
             );
-            assert!(rung.payload().ends_with('}'), "with its event: {}", rung.payload());
+            assert!(notification.payload().ends_with('}'), "with its event: {}", notification.payload());
         }
     }
 
     let long = NewMessage { body: MessageBody::parse(&"x".repeat(7_800)).unwrap(), ..hello_in(3) };
-    store(&sender, &[&long], None, Bell::RingsWithCommit).await.unwrap();
-    assert_eq!(listener.recv().await.unwrap().payload(), "3", "what NOTIFY does not take is read");
+    store(&connection, &[&long], Notify::InTransaction).await.unwrap();
+    assert_eq!(listener.recv().await.unwrap().payload(), "3", "a row too long for NOTIFY is read");
 }
 
 #[tokio::test]
-async fn a_batch_is_dissolved_over_what_somebody_has_locked() {
+async fn a_lock_that_is_held_fails_the_batch_and_says_what_it_was() {
     let database = TestDatabase::new().await.unwrap();
-    let (_, sender) = connect(&database).await;
-    for shards in [&SHARDS[..], &SHARDS[..3], &SHARDS[..1]] {
+    let (_, connection) = connect(&database).await;
+    for shards in [&SHARDS[..], &SHARDS[..1]] {
         let new: Vec<_> = shards.iter().copied().map(hello_in).collect();
         let new: Vec<_> = new.iter().collect();
         for lock in [
@@ -428,12 +469,12 @@ async fn a_batch_is_dissolved_over_what_somebody_has_locked() {
             "select log_lock(workspace_shard(id)) from workspaces",
         ] {
             let tx = hold(&database, lock).await;
-            let failed = store(&sender, &new, None, Bell::IsLeftToCaller).await.unwrap_err();
-            assert_eq!(failed.said().map(|e| e.code().code()), Some("55P03"), "{lock}: {failed}");
-            assert_eq!(is_about_shard(&failed), lock.contains("log_lock"));
-            assert!(is_about_some(&failed) && matches!(Failure::of(&failed), Failure::NotStored(_)));
+            let failed = store(&connection, &new, Notify::AfterCommit).await.unwrap_err();
+            assert_eq!(failed.reported().map(|e| e.code().code()), Some("55P03"), "{lock}: {failed}");
+            assert!(failed.is_lock_timeout() && !failed.is_bad_message());
+            assert_eq!(failed.is_shard_lock_timeout(), lock.contains("log_lock"));
             tx.rollback().await.unwrap();
         }
-        assert_eq!(store(&sender, &new, None, Bell::IsLeftToCaller).await.unwrap().len(), new.len());
+        assert_eq!(store(&connection, &new, Notify::AfterCommit).await.unwrap().len(), new.len());
     }
 }

@@ -1,207 +1,146 @@
-//! Takers and what they get, one step after the other. `chat_server/interleavings` has them at once.
+//! Which messages make a batch.
 
-use futures_util::FutureExt as _;
+use chat_core::{
+    UserId, WorkspaceId,
+    text::{ClientId, MessageBody},
+};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use super::*;
 
 const LONG: Duration = Duration::from_secs(5);
 
-/// None: nothing is to be had now. The batch is over at once.
-fn take(queue: &Queue<Sent, ()>, most: usize, longest_wait: Duration) -> Option<(Vec<u32>, Vec<u32>)> {
-    let batch = queue.take(most, longest_wait).now_or_never()??;
-    let numbers = |waiting: &[Waiting<Sent, ()>]| waiting.iter().map(|w| w.item.2).collect();
-    Some((numbers(&batch.items), numbers(&batch.late)))
+struct Desk {
+    queue: Queue,
+    room: Arc<Semaphore>,
+    requests: Vec<oneshot::Receiver<Outcome>>,
 }
 
-#[tokio::test]
-async fn what_gathers_is_taken_at_once_up_to_the_limit() {
-    let queue = Queue::new(10, Duration::ZERO);
-    let _answers: Vec<_> = (0..5).map(|n| queue.put((n, None, n)).unwrap()).collect();
-    assert_eq!(take(&queue, 3, LONG), Some((vec![0, 1, 2], vec![])));
-    assert_eq!(take(&queue, 3, LONG), Some((vec![3, 4], vec![])));
-    assert_eq!(take(&queue, 3, LONG), None);
-}
+impl Desk {
+    fn new() -> Self {
+        Self { queue: Queue::default(), room: Arc::new(Semaphore::new(1000)), requests: Vec::new() }
+    }
 
-#[tokio::test]
-async fn a_full_queue_refuses() {
-    let queue = Queue::new(2, Duration::ZERO);
-    let _answers = (queue.put((1, None, 1)).unwrap(), queue.put((1, None, 2)).unwrap());
-    assert_eq!(queue.put((1, None, 3)).unwrap_err(), Refused::Full);
-    take(&queue, 1, LONG).unwrap();
-    assert!(queue.put((1, None, 3)).is_ok());
-}
-
-#[tokio::test]
-async fn the_same_name_comes_in_a_later_batch_and_keeps_its_order() {
-    let queue = Queue::new(10, Duration::ZERO);
-    let _answers: Vec<_> = [10, 11, 20, 12, 21].map(|n| queue.put((1, Some(n / 10), n)).unwrap()).into();
-    let batches: Vec<_> = (0..3).map(|_| take(&queue, 8, LONG).unwrap().0).collect();
-    assert_eq!(batches, [vec![10, 20], vec![11, 21], vec![12]]);
-}
-
-#[tokio::test]
-async fn a_lane_or_a_name_that_is_under_way_is_left_to_wait_and_others_pass() {
-    let queue = Queue::new(10, Duration::ZERO);
-    let put = |send| queue.put(send).unwrap();
-    let _first = (put((1, Some(5), 1)), put((1, None, 2)));
-    let first = queue.take(8, LONG).now_or_never().unwrap().unwrap();
-    assert_eq!(first.items.len(), 2, "a lane may be in a batch twice");
-    let _more = (put((1, None, 3)), put((2, Some(5), 4)), put((2, None, 5)));
-    assert_eq!(take(&queue, 8, LONG), Some((vec![5], vec![])));
-    assert_eq!(take(&queue, 8, LONG), None);
-    let mut waiting = pin!(queue.take(8, LONG));
-    assert!(waiting.as_mut().now_or_never().is_none());
-    drop(first);
-    assert_eq!(waiting.await.unwrap().items.len(), 2);
-}
-
-#[tokio::test]
-async fn a_lane_that_has_held_up_a_batch_is_in_one_by_itself_until_it_comes_through() {
-    let queue = Queue::<Sent, ()>::new(10, Duration::ZERO);
-    let put = |lane| queue.put((lane, None, lane)).unwrap();
-    let batch = || queue.take(8, LONG).now_or_never().flatten().unwrap();
-    let numbers = |batch: &Batch<Sent, ()>| batch.items.iter().map(|w| w.item.2).collect::<Vec<_>>();
-    let _first = (put(1), put(2));
-    let first = batch();
-    let _next = (put(3), put(1), put(4));
-    first.under_way.held_up(true);
-    queue.put_back(first.items);
-    drop(first.under_way);
-    let (one, two, others) = (batch(), batch(), batch());
-    assert_eq!([numbers(&one), numbers(&two), numbers(&others)], [vec![1, 1], vec![2], vec![3, 4]]);
-    one.under_way.held_up(false);
-    two.under_way.held_up(true);
-    drop((one, two, others));
-    let _last = (put(1), put(3), put(2));
-    assert_eq!([numbers(&batch()), numbers(&batch())], [vec![1, 3], vec![2]]);
-}
-
-#[tokio::test]
-async fn what_comes_beside_a_batch_gathers_until_it_is_over_or_has_had_its_head_start() {
-    for head_start in [LONG, Duration::from_millis(1)] {
-        let queue = Queue::<Sent, ()>::new(10, head_start);
-        let _first = queue.put((1, None, 1)).unwrap();
-        let first = queue.take(8, LONG).await.unwrap();
-        let _next = (queue.put((2, None, 2)).unwrap(), queue.put((3, None, 3)).unwrap());
-        let taken = if head_start == LONG {
-            let mut next = pin!(queue.take(8, LONG));
-            assert!(next.as_mut().now_or_never().is_none());
-            drop(first);
-            next.await.unwrap().items.len()
-        } else {
-            let next = queue.take(8, LONG).await.unwrap().items.len();
-            drop(first);
-            next
+    fn put(&mut self, shard: u8, chat: u128, client_id: Option<&str>) -> MessageId {
+        let new = NewMessage {
+            id: MessageId::generate(),
+            workspace_id: WorkspaceId(Uuid::from_u128(u128::from(shard))),
+            chat_id: ChatId(Uuid::from_u128(chat)),
+            sender_id: UserId(Uuid::from_u128(7)),
+            body: MessageBody::parse("hello").unwrap(),
+            client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
+            request_hash: None,
+            reply_to: None,
         };
-        assert_eq!(taken, 2);
+        let (answer, outcome) = oneshot::channel();
+        let (id, room) = (new.id, Arc::clone(&self.room).try_acquire_owned().unwrap());
+        self.requests.push(outcome);
+        self.queue.push(Waiting { new: Arc::new(new), since: Instant::now(), answer, _room: room });
+        id
+    }
+
+    fn healthy(&mut self) -> Vec<MessageId> {
+        ids(&self.queue.next_healthy())
+    }
+
+    fn isolated(&mut self) -> Option<(Suspect, Vec<MessageId>)> {
+        self.queue.next_isolated().map(|(suspect, batch)| (suspect, ids(&batch)))
     }
 }
 
-#[tokio::test]
-async fn who_has_gone_is_left_out() {
-    let queue = Queue::new(10, Duration::ZERO);
-    drop(queue.put((1, None, 1)).unwrap());
-    let _here = queue.put((2, None, 2)).unwrap();
-    assert_eq!(take(&queue, 8, LONG), Some((vec![2], vec![])));
+fn ids(batch: &[Waiting]) -> Vec<MessageId> {
+    batch.iter().map(|waiting| waiting.new.id).collect()
 }
 
-#[tokio::test]
-async fn who_has_waited_too_long_is_told_apart() {
-    let queue = Queue::new(10, Duration::ZERO);
-    let _answer = queue.put((1, None, 1)).unwrap();
+fn shard(workspace: u128) -> Suspect {
+    Suspect::Shard(Shard::of(WorkspaceId(Uuid::from_u128(workspace))))
+}
+
+fn chat(chat: u128) -> Suspect {
+    Suspect::Chat(ChatId(Uuid::from_u128(chat)))
+}
+
+#[test]
+fn a_batch_is_all_that_waits_up_to_its_limit() {
+    let mut desk = Desk::new();
+    let put: Vec<_> = (0..BATCH_MAX + 3).map(|_| desk.put(1, 1, None)).collect();
+    assert_eq!(desk.healthy(), put[..BATCH_MAX]);
+    assert_eq!(desk.healthy(), put[BATCH_MAX..]);
+    assert_eq!((desk.healthy(), desk.queue.is_empty()), (vec![], true));
+}
+
+#[test]
+fn the_same_client_id_comes_in_a_later_batch_and_keeps_its_order() {
+    let mut desk = Desk::new();
+    let put = ["a", "a", "b", "a", "b"].map(|id| desk.put(1, 1, Some(id)));
+    let batches = [desk.healthy(), desk.healthy(), desk.healthy()];
+    assert_eq!(batches, [vec![put[0], put[2]], vec![put[1], put[4]], vec![put[3]]]);
+}
+
+#[test]
+fn a_suspect_is_in_batches_of_its_own_until_it_is_released() {
+    for suspect in [chat(1), shard(1)] {
+        let mut desk = Desk::new();
+        let before = desk.put(1, 1, None);
+        let other = desk.put(2, 2, None);
+        desk.queue.isolate(suspect);
+        desk.queue.isolate(suspect);
+        let after = desk.put(1, 1, None);
+        assert_eq!(desk.healthy(), [other]);
+        assert_eq!(desk.isolated(), Some((suspect, vec![before, after])));
+        let next = desk.put(1, 1, None);
+        assert_eq!((desk.healthy(), desk.isolated()), (vec![], None), "one batch of it runs at a time");
+        desk.queue.release(suspect);
+        assert_eq!(desk.healthy(), [next]);
+    }
+}
+
+#[test]
+fn a_suspect_that_fails_again_comes_after_the_others() {
+    let mut desk = Desk::new();
+    for number in [1, 2] {
+        desk.queue.isolate(chat(number));
+        desk.put(1, number, None);
+        desk.put(1, number, None);
+    }
+    let (first, batch) = desk.queue.next_isolated().unwrap();
+    assert_eq!(first, chat(1));
+    desk.queue.try_later(first);
+    batch.into_iter().for_each(|waiting| desk.queue.push(waiting));
+    assert_eq!(desk.isolated().unwrap().0, chat(2));
+    assert_eq!(desk.isolated().unwrap().0, chat(1));
+    assert!(desk.isolated().is_none());
+}
+
+#[test]
+fn a_suspect_without_messages_is_forgotten() {
+    let mut desk = Desk::new();
+    let id = desk.put(1, 1, None);
+    desk.queue.isolate(Suspect::Message(id));
+    assert_eq!(desk.isolated(), Some((Suspect::Message(id), vec![id])));
+    desk.queue.try_later(Suspect::Message(id));
+    assert!(desk.isolated().is_none() && desk.queue.isolated.is_empty() && desk.queue.is_empty());
+}
+
+#[test]
+fn messages_of_cancelled_requests_are_dropped_and_leave_their_room() {
+    let mut desk = Desk::new();
+    desk.put(1, 1, None);
+    desk.requests.clear();
+    let here = desk.put(1, 1, None);
+    assert_eq!(desk.healthy(), [here]);
+    assert_eq!(desk.room.available_permits(), 1000);
+}
+
+#[test]
+fn what_has_waited_too_long_is_taken_out_wherever_it_waits() {
+    let mut desk = Desk::new();
+    desk.queue.isolate(chat(2));
+    let put = [desk.put(1, 1, None), desk.put(1, 2, None)];
+    assert!(desk.queue.take_expired(LONG).is_empty());
     std::thread::sleep(Duration::from_millis(2));
-    assert_eq!(take(&queue, 8, Duration::from_millis(1)), Some((vec![], vec![1])));
-    let _answer = queue.put((2, None, 2)).unwrap();
-    assert_eq!(take(&queue, 8, LONG), Some((vec![2], vec![])));
-}
-
-#[tokio::test]
-async fn closing_lets_out_what_is_in_and_nothing_more_in() {
-    let queue = Queue::<Sent, ()>::new(10, Duration::ZERO);
-    let _answers = (queue.put((1, None, 1)).unwrap(), queue.put((1, None, 2)).unwrap());
-    let first = queue.take(1, LONG).await.unwrap();
-    queue.close();
-    assert_eq!(queue.put((2, None, 3)).unwrap_err(), Refused::Closed);
-    drop(first);
-    let last = queue.take(8, LONG).await.unwrap();
-    let mut over = pin!(queue.take(8, LONG));
-    assert_eq!((last.items.len(), over.as_mut().now_or_never().is_none()), (1, false));
-    drop(last);
-    assert!(queue.take(8, LONG).await.is_none());
-}
-
-#[tokio::test]
-async fn as_many_as_are_enough_are_taken_behind_a_batch_and_not_before() {
-    let queue = Queue::<Sent, ()>::new(10, LONG);
-    let put = |lane, name, number| queue.put((lane, name, number)).unwrap();
-    // Four are there when a batch ends: half of them are enough.
-    let _before = [1, 2, 3, 4].map(|number| put(1, None, number));
-    drop(queue.take(3, LONG).await.unwrap());
-    let _first = (put(1, Some(7), 5), put(2, None, 6));
-    let first = queue.take(8, LONG).await.unwrap();
-    assert_eq!((first.items.len(), queue.state().enough), (3, 2));
-    let ahead = first.under_way.ahead();
-    let _next = (put(1, None, 3), put(1, Some(7), 4));
-    let numbers = |batch: Batch<Sent, ()>| batch.items.iter().map(|w| w.item.2).collect::<Vec<_>>();
-    assert_eq!(numbers(queue.take_behind(&ahead, 8, LONG).await), [3], "a name is under way once");
-    let mut behind = pin!(queue.take_behind(&ahead, 8, LONG));
-    assert!(behind.as_mut().now_or_never().is_none());
-    let _more = put(2, None, 5);
-    assert_eq!(numbers(behind.await), [5]);
-    drop(first);
-    assert_eq!(numbers(queue.take(8, LONG).await.unwrap()), [4]);
-}
-
-#[tokio::test]
-async fn nothing_is_taken_behind_a_batch_that_others_need_not_wait_for() {
-    let put = |queue: &Queue<Sent, ()>, lane| queue.put((lane, None, lane)).unwrap();
-    for (head_start, is_troubled, next) in [(LONG, false, 2), (LONG, true, 1), (Duration::ZERO, false, 1)] {
-        let queue = Queue::new(10, head_start);
-        let _first = put(&queue, 1);
-        let first = queue.take(8, LONG).await.unwrap();
-        first.under_way.held_up(is_troubled);
-        let ahead = first.under_way.ahead();
-        let mut behind = pin!(queue.take_behind(&ahead, 8, LONG));
-        assert!(behind.as_mut().now_or_never().is_none());
-        let _next = put(&queue, next);
-        assert!(behind.as_mut().now_or_never().is_none(), "lane {next}");
-        drop(first);
-        assert_eq!(queue.take(8, LONG).await.unwrap().items.len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn who_was_told_that_enough_has_gathered_and_goes_tells_another() {
-    let queue = Queue::<Sent, ()>::new(10, LONG);
-    let _first = queue.put((1, None, 1)).unwrap();
-    let first = queue.take(8, LONG).await.unwrap();
-    let mut other = pin!(queue.take(8, LONG));
-    assert!(other.as_mut().now_or_never().is_none());
-    {
-        let ahead = first.under_way.ahead();
-        let mut behind = pin!(queue.take_behind(&ahead, 8, LONG));
-        assert!(behind.as_mut().now_or_never().is_none());
-        let _next = queue.put((1, None, 2)).unwrap();
-        assert!(other.as_mut().now_or_never().is_none());
-        assert!(!queue.state().is_watched, "the other was told");
-    }
-    assert!(other.as_mut().now_or_never().is_none());
-    assert!(queue.state().is_watched, "nobody was told");
-}
-
-#[tokio::test]
-async fn who_is_told_too_late_to_take_tells_another() {
-    let queue = Queue::<Sent, ()>::new(10, LONG);
-    let _first = queue.put((1, None, 1)).unwrap();
-    let first = queue.take(8, LONG).await.unwrap();
-    let mut other = pin!(queue.take(8, LONG));
-    assert!(other.as_mut().now_or_never().is_none());
-    let ahead = first.under_way.ahead();
-    let mut behind = pin!(queue.take_behind(&ahead, 8, LONG));
-    assert!(behind.as_mut().now_or_never().is_none());
-    let _next = queue.put((1, None, 2)).unwrap();
-    first.under_way.held_up(true);
-    assert!(behind.as_mut().now_or_never().is_none());
-    assert!(other.as_mut().now_or_never().is_none());
-    assert!(queue.state().is_watched, "nobody was told");
+    let mut expired = ids(&desk.queue.take_expired(Duration::from_millis(1)));
+    expired.sort_unstable();
+    assert_eq!((expired, desk.queue.is_empty()), (put.to_vec(), true));
 }

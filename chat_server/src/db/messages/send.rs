@@ -1,0 +1,193 @@
+//! Connections that store messages, by the SQL function `send_messages`. tokio-postgres and not sqlx, since it pipelines:
+//! the next batch is with Postgres before the one before it is answered.
+
+use std::{fmt, time::Duration};
+
+use chat_core::{MessageId, lifecycle::Lifecycle};
+use event_log::Database;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Statement, error::DbError, types::{Json, ToSql}};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::error;
+use uuid::Uuid;
+
+use super::NewMessage;
+
+const SEND_MESSAGES: &str = "select id, message::text from send_messages($1::jsonb, $2)";
+/// How Postgres plans on these connections: once for the life of a connection, perhaps while the tables are empty. So it
+/// must look rows up by index, whatever the statistics say.
+pub const PLANNER_SETTINGS: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+/// How long a batch waits for a row or a shard of the log that another transaction has locked. Longer than a batch of
+/// another node takes; short, since other messages wait behind it.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+/// From the end of a statement to its answer.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
+
+/// How to connect.
+#[derive(Clone)]
+pub struct Connector {
+    config: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+    lifecycle: Lifecycle,
+    statement_timeout: Duration,
+}
+
+/// One connection. Requests of several callers are pipelined. Dropping it closes it.
+pub struct Connection {
+    client: Client,
+    statement: Statement,
+    answer_timeout: Duration,
+    _open: DropGuard,
+}
+
+/// A stored message: its id and its JSON, as `message_json` renders it.
+pub type StoredMessage = (MessageId, String);
+
+/// Why messages were not stored, or may not have been.
+pub enum SendError {
+    Postgres(tokio_postgres::Error),
+    /// There was no answer, long after the statement should have been cancelled.
+    Silent,
+}
+
+/// Who sends the NOTIFY for new events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// The transaction itself, with the events inside. Fails with SQLSTATE 54000 while Postgres' queue is full.
+    InTransaction,
+    /// The caller, after the commit.
+    AfterCommit,
+}
+
+impl Connector {
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn new(url: &str, statement_timeout: Duration, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
+        let database = Database::parse(url)?;
+        let mut config = database.config("chat_server");
+        let mut options = format!(
+            "{} -c statement_timeout={}ms -c lock_timeout={}ms -c idle_in_transaction_session_timeout=10s",
+            config.get_options().unwrap_or_default(),
+            statement_timeout.as_millis(),
+            LOCK_TIMEOUT.as_millis()
+        );
+        for (setting, value) in PLANNER_SETTINGS {
+            options += &format!(" -c {setting}={value}");
+        }
+        config.options(options);
+        Ok(Self { config, tls: database.connector(), lifecycle: lifecycle.clone(), statement_timeout })
+    }
+
+    pub async fn connect(&self) -> Result<Connection, SendError> {
+        let (client, driver) = Box::pin(self.config.connect(self.tls.clone())).await?;
+        let open = CancellationToken::new();
+        let closed = open.clone();
+        self.lifecycle.spawn_connection(async move {
+            if let Some(Err(e)) = closed.run_until_cancelled(driver).await {
+                error!("a connection for sends was lost: {}", SendError::from(e));
+            }
+        });
+        let statement = client.prepare(SEND_MESSAGES).await?;
+        let answer_timeout = self.statement_timeout + ANSWER_MARGIN;
+        Ok(Connection { client, statement, answer_timeout, _open: open.drop_guard() })
+    }
+}
+
+impl Connection {
+    /// Stores messages of any workspaces in the order of their ids, and their events, in one transaction. The answer
+    /// leaves out those that may not be sent: the sender is no active member of a chat that exists, `reply_to` is not
+    /// in it, or the client id was used before. `new` must not name a client id of a sender twice.
+    ///
+    /// # Errors
+    /// With one that Postgres reports, nothing was stored. Otherwise that is not known.
+    pub async fn send(&self, new: &[&NewMessage], notify: Notify) -> Result<Vec<StoredMessage>, SendError> {
+        let in_transaction = notify == Notify::InTransaction;
+        let batch = Json(new);
+        let parameters: [&(dyn ToSql + Sync); 2] = [&batch, &in_transaction];
+        let rows = self.client.query(&self.statement, &parameters);
+        let rows = timeout(self.answer_timeout, rows).await.map_err(|_| SendError::Silent)??;
+        rows.iter()
+            .map(|row| Ok((MessageId(row.try_get::<_, Uuid>(0)?), row.try_get(1)?)))
+            .collect()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+}
+
+impl SendError {
+    /// What Postgres reported; None if it did not answer.
+    pub fn reported(&self) -> Option<&DbError> {
+        match self {
+            Self::Postgres(e) => e.as_db_error(),
+            Self::Silent => None,
+        }
+    }
+
+    /// A row or a shard stayed locked, or two transactions waited for each other.
+    pub fn is_lock_timeout(&self) -> bool {
+        self.has_code(&["55P03", "40P01", "40001"])
+    }
+
+    /// The lock that was not got in time is a shard's of the log.
+    pub fn is_shard_lock_timeout(&self) -> bool {
+        let context = self.reported().and_then(DbError::where_);
+        self.is_lock_timeout() && context.is_some_and(|context| context.contains("log_lock"))
+    }
+
+    /// Postgres has no room for another NOTIFY.
+    pub fn is_notify_queue_full(&self) -> bool {
+        self.has_code(&["54000"])
+    }
+
+    /// A value of one message broke a rule of the database.
+    pub fn is_bad_message(&self) -> bool {
+        self.reported().is_some_and(|e| {
+            let code = e.code().code();
+            // A violation without a constraint's name: the event log has no partition for the next id.
+            code.starts_with("22") || (code.starts_with("23") && e.constraint().is_some())
+        })
+    }
+
+    fn has_code(&self, codes: &[&str]) -> bool {
+        self.reported().is_some_and(|e| codes.contains(&e.code().code()))
+    }
+}
+
+impl From<tokio_postgres::Error> for SendError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+/// Without Postgres' detail line, which can quote a message.
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use std::error::Error as _;
+        match self {
+            Self::Postgres(e) => match (e.as_db_error(), e.source()) {
+                (Some(reported), _) => {
+                    write!(f, "{} (SQLSTATE {})", reported.message(), reported.code().code())
+                }
+                (None, Some(cause)) => write!(f, "{e}: {cause}"),
+                (None, None) => write!(f, "{e}"),
+            },
+            Self::Silent => write!(f, "the database does not answer"),
+        }
+    }
+}
+
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}

@@ -1,0 +1,82 @@
+//! The connections of the dispatcher: one main line, and some for isolated batches.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout},
+};
+use tracing::error;
+
+use crate::db::messages::{
+    NewMessage,
+    send::{Connection, Connector, Notify, SendError, StoredMessage},
+};
+
+/// Lines for isolated batches: so many locked chats or held shards are tried at the same time.
+const ISOLATED_LINES: usize = 3;
+/// How long a batch waits for its connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two attempts to connect.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+pub struct Lines {
+    pub main: Line,
+    /// Those not in use. The last one used is taken first: while one is enough, one backend of Postgres is warm.
+    pub isolated: Vec<Line>,
+}
+
+impl Lines {
+    pub fn new(connector: Connector) -> Self {
+        let line = || Line(Arc::new(Shared { connector: connector.clone(), connection: Mutex::default() }));
+        Self { main: line(), isolated: (0..ISOLATED_LINES).map(|_| line()).collect() }
+    }
+}
+
+/// A connection that is made when it is needed, and made again when it is lost. Clones are the same line.
+#[derive(Clone)]
+pub struct Line(Arc<Shared>);
+
+struct Shared {
+    connector: Connector,
+    connection: Mutex<Option<Arc<Connection>>>,
+}
+
+/// Why a batch has no answer.
+pub enum LineError {
+    /// There is no connection: nothing was sent.
+    NoConnection,
+    Send(SendError),
+}
+
+impl Line {
+    /// As [`Connection::send`].
+    pub async fn send(&self, new: &[&NewMessage], notify: Notify) -> Result<Vec<StoredMessage>, LineError> {
+        let Ok(connection) = timeout(CONNECT_TIMEOUT, self.connection()).await else {
+            error!("no connection to the database for a batch of {} messages", new.len());
+            return Err(LineError::NoConnection);
+        };
+        let outcome = connection.send(new, notify).await;
+        if matches!(outcome, Err(SendError::Silent)) {
+            // An answer that came now would be too late.
+            let mut current = self.0.connection.lock().await;
+            if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
+                *current = None;
+            }
+        }
+        outcome.map_err(LineError::Send)
+    }
+
+    async fn connection(&self) -> Arc<Connection> {
+        let mut current = self.0.connection.lock().await;
+        if let Some(connection) = current.as_ref().filter(|connection| !connection.is_closed()) {
+            return Arc::clone(connection);
+        }
+        loop {
+            match self.0.connector.connect().await {
+                Ok(connection) => return Arc::clone(current.insert(Arc::new(connection))),
+                Err(_) => sleep(RETRY_PAUSE).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+-- A row is a message. A deleted one stays as a tombstone without body, so that seq has no gaps.
+create table messages (
+    id uuid primary key,
+    workspace_id uuid not null,
+    chat_id uuid not null,
+    -- 1, 2, 3 ... within the chat.
+    seq bigint not null,
+    -- Messages of the main line up to this one, itself included. The difference of two is an unread count.
+    root_no bigint not null,
+    -- `user`: a person or program wrote it. `system`: Parlor did, about what happened in the chat.
+    kind text not null default 'user' check (kind in ('user', 'system')),
+    sender_id uuid not null,
+    body text not null,
+    -- The sender's own name for this send; sending it again is the same message.
+    client_id text,
+    -- SHA-256 of what was sent first under client_id, since the body may have been edited since.
+    request_hash bytea,
+    reply_to uuid,
+    created_at timestamptz not null default clock_timestamp(),
+    edited_at timestamptz,
+    deleted_at timestamptz,
+    constraint messages_chat_id_seq_key unique (chat_id, seq),
+    foreign key (workspace_id, chat_id) references chats (workspace_id, id),
+    foreign key (workspace_id, sender_id) references users (workspace_id, id)
+);
+create unique index messages_sender_id_client_id_key on messages (sender_id, client_id) where client_id is not null;
+create index messages_deleted on messages (chat_id, seq) where deleted_at is not null;
+
+-- The fields of a message in JSON. A type and not a subquery, so that Postgres inlines message_json where it is called.
+create type message_shape as (
+    id uuid, chat_id uuid, seq bigint, kind text, sender_id uuid, body text, client_id text, reply_to uuid,
+    created_at text, edited_at text, deleted_at text
+);
+-- The only place that renders a message, for REST, snapshot and events. What differs per viewer is rendered only with
+-- one, and an event has none.
+create function message_json(m messages, viewer uuid) returns json language sql stable
+    return row_to_json(row(
+        m.id, m.chat_id, m.seq, m.kind, m.sender_id, m.body, m.client_id, m.reply_to,
+        json_time(m.created_at), json_time(m.edited_at), json_time(m.deleted_at)
+    )::message_shape);
+
+-- The messages of the main line up to `read_to`, a seq of the chat or 0.
+create function root_no_at(chat uuid, read_to bigint) returns bigint language sql stable
+    return coalesce((select m.root_no from messages m where m.chat_id = chat and m.seq = read_to), 0);
+
+-- How many messages of a chat's main line are deleted after `read_to`.
+create function deleted_after(chat uuid, read_to bigint) returns bigint language sql stable
+    return (select count(*) from messages m where m.chat_id = chat and m.seq > read_to and m.deleted_at is not null);
+
+-- How many messages of a chat's main line a member has not read who has read up to `read_to`. A deleted message is unread
+-- to no one.
+create function unread_count(c chats, read_to bigint) returns bigint language sql stable
+    return greatest(0, c.last_root_no - root_no_at(c.id, read_to) - deleted_after(c.id, read_to));
+
+create function chat_members_raise_event() returns trigger language plpgsql as $$
+declare
+    m chat_members := case when tg_op = 'DELETE' then old else new end;
+    s smallint := workspace_shard(m.workspace_id);
+    c chats;
+    newest messages;
+begin
+    perform log_lock(s);
+    select * into c from chats where id = m.chat_id and deleted_at is null;
+    if not found then
+        return null; -- chat.deleted said it
+    end if;
+    if tg_op = 'INSERT' then
+        if c.created_in = pg_current_xact_id() then
+            return null; -- chat.created says it
+        end if;
+        -- A later statement of this transaction may have removed or changed the row; its own event follows.
+        select * into newest from messages where chat_id = c.id and seq = c.last_seq;
+        perform log_append(s, m.workspace_id, 'member.joined', 'chat', null, c.id, m.user_id, null, newest.id,
+            json_build_object('chat', chat_json(c), 'member', member_json(m),
+                'last_message', case when newest.id is not null then message_json(newest, null) end));
+    elsif tg_op = 'DELETE' then
+        perform log_append(s, m.workspace_id, 'member.left', 'chat', null, c.id, m.user_id, null, null,
+            json_build_object('chat', chat_json(c), 'member', member_json(m)));
+    else
+        perform log_append(s, m.workspace_id, 'member.updated', 'chat', null, c.id, m.user_id, null, null,
+            json_build_object('chat', chat_json(c), 'member', member_json(m)));
+    end if;
+    return null;
+end $$;
+create constraint trigger chat_members_joined after insert on chat_members deferrable initially deferred
+    for each row execute function chat_members_raise_event();
+create constraint trigger chat_members_left after delete on chat_members deferrable initially deferred
+    for each row execute function chat_members_raise_event();
+create constraint trigger chat_members_updated after update of role on chat_members deferrable initially deferred
+    for each row when (old.role is distinct from new.role) execute function chat_members_raise_event();
+
+-- A read position is told to the reader's own other devices. A send moves sent_seq alone and raises no event here.
+create function chat_members_raise_read() returns trigger language plpgsql as $$
+declare
+    s smallint := workspace_shard(new.workspace_id);
+    c chats;
+    read_to bigint := greatest(new.read_seq, new.sent_seq);
+begin
+    perform log_lock(s);
+    select * into c from chats where id = new.chat_id and deleted_at is null;
+    if found then
+        perform log_append(s, new.workspace_id, 'chat.read', 'users', array[new.user_id], new.chat_id, new.user_id, null, null,
+            json_build_object('read', json_build_object('seq', read_to, 'unread_count', unread_count(c, read_to))));
+    end if;
+    return null;
+end $$;
+create constraint trigger chat_members_read after update of read_seq on chat_members deferrable initially deferred
+    for each row when (old.read_seq is distinct from new.read_seq) execute function chat_members_raise_read();
+
+-- Takes a message's body out of every event that carries it.
+create function log_scrub(m messages) returns void language sql as $$
+    update event_log e set payload = (
+        case when e.kind like 'message.%'
+             then jsonb_set(e.payload::jsonb, '{message}', message_json(m, null)::jsonb)
+             else jsonb_set(e.payload::jsonb, '{last_message}', message_json(m, null)::jsonb) end)::text
+    where e.message_id = m.id
+$$;
+
+create function messages_raise_event() returns trigger language plpgsql as $$
+declare
+    m messages := case when tg_op = 'DELETE' then old else new end;
+    s smallint := workspace_shard(m.workspace_id);
+    kind text;
+begin
+    perform log_lock(s);
+    if tg_op = 'INSERT' then
+        kind := 'message.new';
+    elsif tg_op = 'UPDATE' and new.deleted_at is null then
+        kind := 'message.edited';
+    else
+        kind := 'message.deleted';
+        m.body := '';
+        m.deleted_at := coalesce(m.deleted_at, clock_timestamp());
+        perform log_scrub(m);
+        -- The messages of a deleted chat go without events: chat.deleted said it.
+        if tg_op = 'DELETE' and not exists (select from chats where id = m.chat_id and deleted_at is null) then
+            return null;
+        end if;
+    end if;
+    perform log_append(s, m.workspace_id, kind, 'chat', null, m.chat_id, m.sender_id, null, m.id,
+        json_build_object('message', message_json(m, null)));
+    return null;
+end $$;
+-- A call and not an expression: Postgres parses the condition of a trigger again for each statement, and a call is
+-- a small tree. send_messages writes the events of its rows itself, all at once.
+create function events_are_raised() returns boolean language plpgsql stable as $$
+begin
+    return coalesce(current_setting('parlor.events', true), '') <> 'by send_messages';
+end $$;
+create constraint trigger messages_new after insert on messages deferrable initially deferred
+    for each row when (events_are_raised()) execute function messages_raise_event();
+create constraint trigger messages_changed after update on messages deferrable initially deferred
+    for each row when (
+        (old.body, old.deleted_at) is distinct from (new.body, new.deleted_at)
+    ) execute function messages_raise_event();
+create constraint trigger messages_removed after delete on messages deferrable initially deferred
+    for each row execute function messages_raise_event();
