@@ -1,7 +1,6 @@
 //! Measures Parlor beside its limits and its peers, in the same run: `cargo run --release -p bench -- <scenario>`.
 //! docs/performance.md has the figures and says what bounds them.
 
-mod behind_http;
 mod http;
 mod load;
 mod nchan;
@@ -50,7 +49,6 @@ fn main() -> ExitCode {
         // So that one build is all that is needed; `parlor` has the same subcommands.
         Some("chat_server") => return chat_core::process::run("chat_server", None, chat_server::run),
         Some("notify_server") => return chat_core::process::run("notify_server", None, notify_server::run),
-        Some("behind_http") => run(behind_http::serve()),
         Some("from_memory") => run(scenarios::reads::serve_from_memory()),
         _ => run(scenarios::run(Arguments::parse())),
     };
