@@ -6,10 +6,14 @@
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use chaos::{Plan, Schedule, Verdict, fault};
+use anyhow::ensure;
+use chaos::{
+    Plan, Schedule, Verdict,
+    fault::{self, Fault, Lane, Outcome, Scene},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Of the mixture.
@@ -115,6 +119,35 @@ each_alone! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mixture_by_a_fixed_seed() {
     happens("mixed", Schedule::Mixed(fault::all(), MIXED_FOR)).await;
+}
+
+/// Beside other faults its condition may never come true. The server that it keeps from Postgres must have it back long
+/// before another fault gives up on that server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn removed_and_elsewhere_holds_a_server_for_a_bounded_time() {
+    async fn condition_never_comes(scene: &Scene) -> fault::Result {
+        let elsewhere = fault::find("removed-and-elsewhere").unwrap();
+        let (first, other) = (scene.world.notify(0), scene.world.notify(1));
+        // The device can come no further at a server that is stopped.
+        let process = first.process().await;
+        process.pause()?;
+        let began = Instant::now();
+        let outcome = (elsewhere.run)(scene).await;
+        let took = began.elapsed();
+        process.resume()?;
+        ensure!(matches!(outcome, Ok(Outcome::Missed(_))), "it was to be missed: {:?}", outcome.err());
+        ensure!(took < Duration::from_secs(45), "it took {:.1} s", took.as_secs_f64());
+        scene.world.until_ready(other, true).await?;
+        Ok(Outcome::Done)
+    }
+    let fault = Fault {
+        name: "removed-and-elsewhere, late",
+        about: "the server that the device is on is stopped all the time",
+        lane: Lane::Servers,
+        own_postgres: false,
+        run: |scene| Box::pin(condition_never_comes(scene)),
+    };
+    happens("late", Schedule::Each(vec![fault])).await;
 }
 
 #[test]
