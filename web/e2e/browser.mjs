@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { chromium } from 'playwright-core'
+import { chromium, firefox } from 'playwright-core'
 import { until } from './until.mjs'
 
 /** A machine that does much else takes its time; whatever is waited for must come, so this is no measure of speed. */
@@ -15,7 +15,16 @@ export const ELSEWHERE = 'parlor.test'
 /** A refusal that a step provokes, and a connection that it cuts, are told in the console as well. */
 const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_/
 
+/** The engine that pages are seen with: `E2E_ENGINE=firefox` is Playwright's own Firefox, where it is installed. */
+const isFirefox = process.env.E2E_ENGINE === 'firefox'
+const PREFERENCES = {
+  'network.dns.localDomains': ELSEWHERE,
+  'dom.events.asyncClipboard.readText': true,
+  'dom.events.testing.asyncClipboard': true,
+}
+
 export function launch() {
+  if (isFirefox) return firefox.launch({ firefoxUserPrefs: PREFERENCES })
   const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
   const executablePath = places.find(place => place && existsSync(place))
   if (!executablePath) throw new Error('no browser: install chromium, or name one in CHROMIUM')
@@ -32,8 +41,9 @@ export class Person {
     person.context = await world.browser.newContext({
       viewport: { width: 1200, height: 760 },
       locale: 'en-GB',
-      permissions: ['clipboard-read', 'clipboard-write'],
       ...options,
+      // Firefox is allowed to by its preferences.
+      permissions: isFirefox ? [] : (options.permissions ?? ['clipboard-read', 'clipboard-write']),
     })
     world.contexts.push(person.context)
     person.page = await person.tab()
