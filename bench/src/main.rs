@@ -1,6 +1,7 @@
 //! Measures Parlor beside its limits and its peers, in the same run: `cargo run --release -p bench -- <scenario>`.
-//! docs/performance.md has the figures and says what bounds them.
+//! RESULTS.md has the figures; `chart` draws the picture of docs/performance.md from them.
 
+mod chart;
 mod http;
 mod load;
 mod nchan;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         // So that one build is all that is needed; `parlor` has the same subcommands.
         Some("chat_server") => return chat_core::process::run("chat_server", None, chat_server::run),
         Some("notify_server") => return chat_core::process::run("notify_server", None, notify_server::run),
+        Some("chart") => chart::draw(),
         Some("from_memory") => run(scenarios::reads::serve_from_memory()),
         _ => run(scenarios::run(Arguments::parse())),
     };
