@@ -153,7 +153,7 @@ async fn removed_and_elsewhere_holds_a_server_for_a_bounded_time() {
 #[test]
 fn the_tables_of_faults_and_guards_are_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = std::fs::read_to_string(folder.join("../docs/reliability.md")).unwrap();
+    let docs = std::fs::read_to_string(folder.join("README.md")).unwrap();
     // The first column under a heading, without the row of titles and the one of dashes.
     let names = |heading: &str| -> Vec<String> {
         let section = docs.split("\n## ").find(|section| section.starts_with(heading)).unwrap();

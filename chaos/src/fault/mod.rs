@@ -178,7 +178,7 @@ fn waiting_per_cpu() -> f64 {
     load / f64::from(u32::try_from(cpus).unwrap_or(1))
 }
 
-/// All faults, in the order of docs/reliability.md.
+/// All faults, in the order of the table in README.md.
 pub fn all() -> Vec<Fault> {
     let faults = [
         kill::faults(),
