@@ -27,6 +27,7 @@ mod statements;
 mod upkeep;
 
 mod contract;
+mod events_page;
 mod forged_tokens;
 mod permissions;
 mod raw_http;

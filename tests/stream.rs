@@ -4,48 +4,13 @@ use std::time::Duration;
 
 use chat_core::EventKind;
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{
-    Actor, App, Chat, Device, Frame,
+    Actor, Chat, Device, Frame, everything_happens,
     log::{events_after, events_for},
     with_app,
 };
-
-/// One of each kind of event, with `others` coming and going.
-async fn everything_happens(app: &App, ann: &Actor, bob: &Actor, cid: &Actor) {
-    let chat = ann.public_channel("general", &[bob]).await;
-    let plans = bob.private_channel("plans", &[ann]).await;
-    let single = ann.single(bob).await;
-    ann.group(&[bob, cid]).await;
-    for n in 0..5 {
-        ann.post(&chat, &format!("a{n}")).await;
-        bob.post(&single, &format!("b{n}")).await;
-    }
-    let sent = bob.post(&plans, "helo").await;
-    let path = format!("/api/chat/{plans}/messages/{}", sent["id"].as_str().unwrap());
-    bob.call_with(&format!("PATCH {path}"), json!({ "body": "hello" })).await.ok();
-    bob.call(&format!("DELETE {path}")).await.no_content();
-    bob.call_with(&format!("PATCH /api/chat/{plans}"), json!({ "name": "new plans" })).await.ok();
-    cid.call(&format!("POST /api/chat/{chat}/join")).await.ok();
-    cid.post(&chat, "hi all").await;
-    ann.mark_read(&single, 3).await;
-    ann.call_with(&format!("PATCH /api/chat/{chat}/members/{}", bob.id), json!({ "role": "owner" }))
-        .await
-        .ok();
-    ann.remove(&chat, cid).await;
-    ann.post(&chat, "he is gone").await;
-    ann.add(&chat, &[cid]).await;
-    cid.call(&format!("POST /api/chat/{chat}/leave")).await.no_content();
-    bob.call(&format!("DELETE /api/chat/{plans}")).await.no_content();
-    let dora = app.invite(ann, "Dora").await;
-    ann.call_with(&format!("PATCH /api/users/{}", dora.id), json!({ "active": false })).await.ok();
-    ann.call_with(&format!("PATCH /api/workspaces/{}", ann.workspace_id), json!({ "name": "Acme" }))
-        .await
-        .ok();
-    let phone = app.sign_in(bob).await;
-    bob.call(&format!("DELETE /api/sessions/{}", phone.claims().sid)).await.no_content();
-}
 
 #[tokio::test]
 async fn each_kind_of_event_reaches_every_device_of_everyone_it_is_for_and_nobody_else() {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use rand::{Rng, RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::{Value, json};
 
-use crate::support::{Actor, App, Chat, Device, Node, Reply, with_app};
+use crate::support::{Actor, App, Chat, Device, Node, Reply, everything_happens, with_app};
 
 const ROUNDS: usize = 6;
 /// Groups of actions in a round; those of one group happen at the same time.
@@ -100,7 +100,7 @@ async fn people_do_anything(app: &App, seed: u64) {
             join_all(seeds.into_iter().map(|action| act(app, &people, &second, action))).await;
         }
         if round == 0 {
-            the_rare(app, &people).await;
+            everything_happens(app, &people[0], &people[1], &people[2]).await;
         }
         let mark = format!("round {round}");
         ann.mark(&mark).await;
@@ -157,31 +157,6 @@ fn most_active(state: &State, limit: usize) -> Vec<Value> {
         Reverse((active, time(&item["chat"]["id"])))
     });
     items.into_iter().take(limit).cloned().collect()
-}
-
-/// What chance may leave out, so that every kind of event occurs.
-async fn the_rare(app: &App, people: &[Actor]) {
-    let (ann, bob) = (&people[0], &people[1]);
-    let phone = app.sign_in(ann).await;
-    ann.call(&format!("DELETE /api/sessions/{}", phone.claims().sid)).await.no_content();
-    let guest = app.invite(ann, "Guest").await;
-    ann.call_with(&format!("PATCH /api/users/{}", guest.id), json!({ "active": false })).await.ok();
-    ann.call_with(&format!("PATCH /api/workspaces/{}", ann.workspace_id), json!({ "name": "Acme" }))
-        .await
-        .ok();
-    let chat = ann.private_channel("rare", &[bob]).await;
-    let sent = bob.post(&chat, "helo").await;
-    let path = format!("/api/chat/{chat}/messages/{}", sent["id"].as_str().unwrap());
-    bob.call_with(&format!("PATCH {path}"), json!({ "body": "hello" })).await.ok();
-    ann.mark_read(&chat, 1).await;
-    bob.call(&format!("DELETE {path}")).await.no_content();
-    ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "description": "rare" })).await.ok();
-    ann.call_with(&format!("PATCH /api/chat/{chat}/members/{}", bob.id), json!({ "role": "owner" }))
-        .await
-        .ok();
-    bob.remove(&chat, ann).await;
-    bob.add(&chat, &[ann]).await;
-    bob.call(&format!("DELETE /api/chat/{chat}")).await.no_content();
 }
 
 /// Somebody does something, which may be refused: what matters is that the events and the snapshot agree.

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "the support of tests, too, fails by panicking")]
 
-mod docs;
 mod read;
 mod rings;
 mod support;

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod app;
+pub mod everything;
 pub mod log;
 pub mod process;
 pub mod raw;
@@ -11,5 +12,6 @@ pub mod wait;
 
 pub use actor::{Actor, Chat, Reply};
 pub use app::{App, Node, with_app, with_app_configured};
+pub use everything::everything_happens;
 pub use sse::{Device, Frame};
 pub use wait::eventually;

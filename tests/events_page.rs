@@ -1,0 +1,91 @@
+//! docs/events.md shows each event in the shape in which it is really sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chat_core::{
+    EventKind,
+    event::control::{self, ResetReason},
+};
+use serde_json::Value;
+
+use crate::support::{everything_happens, with_app};
+
+const PAGE: &str = include_str!("../docs/events.md");
+
+#[test]
+fn each_kind_of_frame_has_its_section() {
+    let shown = examples();
+    let documented: BTreeSet<&str> = shown.keys().map(String::as_str).collect();
+    let kinds = EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Tick).map(EventKind::as_str);
+    assert_eq!(documented, kinds.chain(control::ALL).collect());
+}
+
+#[test]
+fn each_reason_of_a_reset_is_explained() {
+    let (_, rest) = PAGE.split_once("| reason | |\n|---|---|\n").unwrap();
+    let rows = rest.lines().take_while(|line| line.starts_with("| `"));
+    let documented: BTreeSet<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(documented, BTreeSet::from(ResetReason::ALL.map(ResetReason::as_str)));
+}
+
+#[tokio::test]
+async fn each_example_looks_like_the_real_event() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let cid = app.invite(&ann, "Cid").await;
+        everything_happens(app, &ann, &bob, &cid).await;
+        let written: Vec<(String, String)> =
+            sqlx::query_as("select kind, payload from event_log where audience <> 'none'")
+                .fetch_all(&app.db)
+                .await
+                .unwrap();
+        let examples = examples();
+        let mut unseen: BTreeSet<&str> = examples.keys().map(String::as_str).collect();
+        for (kind, payload) in &written {
+            let example = examples.get(kind).unwrap_or_else(|| panic!("not documented: {payload}"));
+            assert_eq!(example["type"], *kind);
+            assert_alike(kind, example, &serde_json::from_str(payload).unwrap());
+            unseen.remove(kind.as_str());
+        }
+        assert_eq!(unseen, BTreeSet::from(control::ALL), "did not happen");
+    })
+    .await;
+}
+
+/// The JSON blocks by the kind that the heading before them names.
+fn examples() -> BTreeMap<String, Value> {
+    PAGE.split("\n### `")
+        .skip(1)
+        .map(|section| {
+            let (kind, text) = section.split_once('`').unwrap();
+            let json = text.split("```json\n").nth(1).and_then(|rest| rest.split("\n```").next());
+            let json = json.unwrap_or_else(|| panic!("{kind} has no example"));
+            (kind.to_owned(), serde_json::from_str(json).unwrap_or_else(|e| panic!("{kind}: {e}")))
+        })
+        .collect()
+}
+
+/// The same keys and types all the way down. Null goes with anything.
+fn assert_alike(path: &str, example: &Value, real: &Value) {
+    match (example, real) {
+        (Value::Null, _) | (_, Value::Null) => {}
+        (Value::Object(example), Value::Object(real)) => {
+            let keys = |object: &serde_json::Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(keys(example), keys(real), "{path}");
+            for (key, value) in example {
+                assert_alike(&format!("{path}.{key}"), value, &real[key]);
+            }
+        }
+        (Value::Array(example), Value::Array(real)) => {
+            if let (Some(example), Some(real)) = (example.first(), real.first()) {
+                assert_alike(&format!("{path}[0]"), example, real);
+            }
+        }
+        _ => assert_eq!(
+            std::mem::discriminant(example),
+            std::mem::discriminant(real),
+            "{path}: {example} is not like {real}"
+        ),
+    }
+}
