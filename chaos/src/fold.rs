@@ -55,11 +55,6 @@ impl State {
                     count_unread(item);
                 })?;
             }
-            "message.edited" | "message.deleted" => self.change(&chat_id, |item| {
-                if item["last_message"]["id"] == event["message"]["id"] {
-                    item["last_message"] = event["message"].clone();
-                }
-            })?,
             "chat.created" => {
                 let members = event["members"].as_array().context("no members")?;
                 if let Some(member) = members.iter().find(|member| member["user_id"] == me) {
@@ -98,6 +93,12 @@ impl State {
             }
             "workspace.updated" => self.workspace = event["workspace"].clone(),
             "session.revoked" => {}
+            // Any other event with a message shows that message as it is now.
+            _ if event["message"].is_object() => self.change(&chat_id, |item| {
+                if item["last_message"]["id"] == event["message"]["id"] {
+                    item["last_message"] = event["message"].clone();
+                }
+            })?,
             unknown => bail!("no rule for {unknown:?}"),
         }
         Ok(())

@@ -30,11 +30,6 @@ export function apply(state: State, event: Event): State {
   switch (event.type) {
     case 'message.new':
       return change(state, event.chat_id, item => withNew(item, event.message, me))
-    case 'message.edited':
-    case 'message.deleted':
-      return change(state, event.chat_id, item =>
-        item.last_message?.id === event.message.id ? { ...item, last_message: event.message } : item,
-      )
     case 'chat.created': {
       const member = event.members.find(member => member.user_id === me)
       return member ? add(state, event.chat, member, null) : state
@@ -69,8 +64,11 @@ export function apply(state: State, event: Event): State {
     case 'workspace.updated':
       return { ...state, workspace: event.workspace }
     default:
-      // `session.revoked` changes no state, and what is not known yet is passed over.
-      return state
+      // Any other event with a message shows that message as it is now. The rest changes no state.
+      if (!('message' in event)) return state
+      return change(state, event.chat_id, item =>
+        item.last_message?.id === event.message.id ? { ...item, last_message: event.message } : item,
+      )
   }
 }
 

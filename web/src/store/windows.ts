@@ -46,11 +46,9 @@ export function applyToWindow(window: Window, event: Event): Window {
         has_more_after: false,
       })
     }
-    case 'message.edited':
-    case 'message.deleted':
-      return replace(window, event.message)
     default:
-      return window
+      // Any other event with a message shows that message as it is now.
+      return 'message' in event ? replace(window, event.message) : window
   }
 }
 
