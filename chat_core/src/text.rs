@@ -105,7 +105,7 @@ macro_rules! text {
 }
 
 text!(
-    /// An e-mail address, in lower case. That mail reaches it is not checked here.
+    /// An e-mail address, in lower case. It is not checked whether mail reaches it.
     Email, 3..=254, email,
     r"^[^\S\x00-\x1f\x7f-\x9f]*[^\s@,<>\x00-\x1f\x7f-\x9f]{1,64}@[^\s@,<>.\x00-\x1f\x7f-\x9f]([^\s@,<>\x00-\x1f\x7f-\x9f]*[^\s@,<>.\x00-\x1f\x7f-\x9f])?[^\S\x00-\x1f\x7f-\x9f]*$"
 );

@@ -26,11 +26,11 @@ use crate::{
     security(("access_token" = [])),
     modifiers(&Common),
     tags(
-        (name = "account", description = "Getting in and out"),
+        (name = "account", description = "Sign-up, sign-in and sessions"),
         (name = "workspaces"), (name = "invites"), (name = "users"),
         (name = "chats"), (name = "members"), (name = "messages"),
-        (name = "stream", description = "Following what happens: docs/events.md. The stream sends the schemas `Event` and `ControlFrame`."),
-        (name = "operation", description = "For those who run it"),
+        (name = "stream", description = "The stream of events: docs/events.md. It sends the schemas `Event` and `ControlFrame`."),
+        (name = "operation", description = "Health, metrics and keys, for operators"),
     )
 )]
 pub struct Base;

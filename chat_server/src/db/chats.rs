@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::messages::MessageJson;
 
-/// A chat as REST and events show it, the same for everybody who may see it.
+/// A chat as REST and events show it, the same for all who may see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Chat {
     pub id: ChatId,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Invite {
     pub id: InviteId,
-    /// Whoever has it may join.
+    /// The code: anyone who has it may join.
     pub code: String,
     pub role: WorkspaceRole,
     pub created_by: UserId,

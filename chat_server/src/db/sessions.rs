@@ -14,7 +14,7 @@ pub struct Session {
     pub created_at: Timestamp,
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of the access token.
     pub current: bool,
 }
 

@@ -42,12 +42,12 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignUp {
-    /// The workspace to make. With `invite` it may be left out; if given, it must be the inviting one.
+    /// The workspace to create. Leave it out with `invite`, or name that of the invitation.
     pub workspace: Option<WorkspaceName>,
     pub fullname: FullName,
     pub email: Email,
     pub password: Password,
-    /// A code that lets one into a workspace that is there already.
+    /// The code of an invitation to an existing workspace.
     pub invite: Option<String>,
 }
 
@@ -63,7 +63,7 @@ pub struct SignIn {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
-    /// Browsers leave it out: it comes by cookie.
+    /// Browsers leave it out: they send it as a cookie.
     pub refresh_token: Option<String>,
     /// The workspace to get a token for; without it, the one used last.
     pub workspace: Option<WorkspaceId>,
@@ -72,19 +72,19 @@ pub struct Refresh {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Logout {
-    /// Browsers leave it out: it comes by cookie.
+    /// Browsers leave it out: they send it as a cookie.
     pub refresh_token: Option<String>,
 }
 
-/// Signed in: a token for one workspace, and where else one could go.
+/// A token for one workspace, and all workspaces of the account.
 #[derive(Serialize, ToSchema)]
 pub struct SignedIn {
     pub access_token: String,
     /// Always `Bearer`.
     pub token_type: &'static str,
-    /// Seconds that the access token is good for.
+    /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// Good once, for the next refresh. Not given by a switch of workspace, which keeps the one there is.
+    /// For one refresh. A switch of workspace gives none: the current one stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
     pub user: User,
@@ -93,7 +93,7 @@ pub struct SignedIn {
     pub workspaces: Vec<Workspace>,
 }
 
-/// Create an account with a new workspace, or join one by invitation
+/// Sign up: create a workspace, or join one by invitation
 #[utoipa::path(post, path = "/api/signup", tag = "account", security(()), request_body = SignUp,
     responses((status = 201, body = SignedIn), (status = 409, body = Problem, description = "email_taken, workspace_taken")))]
 pub async fn signup(
@@ -217,7 +217,7 @@ pub async fn signin(
     Ok((with_cookie(jar, &state, &signed_in), ok(signed_in)))
 }
 
-/// Exchange a refresh token, which works once, for a new access token
+/// Refresh an access token; a refresh token is good for one use
 #[utoipa::path(post, path = "/api/refresh", tag = "account", security(()), request_body = Option<Refresh>,
     responses((status = 200, body = SignedIn), (status = 401, body = Problem, description = "refresh_token_invalid, refresh_token_reused")))]
 pub async fn refresh(
@@ -267,7 +267,7 @@ const REFRESH_INVALID: ApiError = ApiError::Unauthenticated {
     detail: "send a refresh token that was not used before",
 };
 
-/// End the session of a refresh token
+/// Sign out: end the session of a refresh token
 #[utoipa::path(post, path = "/api/logout", tag = "account", security(()), request_body = Option<Logout>,
     responses((status = 204, description = "also when there was no such session")))]
 pub async fn logout(

@@ -42,16 +42,16 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[serde(deny_unknown_fields)]
 pub struct ChatRequest {
     pub kind: ChatKind,
-    /// Needed for channels, possible for groups.
+    /// Required for channels, optional for groups.
     pub name: Option<ChatName>,
     pub description: Option<ChatDescription>,
-    /// Who is to be in it; oneself may be left out.
+    /// The members. The caller is one in any case and may be left out.
     #[serde(default)]
     #[schema(max_items = 100)]
     pub members: Vec<UserId>,
 }
 
-/// What is left out stays.
+/// Fields that are left out do not change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChatChanges {
@@ -84,22 +84,22 @@ pub struct ChannelPage {
     pub limit: Limit,
 }
 
-/// A chat as one of its members has it in their list.
+/// A chat as the caller sees it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChatListItem {
     pub chat: Chat,
-    /// My membership. Null for a public channel that I am not in.
+    /// The caller's membership. Null for a public channel that they are not in.
     pub member: Option<Member>,
-    /// The newest message; null before the first, and where I am not a member.
+    /// The newest message. Null before the first, and where the caller is not a member.
     #[schema(value_type = Option<Message>)]
     pub last_message: Option<MessageJson>,
-    /// The `seq` up to which I have read.
+    /// The `seq` up to which the caller has read.
     pub read_seq: i64,
     /// How many messages of the main line came after that and are not deleted.
     pub unread_count: i64,
 }
 
-/// List my chats, the newest first
+/// List the caller's chats, newest first
 #[utoipa::path(get, path = "/api/chat", tag = "chats", params(ChatPage),
     responses((status = 200, body = Page<ChatListItem>, headers(("ETag" = String)))))]
 pub async fn list_chats(
@@ -152,7 +152,7 @@ pub async fn list_items(
 
 /// Create a chat, or get the single chat that exists already
 #[utoipa::path(post, path = "/api/chat", tag = "chats", request_body = ChatRequest,
-    responses((status = 201, body = ChatListItem), (status = 200, body = ChatListItem, description = "the single chat that there is"),
+    responses((status = 201, body = ChatListItem), (status = 200, body = ChatListItem, description = "the single chat that exists"),
         (status = 409, body = Problem, description = "chat_name_taken, too_many_chats")))]
 pub async fn create_chat(
     State(state): State<AppState>,
@@ -312,7 +312,7 @@ pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Re
 
 /// Join a public channel
 #[utoipa::path(post, path = "/api/chat/{id}/join", tag = "chats", params(("id" = ChatId, Path)),
-    responses((status = 200, body = ChatListItem, description = "also when I was in it already"), (status = 403, body = Problem)))]
+    responses((status = 200, body = ChatListItem, description = "also when the caller is a member already"), (status = 403, body = Problem)))]
 pub async fn join_chat(
     State(state): State<AppState>,
     chat: VisibleChat,
@@ -344,7 +344,7 @@ pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Res
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// List public channels that I could join
+/// List the public channels that the caller could join
 #[utoipa::path(get, path = "/api/channels", tag = "chats", params(ChannelPage),
     responses((status = 200, body = Page<Chat>, headers(("ETag" = String)))))]
 pub async fn list_channels(

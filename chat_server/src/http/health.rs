@@ -45,7 +45,7 @@ pub async fn live() -> JsonResponse<Health> {
 
 /// Check that the database and the tail of the event log are available
 #[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
-    responses((status = 200, body = Health), (status = 503, body = Problem, description = "says what is away")))]
+    responses((status = 200, body = Health), (status = 503, body = Problem, description = "names what is unavailable")))]
 pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Health>> {
     let ping = timeout(PING_TIMEOUT, db::ping(&state.db)).await;
     if !matches!(ping, Ok(Ok(()))) {
@@ -57,7 +57,7 @@ pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Health>
     Ok(ok(Health { status: "ok" }))
 }
 
-/// Get the metrics for Prometheus
+/// Get metrics in the OpenMetrics format
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(()),
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn metrics(State(state): State<AppState>) -> Result<Response> {

@@ -46,7 +46,7 @@ pub struct InviteRequest {
     #[schema(minimum = 1, maximum = 10_000)]
     #[serde(default, deserialize_with = "whole_or_none")]
     pub max_uses: Option<i32>,
-    /// What they will be: `member` if left out, `admin` if one is admin oneself.
+    /// The role of those who join: `member` if left out. Only admins may choose `admin`.
     pub role: Option<InvitedRole>,
 }
 
@@ -79,7 +79,7 @@ pub struct InvitePage {
     pub limit: Limit,
 }
 
-/// What whoever holds a code may know of it.
+/// What the code of an invitation tells about it.
 #[derive(Serialize, ToSchema)]
 pub struct InvitePreview {
     pub workspace_name: String,
@@ -127,7 +127,7 @@ pub async fn create_invite(
     Ok(created(invite))
 }
 
-/// List the invitations that still work, the newest first
+/// List the invitations that can still be used, newest first
 #[utoipa::path(get, path = "/api/invites", tag = "invites", params(InvitePage),
     responses((status = 200, body = Page<Invite>), (status = 403, body = Problem)))]
 pub async fn list_invites(
@@ -143,7 +143,7 @@ pub async fn list_invites(
     Ok(ok(Page::from_rows(rows, limit)))
 }
 
-/// Look up an invitation by its code; needs no token
+/// Preview an invitation; its code is enough, without a token
 #[utoipa::path(get, path = "/api/invites/{code}", tag = "invites", security(()), params(("code" = String, Path)),
     responses((status = 200, body = InvitePreview)))]
 pub async fn show_invite(
@@ -174,7 +174,7 @@ pub async fn revoke_invite(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Join another workspace with my account
+/// Accept an invitation with the signed-in account
 #[utoipa::path(post, path = "/api/invites/{code}/accept", tag = "invites", params(("code" = String, Path)),
     responses((status = 200, body = SignedIn), (status = 422, body = Problem, description = "invite_invalid")))]
 pub async fn accept_invite(

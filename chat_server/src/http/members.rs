@@ -32,7 +32,7 @@ pub struct MemberIds {
     pub user_ids: Vec<UserId>,
 }
 
-/// `owner` gives the chat to this member; the owner before becomes a member.
+/// `owner` transfers the chat to this member; the former owner becomes a member.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemberChanges {
@@ -69,9 +69,9 @@ pub async fn list_members(
     Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
 
-/// Add members; those who are members already stay as they are
+/// Add members to a chat; present members stay as they are
 #[utoipa::path(post, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path)), request_body = MemberIds,
-    responses((status = 200, body = Page<Member>, description = "those who were added"), (status = 403, body = Problem)))]
+    responses((status = 200, body = Page<Member>, description = "the members who were added"), (status = 403, body = Problem)))]
 pub async fn add_members(
     State(state): State<AppState>,
     chat: VisibleChat,
@@ -91,7 +91,7 @@ pub async fn add_members(
     Ok(ok(Page { items: added, has_more: false }))
 }
 
-/// Remove members; people who are not members are skipped
+/// Remove members from a chat; people who are not in it are ignored
 #[utoipa::path(delete, path = "/api/chat/{id}/members", tag = "members", params(("id" = ChatId, Path)), request_body = MemberIds,
     responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_stays")))]
 pub async fn remove_members(
@@ -104,7 +104,7 @@ pub async fn remove_members(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Remove a member
+/// Remove a member from a chat
 #[utoipa::path(delete, path = "/api/chat/{id}/members/{member_id}", tag = "members",
     params(("id" = ChatId, Path), ("member_id" = UserId, Path)),
     responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_stays")))]

@@ -61,13 +61,13 @@ pub struct EditMessage {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarkRead {
-    /// The newest message that was read. The position moves forward alone.
+    /// The newest message that was read. The position only moves forward.
     #[schema(minimum = 0)]
     #[serde(deserialize_with = "whole")]
     pub seq: i64,
 }
 
-/// How far I have read.
+/// How far the caller has read.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReadPosition {
     pub seq: i64,
@@ -88,7 +88,7 @@ pub struct MessagePage {
     /// Messages on both sides of this `seq`, itself included.
     #[param(minimum = 0)]
     pub around: Option<i64>,
-    /// `first_unread`: as `around` the first message that I have not read.
+    /// `first_unread`: as `around` the first message that the caller has not read.
     pub anchor: Option<Anchor>,
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
@@ -101,7 +101,7 @@ pub enum Anchor {
     FirstUnread,
 }
 
-/// A stretch of a chat, oldest first.
+/// Consecutive messages of a chat, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MessageList {
     #[schema(value_type = Vec<Message>)]
@@ -221,7 +221,7 @@ async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewM
     Err(ApiError::Unavailable("the chat changed while the message was sent: send again"))
 }
 
-/// Messages of a chat
+/// List the messages of a chat
 #[utoipa::path(get, path = "/api/chat/{id}/messages", tag = "messages", params(("id" = ChatId, Path), MessagePage),
     responses((status = 200, body = MessageList), (status = 403, body = Problem)))]
 pub async fn list_messages(
@@ -326,7 +326,7 @@ fn cut(items: &mut Vec<Listed>, limit: i64) -> bool {
     more
 }
 
-/// One message
+/// Get a message
 #[utoipa::path(get, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
     params(("id" = ChatId, Path), ("message_id" = MessageId, Path)),
     responses((status = 200, body = Message), (status = 403, body = Problem)))]
@@ -339,7 +339,7 @@ pub async fn get_message(
     found.map(|found| ok(found.0)).ok_or(ApiError::NotFound("message"))
 }
 
-/// Edit one of my messages
+/// Edit a message of the caller
 #[utoipa::path(patch, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
     params(("id" = ChatId, Path), ("message_id" = MessageId, Path)), request_body = EditMessage,
     responses((status = 200, body = Message), (status = 403, body = Problem), (status = 409, body = Problem, description = "message_deleted")))]
@@ -369,7 +369,7 @@ pub async fn edit_message(
     Ok(ok(edited.0))
 }
 
-/// Delete a message: its text is gone everywhere, a mark stays in its place
+/// Delete a message; its text is erased, its place stays
 #[utoipa::path(delete, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
     params(("id" = ChatId, Path), ("message_id" = MessageId, Path)),
     responses((status = 204, description = "also when it was deleted before"), (status = 403, body = Problem)))]
@@ -392,7 +392,7 @@ pub async fn delete_message(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Say how far I have read
+/// Mark a chat as read
 #[utoipa::path(post, path = "/api/chat/{id}/read", tag = "messages", params(("id" = ChatId, Path)), request_body = MarkRead,
     responses((status = 200, body = ReadPosition), (status = 403, body = Problem)))]
 pub async fn mark_read(

@@ -16,7 +16,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(list_sessions)).routes(routes!(revoke_session))
 }
 
-/// List my sessions, the last used first
+/// List the caller's sessions, last used first
 #[utoipa::path(get, path = "/api/sessions", tag = "account", responses((status = 200, body = Page<Session>)))]
 pub async fn list_sessions(
     State(state): State<AppState>,
@@ -26,7 +26,7 @@ pub async fn list_sessions(
     Ok(ok(Page { items, has_more: false }))
 }
 
-/// End one of my sessions; its tokens stop working and its streams close
+/// End a session of the caller; its tokens stop working, its streams end
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "account", params(("id" = SessionId, Path)),
     responses((status = 204)))]
 pub async fn revoke_session(

@@ -47,33 +47,33 @@ pub struct SyncQuery {
 pub struct Snapshot {
     /// Connect the stream with this: what comes is exactly what happened since.
     pub cursor: String,
-    /// The stream.
+    /// The address of the stream.
     pub events_url: String,
     pub user: User,
     pub workspace: Workspace,
-    /// My chats, the most recently active first: by their newest message, or by when I joined if that was later.
+    /// The caller's chats, the most recently active first: by their newest message, or by a later join.
     pub chats: ChatPart,
 }
 
-/// Those of my chats that were active last.
+/// The caller's chats that were active last.
 #[derive(Serialize, ToSchema)]
 pub struct ChatPart {
     pub items: Vec<ChatListItem>,
-    /// Whether I am in others too. `GET /api/chat` lists all of them.
+    /// Whether the caller is in more chats. `GET /api/chat` lists all of them.
     pub has_more: bool,
 }
 
-/// Leave to open a stream; may stand in its URL.
+/// Opens streams, and nothing else; may be part of their URL.
 #[derive(Serialize, ToSchema)]
 pub struct Ticket {
     pub ticket: String,
-    /// Seconds.
+    /// Seconds until it expires.
     pub expires_in: u64,
     /// The stream, ticket included: for `new EventSource(url)`.
     pub url: String,
 }
 
-/// Get a snapshot of my state, with the cursor to follow the stream from
+/// Get a snapshot of the caller's state
 #[utoipa::path(get, path = "/api/sync", tag = "stream", params(SyncQuery), responses((status = 200, body = Snapshot)))]
 pub async fn sync(
     State(state): State<AppState>,
@@ -105,7 +105,7 @@ pub async fn sync(
     Ok(ok(Snapshot { cursor, events_url, user: me, workspace, chats: ChatPart { items, has_more } }))
 }
 
-/// Create a ticket to open a stream without headers, as EventSource must
+/// Create a stream ticket, for clients that cannot send a header (EventSource)
 #[utoipa::path(post, path = "/api/events/ticket", tag = "stream", responses((status = 201, body = Ticket)))]
 pub async fn create_ticket(State(state): State<AppState>, user: CurrentUser) -> Result<JsonResponse<Ticket>> {
     let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();

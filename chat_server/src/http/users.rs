@@ -49,23 +49,23 @@ pub struct UserPage {
     pub limit: Limit,
 }
 
-/// What is left out stays.
+/// Fields that are left out do not change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MyChanges {
     pub fullname: Option<FullName>,
 }
 
-/// What is left out stays.
+/// Fields that are left out do not change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserChanges {
     pub role: Option<WorkspaceRole>,
-    /// False takes away all access at once; the messages stay.
+    /// False ends all access at once; the user's messages stay.
     pub active: Option<bool>,
 }
 
-/// List the people of the workspace, the first joined first
+/// List the users of the workspace, in the order in which they joined
 #[utoipa::path(get, path = "/api/users", tag = "users", params(UserPage),
     responses((status = 200, body = Page<User>, headers(("ETag" = String)))))]
 pub async fn list_users(
@@ -87,13 +87,13 @@ pub async fn list_users(
     Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
 
-/// Get my profile
+/// Get the caller's user
 #[utoipa::path(get, path = "/api/users/me", tag = "users", responses((status = 200, body = User)))]
 pub async fn get_me(State(state): State<AppState>, user: CurrentUser) -> Result<JsonResponse<User>> {
     find(&state, &user, user.id).await
 }
 
-/// Change my profile
+/// Change the caller's profile
 #[utoipa::path(patch, path = "/api/users/me", tag = "users", request_body = MyChanges, responses((status = 200, body = User)))]
 pub async fn update_me(
     State(state): State<AppState>,
@@ -106,7 +106,7 @@ pub async fn update_me(
     find(&state, &user, user.id).await
 }
 
-/// Get a person
+/// Get a user
 #[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = UserId, Path)), responses((status = 200, body = User)))]
 pub async fn get_user(
     State(state): State<AppState>,
@@ -116,7 +116,7 @@ pub async fn get_user(
     find(&state, &user, id).await
 }
 
-/// Change a person's role, or deactivate or reactivate them
+/// Change a user's role, deactivate or reactivate them
 #[utoipa::path(patch, path = "/api/users/{id}", tag = "users", params(("id" = UserId, Path)), request_body = UserChanges,
     responses((status = 200, body = User), (status = 403, body = Problem), (status = 409, body = Problem, description = "last_owner")))]
 pub async fn update_user(

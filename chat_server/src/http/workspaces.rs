@@ -28,7 +28,7 @@ pub struct NewWorkspace {
     pub name: WorkspaceName,
 }
 
-/// List my workspaces, the first joined first
+/// List the account's workspaces, in the order in which it joined them
 #[utoipa::path(get, path = "/api/workspaces", tag = "workspaces", responses((status = 200, body = Page<Workspace>)))]
 pub async fn list_workspaces(
     State(state): State<AppState>,
@@ -38,7 +38,7 @@ pub async fn list_workspaces(
     Ok(ok(Page { items, has_more: false }))
 }
 
-/// Create a workspace as its owner; switch to it to use it
+/// Create a workspace with the caller as its owner
 #[utoipa::path(post, path = "/api/workspaces", tag = "workspaces", request_body = NewWorkspace,
     responses((status = 201, body = Workspace), (status = 409, body = Problem, description = "workspace_taken")))]
 pub async fn create_workspace(
@@ -75,7 +75,7 @@ pub fn too_many_workspaces() -> ApiError {
     ApiError::conflict("too_many_workspaces", "the account is in as many workspaces as it may be")
 }
 
-/// Rename the workspace
+/// Rename the workspace of the access token
 #[utoipa::path(patch, path = "/api/workspaces/{id}", tag = "workspaces", params(("id" = WorkspaceId, Path)),
     request_body = NewWorkspace, responses((status = 200, body = Workspace)))]
 pub async fn rename_workspace(
@@ -96,7 +96,7 @@ pub async fn rename_workspace(
     Ok(ok(workspace))
 }
 
-/// Switch to another of my workspaces: get an access token for it
+/// Create an access token for another workspace of the account
 #[utoipa::path(post, path = "/api/workspaces/{id}/token", tag = "workspaces", params(("id" = WorkspaceId, Path)),
     responses((status = 200, body = SignedIn)))]
 pub async fn switch_workspace(
