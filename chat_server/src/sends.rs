@@ -68,7 +68,7 @@ enum Failure {
 impl Sends {
     /// Starts the dispatcher. It runs until [`Sends::close`], and then until every message in its queue is answered.
     pub fn start(
-        connector: Connector,
+        connector: &Connector,
         limits: &LimitsConfig,
         doorbell: Doorbell,
         metrics: Metrics,
@@ -131,7 +131,9 @@ impl From<Failure> for ApiError {
             Failure::Unknown => Self::Unavailable(
                 "whether the message was stored is not known: send it again, under the same client_id",
             ),
-            Failure::Internal => Self::Internal(anyhow!("a message could not be stored; the cause was logged")),
+            Failure::Internal => {
+                Self::Internal(anyhow!("a message could not be stored; the cause was logged"))
+            }
         }
     }
 }

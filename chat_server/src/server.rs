@@ -52,7 +52,7 @@ impl ChatServer {
 
         let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
         let sends = Sends::start(
-            Connector::new(url.expose(), statement_timeout(&config.limits), lifecycle)?,
+            &Connector::new(url.expose(), statement_timeout(&config.limits), lifecycle)?,
             &config.limits,
             doorbell.clone(),
             metrics.clone(),

@@ -1,6 +1,9 @@
 //! Logins.
 
-use chat_core::{AccountId, text::{Email, fold}};
+use chat_core::{
+    AccountId,
+    text::{Email, fold},
+};
 use sqlx::{PgExecutor, Result};
 
 /// What signing in needs.

@@ -2,7 +2,7 @@
 
 pub mod send;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write as _};
 
 use chat_core::{
     ChatId, MessageId, Timestamp, UserId, WorkspaceId,
@@ -54,21 +54,23 @@ pub struct NewMessage {
     pub sender_id: UserId,
     pub body: MessageBody,
     pub client_id: Option<ClientId>,
-    /// SHA-256 of what makes two sends the same; there if `client_id` is.
-    #[serde(serialize_with = "bytea")]
-    pub request_hash: Option<[u8; 32]>,
+    /// There if `client_id` is.
+    pub request_hash: Option<RequestHash>,
     pub reply_to: Option<MessageId>,
 }
 
-/// As Postgres reads bytes from text.
-fn bytea<S: Serializer>(bytes: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
-    use std::fmt::Write as _;
-    let Some(bytes) = bytes else { return serializer.serialize_none() };
-    let mut text = String::from("\\x");
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}"); // a String takes everything
+/// SHA-256 of what makes two sends the same. Its JSON is how Postgres reads bytes from text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestHash(pub [u8; 32]);
+
+impl Serialize for RequestHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::from("\\x");
+        for byte in self.0 {
+            let _ = write!(text, "{byte:02x}"); // a String takes everything
+        }
+        serializer.serialize_str(&text)
     }
-    serializer.serialize_str(&text)
 }
 
 /// A message that was sent under a client id before, with the hash of what was sent.

@@ -157,8 +157,7 @@ mod tests {
         .execute(&mut db)
         .await
         .unwrap();
-        let chat =
-            "insert into chats (id, workspace_id, kind, name, name_folded, single_key) values (gen_random_uuid(), a(), ";
+        let chat = "insert into chats (id, workspace_id, kind, name, name_folded, single_key) values (gen_random_uuid(), a(), ";
         for (rule, sql) in [
             ("chats_kind_check", format!("{chat} 'town_square', 'x', 'x', null)")),
             ("chats_check", format!("{chat} 'private_channel', null, null, null)")),
@@ -183,7 +182,11 @@ mod tests {
                 let sql = format!("set session_replication_role = {role}; {sql}");
                 let failed = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut db).await.unwrap_err();
                 let failed = failed.as_database_error().unwrap();
-                assert_eq!((failed.code().as_deref(), failed.constraint()), (Some("23514"), Some(rule)), "{sql}");
+                assert_eq!(
+                    (failed.code().as_deref(), failed.constraint()),
+                    (Some("23514"), Some(rule)),
+                    "{sql}"
+                );
             }
         }
     }

@@ -1,6 +1,9 @@
 //! People inside a workspace.
 
-use chat_core::{AccountId, Timestamp, UserId, WorkspaceId, WorkspaceRole, text::{FullName, fold}};
+use chat_core::{
+    AccountId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
+    text::{FullName, fold},
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor, Result};
 use utoipa::ToSchema;

@@ -1,6 +1,9 @@
 //! Tenants.
 
-use chat_core::{AccountId, Timestamp, WorkspaceId, text::{WorkspaceName, fold}};
+use chat_core::{
+    AccountId, Timestamp, WorkspaceId,
+    text::{WorkspaceName, fold},
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
 use utoipa::ToSchema;

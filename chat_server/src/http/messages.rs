@@ -24,7 +24,7 @@ use crate::{
     auth::{ChatMember, CurrentUser, VisibleChat, forbidden, lock_chat},
     db::{
         self,
-        messages::{Listed, Message, MessageJson, NewMessage},
+        messages::{Listed, Message, MessageJson, NewMessage, RequestHash},
     },
     error::{ApiError, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole},
@@ -173,12 +173,12 @@ fn client_id(headers: &HeaderMap, in_body: Option<ClientId>) -> Result<Option<Cl
 }
 
 /// What makes two sends the same one.
-fn request_hash(chat: ChatId, body: &MessageBody, reply_to: Option<MessageId>) -> [u8; 32] {
+fn request_hash(chat: ChatId, body: &MessageBody, reply_to: Option<MessageId>) -> RequestHash {
     let mut hash = Sha256::new();
     hash.update(chat.0.as_bytes());
     hash.update(reply_to.map_or([0; 16], |id| *id.0.as_bytes()));
     hash.update(body.as_str());
-    hash.finalize().into()
+    RequestHash(hash.finalize().into())
 }
 
 /// The client id was used before: the first message again, if it is the same send and its chat still for the sender.
@@ -187,7 +187,7 @@ async fn replay(state: &AppState, new: &NewMessage) -> Result<Response> {
     let sent = db::messages::find_sent(&state.db, new.sender_id, client_id)
         .await?
         .ok_or(ApiError::NotFound("message"))?;
-    if sent.request_hash.as_deref() != new.request_hash.as_ref().map(<[u8; 32]>::as_slice) {
+    if sent.request_hash.as_deref() != new.request_hash.as_ref().map(|hash| hash.0.as_slice()) {
         return Err(ApiError::Invalid {
             code: "idempotency_key_reused",
             detail: "another message was sent under this client_id".into(),

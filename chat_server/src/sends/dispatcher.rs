@@ -85,7 +85,9 @@ impl Dispatcher {
                 biased;
                 Some(finished) = running.next() => self.finish(finished),
                 count = self.inbox.recv_many(&mut arrived, BATCH_MAX), if !self.inbox.is_closed() || !self.inbox.is_empty() => {
-                    arrived.drain(..count).for_each(|waiting| self.queue.push(waiting));
+                    for waiting in arrived.drain(..count) {
+                        self.queue.push(waiting);
+                    }
                 }
                 () = self.closed.cancelled(), if !self.inbox.is_closed() => self.inbox.close(),
                 _ = expiry.tick(), if !is_idle => {
@@ -118,7 +120,8 @@ impl Dispatcher {
 
     fn start(&self, line: Line, suspect: Option<Suspect>, batch: Vec<Waiting>) -> Running {
         self.metrics.send_batches.inc();
-        let in_transaction = batch.len() <= NOTIFY_IN_TRANSACTION_MAX && self.doorbell.may_notify_in_transaction();
+        let in_transaction =
+            batch.len() <= NOTIFY_IN_TRANSACTION_MAX && self.doorbell.may_notify_in_transaction();
         let notify = if in_transaction { Notify::InTransaction } else { Notify::AfterCommit };
         Box::pin(async move {
             let new: Vec<&NewMessage> = batch.iter().map(|waiting| waiting.new.as_ref()).collect();
@@ -144,7 +147,8 @@ impl Dispatcher {
                 }
                 let mut stored: HashMap<_, _> = stored.into_iter().collect();
                 for waiting in batch {
-                    let outcome = stored.remove(&waiting.new.id).map_or(Outcome::NotSendable, Outcome::Stored);
+                    let outcome =
+                        stored.remove(&waiting.new.id).map_or(Outcome::NotSendable, Outcome::Stored);
                     waiting.answer(outcome);
                 }
             }
@@ -205,7 +209,9 @@ impl Dispatcher {
         if let Some(suspect) = suspect {
             self.queue.try_later(suspect);
         }
-        batch.into_iter().for_each(|waiting| waiting.answer(Outcome::Failed(failure)));
+        for waiting in batch {
+            waiting.answer(Outcome::Failed(failure));
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub fn new(connector: Connector) -> Self {
+    pub fn new(connector: &Connector) -> Self {
         let line = || Line(Arc::new(Shared { connector: connector.clone(), connection: Mutex::default() }));
         Self { main: line(), isolated: (0..ISOLATED_LINES).map(|_| line()).collect() }
     }

@@ -13,7 +13,10 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, postg
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::db::messages::send::{Connection, Notify, SendError};
+use crate::db::messages::{
+    RequestHash,
+    send::{Connection, Notify, SendError},
+};
 
 /// Workspaces of six shards, each with a person in a chat.
 const SHARDS: [u8; 6] = [0, 1, 2, 3, 4, 5];
@@ -65,7 +68,7 @@ fn start(database: &TestDatabase) -> (Sends, Metrics, Lifecycle) {
     let (lifecycle, metrics) = (Lifecycle::new(), Metrics::default());
     let connector = connector(database, &lifecycle);
     let doorbell = Doorbell::default();
-    let sends = Sends::start(connector, &LimitsConfig::default(), doorbell, metrics.clone(), &lifecycle);
+    let sends = Sends::start(&connector, &LimitsConfig::default(), doorbell, metrics.clone(), &lifecycle);
     (sends, metrics, lifecycle)
 }
 
@@ -188,7 +191,7 @@ async fn a_message_that_waits_too_long_is_refused_and_not_stored() {
     let (lifecycle, metrics) = (Lifecycle::new(), Metrics::default());
     let limits = LimitsConfig { send_wait_seconds: 0, ..LimitsConfig::default() };
     let connector = connector(&database, &lifecycle);
-    let sends = Sends::start(connector, &limits, Doorbell::default(), metrics, &lifecycle);
+    let sends = Sends::start(&connector, &limits, Doorbell::default(), metrics, &lifecycle);
     let held = hold(&database, "select from chats for update").await;
     let refused = sends.send(Arc::new(hello())).await.unwrap_err();
     assert!(refused.to_string().contains("nothing was stored"), "{refused}");
@@ -206,7 +209,7 @@ async fn more_messages_than_may_wait_are_refused() {
     let (lifecycle, metrics) = (Lifecycle::new(), Metrics::default());
     let limits = LimitsConfig { waiting_sends: 2, ..LimitsConfig::default() };
     let connector = connector(&database, &lifecycle);
-    let sends = Sends::start(connector, &limits, Doorbell::default(), metrics.clone(), &lifecycle);
+    let sends = Sends::start(&connector, &limits, Doorbell::default(), metrics.clone(), &lifecycle);
     let held = hold(&database, "select from chats for update").await;
     let mut waiting = JoinSet::new();
     for _ in 0..2 {
@@ -294,7 +297,7 @@ async fn what_may_not_be_sent_leaves_no_gap() {
     .unwrap();
     let named = || NewMessage {
         client_id: Some(ClientId::parse("c-1").unwrap()),
-        request_hash: Some([0; 32]),
+        request_hash: Some(RequestHash([0; 32])),
         ..hello()
     };
     let send = async |new: Vec<NewMessage>| -> Vec<i64> {
@@ -350,7 +353,7 @@ async fn what_is_told_and_answered_of_a_send_is_what_was_stored() {
     let odd = |client_id: &str, reply_to| NewMessage {
         body: MessageBody::parse("line one\nline \"two\" \\ \u{1f4e8} \u{1}").unwrap(),
         client_id: Some(ClientId::parse(client_id).unwrap()),
-        request_hash: Some([0xa5; 32]),
+        request_hash: Some(RequestHash([0xa5; 32])),
         reply_to,
         ..hello()
     };
@@ -360,20 +363,24 @@ async fn what_is_told_and_answered_of_a_send_is_what_was_stored() {
         let stored = connection.send(&new, Notify::AfterCommit).await.unwrap();
         assert_eq!(stored.len(), new.len());
         for (id, message) in stored {
-            let (told, expected, rendered, body, hash): (String, String, String, String, Option<Vec<u8>>) = sqlx::query_as(
-                r#"select e.payload,
+            let (told, expected, rendered, body, hash): (String, String, String, String, Option<Vec<u8>>) =
+                sqlx::query_as(
+                    r#"select e.payload,
                           '{"type":"message.new","at":"' || json_time(e.at) || '","chat_id":"' || m.chat_id
                               || '","message":' || message_json(m, null) || '}',
                           message_json(m, null)::text, m.body, m.request_hash
                    from messages m join event_log e on e.message_id = m.id where m.id = $1"#,
-            )
-            .bind(id.0)
-            .fetch_one(&mut db)
-            .await
-            .unwrap();
+                )
+                .bind(id.0)
+                .fetch_one(&mut db)
+                .await
+                .unwrap();
             assert_eq!((told, &message), (expected, &rendered));
             let new = new.iter().find(|new| new.id == id).unwrap();
-            assert_eq!((body.as_str(), hash), (new.body.as_str(), new.request_hash.map(Vec::from)));
+            assert_eq!(
+                (body.as_str(), hash),
+                (new.body.as_str(), new.request_hash.map(|hash| hash.0.to_vec()))
+            );
         }
     }
 }
@@ -390,10 +397,11 @@ async fn a_send_leaves_the_settings_of_its_session_as_they_were() {
             .execute(&mut *tx)
             .await
             .unwrap();
-        let events: String = sqlx::query_scalar("select coalesce(current_setting('parlor.events', true), '')")
-            .fetch_one(&mut *tx)
-            .await
-            .unwrap();
+        let events: String =
+            sqlx::query_scalar("select coalesce(current_setting('parlor.events', true), '')")
+                .fetch_one(&mut *tx)
+                .await
+                .unwrap();
         assert_eq!(events, "", "{new:?}");
         tx.rollback().await.unwrap();
     }

@@ -1,12 +1,19 @@
 //! Connections that store messages, by the SQL function `send_messages`. tokio-postgres and not sqlx, since it pipelines:
 //! the next batch is with Postgres before the one before it is answered.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use chat_core::{MessageId, lifecycle::Lifecycle};
 use event_log::Database;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Statement, error::DbError, types::{Json, ToSql}};
+use tokio_postgres::{
+    Client, Statement,
+    error::DbError,
+    types::{Json, ToSql},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::error;
@@ -80,7 +87,7 @@ impl Connector {
             LOCK_TIMEOUT.as_millis()
         );
         for (setting, value) in PLANNER_SETTINGS {
-            options += &format!(" -c {setting}={value}");
+            let _ = write!(options, " -c {setting}={value}"); // a String takes everything
         }
         config.options(options);
         Ok(Self { config, tls: database.connector(), lifecycle: lifecycle.clone(), statement_timeout })
@@ -114,9 +121,7 @@ impl Connection {
         let parameters: [&(dyn ToSql + Sync); 2] = [&batch, &in_transaction];
         let rows = self.client.query(&self.statement, &parameters);
         let rows = timeout(self.answer_timeout, rows).await.map_err(|_| SendError::Silent)??;
-        rows.iter()
-            .map(|row| Ok((MessageId(row.try_get::<_, Uuid>(0)?), row.try_get(1)?)))
-            .collect()
+        rows.iter().map(|row| Ok((MessageId(row.try_get::<_, Uuid>(0)?), row.try_get(1)?))).collect()
     }
 
     pub fn is_closed(&self) -> bool {

@@ -107,7 +107,9 @@ fn a_suspect_that_fails_again_comes_after_the_others() {
     let (first, batch) = desk.queue.next_isolated().unwrap();
     assert_eq!(first, chat(1));
     desk.queue.try_later(first);
-    batch.into_iter().for_each(|waiting| desk.queue.push(waiting));
+    for waiting in batch {
+        desk.queue.push(waiting);
+    }
     assert_eq!(desk.isolated().unwrap().0, chat(2));
     assert_eq!(desk.isolated().unwrap().0, chat(1));
     assert!(desk.isolated().is_none());
