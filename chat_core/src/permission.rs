@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::ChatKind;
+use crate::{chat::ChatKind, ids::WorkspaceId};
 
 /// A user's role in their workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,16 +57,19 @@ impl WorkspaceRole {
     }
 }
 
-/// What somebody wants to do to a chat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a user can do in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum ChatAction {
     /// See that it exists, its name and description.
     See,
     /// Read messages and the list of members.
     Read,
     Post,
-    /// Come in by oneself.
+    /// Come in without being added.
     Join,
+    /// An owner may leave too, after having transferred ownership.
     Leave,
     AddMembers,
     RemoveMembers,
@@ -74,7 +77,7 @@ pub enum ChatAction {
     Update,
     Delete,
     TransferOwnership,
-    /// Delete somebody else's message. One's own may always be deleted.
+    /// Delete another user's message. One's own may always be deleted.
     DeleteMessageOfOthers,
 }
 
@@ -94,7 +97,7 @@ impl ChatAction {
     ];
 }
 
-/// How somebody stands towards a chat of their workspace.
+/// How a user stands towards a chat of their workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub kind: ChatKind,
@@ -125,6 +128,17 @@ impl Standing {
             ChatAction::DeleteMessageOfOthers => self.kind.is_channel() && (owner || admin),
         }
     }
+
+    /// Everything that they may do: what clients are told as `may`.
+    pub fn allowed(self) -> Vec<ChatAction> {
+        ChatAction::ALL.into_iter().filter(|action| self.may(*action)).collect()
+    }
+}
+
+/// Whether a user of the workspace `viewer` may know of a user of the workspace `person`. The SQL
+/// function of the same name decides it in queries.
+pub fn can_see_user(viewer: WorkspaceId, person: WorkspaceId) -> bool {
+    viewer == person
 }
 
 #[cfg(test)]
@@ -137,8 +151,7 @@ mod tests {
         workspace_role: WorkspaceRole,
         chat_role: Option<ChatRole>,
     ) -> Vec<ChatAction> {
-        let standing = Standing { kind, workspace_role, chat_role };
-        ChatAction::ALL.into_iter().filter(|a| standing.may(*a)).collect()
+        Standing { kind, workspace_role, chat_role }.allowed()
     }
 
     const OWNER: Option<ChatRole> = Some(ChatRole::Owner);
@@ -182,6 +195,12 @@ mod tests {
             let all = allowed(kind, WorkspaceRole::Admin, role);
             assert!(manage.iter().all(|a| all.contains(a)), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn people_are_seen_within_their_workspace_alone() {
+        let (acme, other) = (WorkspaceId::generate(), WorkspaceId::generate());
+        assert!(can_see_user(acme, acme) && !can_see_user(acme, other));
     }
 
     #[test]

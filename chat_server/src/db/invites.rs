@@ -69,22 +69,22 @@ pub async fn count_open(db: impl PgExecutor<'_>, workspace: WorkspaceId) -> Resu
     .await
 }
 
-/// Those that can still be used, newest first.
+/// Those that can still be used and whose makers the viewer can see, newest first.
 pub async fn list(
     db: impl PgExecutor<'_>,
-    workspace: WorkspaceId,
+    viewer: UserId,
     before: Option<InviteId>,
     limit: i64,
 ) -> Result<Vec<Invite>> {
     sqlx::query_as!(
         Invite,
-        r#"select id as "id: InviteId", code, role as "role: WorkspaceRole", created_by as "created_by: UserId",
-                  created_at as "created_at: Timestamp", expires_at as "expires_at: Timestamp", max_uses, uses
-           from invites
-           where workspace_id = $1 and revoked_at is null and expires_at > now() and uses < max_uses
-             and ($2::uuid is null or id < $2)
-           order by id desc limit $3"#,
-        workspace.0,
+        r#"select i.id as "id: InviteId", i.code, i.role as "role: WorkspaceRole", i.created_by as "created_by: UserId",
+                  i.created_at as "created_at: Timestamp", i.expires_at as "expires_at: Timestamp", i.max_uses, i.uses
+           from users_seen_by($1) u join invites i on (i.workspace_id, i.created_by) = (u.workspace_id, u.id)
+           where i.revoked_at is null and i.expires_at > now() and i.uses < i.max_uses
+             and ($2::uuid is null or i.id < $2)
+           order by i.id desc limit $3"#,
+        viewer.0,
         before.map(|id| id.0),
         limit + 1
     )

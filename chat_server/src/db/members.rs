@@ -80,20 +80,23 @@ pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result
     }))
 }
 
-/// By user id.
+/// Those whom the viewer can see, by user id.
 pub async fn list(
     db: impl PgExecutor<'_>,
+    viewer: UserId,
     chat: ChatId,
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<Member>> {
     sqlx::query_as!(
         Member,
-        r#"select user_id as "user_id: UserId", role as "role: ChatRole", joined_at as "joined_at: Timestamp"
-           from chat_members where chat_id = $1 and ($2::uuid is null or user_id > $2) order by user_id limit $3"#,
+        r#"select m.user_id as "user_id: UserId", m.role as "role: ChatRole", m.joined_at as "joined_at: Timestamp"
+           from chat_members m join users_seen_by($4) u on u.id = m.user_id
+           where m.chat_id = $1 and ($2::uuid is null or m.user_id > $2) order by m.user_id limit $3"#,
         chat.0,
         after.map(|id| id.0),
-        limit + 1
+        limit + 1,
+        viewer.0
     )
     .fetch_all(db)
     .await

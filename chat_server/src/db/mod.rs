@@ -7,6 +7,8 @@ pub mod invites;
 pub mod members;
 pub mod messages;
 pub mod migrate;
+#[cfg(test)]
+mod permissions;
 pub mod sessions;
 pub mod signing_keys;
 pub mod users;

@@ -58,37 +58,40 @@ pub async fn insert(
     Ok(())
 }
 
-pub async fn find(db: impl PgExecutor<'_>, workspace: WorkspaceId, id: UserId) -> Result<Option<User>> {
+/// None where the viewer cannot see them.
+pub async fn find(db: impl PgExecutor<'_>, viewer: UserId, id: UserId) -> Result<Option<User>> {
     sqlx::query_as!(
         User,
-        r#"select u.id as "id: UserId", u.fullname, a.email as "email?", u.role as "role: WorkspaceRole",
-                  u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
-           from users u left join accounts a on a.id = u.account_id
-           where u.workspace_id = $1 and u.id = $2"#,
-        workspace.0,
+        r#"select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
+                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  u.created_at as "created_at!: Timestamp"
+           from users_seen_by($1) u left join accounts a on a.id = u.account_id
+           where u.id = $2"#,
+        viewer.0,
         id.0
     )
     .fetch_optional(db)
     .await
 }
 
-/// By id, so by when they came. `pattern` is matched against the folded name and e-mail.
+/// Whom the viewer can see, by id, so by when they came. `pattern` is matched against the folded name and e-mail.
 pub async fn list(
     db: impl PgExecutor<'_>,
-    workspace: WorkspaceId,
+    viewer: UserId,
     pattern: Option<&str>,
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<User>> {
     sqlx::query_as!(
         User,
-        r#"select u.id as "id: UserId", u.fullname, a.email as "email?", u.role as "role: WorkspaceRole",
-                  u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
-           from users u left join accounts a on a.id = u.account_id
-           where u.workspace_id = $1 and ($2::uuid is null or u.id > $2)
+        r#"select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
+                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  u.created_at as "created_at!: Timestamp"
+           from users_seen_by($1) u left join accounts a on a.id = u.account_id
+           where ($2::uuid is null or u.id > $2)
              and ($3::text is null or u.fullname_folded like $3 or a.email_folded like $3)
            order by u.id limit $4"#,
-        workspace.0,
+        viewer.0,
         after.map(|id| id.0),
         pattern,
         limit + 1
@@ -97,10 +100,10 @@ pub async fn list(
     .await
 }
 
-/// Those of `ids` that are in the workspace and answer to the rest as in [`list`].
+/// Those of `ids` that the viewer can see, the rest as in [`list`].
 pub async fn list_of(
     db: impl PgExecutor<'_>,
-    workspace: WorkspaceId,
+    viewer: UserId,
     ids: &[UserId],
     pattern: Option<&str>,
     after: Option<UserId>,
@@ -109,13 +112,14 @@ pub async fn list_of(
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     sqlx::query_as!(
         User,
-        r#"select u.id as "id: UserId", u.fullname, a.email as "email?", u.role as "role: WorkspaceRole",
-                  u.deactivated_at is null as "active!", u.created_at as "created_at: Timestamp"
-           from users u left join accounts a on a.id = u.account_id
-           where u.workspace_id = $1 and u.id = any($2) and ($3::uuid is null or u.id > $3)
+        r#"select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
+                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  u.created_at as "created_at!: Timestamp"
+           from users_seen_by($1) u left join accounts a on a.id = u.account_id
+           where u.id = any($2) and ($3::uuid is null or u.id > $3)
              and ($4::text is null or u.fullname_folded like $4 or a.email_folded like $4)
            order by u.id limit $5"#,
-        workspace.0,
+        viewer.0,
         &ids,
         after.map(|id| id.0),
         pattern,

@@ -325,7 +325,7 @@ pub async fn sign_in_to(
         token_type: "Bearer",
         expires_in,
         refresh_token,
-        user: db::users::find(&state.db, workspace, user).await?.ok_or(ApiError::NotFound("user"))?,
+        user: db::users::find(&state.db, user, user).await?.ok_or(ApiError::NotFound("user"))?,
         workspace: db::workspaces::find(&state.db, workspace).await?,
         workspaces: db::workspaces::list_of_account(&state.db, account).await?,
     })

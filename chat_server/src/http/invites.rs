@@ -139,7 +139,7 @@ pub async fn list_invites(
         return Err(forbidden());
     }
     let limit = page.limit.get()?;
-    let rows = db::invites::list(&state.db, user.workspace_id, page.before, limit).await?;
+    let rows = db::invites::list(&state.db, user.id, page.before, limit).await?;
     Ok(ok(Page::from_rows(rows, limit)))
 }
 
@@ -196,9 +196,7 @@ pub async fn accept_invite(
             });
         }
         None => {
-            let me = db::users::find(&mut *tx, user.workspace_id, user.id)
-                .await?
-                .ok_or(ApiError::NotFound("user"))?;
+            let me = db::users::find(&mut *tx, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
             if db::workspaces::list_of_account(&mut *tx, user.account_id).await?.len()
                 >= db::workspaces::PER_ACCOUNT_MAX
             {

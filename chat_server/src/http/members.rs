@@ -65,7 +65,7 @@ pub async fn list_members(
     known: IfNoneMatch,
 ) -> Result<Response> {
     let limit = page.limit.get()?;
-    let rows = db::members::list(&state.db, chat.id, page.after, limit).await?;
+    let rows = db::members::list(&state.db, chat.user.id, chat.id, page.after, limit).await?;
     Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
 

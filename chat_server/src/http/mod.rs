@@ -11,6 +11,8 @@ pub mod stream;
 pub mod users;
 pub mod workspaces;
 
+use std::{fmt::Display, str::FromStr};
+
 use chat_core::text::{TextError, fold};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -50,6 +52,33 @@ impl Limit {
             Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
             Some(_) => Err(ApiError::out_of_range("limit", 1, PAGE_MAX)),
         }
+    }
+}
+
+/// Ids in a query, separated by commas.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String", bound(deserialize = "T: FromStr, T::Err: Display"))]
+pub struct Ids<T>(Vec<T>);
+
+impl<T: FromStr> TryFrom<String> for Ids<T> {
+    type Error = T::Err;
+
+    fn try_from(text: String) -> Result<Self, T::Err> {
+        text.split(',').filter(|part| !part.is_empty()).map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// As many as a page may have.
+const IDS_MAX: usize = 200;
+
+impl<T> Ids<T> {
+    /// # Errors
+    /// 422 where there are more than [`IDS_MAX`].
+    pub fn get(&self) -> Result<&[T]> {
+        if self.0.len() > IDS_MAX {
+            return Err(ApiError::wrong_count("ids", 0, IDS_MAX, format!("at most {IDS_MAX} at once")));
+        }
+        Ok(&self.0)
     }
 }
 

@@ -85,7 +85,7 @@ pub async fn sync(
     let shard = Shard::of(user.workspace_id);
     let head = db::event_log::head(&mut *tx, shard).await?;
     let me =
-        db::users::find(&mut *tx, user.workspace_id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
+        db::users::find(&mut *tx, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
     let workspace = db::workspaces::find(&mut *tx, user.workspace_id).await?;
     let memberships = db::members::list_most_active(&mut *tx, user.id, limit + 1).await?;
     let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);

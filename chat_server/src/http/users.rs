@@ -2,12 +2,12 @@
 
 use axum::{extract::State, response::Response};
 use chat_core::{ChatId, ChatRole, UserId, WorkspaceRole, permission::WorkspaceAction, text::FullName};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Limit, pattern};
+use super::{Ids, Limit, pattern};
 use crate::{
     auth::{CurrentUser, forbidden},
     db::{
@@ -19,9 +19,6 @@ use crate::{
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, ok},
     state::AppState,
 };
-
-/// As many as a page may have.
-const IDS_MAX: usize = 200;
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
@@ -39,9 +36,8 @@ pub struct UserPage {
     pub query: Option<String>,
     /// Only these, separated by commas; those who are not in the workspace are left out. For the names behind the ids in
     /// chats and messages.
-    #[serde(default, deserialize_with = "comma_separated")]
     #[param(value_type = Option<Vec<UserId>>, style = Form, explode = false, max_items = 200)]
-    pub ids: Option<Vec<UserId>>,
+    pub ids: Option<Ids<UserId>>,
     /// The last user of the page before.
     pub after: Option<UserId>,
     #[serde(default)]
@@ -76,13 +72,10 @@ pub async fn list_users(
 ) -> Result<Response> {
     let limit = page.limit.get()?;
     let pattern = pattern(page.query.as_deref())?;
-    let (workspace, pattern, after) = (user.workspace_id, pattern.as_deref(), page.after);
+    let (pattern, after) = (pattern.as_deref(), page.after);
     let rows = match &page.ids {
-        Some(ids) if ids.len() > IDS_MAX => {
-            return Err(ApiError::wrong_count("ids", 0, IDS_MAX, format!("at most {IDS_MAX} at once")));
-        }
-        Some(ids) => db::users::list_of(&state.db, workspace, ids, pattern, after, limit).await?,
-        None => db::users::list(&state.db, workspace, pattern, after, limit).await?,
+        Some(ids) => db::users::list_of(&state.db, user.id, ids.get()?, pattern, after, limit).await?,
+        None => db::users::list(&state.db, user.id, pattern, after, limit).await?,
     };
     Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }
@@ -181,13 +174,7 @@ async fn hand_over_chats(tx: &mut PgConnection, user: UserId) -> Result<Vec<(Cha
     Ok(handed_over)
 }
 
-fn comma_separated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<UserId>>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let ids = text.split(',').filter(|part| !part.is_empty()).map(str::parse);
-    ids.collect::<Result<_, _>>().map(Some).map_err(de::Error::custom)
-}
-
 async fn find(state: &AppState, user: &CurrentUser, id: UserId) -> Result<JsonResponse<User>> {
-    let found = db::users::find(&state.db, user.workspace_id, id).await?;
+    let found = db::users::find(&state.db, user.id, id).await?;
     found.map(ok).ok_or(ApiError::NotFound("user"))
 }

@@ -52,8 +52,7 @@ pub async fn create_workspace(
             detail: "this server makes no new workspaces",
         });
     }
-    let me =
-        db::users::find(&state.db, user.workspace_id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
+    let me = db::users::find(&state.db, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
     if db::workspaces::list_of_account(&state.db, user.account_id).await?.len()
         >= db::workspaces::PER_ACCOUNT_MAX
     {
