@@ -1,5 +1,6 @@
 //! The four kinds of chat, each with what it allows and what it refuses.
 
+mod may;
 mod members;
 
 use futures_util::future::join_all;

@@ -29,7 +29,7 @@ const OPEN: [Row; 9] = [
 ];
 
 /// About oneself or the workspace.
-const WORKSPACE: [Row; 20] = [
+const WORKSPACE: [Row; 21] = [
     ("GET /api/sessions", [401, 401, 200, 200, 200, 200, 200]),
     ("DELETE /api/sessions/{id}", [401, 401, 404, 404, 404, 404, 204]),
     ("GET /api/workspaces", [401, 401, 200, 200, 200, 200, 200]),
@@ -47,6 +47,7 @@ const WORKSPACE: [Row; 20] = [
     ("PATCH /api/users/{id}", [401, 401, 404, 403, 403, 403, 200]),
     ("GET /api/chat", [401, 401, 200, 200, 200, 200, 200]),
     ("POST /api/chat", [401, 401, 201, 201, 201, 201, 201]),
+    ("GET /api/chat/may", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/channels", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/sync", [401, 401, 200, 200, 200, 200, 200]),
     ("POST /api/events/ticket", [401, 401, 201, 201, 201, 201, 201]),
@@ -195,6 +196,7 @@ async fn ask(app: &App, people: &People, kind: &str, operation: &str, asker: &st
     };
     let code = if operation.contains("{code}") { owner.invitation(json!({})).await } else { String::new() };
     let operation = operation
+        .replace("/api/chat/may", &format!("/api/chat/may?ids={}", chat.0))
         .replace("{id}", &id)
         .replace("{code}", &code)
         .replace("{member_id}", &other.id)

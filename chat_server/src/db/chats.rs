@@ -1,7 +1,8 @@
 //! Conversations.
 
 use chat_core::{
-    ChatId, ChatKind, ChatRole, Timestamp, UserId, WorkspaceId,
+    ChatId, ChatKind, ChatRole, Timestamp, UserId, WorkspaceId, WorkspaceRole,
+    permission::Standing,
     text::{ChatDescription, ChatName, fold},
 };
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,32 @@ pub async fn find_standing(
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| (row.kind, row.role)))
+}
+
+/// How a user stands in those of `ids` that are chats of their workspace. Their role in it is read
+/// with the rest, so that an answer after an event about it contains what the event told.
+pub async fn list_standings(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    ids: &[ChatId],
+) -> Result<Vec<(ChatId, Standing)>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select c.id as "id: ChatId", c.kind as "kind: ChatKind", u.role as "workspace_role: WorkspaceRole",
+                  m.role as "chat_role?: ChatRole"
+           from users u join chats c on c.workspace_id = u.workspace_id
+           left join chat_members m on m.chat_id = c.id and m.user_id = u.id
+           where u.id = $1 and c.id = any($2) and c.deleted_at is null order by c.id"#,
+        user.0,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    let standings = rows.into_iter().map(|row| {
+        let (kind, workspace_role, chat_role) = (row.kind, row.workspace_role, row.chat_role);
+        (row.id, Standing { kind, workspace_role, chat_role })
+    });
+    Ok(standings.collect())
 }
 
 /// Locks a chat, and with it who is in it: every change of membership takes this lock first. None: no such chat.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{
-    ChatId, ChatKind, ChatRole, UserId,
+    ChatId, ChatKind, ChatRole, UserId, WorkspaceRole,
     chat::MEMBERS_PER_REQUEST_MAX,
-    permission::ChatAction,
+    permission::{ChatAction, Standing},
     text::{ChatDescription, ChatName},
 };
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use sqlx::{PgConnection, PgExecutor};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Limit, pattern};
+use super::{Ids, Limit, pattern};
 use crate::{
     auth::{CurrentUser, VisibleChat, lock_chat, session_over},
     db::{
@@ -32,6 +32,7 @@ use crate::{
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(list_chats, create_chat))
+        .routes(routes!(list_may))
         .routes(routes!(get_chat, update_chat, delete_chat))
         .routes(routes!(join_chat))
         .routes(routes!(leave_chat))
@@ -97,6 +98,30 @@ pub struct ChatListItem {
     pub read_seq: i64,
     /// How many messages of the main line came after that and are not deleted.
     pub unread_count: i64,
+    /// What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`.
+    pub may: Vec<ChatAction>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct MayQuery {
+    /// The chats, separated by commas. Unknown chats and those that the caller may not see are left out.
+    #[param(value_type = Vec<ChatId>, style = Form, explode = false, max_items = 200)]
+    pub ids: Ids<ChatId>,
+}
+
+/// What the caller may do in one chat.
+#[derive(Serialize, ToSchema)]
+pub struct May {
+    pub chat_id: ChatId,
+    pub may: Vec<ChatAction>,
+}
+
+/// What the caller may do in several chats.
+#[derive(Serialize, ToSchema)]
+pub struct MayList {
+    pub items: Vec<May>,
 }
 
 /// List the caller's chats, newest first
@@ -117,7 +142,7 @@ pub async fn list_chats(
     let pairs = memberships[start..end]
         .iter()
         .filter_map(|membership| Some((chats.get(&membership.chat_id)?.as_ref().clone(), membership)));
-    let items = list_items(&state.db, pairs.collect()).await?;
+    let items = list_items(&state.db, user.role, pairs.collect()).await?;
     Ok(WithEtag::new(&Page { items, has_more: end < memberships.len() })?.answer(&known))
 }
 
@@ -125,6 +150,7 @@ pub async fn list_chats(
 /// read, since deleted messages are not unread.
 pub async fn list_items(
     db: impl PgExecutor<'_>,
+    viewer_role: WorkspaceRole,
     chats: Vec<(ChatWithLast, &Membership)>,
 ) -> Result<Vec<ChatListItem>> {
     let positions: Vec<(ChatId, i64)> = chats
@@ -140,6 +166,7 @@ pub async fn list_items(
     let items = chats.into_iter().map(|(found, membership)| {
         let deleted = deleted.get(&found.chat.id).copied().unwrap_or_default();
         ChatListItem {
+            may: may(&found.chat, viewer_role, Some(membership.member.role)),
             member: Some(membership.member.clone()),
             last_message: found.last_message,
             read_seq: membership.read_seq.min(found.chat.last_seq),
@@ -148,6 +175,26 @@ pub async fn list_items(
         }
     });
     Ok(items.collect())
+}
+
+fn may(chat: &Chat, workspace_role: WorkspaceRole, chat_role: Option<ChatRole>) -> Vec<ChatAction> {
+    Standing { kind: chat.kind, workspace_role, chat_role }.allowed()
+}
+
+/// Get what the caller may do in chats
+#[utoipa::path(get, path = "/api/chat/may", tag = "chats", params(MayQuery), responses((status = 200, body = MayList)))]
+pub async fn list_may(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(query): ApiQuery<MayQuery>,
+) -> Result<JsonResponse<MayList>> {
+    let standings = db::chats::list_standings(&state.db, user.id, query.ids.get()?).await?;
+    let items = standings
+        .into_iter()
+        .filter(|(_, standing)| standing.may(ChatAction::See))
+        .map(|(chat_id, standing)| May { chat_id, may: standing.allowed() })
+        .collect();
+    Ok(ok(MayList { items }))
 }
 
 /// Create a chat, or get the single chat that exists already
@@ -375,8 +422,14 @@ async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatLi
     let membership = db::members::find(&state.db, id, user.id).await?;
     let found = db::chats::list_with_last(&state.db, &[id]).await?.pop().ok_or(ApiError::NotFound("chat"))?;
     let Some(membership) = membership else {
-        let chat = found.chat;
-        return Ok(ChatListItem { chat, member: None, last_message: None, read_seq: 0, unread_count: 0 });
+        return Ok(ChatListItem {
+            may: may(&found.chat, user.role, None),
+            chat: found.chat,
+            member: None,
+            last_message: None,
+            read_seq: 0,
+            unread_count: 0,
+        });
     };
-    list_items(&state.db, vec![(found, &membership)]).await?.pop().ok_or(ApiError::NotFound("chat"))
+    list_items(&state.db, user.role, vec![(found, &membership)]).await?.pop().ok_or(ApiError::NotFound("chat"))
 }

@@ -84,8 +84,7 @@ pub async fn sync(
     let mut tx = state.db.begin_with(BEGIN_SNAPSHOT).await?;
     let shard = Shard::of(user.workspace_id);
     let head = db::event_log::head(&mut *tx, shard).await?;
-    let me =
-        db::users::find(&mut *tx, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
+    let me = db::users::find(&mut *tx, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
     let workspace = db::workspaces::find(&mut *tx, user.workspace_id).await?;
     let memberships = db::members::list_most_active(&mut *tx, user.id, limit + 1).await?;
     let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);
@@ -97,7 +96,7 @@ pub async fn sync(
         .collect();
     let pairs =
         memberships.iter().filter_map(|membership| Some((chats.remove(&membership.chat_id)?, membership)));
-    let items = list_items(&mut *tx, pairs.collect()).await?;
+    let items = list_items(&mut *tx, me.role, pairs.collect()).await?;
     tx.commit().await?;
     let cursor =
         Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
