@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use chaos::fold::State;
+use chaos::fold::{MayChange, State, changes_may};
 use chat_core::EventKind;
 use futures_util::future::join_all;
 use rand::{Rng, RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
@@ -108,7 +108,10 @@ async fn people_do_anything(app: &App, seed: u64) {
             follower.follow_until(&mark).await;
             let name = &follower.actor.name;
             let now = State::of(&follower.actor.call("GET /api/sync").await.ok()).unwrap();
-            assert_states(&follower.state, &now, &format!("seed {seed}, round {round}, {name} live"));
+            let whose = format!("seed {seed}, round {round}, {name} live");
+            assert_eq!(follower.state.difference(&now), None, "{whose}");
+            ask_for_may(&follower.actor, &mut follower.state).await;
+            assert_states(&follower.state, &now, &whose);
             let part = follower.actor.call("GET /api/sync?limit=3").await.ok();
             assert_eq!(
                 part["chats"]["items"].as_array().unwrap(),
@@ -129,6 +132,8 @@ async fn people_do_anything(app: &App, seed: u64) {
             device.until_mark("end").await;
             let mut state = State::of(&follower.first).unwrap();
             device.events.iter().for_each(|event| state.apply(&event.data).unwrap());
+            assert_eq!(state.difference(&now), None);
+            ask_for_may(&follower.actor, &mut state).await;
             assert_states(&state, &now, &format!("seed {seed}, {} caught up", follower.actor.name));
         }
         follower.device.cut();
@@ -136,6 +141,81 @@ async fn people_do_anything(app: &App, seed: u64) {
     for kind in EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Tick) {
         assert!(kinds.contains(kind.as_str()), "seed {seed}: {kind:?} did not occur");
     }
+}
+
+/// As a client does after events that can change it.
+async fn ask_for_may(actor: &Actor, state: &mut State) {
+    let ids: Vec<String> = state.may_stale.iter().cloned().collect();
+    let answer = actor.call(&format!("GET /api/chat/may?ids={}", ids.join(","))).await.ok();
+    state.learn_may(&answer);
+    assert!(state.may_stale.is_empty(), "asked for {ids:?}, got {answer}");
+}
+
+/// When someone leaves or is deactivated, nothing of theirs is left to compare; every other kind of
+/// the table is needed.
+#[tokio::test]
+async fn each_kind_that_can_change_what_one_may_do_is_in_the_table() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let node = app.start_notify_server().await;
+        let cid = app.invite(&ann, "Cid").await;
+        let group = ann.group(&[&bob, &cid]).await;
+        ann.public_channel("general", &[&bob]).await;
+        let first = bob.call("GET /api/sync").await.ok();
+        let mut device = Device::connect_after(&bob, &node, first["cursor"].as_str().unwrap()).await;
+
+        let needed = [
+            (
+                EventKind::ChatCreated,
+                vec![("POST /api/chat".to_owned(), json!({ "kind": "single", "members": [bob.id] }))],
+            ),
+            (
+                EventKind::MemberUpdated,
+                vec![(format!("PATCH /api/chat/{group}/members/{}", bob.id), json!({ "role": "owner" }))],
+            ),
+            (
+                EventKind::UserUpdated,
+                vec![(format!("PATCH /api/users/{}", bob.id), json!({ "role": "admin" }))],
+            ),
+            (
+                EventKind::MemberJoined,
+                vec![
+                    ("POST /api/chat".to_owned(), json!({ "kind": "private_channel", "name": "new" })),
+                    (String::new(), json!({ "user_ids": [bob.id] })),
+                ],
+            ),
+        ];
+        for (kind, requests) in needed {
+            let mut before = State::of(&bob.call("GET /api/sync").await.ok()).unwrap();
+            let already = device.events.len();
+            let mut made = Chat(String::new());
+            for (operation, body) in requests {
+                let operation = match operation.as_str() {
+                    "" => format!("POST /api/chat/{made}/members"),
+                    _ => operation,
+                };
+                let reply = ann.call_with(&operation, body).await;
+                assert!(reply.status < 300, "{reply}");
+                made = Chat(reply.body["chat"]["id"].as_str().unwrap_or_default().to_owned());
+            }
+            let mark = format!("{kind:?}");
+            ann.mark(&mark).await;
+            device.until_mark(&mark).await;
+            let now = State::of(&bob.call("GET /api/sync").await.ok()).unwrap();
+            let mut without = before.clone();
+            for event in &device.events[already..] {
+                before.apply(&event.data).unwrap();
+                without
+                    .apply_by(&event.data, |k| if k == kind { MayChange::Nowhere } else { changes_may(k) })
+                    .unwrap();
+            }
+            assert_eq!(before.difference(&now), None, "{kind:?}");
+            assert!(without.difference(&now).is_some(), "{kind:?} is not needed in the table");
+            assert!(!before.may_stale.is_empty(), "{kind:?}");
+        }
+    })
+    .await;
 }
 
 fn assert_states(folded: &State, fresh: &State, whose: &str) {
@@ -215,10 +295,14 @@ async fn act(app: &App, people: &[Actor], second: &Node, seed: u64) {
         94..96 => actor.call(&format!("DELETE /api/chat/{chat}")).await,
         96..98 => actor.call_with("PATCH /api/users/me", json!({ "fullname": name })).await,
         98 => {
-            // Emil comes and goes.
-            let emil = people.last().unwrap();
-            let change = json!({ "active": rng.random::<bool>() });
-            people[0].call_with(&format!("PATCH /api/users/{}", emil.id), change).await
+            // Emil comes and goes, the others are made admins and members again.
+            let (who, change) = if rng.random() {
+                (people.last().unwrap(), json!({ "active": rng.random::<bool>() }))
+            } else {
+                let role = ["admin", "member"].choose(&mut rng).unwrap();
+                (people[1..4].choose(&mut rng).unwrap(), json!({ "role": role }))
+            };
+            people[0].call_with(&format!("PATCH /api/users/{}", who.id), change).await
         }
         _ => {
             let operation = format!("PATCH /api/workspaces/{}", people[0].workspace_id);

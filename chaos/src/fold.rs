@@ -3,9 +3,10 @@
 //! Stricter than the web client's fold (web/src/store/fold.ts): here an event that cannot come is an error.
 //! tests/fold_cases.json holds the cases that both run; docs/events.md tells the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, bail, ensure};
+use chat_core::EventKind;
 use serde_json::{Value, json};
 
 /// What `/api/sync` answers, with the chats by id.
@@ -14,6 +15,39 @@ pub struct State {
     pub user: Value,
     pub workspace: Value,
     pub chats: BTreeMap<String, Value>,
+    /// Chats whose `may` an event could have changed: to be asked for at `GET /api/chat/may`.
+    pub may_stale: BTreeSet<String>,
+}
+
+/// Whose `may` an event can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayChange {
+    Nowhere,
+    /// Everyone's, in its chat.
+    InChat,
+    /// That of its member, in its chat.
+    OfMember,
+    /// That of its user, in every chat.
+    OfUser,
+}
+
+/// The table of whose `may` each kind can change.
+pub fn changes_may(kind: EventKind) -> MayChange {
+    match kind {
+        EventKind::ChatCreated => MayChange::InChat,
+        EventKind::MemberJoined | EventKind::MemberLeft | EventKind::MemberUpdated => MayChange::OfMember,
+        EventKind::UserUpdated | EventKind::UserDeactivated => MayChange::OfUser,
+        EventKind::MessageNew
+        | EventKind::MessageEdited
+        | EventKind::MessageDeleted
+        | EventKind::ChatUpdated
+        | EventKind::ChatDeleted
+        | EventKind::ChatRead
+        | EventKind::UserJoined
+        | EventKind::WorkspaceUpdated
+        | EventKind::SessionRevoked
+        | EventKind::Tick => MayChange::Nowhere,
+    }
 }
 
 impl State {
@@ -26,6 +60,7 @@ impl State {
             user: snapshot["user"].clone(),
             workspace: snapshot["workspace"].clone(),
             chats: items.iter().map(|item| (text(&item["chat"]["id"]), item.clone())).collect(),
+            may_stale: BTreeSet::new(),
         })
     }
 
@@ -35,6 +70,64 @@ impl State {
     /// An event that cannot come: of a chat that I am not in, a message without the one before it, a position that goes
     /// back, an unknown kind.
     pub fn apply(&mut self, event: &Value) -> anyhow::Result<()> {
+        self.apply_by(event, changes_may)
+    }
+
+    /// The same by another table, so that a test can leave a kind out.
+    ///
+    /// # Errors
+    /// As [`State::apply`].
+    pub fn apply_by(&mut self, event: &Value, table: impl Fn(EventKind) -> MayChange) -> anyhow::Result<()> {
+        self.fold(event)?;
+        let kind = EventKind::parse(event["type"].as_str().unwrap_or_default()).context("no kind")?;
+        let me = &self.user["id"];
+        match table(kind) {
+            MayChange::InChat => self.may_stale.extend([text(&event["chat_id"])]),
+            MayChange::OfMember if event["member"]["user_id"] == *me => {
+                self.may_stale.extend([text(&event["chat_id"])]);
+            }
+            MayChange::OfUser if event["user"]["id"] == *me => {
+                self.may_stale.extend(self.chats.keys().cloned());
+            }
+            MayChange::Nowhere | MayChange::OfMember | MayChange::OfUser => {}
+        }
+        let chats = &self.chats;
+        self.may_stale.retain(|id| chats.contains_key(id));
+        Ok(())
+    }
+
+    /// Takes in what `GET /api/chat/may` answered.
+    pub fn learn_may(&mut self, answer: &Value) {
+        for found in answer["items"].as_array().into_iter().flatten() {
+            let id = text(&found["chat_id"]);
+            if let Some(item) = self.chats.get_mut(&id) {
+                item["may"] = found["may"].clone();
+                self.may_stale.remove(&id);
+            }
+        }
+    }
+
+    /// What a fresh snapshot has otherwise; the `may` of a chat counts unless it is stale. None: nothing.
+    pub fn difference(&self, fresh: &Self) -> Option<String> {
+        let differ = |what: &str, a: &Value, b: &Value| (a != b).then(|| format!("{what}: {a} is not {b}"));
+        if let Some(found) = differ("user", &self.user, &fresh.user) {
+            return Some(found);
+        }
+        if let Some(found) = differ("workspace", &self.workspace, &fresh.workspace) {
+            return Some(found);
+        }
+        let ids: BTreeSet<_> = self.chats.keys().chain(fresh.chats.keys()).collect();
+        ids.into_iter().find_map(|id| {
+            let mut folded = self.chats.get(id).cloned().unwrap_or_default();
+            let fresh = fresh.chats.get(id).cloned().unwrap_or_default();
+            if self.may_stale.contains(id) {
+                folded["may"] = fresh["may"].clone();
+            }
+            differ("chat", &folded, &fresh)
+        })
+    }
+
+    fn fold(&mut self, event: &Value) -> anyhow::Result<()> {
         let me = self.user["id"].clone();
         let chat_id = text(&event["chat_id"]);
         match event["type"].as_str().unwrap_or_default() {
@@ -108,7 +201,7 @@ impl State {
         ensure!(!self.chats.contains_key(id), "I came into {id}, which I am in");
         let item = json!({
             "chat": chat, "member": member, "last_message": last_message, "read_seq": chat["last_seq"],
-            "unread_count": 0,
+            "unread_count": 0, "may": [],
         });
         self.chats.insert(id.to_owned(), item);
         Ok(())

@@ -9,7 +9,7 @@ mod sight;
 use std::collections::HashMap;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -140,23 +140,10 @@ async fn states(world: &World) -> anyhow::Result<Vec<Violation>> {
         }
         let record = device.record();
         let (Some(folded), Some(fresh)) = (&record.state, fresh.get(&person.id)) else { continue };
-        if let Some(difference) = difference(folded, fresh) {
+        if let Some(difference) = folded.difference(fresh) {
             let what = format!("{}: folded and fresh state differ: {difference}", device.name);
             violations.push(Violation::new('g', what));
         }
     }
     Ok(violations)
-}
-
-fn difference(folded: &State, fresh: &State) -> Option<String> {
-    let differ = |what: &str, a: &Value, b: &Value| (a != b).then(|| format!("{what}: {a} is not {b}"));
-    if let Some(found) = differ("user", &folded.user, &fresh.user) {
-        return Some(found);
-    }
-    if let Some(found) = differ("workspace", &folded.workspace, &fresh.workspace) {
-        return Some(found);
-    }
-    let ids: std::collections::BTreeSet<_> = folded.chats.keys().chain(fresh.chats.keys()).collect();
-    let item = |state: &State, id: &String| state.chats.get(id).cloned().unwrap_or_default();
-    ids.into_iter().find_map(|id| differ("chat", &item(folded, id), &item(fresh, id)))
 }
