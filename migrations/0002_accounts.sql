@@ -92,6 +92,17 @@ create function user_json(u users) returns json language sql stable as $$
     ) x
 $$;
 
+-- The people that a user can see. Every query that answers with people reads them from here. Postgres inlines such a
+-- function, so that it costs no call; it would not inline can_see_user. The rule is chat_core::permission's.
+create function users_seen_by(viewer uuid) returns setof users language sql stable as $$
+    select p.* from users p where p.workspace_id = (select v.workspace_id from users v where v.id = viewer)
+$$;
+
+-- The same about one person.
+create function can_see_user(viewer uuid, person uuid) returns boolean language sql stable as $$
+    select exists (select from users_seen_by(viewer) p where p.id = person)
+$$;
+
 create function workspaces_raise_event() returns trigger language plpgsql as $$
 declare s smallint := workspace_shard(new.id);
 begin

@@ -24,7 +24,6 @@ create table messages (
     foreign key (workspace_id, sender_id) references users (workspace_id, id)
 );
 create unique index messages_sender_id_client_id_key on messages (sender_id, client_id) where client_id is not null;
-create index messages_deleted on messages (chat_id, seq) where deleted_at is not null;
 
 -- The fields of a message in JSON. A type and not a subquery, so that Postgres inlines message_json where it is called.
 create type message_shape as (
@@ -43,14 +42,9 @@ create function message_json(m messages, viewer uuid) returns json language sql 
 create function root_no_at(chat uuid, read_to bigint) returns bigint language sql stable
     return coalesce((select m.root_no from messages m where m.chat_id = chat and m.seq = read_to), 0);
 
--- How many messages of a chat's main line are deleted after `read_to`.
-create function deleted_after(chat uuid, read_to bigint) returns bigint language sql stable
-    return (select count(*) from messages m where m.chat_id = chat and m.seq > read_to and m.deleted_at is not null);
-
--- How many messages of a chat's main line a member has not read who has read up to `read_to`. A deleted message is unread
--- to no one.
+-- How many messages of a chat's main line a member has not read who has read up to `read_to`.
 create function unread_count(c chats, read_to bigint) returns bigint language sql stable
-    return greatest(0, c.last_root_no - root_no_at(c.id, read_to) - deleted_after(c.id, read_to));
+    return greatest(0, c.last_root_no - root_no_at(c.id, read_to));
 
 create function chat_members_raise_event() returns trigger language plpgsql as $$
 declare

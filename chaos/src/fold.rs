@@ -19,37 +19,6 @@ pub struct State {
     pub may_stale: BTreeSet<String>,
 }
 
-/// Whose `may` an event can change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MayChange {
-    Nowhere,
-    /// Everyone's, in its chat.
-    InChat,
-    /// That of its member, in its chat.
-    OfMember,
-    /// That of its user, in every chat.
-    OfUser,
-}
-
-/// The table of whose `may` each kind can change.
-pub fn changes_may(kind: EventKind) -> MayChange {
-    match kind {
-        EventKind::ChatCreated => MayChange::InChat,
-        EventKind::MemberJoined | EventKind::MemberLeft | EventKind::MemberUpdated => MayChange::OfMember,
-        EventKind::UserUpdated | EventKind::UserDeactivated => MayChange::OfUser,
-        EventKind::MessageNew
-        | EventKind::MessageEdited
-        | EventKind::MessageDeleted
-        | EventKind::ChatUpdated
-        | EventKind::ChatDeleted
-        | EventKind::ChatRead
-        | EventKind::UserJoined
-        | EventKind::WorkspaceUpdated
-        | EventKind::SessionRevoked
-        | EventKind::Tick => MayChange::Nowhere,
-    }
-}
-
 impl State {
     /// # Errors
     /// It is no snapshot, or only a part of one.
@@ -70,7 +39,7 @@ impl State {
     /// An event that cannot come: of a chat that I am not in, a message without the one before it, a position that goes
     /// back, an unknown kind.
     pub fn apply(&mut self, event: &Value) -> anyhow::Result<()> {
-        self.apply_by(event, changes_may)
+        self.apply_by(event, |kind| kind.effect().changes_may)
     }
 
     /// The same by another table, so that a test can leave a kind out.

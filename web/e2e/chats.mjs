@@ -18,6 +18,13 @@ export async function steps(step, world) {
     await dialog.getByRole('option', { name: new RegExp(name) }).click()
   }
 
+  const menuOf = async (person, text) => {
+    const message = person.message(text)
+    await message.hover()
+    await message.getByRole('button', { name: 'More', exact: true }).click()
+    await person.page.getByRole('menuitem', { name: 'Copy text' }).waitFor()
+  }
+
   await step('a single chat by the switcher, with an unread badge for the other', async () => {
     await page.keyboard.press('Control+k')
     await page.keyboard.type('Ben')
@@ -59,6 +66,60 @@ export async function steps(step, world) {
     await cara.entry('Olga, Ben').locator('.badge').waitFor()
     await cara.open('Olga, Ben')
     await cara.gets('hello you two')
+  })
+
+  await step('the owner of a group is not offered to delete what others wrote', async () => {
+    await cara.say('mine to delete')
+    await olga.gets('mine to delete')
+    await menuOf(olga, 'mine to delete')
+    assert.equal(await page.getByRole('menuitem', { name: 'Delete' }).count(), 0)
+    await page.keyboard.press('Escape')
+    await menuOf(cara, 'mine to delete')
+    await cara.page.getByRole('menuitem', { name: 'Delete' }).waitFor()
+    await cara.page.keyboard.press('Escape')
+  })
+
+  await step('a member of a group may rename it', async () => {
+    await cara.page.getByRole('button', { name: 'More about this chat' }).click()
+    await cara.page.getByRole('menuitem', { name: 'Rename' }).waitFor()
+    assert.equal(await cara.page.getByRole('menuitem', { name: 'Delete for everybody' }).count(), 0)
+    await cara.page.keyboard.press('Escape')
+  })
+
+  await step('who becomes an admin is offered at once what admins may do in channels', async () => {
+    await olga.open('lobby')
+    await olga.say('said by the owner')
+    await ben.open('lobby')
+    await ben.gets('said by the owner')
+    const offered = async what => {
+      await ben.page.getByRole('button', { name: 'More about this chat' }).click()
+      await ben.page.getByRole('menuitem', { name: 'Leave' }).waitFor()
+      const count = await ben.page.getByRole('menuitem', { name: what }).count()
+      await ben.page.keyboard.press('Escape')
+      await ben.page.getByRole('menu').waitFor({ state: 'detached' })
+      return count > 0
+    }
+    assert.equal(await offered('Rename'), false)
+    const change = 'update users set role = $2 where account_id = (select id from accounts where email = $1)'
+    await world.parlor.sql(change, [ben.email, 'admin'])
+    await until('Ben is offered Rename', () => offered('Rename'))
+    await menuOf(ben, 'said by the owner')
+    await ben.page.getByRole('menuitem', { name: 'Delete' }).waitFor()
+    await ben.page.keyboard.press('Escape')
+    await cara.joinChannel('lobby')
+    await ben.page.getByRole('button', { name: /^\d+ members$/ }).click()
+    await ben.page.getByRole('button', { name: 'Remove Cara Third' }).waitFor()
+    await ben.page.getByRole('button', { name: 'Make Cara Third the owner' }).waitFor()
+    assert.equal(await ben.page.getByRole('button', { name: 'Remove Olga Owner' }).count(), 0)
+    await ben.page.getByRole('button', { name: 'Remove Cara Third' }).click()
+    await ben.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+    await cara.entry('lobby').waitFor({ state: 'detached' })
+    await world.parlor.sql(change, [ben.email, 'member'])
+    await ben.page.getByRole('button', { name: 'Make Cara Third the owner' }).waitFor({ state: 'detached' })
+    await until('Ben is offered Rename no more', async () => !(await offered('Rename')))
+    await ben.page.getByRole('button', { name: 'Close members' }).click()
+    await cara.open('Olga, Ben')
+    await olga.open('Ben, Cara')
   })
 
   await step('a name, and a picture, lead to the chat of two', async () => {

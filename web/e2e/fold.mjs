@@ -21,7 +21,9 @@ export async function steps(step, world) {
   try {
     const load = path => vite.ssrLoadModule(path)
     const { apply, fromSnapshot, Paging } = await load('/src/store/fold.ts')
+    const { staleAfter, withMay } = await load('/src/store/permissions.ts')
     const { follow } = await load('/src/store/stream.ts')
+    const client = { apply, fromSnapshot, follow, staleAfter, withMay }
     // The seed is in the message of a failure.
     for (const seed of [1, 2, Math.floor(Math.random() * 2 ** 31)]) {
       await step(`a random afternoon, folded live and in part (seed ${seed})`, async () => {
@@ -29,8 +31,8 @@ export async function steps(step, world) {
         const people = await arrive(world, seed)
         for (let i = 0; i < 30; i++) await act(people, random)
         const [me] = people
-        const whole = new Follower(me, await me.sync(), { apply, fromSnapshot, follow })
-        const part = new Follower(me, await me.sync(PART), { apply, fromSnapshot, follow }, Paging)
+        const whole = new Follower(me, await me.sync(), client)
+        const part = new Follower(me, await me.sync(PART), client, Paging)
         for (let i = 0; i < ACTIONS; i++) {
           await act(people, random)
           if (i % 20 === 0) await part.nextPage()
@@ -41,6 +43,7 @@ export async function steps(step, world) {
         for (const [name, follower] of Object.entries({ whole, part })) {
           await until(`the ${name} is there`, () => follower.state.user.fullname === `Done ${seed}`)
           follower.stop.abort()
+          await follower.askForMay(client)
           const now = fromSnapshot(await me.sync(200))
           assert.deepEqual(sorted(follower.state.chats), sorted(now.chats), `${name}, seed ${seed}`)
           assert.deepEqual(follower.state.user, now.user)
@@ -58,6 +61,7 @@ export async function steps(step, world) {
 class Follower {
   stop = new AbortController()
   kinds = new Set()
+  stale = new Set()
   paged = undefined
   done = false
 
@@ -75,6 +79,7 @@ class Follower {
         this.kinds.add(event.type)
         this.paging?.saw(event)
         this.state = client.apply(this.state, event)
+        for (const id of client.staleAfter(event, this.state)) this.stale.add(id)
       },
       onCursor: id => {
         cursor = id
@@ -82,6 +87,11 @@ class Follower {
       onStatus: () => undefined,
       signal: this.stop.signal,
     })
+  }
+
+  async askForMay({ withMay }) {
+    const { items } = await this.person.call('GET', `/api/chat/may?ids=${[...this.stale]}`)
+    this.state = withMay(this.state, items)
   }
 
   async nextPage() {

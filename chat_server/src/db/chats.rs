@@ -36,8 +36,6 @@ pub struct ChatWithLast {
     pub last_message: Option<MessageJson>,
     /// Messages in the main line.
     pub last_root_no: i64,
-    /// The `seq` of the newest deleted message, 0 if there is none.
-    pub last_deleted_seq: i64,
 }
 
 /// A chat under lock, and how the caller stands in it.
@@ -175,8 +173,6 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
                   ) else '{}' end as "member_ids!: Vec<UserId>",
                   c.last_seq, c.created_at as "created_at: Timestamp",
                   c.last_root_no,
-                  coalesce((select max(d.seq) from messages d where d.chat_id = c.id and d.deleted_at is not null), 0)
-                      as "last_deleted_seq!",
                   case when m.id is not null then message_json(m, null) end as "last_message: Json<MessageJson>"
            from chats c left join messages m on m.chat_id = c.id and m.seq = c.last_seq
            where c.id = any($1) and c.deleted_at is null"#,
@@ -200,7 +196,6 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
             chat,
             last_message: row.last_message.map(|message| message.0),
             last_root_no: row.last_root_no,
-            last_deleted_seq: row.last_deleted_seq,
         }
     });
     Ok(chats.collect())

@@ -2,7 +2,7 @@
 
 pub mod send;
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use chat_core::{
     ChatId, MessageId, Timestamp, UserId, WorkspaceId,
@@ -180,23 +180,6 @@ pub async fn list_before(
     )
     .fetch_all(db)
     .await
-}
-
-/// How many messages are deleted after each position, a chat and a `seq` in it.
-pub async fn count_deleted_after(
-    db: impl PgExecutor<'_>,
-    positions: &[(ChatId, i64)],
-) -> Result<HashMap<ChatId, i64>> {
-    let (chats, seqs): (Vec<_>, Vec<_>) = positions.iter().map(|(chat, seq)| (chat.0, *seq)).unzip();
-    let rows = sqlx::query!(
-        r#"select chat as "chat!: ChatId", deleted_after(chat, seq) as "count!"
-           from unnest($1::uuid[], $2::bigint[]) as p (chat, seq)"#,
-        &chats,
-        &seqs
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.chat, row.count)).collect())
 }
 
 /// Replaces the body. The same body changes nothing, `edited_at` included.

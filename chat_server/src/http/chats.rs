@@ -1,7 +1,5 @@
 //! Chats: mine, those I could join, and what can be done to one.
 
-use std::collections::HashMap;
-
 use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{
     ChatId, ChatKind, ChatRole, UserId, WorkspaceRole,
@@ -10,7 +8,7 @@ use chat_core::{
     text::{ChatDescription, ChatName},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -96,7 +94,7 @@ pub struct ChatListItem {
     pub last_message: Option<MessageJson>,
     /// The `seq` up to which the caller has read.
     pub read_seq: i64,
-    /// How many messages of the main line came after that and are not deleted.
+    /// How many messages of the main line came after that.
     pub unread_count: i64,
     /// What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`.
     pub may: Vec<ChatAction>,
@@ -139,42 +137,25 @@ pub async fn list_chats(
     let end = memberships.len().min(start + usize::try_from(limit).unwrap_or(usize::MAX));
     let ids: Vec<ChatId> = memberships[start..end].iter().map(|m| m.chat_id).collect();
     let chats = state.caches.chats(&state.db, &ids).await?;
-    let pairs = memberships[start..end]
+    let items = memberships[start..end]
         .iter()
-        .filter_map(|membership| Some((chats.get(&membership.chat_id)?.as_ref().clone(), membership)));
-    let items = list_items(&state.db, user.role, pairs.collect()).await?;
+        .filter_map(|membership| {
+            Some(item(chats.get(&membership.chat_id)?.as_ref().clone(), membership, user.role))
+        })
+        .collect::<Vec<_>>();
     Ok(WithEtag::new(&Page { items, has_more: end < memberships.len() })?.answer(&known))
 }
 
-/// Chats as a member sees them. Asks the database only about chats in which a message is deleted that the member has not
-/// read, since deleted messages are not unread.
-pub async fn list_items(
-    db: impl PgExecutor<'_>,
-    viewer_role: WorkspaceRole,
-    chats: Vec<(ChatWithLast, &Membership)>,
-) -> Result<Vec<ChatListItem>> {
-    let positions: Vec<(ChatId, i64)> = chats
-        .iter()
-        .filter(|(found, membership)| found.last_deleted_seq > membership.read_seq)
-        .map(|(found, membership)| (found.chat.id, membership.read_seq))
-        .collect();
-    let deleted = if positions.is_empty() {
-        HashMap::new()
-    } else {
-        db::messages::count_deleted_after(db, &positions).await?
-    };
-    let items = chats.into_iter().map(|(found, membership)| {
-        let deleted = deleted.get(&found.chat.id).copied().unwrap_or_default();
-        ChatListItem {
-            may: may(&found.chat, viewer_role, Some(membership.member.role)),
-            member: Some(membership.member.clone()),
-            last_message: found.last_message,
-            read_seq: membership.read_seq.min(found.chat.last_seq),
-            unread_count: (found.last_root_no - membership.read_root_no - deleted).max(0),
-            chat: found.chat,
-        }
-    });
-    Ok(items.collect())
+/// A chat as its member sees it, who has `role` in the workspace.
+pub fn item(found: ChatWithLast, membership: &Membership, role: WorkspaceRole) -> ChatListItem {
+    ChatListItem {
+        may: may(&found.chat, role, Some(membership.member.role)),
+        member: Some(membership.member.clone()),
+        last_message: found.last_message,
+        read_seq: membership.read_seq.min(found.chat.last_seq),
+        unread_count: (found.last_root_no - membership.read_root_no).max(0),
+        chat: found.chat,
+    }
 }
 
 fn may(chat: &Chat, workspace_role: WorkspaceRole, chat_role: Option<ChatRole>) -> Vec<ChatAction> {
@@ -431,5 +412,5 @@ async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatLi
             unread_count: 0,
         });
     };
-    list_items(&state.db, user.role, vec![(found, &membership)]).await?.pop().ok_or(ApiError::NotFound("chat"))
+    Ok(item(found, &membership, user.role))
 }

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    chats::{ChatListItem, list_items},
+    chats::{ChatListItem, item},
 };
 use crate::{
     auth::CurrentUser,
@@ -94,10 +94,11 @@ pub async fn sync(
         .into_iter()
         .map(|found| (found.chat.id, found))
         .collect();
-    let pairs =
-        memberships.iter().filter_map(|membership| Some((chats.remove(&membership.chat_id)?, membership)));
-    let items = list_items(&mut *tx, me.role, pairs.collect()).await?;
     tx.commit().await?;
+    let items = memberships
+        .iter()
+        .filter_map(|membership| Some(item(chats.remove(&membership.chat_id)?, membership, me.role)))
+        .collect();
     let cursor =
         Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
     let events_url = events_url(&state);

@@ -52,6 +52,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chat/may": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell what I may do in chats */
+        get: operations["list_may"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat/{id}": {
         parameters: {
             query?: never;
@@ -566,6 +583,11 @@ export interface components {
             name?: string | null;
             owner_id?: components["schemas"]["UserId"] | null;
         };
+        /**
+         * @description What a user can do in a chat.
+         * @enum {string}
+         */
+        ChatAction: "see" | "read" | "post" | "join" | "leave" | "add_members" | "remove_members" | "update" | "delete" | "transfer_ownership" | "delete_message_of_others";
         /** @description What is left out stays. */
         ChatChanges: {
             description?: components["schemas"]["ChatDescription"] | null;
@@ -610,6 +632,8 @@ export interface components {
         ChatListItem: {
             chat: components["schemas"]["Chat"];
             last_message?: components["schemas"]["Message"] | null;
+            /** @description What I may do in it. In no event: after one that can change it, ask `GET /api/chat/may`. */
+            may: components["schemas"]["ChatAction"][];
             member?: components["schemas"]["Member"] | null;
             /**
              * Format: int64
@@ -785,6 +809,15 @@ export interface components {
              */
             seq: number;
         };
+        /** @description What I may do in one chat. */
+        May: {
+            chat_id: components["schemas"]["ChatId"];
+            may: components["schemas"]["ChatAction"][];
+        };
+        /** @description What I may do in several chats. */
+        MayList: {
+            items: components["schemas"]["May"][];
+        };
         /** @description A member as REST and events show them. */
         Member: {
             joined_at: components["schemas"]["Timestamp"];
@@ -939,6 +972,8 @@ export interface components {
             items: {
                 chat: components["schemas"]["Chat"];
                 last_message?: components["schemas"]["Message"] | null;
+                /** @description What I may do in it. In no event: after one that can change it, ask `GET /api/chat/may`. */
+                may: components["schemas"]["ChatAction"][];
                 member?: components["schemas"]["Member"] | null;
                 /**
                  * Format: int64
@@ -1407,6 +1442,37 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_may: {
+        parameters: {
+            query: {
+                /** @description The chats, separated by commas; those that there are not, or that I may not see, are left out. */
+                ids: components["schemas"]["ChatId"][];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MayList"];
                 };
             };
             /** @description Refused or failed; `code` says why */

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { changesMay } from '../api/schema'
-import type { Chat, ChatItem, Event, Member, Message, Snapshot, User } from '../api/types'
+import type { Chat, ChatAction, ChatItem, Event, Member, Message, Snapshot, User } from '../api/types'
 import { apply, fromSnapshot, Paging, type State } from './fold'
+import { staleAfter, withMay } from './permissions'
 
 const AT = '2026-11-21T09:30:00.000Z'
 
@@ -32,7 +33,8 @@ class Model {
       if (!member) continue
       const read_seq = read.get('me') ?? 0
       const last_message = messages.at(-1) ?? null
-      items.push({ chat: { ...chat }, member, last_message, read_seq, unread_count: chat.last_seq - read_seq })
+      const unread_count = chat.last_seq - read_seq
+      items.push({ chat: { ...chat }, member, last_message, read_seq, unread_count, may: this.may(member) })
     }
     return {
       cursor: String(this.events.length),
@@ -41,6 +43,11 @@ class Model {
       workspace: { id: 'w', name: 'w', created_at: AT },
       chats: { items, has_more: false },
     }
+  }
+
+  private may(member: Member): ChatAction[] {
+    const admin = this.people[0]!.role !== 'member'
+    return ['see', ...(member.role === 'owner' ? (['update'] as const) : []), ...(admin ? (['delete'] as const) : [])]
   }
 
   step(): void {
@@ -99,7 +106,8 @@ class Model {
       this.tell(chat, { ...base, type: 'chat.deleted', chat: { id } })
     } else {
       const index = Math.floor(this.random() * this.people.length)
-      this.people[index] = { ...this.people[index]!, fullname: `person ${this.count++}` }
+      const role = this.random() < 0.5 ? 'admin' : 'member'
+      this.people[index] = { ...this.people[index]!, fullname: `person ${this.count++}`, role }
       this.events.push({ at: AT, type: 'user.updated', user: this.people[index]! })
     }
   }
@@ -183,6 +191,25 @@ describe('each kind of event', () => {
   })
 })
 
+/** Folds events, and then asks what one may do where they can have changed it, as the store does. */
+function follow(state: State, events: readonly Event[], model: Model, table: Partial<typeof changesMay> = changesMay): State {
+  const stale = new Set<string>()
+  let now = state
+  for (const event of events) {
+    now = apply(now, event)
+    for (const id of staleAfter(event, now, table)) stale.add(id)
+  }
+  return settled(now, stale, model)
+}
+
+function settled(state: State, stale: ReadonlySet<string>, model: Model): State {
+  const items = model.snapshot().chats.items.filter(item => stale.has(item.chat.id))
+  return withMay(
+    state,
+    items.map(({ chat, may }) => ({ chat_id: chat.id, may })),
+  )
+}
+
 function comparable(state: State) {
   return { user: state.user, workspace: state.workspace, chats: Object.fromEntries([...state.chats].sort()) }
 }
@@ -195,8 +222,26 @@ describe('folding a stream onto a snapshot', () => {
       const snapshot = model.snapshot()
       const from = model.events.length
       for (let i = 0; i < 120; i++) model.step()
-      const folded = model.events.slice(from).reduce(apply, fromSnapshot(snapshot))
+      const folded = follow(fromSnapshot(snapshot), model.events.slice(from), model)
       expect(comparable(folded), `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())))
+    }
+  })
+
+  it('needs each kind that can change what one may do', () => {
+    // After leaving, and after being deactivated, there is nothing left to compare.
+    for (const kind of ['chat.created', 'member.joined', 'member.updated', 'user.updated'] as const) {
+      const { [kind]: left, ...table } = changesMay
+      expect(left).toBeDefined()
+      const differs = Array.from({ length: 50 }, (_, seed) => {
+        const model = new Model(seeded(seed + 1))
+        for (let i = 0; i < 40; i++) model.step()
+        const snapshot = model.snapshot()
+        const from = model.events.length
+        for (let i = 0; i < 20; i++) model.step()
+        const folded = follow(fromSnapshot(snapshot), model.events.slice(from), model, table)
+        return JSON.stringify(comparable(folded)) !== JSON.stringify(comparable(fromSnapshot(model.snapshot())))
+      })
+      expect(differs, kind).toContain(true)
     }
   })
 
@@ -207,7 +252,7 @@ describe('folding a stream onto a snapshot', () => {
       const from = Math.floor(model.events.length * 0.7)
       const snapshot = model.snapshot()
       for (let i = 0; i < 40; i++) model.step()
-      const folded = model.events.slice(from).reduce(apply, fromSnapshot(snapshot))
+      const folded = follow(fromSnapshot(snapshot), model.events.slice(from), model)
       expect(comparable(folded).chats, `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())).chats)
     }
   })
@@ -246,22 +291,28 @@ describe('folding a stream onto a snapshot', () => {
       let state = fromSnapshot({ ...snapshot, chats: { items: part, has_more: true } }, before)
       expect(state.chats.size, 'what was there stays meanwhile').toBeGreaterThanOrEqual(before.chats.size)
       const paging = new Paging(part)
-      const follow = (steps: number) => {
+      const stale = new Set<string>()
+      const goOn = (steps: number) => {
         for (let i = 0; i < steps; i++) model.step()
         for (; at < model.events.length; at++) {
           const event = model.events[at]!
           paging.saw(event)
           state = apply(state, event)
+          // Pages that come later may be older.
+          const { items } = model.snapshot().chats
+          const everywhere = event.type === 'user.updated' && event.user.id === 'me'
+          for (const id of everywhere ? items.map(item => item.chat.id) : staleAfter(event, state)) stale.add(id)
         }
       }
-      follow(10)
+      goOn(10)
       const pages = [...model.snapshot().chats.items].sort((a, b) => (a.chat.id < b.chat.id ? 1 : -1))
       for (let from = 0; from < pages.length; from += 2) {
-        follow(3)
+        goOn(3)
         state = paging.merge(state, pages.slice(from, from + 2))
       }
       state = paging.finish(state)
-      follow(30)
+      goOn(30)
+      state = settled(state, stale, model)
       expect(comparable(state).chats, `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())).chats)
     }
   })

@@ -102,7 +102,8 @@ function add(state: State, chat: Chat, member: Member, last_message: Message | n
         // Whoever joins starts with everything read, also where their leaving went by unseen.
         read_seq: Math.max(known.read_seq, chat.last_seq),
       })
-    : { chat, member, last_message, read_seq: chat.last_seq, unread_count: 0 }
+    : // What one may do there is not in an event: the store asks.
+      { chat, member, last_message, read_seq: chat.last_seq, unread_count: 0, may: [] }
   return { ...state, chats: new Map(state.chats).set(chat.id, item) }
 }
 

@@ -7,6 +7,7 @@ import { apply, fromSnapshot, Paging } from './fold'
 import { exclusive } from './locks'
 import { localShelf, Outbox, type Outgoing, Rejected } from './outbox'
 import { People } from './people'
+import { Permissions } from './permissions'
 import { Reading } from './reading'
 import { type Session, SignedOut } from './session'
 import { backoff, follow, pause, type StreamStatus } from './stream'
@@ -32,6 +33,7 @@ export class Store {
   readonly reading: Reading
   readonly outbox: Outbox
   readonly drafts: Drafts
+  private readonly permissions: Permissions
   private readonly session: Session
   private readonly messageListeners = new Set<(message: Message) => unknown>()
   private readonly stop = new AbortController()
@@ -64,6 +66,7 @@ export class Store {
     })
     this.drafts = new Drafts(localShelf(localStorage), `parlor.draft.${this.me}.`)
     this.people = new People(this.api, this.view, this.stop.signal)
+    this.permissions = new Permissions(this.api, this.view, this.stop.signal)
     this.reading = new Reading(this.api, this.view, this.outbox, this.stop.signal)
     addEventListener('storage', this.onStorage)
     void this.run()
@@ -156,6 +159,7 @@ export class Store {
     if (!data) return
     this.paging?.saw(event)
     this.view.set({ data: apply(data, event) })
+    this.permissions.saw(event)
     if (event.type === 'message.new') {
       this.outbox.settle(event.message)
       if (this.leading && event.message.sender_id !== this.me)
@@ -177,6 +181,7 @@ export class Store {
         this.seen.clear()
         this.seen.add(snapshot.cursor)
         this.paging = snapshot.chats.has_more ? new Paging(snapshot.chats.items) : null
+        this.permissions.forget()
         const data = fromSnapshot(snapshot, this.view.get().data ?? undefined)
         this.view.set({ data, partial: this.paging !== null, trouble: false })
         if (before) void this.reading.refresh()
@@ -205,6 +210,7 @@ export class Store {
         const { data } = this.view.get()
         if (this.paging !== paging || !data) return
         this.view.set({ data: paging.merge(data, page.items) })
+        this.permissions.arrived(page.items)
         loaded += page.items.length
         after = page.items.at(-1)?.chat.id
         if (!page.has_more || !after) break
@@ -224,7 +230,10 @@ export class Store {
     const { paging } = this
     const item = await answer(this.api.GET('/api/chat/{id}', { params: { path: { id } } }))
     const { data } = this.view.get()
-    if (data && item.member && paging && this.paging === paging) this.view.set({ data: paging.merge(data, [item]) })
+    if (data && item.member && paging && this.paging === paging) {
+      this.view.set({ data: paging.merge(data, [item]) })
+      this.permissions.arrived([item])
+    }
     return item
   }
 

@@ -9,7 +9,7 @@ import { Composer, type Edited } from './Composer'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
 import { Herald } from './Herald'
-import { useChat, useChatTitle, useMe, useStore } from './hooks'
+import { useChat, useChatTitle, useStore } from './hooks'
 import { MembersPanel } from './MembersPanel'
 import { NotHere } from './NotHere'
 import { go } from './route'
@@ -77,13 +77,11 @@ interface HeadProps {
 
 function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
   const t = useTexts()
-  const me = useMe()
   const store = useStore()
   const title = useChatTitle(item)
   const [asking, setAsking] = useState<'leave' | 'delete' | 'edit' | null>(null)
-  const { chat } = item
-  const single = chat.kind === 'single'
-  const owner = chat.owner_id === me.id
+  const { chat, may } = item
+  const [mayUpdate, mayLeave, mayDelete] = [may.includes('update'), may.includes('leave'), may.includes('delete')]
   return (
     <header className="chat-head">
       <IconButton label={t.backToList} className="only-phone" onClick={() => go('/')}>
@@ -105,7 +103,7 @@ function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
         <span aria-hidden="true">{chat.member_count}</span>
         <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>
       </button>
-      {!single && (
+      {(mayUpdate || mayLeave || mayDelete) && (
         <DropdownMenu.Root modal={false}>
           <DropdownMenu.Trigger asChild>
             <IconButton label={t.moreAboutChat}>
@@ -113,15 +111,17 @@ function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
             </IconButton>
           </DropdownMenu.Trigger>
           <MenuContent align="end" sideOffset={4}>
-            {owner && (
+            {mayUpdate && (
               <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('edit')}>
                 <Pencil /> {t.rename}
               </DropdownMenu.Item>
             )}
-            <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
-              <LogOut /> {t.leave}
-            </DropdownMenu.Item>
-            {owner && (
+            {mayLeave && (
+              <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
+                <LogOut /> {t.leave}
+              </DropdownMenu.Item>
+            )}
+            {mayDelete && (
               <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking('delete')}>
                 <Trash2 /> {t.deleteForAll}
               </DropdownMenu.Item>

@@ -16,14 +16,15 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
   const t = useTexts()
   const store = useStore()
   const me = useMe()
-  const { id, kind, member_count } = item.chat
+  const { id, member_count } = item.chat
   const [members, setMembers] = useState<Member[]>([])
   const [after, setAfter] = useState<string | null>(null)
   const [adding, setAdding] = useState(false)
   const [asking, setAsking] = useState<{ what: 'remove' | 'hand over'; userId: string } | null>(null)
   const users = useView(view => view.data?.users)
   const nameOf = (userId: string) => users?.get(userId)?.fullname ?? '…'
-  const owner = item.chat.owner_id === me.id
+  const [mayAdd, mayRemove] = [item.may.includes('add_members'), item.may.includes('remove_members')]
+  const mayHandOver = item.may.includes('transfer_ownership')
 
   const load = useAction(async (from?: string) => {
     const query = from ? { after: from, limit: PAGE } : { limit: PAGE }
@@ -49,7 +50,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
     <aside className="members" aria-label={t.members}>
       <header className="members-head">
         <h2>{t.members}</h2>
-        {kind !== 'single' && (
+        {mayAdd && (
           <IconButton label={t.addPeople} onClick={() => setAdding(true)}>
             <UserPlus />
           </IconButton>
@@ -70,22 +71,26 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
               </span>
             </Person>
             {member.role === 'owner' && <span className="tag">{t.owner}</span>}
-            {owner && member.user_id !== me.id && (
+            {member.role !== 'owner' && member.user_id !== me.id && (
               <span className="member-actions">
-                <IconButton
-                  label={t.makeOwner(nameOf(member.user_id))}
-                  className="icon-button-s"
-                  onClick={() => setAsking({ what: 'hand over', userId: member.user_id })}
-                >
-                  <Crown />
-                </IconButton>
-                <IconButton
-                  label={t.removeMember(nameOf(member.user_id))}
-                  className="icon-button-s"
-                  onClick={() => setAsking({ what: 'remove', userId: member.user_id })}
-                >
-                  <UserMinus />
-                </IconButton>
+                {mayHandOver && (
+                  <IconButton
+                    label={t.makeOwner(nameOf(member.user_id))}
+                    className="icon-button-s"
+                    onClick={() => setAsking({ what: 'hand over', userId: member.user_id })}
+                  >
+                    <Crown />
+                  </IconButton>
+                )}
+                {mayRemove && (
+                  <IconButton
+                    label={t.removeMember(nameOf(member.user_id))}
+                    className="icon-button-s"
+                    onClick={() => setAsking({ what: 'remove', userId: member.user_id })}
+                  >
+                    <UserMinus />
+                  </IconButton>
+                )}
               </span>
             )}
           </li>

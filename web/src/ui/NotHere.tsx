@@ -74,9 +74,11 @@ export function NotHere({ chatId }: { chatId: string }) {
         <FormTrouble trouble={join.trouble} />
         <div className="empty-actions">
           {back}
-          <button type="button" className="button button-primary" disabled={join.busy} onClick={join.run}>
-            {t.join}
-          </button>
+          {found.may.includes('join') && (
+            <button type="button" className="button button-primary" disabled={join.busy} onClick={join.run}>
+              {t.join}
+            </button>
+          )}
         </div>
       </Empty>
     </div>

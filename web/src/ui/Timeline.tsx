@@ -343,7 +343,7 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
           message={row.message}
           head={row.head}
           marked={row.message.seq === seq}
-          mayDeleteAny={item.member?.role === 'owner'}
+          mayDeleteAny={item.may.includes('delete_message_of_others')}
           onReply={onReply}
           onEdit={onEdit}
         />
