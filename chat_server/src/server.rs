@@ -75,7 +75,7 @@ impl ChatServer {
             let token = lifecycle.token();
             lifecycle.spawn(task, async move { token.run_until_cancelled(work).await.unwrap_or(Ok(())) });
         };
-        until_stop("tail", Box::pin(tail::follow(log_tail.sparing(), Arc::clone(&state.caches))));
+        until_stop("tail", Box::pin(tail::follow(log_tail.invalidations_only(), Arc::clone(&state.caches))));
         until_stop("doorbell", Box::pin(state.doorbell.clone().run(options.clone())));
         until_stop("node upkeep", Box::pin(maintenance::keep_node(state.clone())));
         let upkeep = maintenance::keep_database(options, state.config.event_log.clone());

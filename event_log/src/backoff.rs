@@ -5,7 +5,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Doubles from 50 ms to 2 s, with half of it at random: servers that lost one database together come back apart.
+/// Doubles from 50 ms to 2 s, half of it random, so that servers that lost one database at the same
+/// time do not reconnect at the same time.
 #[derive(Debug)]
 pub struct Backoff(Duration);
 

@@ -1,4 +1,5 @@
-//! Connections that notice within seconds when the other side is gone.
+//! Connections to Postgres that notice within seconds when the server is gone, and the errors of
+//! reading the log.
 
 use std::{future::Future, time::Duration};
 
@@ -8,16 +9,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::tls::Tls;
 
-/// A query that takes longer is given up together with its connection.
+/// After this long a query is abandoned and its connection closed.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_RETRIES: u32 = 2;
-/// What was sent and not acknowledged for this long breaks the connection; keepalives do not run meanwhile.
+/// Unacknowledged data breaks the connection after this long; keepalives do not run meanwhile.
 const USER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why the log could not be read. Trying again on a new connection is right for each of them.
+/// Why the log could not be read. Each of them is retried on a new connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("database")]
@@ -26,7 +27,7 @@ pub enum Error {
     Timeout(Duration),
     #[error("the database is a standby, or being restored")]
     Standby,
-    /// Somebody has started a former primary again; reading from it would take events back.
+    /// A former primary was started again; reading from it would repeat old events.
     #[error("the database is on timeline {found}, {seen} was seen before: not the primary any more")]
     OldTimeline { seen: i32, found: i32 },
     #[error("the log has a shard {0}: this server is too old for it")]
@@ -37,7 +38,7 @@ pub enum Error {
 
 type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
-/// Where the log is.
+/// How to connect to the database that holds the log.
 #[derive(Clone)]
 pub struct Database {
     config: tokio_postgres::Config,
@@ -45,11 +46,11 @@ pub struct Database {
 }
 
 impl Database {
-    /// Reads a `postgres://` URL, with `sslmode` `disable`, `prefer` (the default), `require` or `verify-full`, and
-    /// `sslrootcert`, a file of certificates.
+    /// Reads a `postgres://` URL, with `sslmode` `disable`, `prefer` (the default), `require` or
+    /// `verify-full`, and `sslrootcert`, a file of certificates.
     ///
     /// # Errors
-    /// It is none, or what it says of TLS cannot be done.
+    /// The text is no such URL, or its TLS options cannot be used.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
         let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
         ensure!(is_postgres, "database.url: expected postgres://user:password@host:port/name");
@@ -64,43 +65,44 @@ impl Database {
             .keepalives_interval(KEEPALIVE_INTERVAL)
             .keepalives_retries(KEEPALIVE_RETRIES)
             .tcp_user_timeout(USER_TIMEOUT);
-        // Among several hosts, the primary. With one there is no choice, and a role that may only read must do.
+        // Of several hosts, connect to the primary. A single host may be reached by a read-only
+        // role.
         if config.get_hosts().len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         Ok(Self { config, connector: tls.connector })
     }
 
-    /// For a pool of one's own. `application_name` is what pg_stat_activity shows.
+    /// The configuration for a pool. `application_name` is shown by pg_stat_activity.
     pub fn config(&self, application_name: &str) -> tokio_postgres::Config {
         let mut config = self.config.clone();
         config.application_name(application_name);
-        // Whoever waited has gone by then; what nobody waits for must not go on. Nor must the transaction of a process that
-        // is stopped, for which a partition that is to be dropped would wait.
+        // No caller waits longer than this for a statement. A transaction left open by a stopped
+        // process would block the removal of an old partition.
         let options = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
         config
             .options(format!("{options}-c statement_timeout=35s -c idle_in_transaction_session_timeout=35s"));
         config
     }
 
-    /// For a pool of one's own.
+    /// The TLS connector for a pool.
     pub fn connector(&self) -> MakeRustlsConnect {
         self.connector.clone()
     }
 
-    /// A new connection, which somebody has to drive.
+    /// A new connection. The caller must poll the returned [`Connection`].
     pub(crate) async fn connect(
         &self,
         application_name: &str,
     ) -> Result<(Client, Connection<Socket, TlsStream>), Error> {
-        // `connect_timeout` covers the socket alone, not a server that accepts and stays silent.
-        // Boxed, since a TLS handshake is large and every follower of the log would carry it.
+        // `connect_timeout` covers the socket only, not a server that accepts and stays silent.
+        // Boxed, since the future of a TLS handshake is large.
         let config = self.config(application_name);
         within(CONNECT_TIMEOUT, Box::pin(config.connect(self.connector()))).await
     }
 }
 
-/// Waits for an answer, at most `limit`.
+/// Waits at most `limit` for an answer.
 pub(crate) async fn within<T, E: Into<Error>>(
     limit: Duration,
     answer: impl Future<Output = Result<T, E>>,
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_done_is_refused_in_words() {
+    fn an_unusable_url_is_refused_with_a_reason() {
         let refusal = |url: &str| Database::parse(url).err().map(|e| format!("{e:#}")).unwrap_or_default();
         for fine in [
             "",

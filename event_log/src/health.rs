@@ -1,4 +1,5 @@
-//! What others may know about a tail without asking it: whether it can be relied on, and its figures.
+//! The health and the counters of a tail, shared with readiness checks and metrics. Reading them
+//! takes no lock and never waits for the tail.
 
 use std::{
     sync::{
@@ -12,10 +13,10 @@ use tokio::time::Instant;
 
 /// The state of one [`crate::Tail`]. Cheap to clone and to ask.
 #[derive(Clone, Debug)]
-pub struct TailHealth(Arc<Figures>);
+pub struct TailHealth(Arc<Counters>);
 
 #[derive(Debug)]
-struct Figures {
+struct Counters {
     since: Instant,
     connected: AtomicBool,
     listening: AtomicBool,
@@ -24,8 +25,8 @@ struct Figures {
     /// Microseconds; 0: not known yet.
     round_trip: AtomicU64,
     rows: AtomicU64,
-    rung: AtomicU64,
-    found_by_bell: AtomicU64,
+    notify_rows: AtomicU64,
+    found_by_doorbell: AtomicU64,
     found_by_poll: AtomicU64,
     gaps: AtomicU64,
     disconnects: AtomicU64,
@@ -33,23 +34,23 @@ struct Figures {
 
 impl TailHealth {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Figures {
+        Self(Arc::new(Counters {
             since: Instant::now(),
             connected: AtomicBool::default(),
             listening: AtomicBool::default(),
             last_read: AtomicU64::default(),
             round_trip: AtomicU64::default(),
             rows: AtomicU64::default(),
-            rung: AtomicU64::default(),
-            found_by_bell: AtomicU64::default(),
+            notify_rows: AtomicU64::default(),
+            found_by_doorbell: AtomicU64::default(),
             found_by_poll: AtomicU64::default(),
             gaps: AtomicU64::default(),
             disconnects: AtomicU64::default(),
         }))
     }
 
-    /// Whether the log was read within `max_age`, which must be well over the poll of 250 ms. False also while the
-    /// tail's consumer does not ask for more.
+    /// Whether the log was read within `max_age`, which must be well over the poll of 250 ms. Also
+    /// false while the consumer does not call [`crate::Tail::next`].
     pub fn is_fresh(&self, max_age: Duration) -> bool {
         self.is_connected() && self.age().is_some_and(|age| age <= max_age)
     }
@@ -58,7 +59,7 @@ impl TailHealth {
         self.0.connected.load(Relaxed)
     }
 
-    /// Whether the doorbell is heard. Without it, events are late by up to 250 ms and none is lost.
+    /// Whether the doorbell listens. Without it events are up to 250 ms late, and none is lost.
     pub fn is_listening(&self) -> bool {
         self.0.listening.load(Relaxed)
     }
@@ -79,22 +80,22 @@ impl TailHealth {
         }
     }
 
-    /// Rows read, and those that need not be.
+    /// Rows reported: read from the table, or carried by a NOTIFY.
     pub fn rows(&self) -> u64 {
         self.0.rows.load(Relaxed)
     }
 
-    /// Rows that came with a ring and went on where the log was read to.
-    pub fn rung(&self) -> u64 {
-        self.0.rung.load(Relaxed)
+    /// Rows taken from a NOTIFY without a read.
+    pub fn notify_rows(&self) -> u64 {
+        self.0.notify_rows.load(Relaxed)
     }
 
-    /// Reads that found rows after the bell had rung.
-    pub fn found_by_bell(&self) -> u64 {
-        self.0.found_by_bell.load(Relaxed)
+    /// Reads that found rows after the doorbell rang.
+    pub fn found_by_doorbell(&self) -> u64 {
+        self.0.found_by_doorbell.load(Relaxed)
     }
 
-    /// Reads that found rows though no bell had rung.
+    /// Reads that found rows though the doorbell had not rung.
     pub fn found_by_poll(&self) -> u64 {
         self.0.found_by_poll.load(Relaxed)
     }
@@ -104,7 +105,7 @@ impl TailHealth {
         self.0.gaps.load(Relaxed)
     }
 
-    /// Times that the log could not be read any more.
+    /// Times that the reading connection was lost.
     pub fn disconnects(&self) -> u64 {
         self.0.disconnects.load(Relaxed)
     }
@@ -119,18 +120,18 @@ impl TailHealth {
         self.0.listening.store(listening, Relaxed);
     }
 
-    pub(crate) fn note_read(&self, rows: usize, by_bell: bool) {
+    pub(crate) fn note_read(&self, rows: usize, by_doorbell: bool) {
         self.0.last_read.store(micros(self.0.since.elapsed()), Relaxed);
         if rows > 0 {
             self.0.rows.fetch_add(rows as u64, Relaxed);
-            let found = if by_bell { &self.0.found_by_bell } else { &self.0.found_by_poll };
+            let found = if by_doorbell { &self.0.found_by_doorbell } else { &self.0.found_by_poll };
             found.fetch_add(1, Relaxed);
         }
     }
 
-    pub(crate) fn note_rung(&self, rows: usize) {
+    pub(crate) fn note_notify_rows(&self, rows: usize) {
         self.0.rows.fetch_add(rows as u64, Relaxed);
-        self.0.rung.fetch_add(rows as u64, Relaxed);
+        self.0.notify_rows.fetch_add(rows as u64, Relaxed);
     }
 
     pub(crate) fn note_round_trip(&self, took: Duration) {

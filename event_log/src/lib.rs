@@ -1,16 +1,17 @@
-//! Reads the event log after a cursor and proves that it skipped nothing: each row names the row before it in its shard.
-//! [`Tail`] follows the whole log; [`read`] holds every other query on it. The doorbell (LISTEN) says when to look, and may
-//! bring the next row along: what was not heard is found by a poll.
+//! Reads the event log after a cursor and proves that no row was skipped: each row names the row
+//! before it in its shard.
 //!
-//! Nothing here writes.
+//! [`Tail`] follows the whole log; [`read`] holds every other query on it. The doorbell (LISTEN)
+//! tells the tail when to read, and may carry the next row. A poll finds what the doorbell missed.
+//! This crate never writes to the log.
 
 mod backoff;
-mod bell;
 mod database;
+mod doorbell;
 mod health;
+mod notify_row;
 pub mod read;
 mod row;
-mod rung;
 mod tail;
 mod tls;
 

@@ -1,5 +1,5 @@
-//! The queries on the log. Each takes whatever connection or transaction it is to run in; none has a time limit of its
-//! own (see [`crate::READ_TIMEOUT`]).
+//! The queries on the log. Each runs on the connection or transaction it is given and sets no time
+//! limit: callers do ([`crate::READ_TIMEOUT`]).
 
 use chat_core::{
     ChatId, EventKind, Shard, UserId, WorkspaceId,
@@ -14,12 +14,12 @@ use crate::{
     row::{COLUMNS, LogRow},
 };
 
-/// Rows of one shard that [`after`] gives at once.
+/// The most rows of one shard that [`after`] returns.
 pub const ROWS_MAX: usize = 500;
-/// Bytes of payload of one shard that [`after`] gives at once, but always at least one row.
+/// The most bytes of payload of one shard that [`after`] returns; always at least one row.
 pub const BYTES_MAX: usize = 1024 * 1024;
 
-/// The last row of a shard that somebody knows of. Id 0: none yet.
+/// The last row of a shard that a reader knows. Id 0: none yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     pub id: i64,
@@ -27,7 +27,7 @@ pub struct Head {
     pub timeline: i32,
 }
 
-/// The last row of each shard, and what cursors must agree with besides.
+/// The last row of each shard, and the generation that cursors must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heads {
     pub generation: i32,
@@ -41,7 +41,7 @@ impl Heads {
     }
 }
 
-/// The end of the log as the connection's snapshot sees it.
+/// The last row of each shard in the snapshot of the connection.
 pub async fn heads(db: &impl GenericClient) -> Result<Heads, Error> {
     let rows = db
         .query_typed(
@@ -65,14 +65,14 @@ pub async fn heads(db: &impl GenericClient) -> Result<Heads, Error> {
     Ok(heads)
 }
 
-/// The timeline that the server writes on now; None on a standby, where the log may be behind.
+/// The timeline that the server writes on. None on a standby, whose log may lag.
 pub(crate) async fn primary_timeline(db: &impl GenericClient) -> Result<Option<i32>, Error> {
     let sql = "select case when not pg_is_in_recovery()
                then ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end";
     Ok(db.query_one(sql, &[]).await?.try_get(0)?)
 }
 
-/// Prepares [`after`] on a connection. Without payloads they are empty.
+/// Prepares [`after`] on a connection. `with_payloads` false: payloads are returned empty.
 pub(crate) async fn prepare_after(db: &impl GenericClient, with_payloads: bool) -> Result<Statement, Error> {
     if !with_payloads {
         let columns = COLUMNS.replace("e.payload", "'' as payload");
@@ -92,7 +92,7 @@ pub(crate) async fn prepare_after(db: &impl GenericClient, with_payloads: bool) 
     Ok(db.prepare(&sql).await?)
 }
 
-/// The rows of `shards` after `cursors`, which are by [`Shard::index`]; ordered by shard and id.
+/// The rows of `shards` after `cursors` (by [`Shard::index`]), ordered by shard and id.
 pub(crate) async fn after(
     db: &impl GenericClient,
     prepared: &Statement,
@@ -107,7 +107,7 @@ pub(crate) async fn after(
     Ok(rows)
 }
 
-/// Those shards whose row at the cursor is gone, or has become another one.
+/// The shards whose row at the cursor is missing or is another row.
 pub(crate) async fn lost(
     db: &impl GenericClient,
     cursors: &[Head; SHARDS as usize],
@@ -134,7 +134,8 @@ pub async fn find_timeline(db: &impl GenericClient, shard: Shard, id: i64) -> Re
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// The last rows of a shard up to `until`, in order: at most `rows_max` and, but for one row, `bytes_max` of payload.
+/// The last rows of a shard up to `until`, in order: at most `rows_max` rows and `bytes_max` bytes
+/// of payload, but always one row.
 pub async fn newest(
     db: &impl GenericClient,
     shard: Shard,
@@ -159,21 +160,22 @@ pub async fn newest(
 #[derive(Clone, Debug)]
 pub struct ReplayRow {
     pub row: LogRow,
-    /// The row did not look as if it were for the user, and its payload was left behind.
+    /// The row seemed not to be for the user, so its payload was left out.
     pub withheld: bool,
 }
 
-/// Whom a replay is for.
+/// The user that a replay is for.
 #[derive(Clone, Debug)]
 pub struct ReplayFor<'a> {
     pub workspace_id: WorkspaceId,
     pub user_id: UserId,
-    /// The chats whose events may matter. A guess that saves payloads: see [`ReplayRow::withheld`].
+    /// The chats whose payloads to fetch. Only an optimisation: see [`ReplayRow::withheld`].
     pub chats: &'a [ChatId],
 }
 
-/// All rows of a shard after `after`, other workspaces' too, so that their chain proves that none is missing; payloads
-/// for one user alone. At most `rows_max` rows and, but for one row, `bytes_max` of payload.
+/// All rows of a shard after `after`, with payloads for one user. Rows of other workspaces are
+/// included, without payloads, so that `prev_id` proves that none is missing. At most `rows_max`
+/// rows and `bytes_max` bytes of payload, but always one row.
 pub async fn replay(
     db: &impl GenericClient,
     shard: Shard,
@@ -213,16 +215,16 @@ pub async fn replay(
         .collect()
 }
 
-/// A user coming into a chat or going out of it.
+/// A user joined or left a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MembershipChange {
     pub id: i64,
     pub chat_id: ChatId,
-    /// False: left.
+    /// False: the user left.
     pub joined: bool,
 }
 
-/// Each time `user` came into a chat or left one, in order, with ids over `after` and up to `until`.
+/// Each time `user` joined or left a chat, in order, with ids above `after` and up to `until`.
 pub async fn membership_changes(
     db: &impl GenericClient,
     shard: Shard,

@@ -1,4 +1,4 @@
-//! One row of the log.
+//! One row of the log. A row with a column that cannot be read does not stop the reader.
 
 use chat_core::{
     ChatId, MessageId, SessionId, Shard, UserId, WorkspaceId,
@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use crate::database::Error;
 
-/// One event, as it stands in the log.
+/// One event of the log.
 ///
-/// A column that cannot be read (an audience that only a newer chat_server knows) does not stop the reader: the row then
-/// has an empty payload, which is no JSON, and is for its whole workspace, since whom it was meant for is not known.
-/// Those are to be told that something is missing.
+/// If a column cannot be read, such as an audience that only a newer chat_server knows, the payload
+/// is empty (no valid JSON) and the audience is the whole workspace: its members must learn that an
+/// event is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {
     pub shard: Shard,
@@ -37,7 +37,7 @@ pub struct LogRow {
     pub session_id: Option<SessionId>,
     /// The message whose body the payload carries.
     pub message_id: Option<MessageId>,
-    /// One JSON object, unless somebody has written something else by hand.
+    /// One JSON object, unless a row was written by hand.
     pub payload: String,
 }
 

@@ -1,4 +1,8 @@
-//! Follows the log from now on.
+//! Follows the whole log from its end on. The tail reports each row once and in order of id within
+//! its shard, or a [`TailEvent::Gap`] where it cannot prove that none is missing.
+//!
+//! It reads when the doorbell rings or a poll is due. A row that a NOTIFY carried is taken without
+//! a read only if it follows the last row of its shard.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -9,91 +13,95 @@ use tracing::{error, info, warn};
 
 use crate::{
     backoff::Backoff,
-    bell::{self, Bell, Rings},
     database::{Database, Error, READ_TIMEOUT, within},
+    doorbell::{self, Doorbell, Pending},
     health::TailHealth,
     read::{self, BYTES_MAX, Head, Heads, ROWS_MAX},
     row::LogRow,
 };
 
-/// The poll, of all shards: soon after it has found rows, since more tend to follow, then less and less often. The longest
-/// pause is how late an event can be when the doorbell is not heard, whatever else it rings for.
+/// The pause between two polls of all shards. It starts short after a poll that found rows, since
+/// more tend to follow, and doubles after each that found none. The longest pause bounds how late
+/// an event can be when its NOTIFY is lost.
 const POLL_FIRST: Duration = Duration::from_millis(10);
 const POLL_LONGEST: Duration = Duration::from_millis(250);
-/// Reads begin at least this far apart: under load one read takes what many rings announce.
+/// The shortest time between the starts of two reads: under load one read serves many NOTIFYs.
 const READ_SPACING: Duration = Duration::from_millis(1);
-/// The same for a reader that only forgets what has changed. The first read after a while does not wait in either case.
-const SPARING_READ_SPACING: Duration = Duration::from_millis(10);
+/// The same for [`Tail::invalidations_only`]. A read after a quiet time waits in neither case.
+const INVALIDATION_READ_SPACING: Duration = Duration::from_millis(10);
 
 /// What [`Tail::next`] reports.
 #[derive(Debug)]
 pub enum TailEvent {
-    /// Connected. The next rows come after these: the end of the log the first time, later where it had stopped.
+    /// Connected. The next rows come after these heads: the end of the log the first time, and
+    /// after a reconnect the last rows that were reported.
     Ready(Heads),
-    /// The next rows; in each shard they go on, in order of id, exactly where the last ones ended.
+    /// The next rows. In each shard they directly follow the rows reported before, in order of id.
     Rows(Vec<LogRow>),
-    /// Rows of this shard are lost to this reader (dropped by retention, or by a failover or restore): it goes on from
-    /// `head`. Whatever was derived from the shard's rows must be built again.
+    /// Rows of this shard are lost to this reader, dropped by retention, a failover or a restore.
+    /// It continues after `head`; state that was derived from the shard's rows must be built anew.
     Gap { shard: Shard, head: Head },
-    /// The log cannot be read; trying again. Positions are kept.
+    /// The log cannot be read; the tail reconnects and keeps its positions.
     Disconnected,
 }
 
-/// One reader of the whole log. Reads only while [`Tail::next`] is awaited, so a consumer that is busy is not flooded.
+/// One reader of the whole log. It reads only while [`Tail::next`] is awaited, so a busy consumer
+/// is not flooded.
 pub struct Tail {
     database: Database,
     lifecycle: Lifecycle,
     health: TailHealth,
-    bell: Arc<Bell>,
+    doorbell: Arc<Doorbell>,
     read_spacing: Duration,
     with_payloads: bool,
-    /// To be read whether or not the poll is due: the bell has rung for them, or there was more than one read gives.
+    /// Shards to read before the next poll: notified, or with more rows than one read returns.
     due: Shards,
-    /// The bell has rung for some of what is due.
-    is_rung: bool,
-    /// Before it takes more of what the bell has brought: rows that come with rings do not keep it from reading.
+    /// The doorbell rang for some of `due`.
+    is_notified: bool,
+    /// Reads before it takes more rows from NOTIFYs, so that a stream of these cannot delay other
+    /// reads.
     reads_next: bool,
-    session: Option<Session>,
+    reader: Option<Reader>,
     reached: Option<Reached>,
     events: VecDeque<TailEvent>,
     backoff: Backoff,
     retry_at: Instant,
     read_at: Instant,
-    /// When all shards were read last.
+    /// The start of the last read of all shards.
     polled_at: Instant,
     pause: Duration,
 }
 
-/// The connection that reads.
-struct Session {
+/// The connection that reads, and its prepared query.
+struct Reader {
     client: Client,
     after: Statement,
 }
 
-/// How far it has come.
+/// How far the tail has read.
 struct Reached {
     heads: Heads,
-    /// The highest that the server was seen on.
+    /// The highest timeline that the server was seen on.
     timeline: i32,
 }
 
 impl Tail {
-    /// A tail that begins at the end of the log as it is when it first connects, which it does in [`Tail::next`]. Its
-    /// connections and its doorbell belong to `lifecycle`.
+    /// A tail that begins at the end of the log at its first connection, which [`Tail::next`]
+    /// makes. Its connections and its doorbell belong to `lifecycle`.
     ///
     /// # Errors
-    /// `url` cannot be used. That the database is away is no error.
+    /// `url` cannot be used. A database that does not answer is no error.
     pub fn start(url: &str, lifecycle: &Lifecycle) -> anyhow::Result<(Self, TailHealth)> {
         let database = Database::parse(url)?;
         let health = TailHealth::new();
-        let bell = Arc::new(Bell::default());
+        let doorbell = Arc::new(Doorbell::default());
         lifecycle.spawn("doorbell", {
-            let (database, bell, health) = (database.clone(), Arc::clone(&bell), health.clone());
+            let (database, doorbell, health) = (database.clone(), Arc::clone(&doorbell), health.clone());
             let stop = lifecycle.token();
             async move {
                 tokio::select! {
                     () = stop.cancelled() => Ok(()),
-                    never = bell::listen(&database, &bell, &health) => match never {},
+                    never = doorbell::listen(&database, &doorbell, &health) => match never {},
                 }
             }
         });
@@ -101,13 +109,13 @@ impl Tail {
             database,
             lifecycle: lifecycle.clone(),
             health: health.clone(),
-            bell,
+            doorbell,
             read_spacing: READ_SPACING,
             with_payloads: true,
             due: Shards::NONE,
-            is_rung: false,
+            is_notified: false,
             reads_next: false,
-            session: None,
+            reader: None,
             reached: None,
             events: VecDeque::new(),
             backoff: Backoff::new(),
@@ -119,20 +127,20 @@ impl Tail {
         Ok((tail, health))
     }
 
-    /// For a reader that wants to know what has changed and not into what: payloads are empty, and while much is written
-    /// the rows that it has to read come some milliseconds later, many at once.
+    /// For a consumer that only invalidates caches: payloads are empty, and under load it reads
+    /// more rows at once, some milliseconds later.
     #[must_use]
-    pub fn sparing(self) -> Self {
-        Self { read_spacing: SPARING_READ_SPACING, with_payloads: false, ..self }
+    pub fn invalidations_only(self) -> Self {
+        Self { read_spacing: INVALIDATION_READ_SPACING, with_payloads: false, ..self }
     }
 
-    /// Waits for what happens next. May be dropped and called again: nothing is lost by that.
+    /// Waits for the next event. Cancel-safe: dropping the future loses nothing.
     pub async fn next(&mut self) -> TailEvent {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return event;
             }
-            if self.session.is_none() {
+            if self.reader.is_none() {
                 sleep_until(self.retry_at).await;
                 match self.connect().await {
                     Ok(()) => self.health.set_connected(true),
@@ -143,9 +151,9 @@ impl Tail {
                 }
                 continue;
             }
-            self.wait_to_look().await;
+            self.wait_until_due().await;
             if !self.reads_next {
-                let rows = self.take_rung();
+                let rows = self.take_pending();
                 self.reads_next = !self.due.is_empty() || self.is_poll_due();
                 if !rows.is_empty() {
                     return TailEvent::Rows(rows);
@@ -156,12 +164,12 @@ impl Tail {
             }
             sleep_until(self.read_at + self.read_spacing).await;
             self.reads_next = false;
-            match self.look().await {
+            match self.read_due().await {
                 Ok(rows) if rows.is_empty() => {}
                 Ok(rows) => return TailEvent::Rows(rows),
                 Err(e) => {
                     warn!("the event log cannot be read any more: {:#}", anyhow::Error::new(e));
-                    self.session = None;
+                    self.reader = None;
                     self.health.set_connected(false);
                     self.retry_at = Instant::now() + self.backoff.next();
                     return TailEvent::Disconnected;
@@ -170,18 +178,19 @@ impl Tail {
         }
     }
 
-    /// Opens the reading connection and checks that the log still is the one that was read before.
+    /// Opens the reading connection and checks that this log contains the rows read so far.
     async fn connect(&mut self) -> Result<(), Error> {
         let (client, connection) = self.database.connect("parlor tail").await?;
         let stop = self.lifecycle.token();
         self.lifecycle.spawn_connection(async move {
-            // Its errors reach whoever waits for an answer.
+            // An error of the connection also fails the query in flight.
             tokio::select! { _ = connection => {}, () = stop.cancelled() => {} }
         });
         let seen = self.reached.as_ref();
         let checked = async {
-            // Its one query is planned once, perhaps while a partition is empty: by the index, then, whatever the
-            // statistics say. They may be a minute old, in which a partition fills.
+            // The query is planned once, perhaps while a partition is empty, and statistics lag
+            // behind a partition that fills. So the plan must use the index whatever the statistics
+            // say.
             client.batch_execute("set enable_seqscan = off; set enable_bitmapscan = off").await?;
             let timeline = read::primary_timeline(&client).await?.ok_or(Error::Standby)?;
             let heads = read::heads(&client).await?;
@@ -192,7 +201,7 @@ impl Tail {
                     }
                     read::lost(&client, &seen.heads.by_shard).await?
                 }
-                // Somebody has restored a backup and said so: nothing that was read before holds.
+                // The log was restored from a backup: no position from before is valid.
                 Some(_) => Shard::all().collect(),
                 None => Vec::new(),
             };
@@ -204,7 +213,7 @@ impl Tail {
         info!(generation = heads.generation, timeline, "reading the event log");
         let mut from = self.reached.take().map_or_else(|| heads.clone(), |reached| reached.heads);
         from.generation = heads.generation;
-        self.session = Some(Session { client, after });
+        self.reader = Some(Reader { client, after });
         self.reached = Some(Reached { heads: from.clone(), timeline });
         self.events.push_back(TailEvent::Ready(from));
         for shard in lost {
@@ -212,19 +221,19 @@ impl Tail {
         }
         self.backoff = Backoff::new();
         self.pause = POLL_FIRST;
-        // What came along meanwhile may be of before a restore, or have been deleted since. All is read.
-        let _before = self.bell.take();
+        // Pending rows may be from before a restore, or deleted since. Everything is read instead.
+        let _discarded = self.doorbell.take();
         self.due = Shards::ALL;
         Ok(())
     }
 
-    /// Until the bell rings or the poll is due.
-    async fn wait_to_look(&self) {
+    /// Waits until the doorbell rings or the poll is due.
+    async fn wait_until_due(&self) {
         if !self.due.is_empty() {
             return;
         }
         tokio::select! {
-            () = self.bell.rung() => {}
+            () = self.doorbell.wait_for_ring() => {}
             () = sleep_until(self.polled_at + self.pause) => {}
         }
     }
@@ -233,29 +242,29 @@ impl Tail {
         Instant::now() >= self.polled_at + self.pause
     }
 
-    /// Takes what the bell has rung for: the rows that go on where their shards were read to. Where else something is said to
-    /// be is noted as due.
-    fn take_rung(&mut self) -> Vec<LogRow> {
-        let Rings { shards, mut rows } = self.bell.take();
+    /// Takes what was notified. Returns the rows that directly follow the last row of their shard,
+    /// and marks the shards of all others as due.
+    fn take_pending(&mut self) -> Vec<LogRow> {
+        let Pending { shards, mut rows } = self.doorbell.take();
         let Some(reached) = &mut self.reached else { return Vec::new() };
         let mut due = shards;
         rows.retain(|row| {
             let head = &mut reached.heads.by_shard[row.shard.index()];
             if row.id <= head.id {
-                return false; // has been read
+                return false; // was read already
             }
-            // A row of another timeline may be one that a failover has lost.
-            let goes_on = row.prev_id == head.id && row.timeline == reached.timeline;
-            if goes_on {
+            // A row of another timeline may be one that a failover lost.
+            let follows = row.prev_id == head.id && row.timeline == reached.timeline;
+            if follows {
                 *head = Head { id: row.id, timeline: row.timeline };
             } else {
                 due = due.union(row.shard.into());
             }
-            goes_on
+            follows
         });
-        self.is_rung |= !due.is_empty();
+        self.is_notified |= !due.is_empty();
         self.due = self.due.union(due);
-        self.health.note_rung(rows.len());
+        self.health.note_notify_rows(rows.len());
         if !self.with_payloads {
             for row in &mut rows {
                 row.payload.clear();
@@ -264,32 +273,32 @@ impl Tail {
         rows
     }
 
-    /// Reads once what is there, and moves on behind it.
-    async fn look(&mut self) -> Result<Vec<LogRow>, Error> {
-        // What would come along is read.
-        let rings = self.bell.take();
-        self.is_rung |= !rings.is_empty();
-        self.due = self.due.union(rings.everywhere());
+    /// Reads the due shards once, all of them when the poll is due, and moves the positions.
+    async fn read_due(&mut self) -> Result<Vec<LogRow>, Error> {
+        // Pending rows are discarded: this read returns them.
+        let pending = self.doorbell.take();
+        self.is_notified |= !pending.is_empty();
+        self.due = self.due.union(pending.all_shards());
         let is_poll = self.is_poll_due();
         self.read_at = Instant::now();
         let shards = if is_poll { Shards::ALL } else { self.due };
         let mut rows = self.read(shards).await?;
         let mut broken = self.broken_shards(&rows);
         if !broken.is_empty() {
-            // Cannot happen while writers take the shard's lock. Once more, lest it was a moment's doing.
+            // Impossible while writers take the shard's lock. Read again before a gap is reported.
             error!(?broken, "rows are missing in the event log");
             rows = self.read(shards).await?;
             broken = self.broken_shards(&rows);
         }
-        self.health.note_read(rows.len(), std::mem::take(&mut self.is_rung));
+        self.health.note_read(rows.len(), std::mem::take(&mut self.is_notified));
         if is_poll {
             self.polled_at = self.read_at;
             self.pause = if rows.is_empty() { (self.pause * 2).min(POLL_LONGEST) } else { POLL_FIRST };
         }
         self.due = cut_shards(&rows).chain(broken.iter().copied()).collect();
         if !broken.is_empty() {
-            let (Some(session), Some(_)) = (&self.session, &self.reached) else { return Err(Error::Closed) };
-            let heads = within(READ_TIMEOUT, read::heads(&session.client)).await?;
+            let (Some(reader), Some(_)) = (&self.reader, &self.reached) else { return Err(Error::Closed) };
+            let heads = within(READ_TIMEOUT, read::heads(&reader.client)).await?;
             rows.retain(|row| !broken.contains(&row.shard));
             for shard in broken {
                 self.report_gap(shard, heads.of(shard));
@@ -304,14 +313,14 @@ impl Tail {
     }
 
     async fn read(&self, shards: Shards) -> Result<Vec<LogRow>, Error> {
-        let (Some(session), Some(reached)) = (&self.session, &self.reached) else {
+        let (Some(reader), Some(reached)) = (&self.reader, &self.reached) else {
             return Err(Error::Closed);
         };
-        within(READ_TIMEOUT, read::after(&session.client, &session.after, &reached.heads.by_shard, shards))
+        within(READ_TIMEOUT, read::after(&reader.client, &reader.after, &reached.heads.by_shard, shards))
             .await
     }
 
-    /// The shards in which some row does not follow the one before it.
+    /// The shards with a row that does not follow the row before it.
     fn broken_shards(&self, rows: &[LogRow]) -> Vec<Shard> {
         let Some(reached) = &self.reached else { return Vec::new() };
         let mut ends = reached.heads.by_shard.map(|head| head.id);
@@ -336,7 +345,7 @@ impl Tail {
     }
 }
 
-/// Where a limit of [`read::after`] may have kept rows back.
+/// The shards in which a limit of [`read::after`] may have withheld rows.
 fn cut_shards(rows: &[LogRow]) -> impl Iterator<Item = Shard> {
     rows.chunk_by(|a, b| a.shard == b.shard).filter_map(|rows| {
         let bytes = || rows.iter().map(|row| row.payload.len()).sum::<usize>();
@@ -347,11 +356,11 @@ fn cut_shards(rows: &[LogRow]) -> impl Iterator<Item = Shard> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rung::Ring;
+    use crate::notify_row::Wakeup;
     use private_postgres::testing::TestDatabase;
 
     #[tokio::test]
-    async fn rows_that_come_with_rings_do_not_keep_others_from_being_read() {
+    async fn rows_from_notifies_do_not_delay_other_reads() {
         let database = TestDatabase::new().await.unwrap();
         let lifecycle = Lifecycle::new();
         let (mut tail, _) = Tail::start(database.url(), &lifecycle).unwrap();
@@ -359,17 +368,17 @@ mod tests {
         let (writer, connection) =
             tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.unwrap();
         lifecycle.spawn_connection(async move { drop(connection.await) });
-        // Of another shard than those that ring, and nobody rings for it.
+        // In another shard, and without a NOTIFY.
         writer.batch_execute("set parlor.doorbell = 'after'; select log_tick(6::smallint)").await.unwrap();
         let nil = "00000000-0000-0000-0000-000000000005";
         let starved = async {
             for id in 1_000.. {
-                // There is always one more.
+                // The next row is always pending.
                 let ring = format!(
                     "5 {id} {} 1 0 {nil} {nil} {nil} {nil} {{}}",
                     if id == 1_000 { 0 } else { id - 1 }
                 );
-                tail.bell.ring(Ring::with_row(&ring));
+                tail.doorbell.ring(Wakeup::parse(&ring));
                 let TailEvent::Rows(rows) = tail.next().await else { panic!("no rows") };
                 if rows.iter().any(|row| row.shard.number() == 6) {
                     break;
@@ -386,9 +395,9 @@ mod tests {
         let (mut tail, health) = Tail::start(database.url(), &Lifecycle::new()).unwrap();
         assert!(matches!(tail.next().await, TailEvent::Ready(_)));
         tail.reached.as_mut().unwrap().timeline = 9;
-        tail.session = None;
+        tail.reader = None;
         assert!(matches!(tail.connect().await, Err(Error::OldTimeline { seen: 9, found: 1 })));
-        assert!(tail.reached.is_some(), "the next attempt must know, too");
+        assert!(tail.reached.is_some(), "the next attempt must know it too");
         assert!(!health.is_fresh(Duration::from_secs(60)));
     }
 }

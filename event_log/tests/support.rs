@@ -1,4 +1,5 @@
-//! A database with one workspace and one chat, a second connection to act with, and a cable that can be cut.
+//! A database with one workspace and one chat, a second connection to act with, and a cable that
+//! can be cut.
 
 use std::{
     net::SocketAddr,
@@ -172,7 +173,8 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     timeout(DEADLINE, poll).await.unwrap_or_else(|_| panic!("in vain: {what}"));
 }
 
-/// A cable to Postgres. Cut, it carries nothing and closes nothing, as when a machine vanishes from the network.
+/// A cable to Postgres. Cut, it carries nothing and closes nothing, as when a machine vanishes from
+/// the network.
 pub struct Cable {
     pub address: SocketAddr,
     is_cut: Arc<AtomicBool>,

@@ -26,9 +26,9 @@ async fn rows_come_whole_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_sparing_reader_gets_every_row_without_what_was_said() {
+async fn an_invalidation_reader_gets_every_row_without_what_was_said() {
     let world = World::new().await;
-    let mut tail = Tail::start(&world.url, &world.lifecycle).unwrap().0.sparing();
+    let mut tail = Tail::start(&world.url, &world.lifecycle).unwrap().0.invalidations_only();
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     for n in 0..3 {
         world.say(&n.to_string()).await;
@@ -116,7 +116,7 @@ async fn a_terminated_listener_costs_no_event() {
 }
 
 #[tokio::test]
-async fn the_bell_is_heard_and_without_it_the_poll_finds() {
+async fn the_doorbell_is_heard_and_without_it_the_poll_finds() {
     let world = World::new().await;
     let (mut tail, health) = world.tail().await;
     until("a round trip", async || health.doorbell_round_trip().is_some()).await;
@@ -125,7 +125,7 @@ async fn the_bell_is_heard_and_without_it_the_poll_finds() {
         assert!(n < 50, "no ring is ever heard");
         world.say("ringing").await;
         take_rows(&mut tail, 1).await;
-        if health.found_by_bell() > 0 {
+        if health.found_by_doorbell() > 0 {
             break;
         }
     }
@@ -133,7 +133,7 @@ async fn the_bell_is_heard_and_without_it_the_poll_finds() {
     let by_poll = health.found_by_poll();
     // The first may be laid to a ring that came late for the rows before.
     for n in 1.. {
-        assert!(n < 3, "a bell rings that nobody rang");
+        assert!(n < 3, "the doorbell rings without a NOTIFY");
         world.say("silently").await;
         take_rows(&mut tail, 1).await;
         if health.found_by_poll() > by_poll {
@@ -241,7 +241,8 @@ async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
         let before = kept.iter().find(|kept| kept.shard == row.shard).unwrap();
         assert_eq!((row.prev_id, row.timeline), (before.id, 2), "the chain goes on over the failover");
     }
-    // What a client that saw it would come back with is good for nothing, even if the id is used again.
+    // What a client that saw it would come back with is good for nothing, even if the id is used
+    // again.
     let found = event_log::read::find_timeline(&follower, lost.shard, lost.id).await.unwrap();
     assert_ne!(found, Some(lost.timeline));
 }
@@ -259,7 +260,7 @@ async fn a_connection_that_died_in_silence_is_noticed() {
     world.say("while cut").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
     assert!(cut.elapsed() < Duration::from_secs(6), "noticed after {:?}", cut.elapsed());
-    until("the silent bell is noticed", async || !health.is_listening()).await;
+    until("the silent doorbell is noticed", async || !health.is_listening()).await;
     cable.mend();
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["while cut"]);

@@ -171,8 +171,8 @@ impl Metrics {
     pub fn render(&self, tail: &TailHealth, is_fresh: bool) -> Result<String, std::fmt::Error> {
         self.tail_fresh.set(i64::from(is_fresh));
         self.listening.set(i64::from(tail.is_listening()));
-        self.bell_rows.inner().store(tail.rung(), Relaxed);
-        self.bell_reads.inner().store(tail.found_by_bell(), Relaxed);
+        self.bell_rows.inner().store(tail.notify_rows(), Relaxed);
+        self.bell_reads.inner().store(tail.found_by_doorbell(), Relaxed);
         self.poll_rescues.inner().store(tail.found_by_poll(), Relaxed);
         self.gaps.inner().store(tail.gaps(), Relaxed);
         self.disconnects.inner().store(tail.disconnects(), Relaxed);

@@ -1,4 +1,5 @@
-//! Rows that come with a ring: the same as they would be read, from those who may write them, and only where they go on.
+//! Rows that a NOTIFY carries: equal to the rows of the table, accepted only from writers of the
+//! log, and only where they follow.
 
 use std::{collections::BTreeSet, future::poll_fn};
 
@@ -85,7 +86,7 @@ fn sorted<T: Ord + Copy>(items: &[T]) -> (Vec<T>, Vec<i32>) {
 /// A tail that knows who may write.
 async fn listening(world: &World) -> (Tail, TailHealth) {
     let (tail, health) = world.tail().await;
-    until("the bell is heard", async || health.doorbell_round_trip().is_some()).await;
+    until("the doorbell is heard", async || health.doorbell_round_trip().is_some()).await;
     (tail, health)
 }
 
@@ -108,29 +109,29 @@ async fn a_row_that_comes_with_a_ring_is_the_one_in_the_log() {
         send(&world.db, world.place, body, true).await;
         let rows = take_rows(&mut tail, 1).await;
         assert_eq!(rows, as_read(&world, &rows).await);
-        let rung = health.rung();
+        let rung = health.notify_rows();
         send_batch(&world.db, &[world.place, elsewhere, world.place], "several").await;
         let rows = take_rows(&mut tail, 3).await;
         assert_eq!(rows, as_read(&world, &rows).await);
-        if rung > 0 && health.rung() == rung + 3 {
+        if rung > 0 && health.notify_rows() == rung + 3 {
             break;
         }
     }
 }
 
 #[tokio::test]
-async fn a_sparing_reader_takes_it_without_what_was_said() {
+async fn an_invalidation_reader_takes_it_without_what_was_said() {
     let world = World::new().await;
     let (tail, health) = Tail::start(&world.url, &world.lifecycle).unwrap();
-    let mut tail = tail.sparing();
+    let mut tail = tail.invalidations_only();
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
-    until("the bell is heard", async || health.doorbell_round_trip().is_some()).await;
+    until("the doorbell is heard", async || health.doorbell_round_trip().is_some()).await;
     for n in 1.. {
         assert!(n < TRIES, "no row ever comes with its ring");
         send(&world.db, world.place, "unsaid", true).await;
         let row = take_rows(&mut tail, 1).await.remove(0);
         assert!(row.message_id.is_some() && row.payload.is_empty());
-        if health.rung() > 0 {
+        if health.notify_rows() > 0 {
             break;
         }
     }
@@ -191,10 +192,10 @@ async fn only_who_may_write_the_log_is_believed_and_only_on_its_timeline() {
     say(&world.db, world.place, "true as well").await;
     let next = take_rows(&mut tail, 1).await.remove(0);
     assert!(next.payload.contains("true as well") && next.prev_id == row.id, "{next:?}");
-    assert_eq!(health.rung(), 0);
+    assert_eq!(health.notify_rows(), 0);
 
-    // What was refused above is believed from its owner: it was refused for where it came from. Again and again, since one that
-    // comes when the poll is due is looked for in the log.
+    // What was refused above is believed from its owner: it was refused for where it came from.
+    // Again and again, since one that comes when the poll is due is looked for in the log.
     let forged = forged(&next, next.timeline);
     let rings = async {
         loop {
@@ -237,12 +238,12 @@ async fn a_reader_who_may_only_read_gets_what_comes_with_rings() {
     let world = World::new().await;
     let reader = Role::new(&world, "grant select on all tables in schema public to").await;
     let (mut tail, health) = world.tail_of(&reader.url).await;
-    until("the bell is heard", async || health.doorbell_round_trip().is_some()).await;
+    until("the doorbell is heard", async || health.doorbell_round_trip().is_some()).await;
     for n in 1.. {
         assert!(n < TRIES, "no row ever comes with its ring");
         send(&world.db, world.place, "to be read", true).await;
         assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["to be read"]);
-        if health.rung() > 0 {
+        if health.notify_rows() > 0 {
             break;
         }
     }

@@ -1,8 +1,9 @@
-//! Rows that a ring carries, so that the newest row of a shard need not be read.
+//! Reads the event that a NOTIFY may carry, so that the newest row of a shard need not be queried.
 //!
-//! What is said here decides nothing: a row counts only where it goes on exactly where its shard was read to, and only
-//! from a connection of somebody who may write the log. All else is a ring as any other. They come on a channel whose name
-//! is known to those who may read the log: anybody who may connect may LISTEN and NOTIFY.
+//! Any role that may connect to the database may also NOTIFY, so a payload alone proves nothing.
+//! The channel has a name that only readers of the log can ask for, the doorbell accepts a row only
+//! from the backend of a role that may write the log ([`Writers`]), and the tail takes it only if
+//! it is exactly the next row of its shard. Any other NOTIFY only says which shards to read.
 
 use std::{
     collections::HashSet,
@@ -16,19 +17,20 @@ use uuid::Uuid;
 
 use crate::{database::Error, row::LogRow};
 
-/// What a notification says.
+/// What one NOTIFY tells the tail.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ring {
-    /// There is something in these.
-    In(Shards),
-    /// This is the newest row of its shard, a message that was sent.
-    With(Box<LogRow>),
+pub enum Wakeup {
+    /// These shards have new rows.
+    Read(Shards),
+    /// The newest row of its shard, a `message.new`.
+    Row(Box<LogRow>),
 }
 
-impl Ring {
-    /// Reads what the function `log_ring` of the database writes. Anything else is a ring for all shards.
-    pub fn with_row(payload: &str) -> Self {
-        row(payload).map_or(Self::In(Shards::ALL), |row| Self::With(Box::new(row)))
+impl Wakeup {
+    /// Parses a payload of the database's function `log_ring`. Any other text means: read all
+    /// shards.
+    pub fn parse(payload: &str) -> Self {
+        row(payload).map_or(Self::Read(Shards::ALL), |row| Self::Row(Box::new(row)))
     }
 }
 
@@ -57,19 +59,19 @@ fn row(text: &str) -> Option<LogRow> {
     })
 }
 
-/// The backends of those who may write the log.
+/// The backends whose role may write the log, as of the last [`Writers::read`].
 #[derive(Debug, Default)]
 pub struct Writers(Mutex<HashSet<i32>>);
 
 impl Writers {
-    /// Whether `notification` comes from one, as far as was known when they were read last.
+    /// Whether `notification` was sent by such a backend.
     pub fn include(&self, notification: &Notification) -> bool {
         self.pids().contains(&notification.process_id())
     }
 
-    /// Asks the database for them.
+    /// Reads the list from the database.
     pub async fn read(&self, db: &Client) -> Result<(), Error> {
-        // What kind of backend it is, only some may see; those of Postgres itself have no user.
+        // Only privileged roles see `backend_type`. Postgres's own processes have no user.
         let sql = "select pid from pg_stat_activity where datname = current_database()
                    and has_table_privilege(usesysid, 'event_log', 'insert')";
         let pids =
@@ -78,7 +80,7 @@ impl Writers {
         Ok(())
     }
 
-    /// Nobody is known any more.
+    /// Accepts no rows until the list is read again.
     pub fn forget(&self) {
         self.pids().clear();
     }
@@ -99,31 +101,31 @@ mod tests {
 
     #[test]
     fn a_row_is_read_whole() {
-        let Ring::With(row) = Ring::with_row(ROW) else { panic!("no row") };
+        let Wakeup::Row(row) = Wakeup::parse(ROW) else { panic!("no row") };
         assert_eq!((row.shard.number(), row.id, row.prev_id, row.timeline), (5, 12, 11, 1));
         assert_eq!(row.at.unix_timestamp_nanos(), 1_700_000_000_000_001_000);
         assert_eq!(row.payload, r#"{"a b": "c  d"}"#);
     }
 
     #[test]
-    fn what_is_no_row_is_a_ring_for_all() {
-        // All but the payload, which may say anything.
+    fn a_payload_that_is_no_row_means_reading_all_shards() {
+        // Without the event's own payload, which is any text.
         let head = ROW.len() - r#"{"a b": "c  d"}"#.len();
         for end in 0..head {
-            assert_eq!(Ring::with_row(&ROW[..end]), Ring::In(Shards::ALL), "{end}");
+            assert_eq!(Wakeup::parse(&ROW[..end]), Wakeup::Read(Shards::ALL), "{end}");
         }
         for broken in
             [ROW.replacen("5 ", "16 ", 1), ROW.replacen(" 12 ", " 1e9 ", 1), ROW.replacen(' ', "  ", 1)]
         {
-            assert_eq!(Ring::with_row(&broken), Ring::In(Shards::ALL), "{broken}");
+            assert_eq!(Wakeup::parse(&broken), Wakeup::Read(Shards::ALL), "{broken}");
         }
     }
 
     proptest! {
         #[test]
-        fn nothing_that_is_rung_panics(text in any::<String>(), at in any::<i64>()) {
-            let _ = Ring::with_row(&text);
-            let _ = Ring::with_row(&ROW.replace("1700000000000001", &at.to_string()));
+        fn no_payload_panics(text in any::<String>(), at in any::<i64>()) {
+            let _ = Wakeup::parse(&text);
+            let _ = Wakeup::parse(&ROW.replace("1700000000000001", &at.to_string()));
         }
     }
 }

@@ -1,5 +1,7 @@
-//! The doorbell: one connection that listens, and tries again for ever. It says when to look, and brings the newest row
-//! along where it can (see [`rung`](crate::rung)), so that losing it costs time and no event.
+//! The doorbell: one connection that LISTENs and reconnects for ever. It tells the tail which
+//! shards to read, and hands over rows that a NOTIFY carries ([`notify_row`](crate::notify_row)).
+//!
+//! It may lose any NOTIFY: that delays an event until the next poll, and loses none.
 
 use std::{
     convert::Infallible,
@@ -21,91 +23,93 @@ use crate::{
     backoff::Backoff,
     database::{Database, Error, within},
     health::TailHealth,
+    notify_row::{Wakeup, Writers},
     row::LogRow,
-    rung::{Ring, Writers},
 };
 
-/// How often the connection has to prove that a NOTIFY comes through.
+/// How often the connection NOTIFYs itself to prove that it still receives.
 const ECHO_INTERVAL: Duration = Duration::from_secs(5);
 const ECHO_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The least pause between two looks at who may write the log, however many strangers ring.
+/// The shortest pause between two reads of the list of writers, however many unknown backends
+/// NOTIFY.
 const WRITERS_PAUSE: Duration = Duration::from_secs(1);
-/// Rows that wait to be taken, beyond which rings only say where to look.
-const RUNG_ROWS_MAX: usize = 256;
+/// Rows kept until the tail takes them. Beyond it, a NOTIFY with a row only says which shard to
+/// read.
+const PENDING_ROWS_MAX: usize = 256;
 
-/// Remembers what it has rung for until that is taken.
+/// Collects what was notified until the tail takes it.
 #[derive(Debug, Default)]
-pub struct Bell {
-    rings: Mutex<Rings>,
-    rung: Notify,
+pub struct Doorbell {
+    pending: Mutex<Pending>,
+    rang: Notify,
 }
 
-/// What a bell has rung for.
+/// What was notified and is not taken yet.
 #[derive(Debug)]
-pub struct Rings {
-    /// Where there is something to be read.
+pub struct Pending {
+    /// Shards to read.
     pub shards: Shards,
-    /// Rows that came with the rings, in their order.
+    /// Rows that NOTIFYs carried, in the order of arrival.
     pub rows: Vec<LogRow>,
 }
 
-impl Rings {
+impl Pending {
     pub fn is_empty(&self) -> bool {
         self.shards.is_empty() && self.rows.is_empty()
     }
 
-    /// Where there is something, if what came along is not taken.
-    pub fn everywhere(&self) -> Shards {
+    /// The shards to read if the rows are discarded.
+    pub fn all_shards(&self) -> Shards {
         self.rows.iter().map(|row| row.shard).collect::<Shards>().union(self.shards)
     }
 }
 
-impl Default for Rings {
+impl Default for Pending {
     fn default() -> Self {
         Self { shards: Shards::NONE, rows: Vec::new() }
     }
 }
 
-impl Bell {
-    /// What it has rung for since this was asked last.
-    pub fn take(&self) -> Rings {
-        mem::take(&mut *self.rings())
+impl Doorbell {
+    /// Everything that was notified since the last call.
+    pub fn take(&self) -> Pending {
+        mem::take(&mut *self.pending())
     }
 
     /// Completes once there is something to take.
-    pub async fn rung(&self) {
+    pub async fn wait_for_ring(&self) {
         loop {
-            if !self.rings().is_empty() {
+            if !self.pending().is_empty() {
                 return;
             }
-            self.rung.notified().await;
+            self.rang.notified().await;
         }
     }
 
-    pub(crate) fn ring(&self, ring: Ring) {
+    pub(crate) fn ring(&self, wakeup: Wakeup) {
         {
-            let mut rings = self.rings();
-            match ring {
-                Ring::With(row) if rings.rows.len() < RUNG_ROWS_MAX => rings.rows.push(*row),
-                Ring::With(row) => rings.shards = rings.shards.union(row.shard.into()),
-                Ring::In(shards) => rings.shards = rings.shards.union(shards),
+            let mut pending = self.pending();
+            match wakeup {
+                Wakeup::Row(row) if pending.rows.len() < PENDING_ROWS_MAX => pending.rows.push(*row),
+                Wakeup::Row(row) => pending.shards = pending.shards.union(row.shard.into()),
+                Wakeup::Read(shards) => pending.shards = pending.shards.union(shards),
             }
         }
-        self.rung.notify_one();
+        self.rang.notify_one();
     }
 
-    fn rings(&self) -> MutexGuard<'_, Rings> {
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Listens until dropped.
-pub async fn listen(database: &Database, bell: &Bell, health: &TailHealth) -> Infallible {
+pub async fn listen(database: &Database, doorbell: &Doorbell, health: &TailHealth) -> Infallible {
     let mut backoff = Backoff::new();
     loop {
         let began = Instant::now();
-        let Err(e) = listen_once(database, bell, health).await;
+        let Err(e) = listen_once(database, doorbell, health).await;
         health.set_listening(false);
         if began.elapsed() > ECHO_INTERVAL {
             backoff = Backoff::new();
@@ -115,27 +119,31 @@ pub async fn listen(database: &Database, bell: &Bell, health: &TailHealth) -> In
     }
 }
 
-async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> Result<Infallible, Error> {
+async fn listen_once(
+    database: &Database,
+    doorbell: &Doorbell,
+    health: &TailHealth,
+) -> Result<Infallible, Error> {
     let (client, mut connection) = database.connect("parlor doorbell").await?;
-    // A channel of this connection's own: what comes back on it was sent by this connection.
+    // The name is random, so only this connection sends on the channel.
     let echo_channel = format!("parlor_echo_{:016x}", rand::random::<u64>());
     let echo = Notify::new();
     let writers = Writers::default();
-    let stranger = Notify::new();
-    // Nothing moves on a connection, notifications included, unless somebody polls it.
+    let unknown_writer = Notify::new();
+    // A connection delivers notifications only while it is polled.
     let drive = async {
         loop {
             match poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == echo_channel => echo.notify_one(),
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == DOORBELL_CHANNEL => {
-                    bell.ring(Ring::In(Shards::of_ring(n.payload())));
+                    doorbell.ring(Wakeup::Read(Shards::of_ring(n.payload())));
                 }
-                Some(Ok(AsyncMessage::Notification(n))) => match Ring::with_row(n.payload()) {
-                    Ring::With(row) if !writers.include(&n) => {
-                        bell.ring(Ring::In(row.shard.into()));
-                        stranger.notify_one();
+                Some(Ok(AsyncMessage::Notification(n))) => match Wakeup::parse(n.payload()) {
+                    Wakeup::Row(row) if !writers.include(&n) => {
+                        doorbell.ring(Wakeup::Read(row.shard.into()));
+                        unknown_writer.notify_one();
                     }
-                    ring => bell.ring(ring),
+                    wakeup => doorbell.ring(wakeup),
                 },
                 Some(Ok(_)) => {}
                 Some(Err(e)) => return Err(Error::from(e)),
@@ -148,11 +156,11 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
         within(ECHO_TIMEOUT, client.batch_execute(&listen)).await?;
         info!("listening for the doorbell");
         health.set_listening(true);
-        // What was written before this moment may have rung for nobody: look once.
-        bell.ring(Ring::In(Shards::ALL));
+        // Rows that were committed before the LISTEN notified another session only: read once.
+        doorbell.ring(Wakeup::Read(Shards::ALL));
         loop {
             match within(ECHO_TIMEOUT, writers.read(&client)).await {
-                // Who may not ask reads every row, as if none came along.
+                // Without the list, the tail reads every row from the table.
                 Err(Error::Postgres(e)) if e.as_db_error().is_some() => {
                     warn!("who may write the log cannot be found out: {e}");
                     writers.forget();
@@ -166,7 +174,7 @@ async fn listen_once(database: &Database, bell: &Bell, health: &TailHealth) -> R
             health.note_round_trip(sent.elapsed());
             let next_echo = sleep(ECHO_INTERVAL);
             sleep(WRITERS_PAUSE).await;
-            tokio::select! { () = next_echo => {}, () = stranger.notified() => {} }
+            tokio::select! { () = next_echo => {}, () = unknown_writer.notified() => {} }
         }
     };
     tokio::select! { ended = drive => ended, ended = converse => ended }
