@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use chat_core::token::{Claims, KeyRing, Purpose, VerifyError};
 use tracing::warn;
 
-use crate::feed::Feed;
+use crate::queries::Queries;
 
 /// The keys are loaded again this often, so that one that was taken away is refused.
 const RELOAD_EVERY: Duration = Duration::from_secs(60);
@@ -14,7 +14,7 @@ const RELOAD_EVERY: Duration = Duration::from_secs(60);
 /// Verifies tokens with the public keys that chat_servers publish in the database.
 pub struct Auth {
     ring: KeyRing,
-    feed: Feed,
+    queries: Queries,
 }
 
 /// A proof of identity, as it was sent.
@@ -38,8 +38,8 @@ impl<'a> Credential<'a> {
 }
 
 impl Auth {
-    pub fn new(feed: Feed) -> Self {
-        Self { ring: KeyRing::default(), feed }
+    pub fn new(queries: Queries) -> Self {
+        Self { ring: KeyRing::default(), queries }
     }
 
     /// # Errors
@@ -49,13 +49,13 @@ impl Auth {
             Credential::AccessToken(token) => (token, Purpose::Access),
             Credential::Ticket(ticket) => (ticket, Purpose::Stream),
         };
-        self.ring.verify_or_reload(token, purpose, || self.feed.signing_keys()).await
+        self.ring.verify_or_reload(token, purpose, || self.queries.signing_keys()).await
     }
 
     /// Keeps the keys current until dropped.
     pub async fn keep_current(&self) {
         loop {
-            match self.feed.signing_keys().await {
+            match self.queries.signing_keys().await {
                 Ok(keys) => self.ring.replace(keys),
                 Err(e) => warn!("the signing keys could not be loaded: {e:#}"),
             }

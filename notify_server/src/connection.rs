@@ -1,5 +1,5 @@
-//! One client's socket under a stream, and nothing else: with an HTTP library's buffers an idle stream would cost ten times
-//! as much.
+//! Writes one stream to its client's socket. It uses the socket directly: with the buffers of an
+//! HTTP library an idle stream would take ten times the memory.
 
 use std::{
     future::Future,
@@ -11,31 +11,32 @@ use std::{
 use http_server::Socket;
 use tokio::net::TcpStream;
 
-use crate::follower::Follower;
+use crate::subscription::Subscription;
 
-/// What a client may send on a stream, which is nothing that anybody reads; beyond it the connection is cut.
+/// Bytes that a client may send on a stream. They are ignored; a client that sends more is
+/// disconnected.
 const UNASKED_BYTES_MAX: usize = 64 * 1024;
-/// The end of a chunked answer (RFC 9112, section 7.1).
+/// The end of a chunked response (RFC 9112, section 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Writes a stream until it or its client ends.
-pub struct Connection {
-    follower: Follower,
+/// A stream and its socket. The future ends when the stream ends or the client is gone.
+pub struct StreamConnection {
+    subscription: Subscription,
     socket: TcpStream,
     is_chunked: bool,
-    /// What goes before the next frame: the head of the answer, later its end.
+    /// Bytes to write before the next frame: the response head, at the end the last chunk.
     first: Vec<u8>,
     is_over: bool,
     unasked_bytes: usize,
 }
 
-impl Connection {
-    pub fn new(follower: Follower, socket: Socket) -> Self {
+impl StreamConnection {
+    pub fn new(subscription: Subscription, socket: Socket) -> Self {
         let Socket { stream, head, is_chunked } = socket;
-        Self { follower, socket: stream, is_chunked, first: head, is_over: false, unasked_bytes: 0 }
+        Self { subscription, socket: stream, is_chunked, first: head, is_over: false, unasked_bytes: 0 }
     }
 
-    /// Ready when the client has gone, or sends what it should not.
+    /// Ready when the client is gone or has sent too much.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
@@ -65,7 +66,7 @@ impl Connection {
             if self.is_over {
                 return Poll::Ready(Ok(()));
             }
-            if ready!(self.follower.poll_next(cx)) {
+            if ready!(self.subscription.poll_next(cx)) {
                 ready!(self.poll_writable(cx))?;
                 let (socket, is_chunked) = (&self.socket, self.is_chunked);
                 let write = |slices: &[IoSlice<'_>]| match slices {
@@ -73,12 +74,12 @@ impl Connection {
                     [one] => socket.try_write(one),
                     several => socket.try_write_vectored(several),
                 };
-                match self.follower.stream.write(is_chunked, write) {
-                    Ok(written) => self.follower.observe(&written),
+                match self.subscription.stream.write(is_chunked, write) {
+                    Ok(written) => self.subscription.observe(&written),
                     Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                     Err(e) => return Poll::Ready(Err(e)),
                 }
-            } else if self.follower.stream.is_cut() {
+            } else if self.subscription.stream.is_cut() {
                 return Poll::Ready(Ok(()));
             } else {
                 self.is_over = true;
@@ -92,8 +93,8 @@ impl Connection {
     fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let writable = self.socket.poll_write_ready(cx);
         if writable.is_pending() {
-            // Frames that come meanwhile are no reason to look again; being cut is.
-            if self.follower.stream.park(cx.waker()) {
+            // While the socket is full, new frames must not wake this task; a cut must.
+            if self.subscription.stream.park(cx.waker()) {
                 return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
             }
         }
@@ -101,11 +102,11 @@ impl Connection {
     }
 }
 
-impl Future for Connection {
+impl Future for StreamConnection {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Whether it failed or ended makes no difference to anybody: the client comes back with its cursor.
+        // Failed or ended, the client reconnects with its cursor.
         if self.poll_gone(cx).is_ready() || self.poll_write(cx).is_ready() {
             Poll::Ready(())
         } else {

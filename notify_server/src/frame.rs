@@ -1,4 +1,5 @@
-//! Server-Sent Events as bytes (WHATWG HTML, section 9.2). A frame is built once and shared by all who get it.
+//! Server-Sent Events as bytes (WHATWG HTML, section 9.2). A frame is built once and shared by all
+//! streams that send it.
 
 use std::fmt::Write as _;
 
@@ -11,17 +12,18 @@ use time::OffsetDateTime;
 
 use crate::resume_point::ResumePoint;
 
-/// What stands after a chunk's data (RFC 9112, section 7.1).
+/// The end of a chunk (RFC 9112, section 7.1).
 const CHUNK_END: &str = "\r\n";
 /// Room for a chunk's size in hexadecimal digits and its line end.
 const CHUNK_HEAD: usize = 10;
 
-/// A frame as it goes to sockets, in the chunk of HTTP/1.1 that it fills.
+/// One frame, stored as a chunk of HTTP/1.1.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Frame {
-    /// The event or the position that it carries; 0: none.
+    /// The id of the event or position that it carries; 0: none.
     pub id: i64,
-    /// When its event was written, by the database's clock. None for what is in no log.
+    /// When the event was written, by the database's clock. None for frames that are no event of
+    /// the log.
     pub written_at: Option<OffsetDateTime>,
     chunk: Box<[u8]>,
     text_start: usize,
@@ -33,25 +35,28 @@ impl Frame {
         Self { written_at: Some(written_at), ..encode("", cursor.into(), kind, payload) }
     }
 
-    /// The first frame of a stream: how long to wait before a reconnect, and where the stream goes on from.
+    /// The first frame of a stream: how long to wait before a reconnect, and where the stream goes
+    /// on from.
     pub fn connected(at: ResumePoint, resumed: bool, retry_ms: u64) -> Self {
         let data = json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed }).to_string();
         encode(&format!("retry: {retry_ms}\n"), at, control::CONNECTED, &data)
     }
 
-    /// A sign of life that moves the client's cursor along.
+    /// A heartbeat, which also moves the client's cursor.
     pub fn heartbeat(cursor: Cursor) -> Self {
         let data = json!({ "type": control::HEARTBEAT, "at": now() }).to_string();
         encode("", cursor.into(), control::HEARTBEAT, &data)
     }
 
-    /// Tells the client that it has to take a new snapshot. Its id is where the stream goes on from.
+    /// Tells the client that it has to take a new snapshot. Its id is where the stream goes on
+    /// from.
     pub fn reset(cursor: Cursor, reason: ResetReason) -> Self {
         let data = json!({ "type": control::RESET, "at": now(), "reason": reason }).to_string();
         encode("", cursor.into(), control::RESET, &data)
     }
 
-    /// The same frame, with `filtered_as_of` in its id: see [`ResumePoint`]. The frame must begin with its id.
+    /// The same frame, with `filtered_as_of` in its id: see [`ResumePoint`]. The frame must begin
+    /// with its id.
     #[must_use]
     pub fn filtered_as_of(&self, filtered_as_of: i64) -> Self {
         let text = String::from_utf8_lossy(self.text());
@@ -62,7 +67,7 @@ impl Frame {
         Self { written_at: self.written_at, ..marked }
     }
 
-    /// How long to wait before a reconnect, and nothing else.
+    /// A frame that only sets the reconnect delay.
     pub fn retry(retry_ms: u64) -> Self {
         Self::new(0, |text| {
             let _ = write!(text, "retry: {retry_ms}\n\n");
@@ -74,7 +79,7 @@ impl Frame {
         Self::new(id, |frame| frame.push_str(text))
     }
 
-    /// As it goes to a socket.
+    /// The bytes for a socket, with or without chunked encoding.
     pub fn bytes(&self, is_chunked: bool) -> &[u8] {
         if is_chunked { self.chunk() } else { self.text() }
     }
@@ -84,13 +89,13 @@ impl Frame {
         &self.chunk
     }
 
-    /// As a client reads it.
+    /// The frame without its chunk.
     pub fn text(&self) -> &[u8] {
         let end = self.chunk.len().saturating_sub(CHUNK_END.len());
         self.chunk.get(self.text_start..end).unwrap_or_default()
     }
 
-    /// The data, as it was before it was framed.
+    /// The payload that was framed.
     pub fn data(&self) -> String {
         let text = String::from_utf8_lossy(self.text());
         let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
@@ -98,7 +103,7 @@ impl Frame {
     }
 
     fn new(id: i64, write: impl FnOnce(&mut String)) -> Self {
-        // The size comes before what it measures.
+        // The size precedes the data, so its place is reserved first.
         let mut chunk = " ".repeat(CHUNK_HEAD);
         write(&mut chunk);
         let head = format!("{:x}\r\n", chunk.len() - CHUNK_HEAD);
@@ -113,7 +118,8 @@ fn encode(first: &str, at: ResumePoint, kind: &str, data: &str) -> Frame {
         text.reserve(first.len() + data.len() + kind.len() + 96);
         text.push_str(first);
         let _ = writeln!(text, "id: {at}");
-        // A kind with a line break would end the frame early; no server of ours writes one, but psql can.
+        // A kind with a line break would end the frame early; no server of ours writes one, but
+        // psql can.
         text.push_str("event: ");
         text.extend(kind.chars().filter(|c| !c.is_control()));
         text.push('\n');

@@ -21,12 +21,12 @@ use tower_http::cors::CorsLayer;
 
 use crate::{
     auth::{Auth, Credential},
-    connection::Connection,
-    feed::Feed,
-    follower::Follower,
+    connection::StreamConnection,
     frame::Frame,
     hub::{Hub, Refusal},
     metrics::Metrics,
+    queries::Queries,
+    subscription::Subscription,
 };
 
 /// How long the tail may have been silent; it reads several times a second.
@@ -40,7 +40,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub struct AppState {
     pub hub: Arc<Hub>,
     pub auth: Arc<Auth>,
-    pub feed: Feed,
+    pub queries: Queries,
     pub tail: TailHealth,
     pub metrics: Metrics,
     pub max_age: Duration,
@@ -106,9 +106,9 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
     let joining = state.hub.join(&claims, cursor, Instant::now() + age);
     match timeout(JOIN_TIMEOUT, joining).await.unwrap_or(Err(Refusal::Unavailable)) {
         Ok(stream) => {
-            let follower = Follower::new(Arc::clone(&state.hub), stream);
+            let subscription = Subscription::new(Arc::clone(&state.hub), stream);
             let mut response = event_stream(Body::empty());
-            let takeover = Takeover::new(|socket| Box::pin(Connection::new(follower, socket)));
+            let takeover = Takeover::new(|socket| Box::pin(StreamConnection::new(subscription, socket)));
             response.extensions_mut().insert(takeover);
             response
         }

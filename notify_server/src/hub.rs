@@ -30,10 +30,10 @@ use tokio::{
 use tracing::{error, warn};
 
 use crate::{
-    feed::Feed,
     frame::Frame,
     loader::Loader,
     metrics::{Metrics, Resume},
+    queries::Queries,
     resume_point::ResumePoint,
     ring::{Entry, Ring},
     stream::{Identity, Offered, Stream},
@@ -55,7 +55,7 @@ pub struct Hub {
     /// The oldest an event of the log can be.
     log_life: Duration,
     pacing: WritePacing,
-    feed: Feed,
+    queries: Queries,
     loader: Loader,
     shards: Vec<Mutex<ShardState>>,
     /// How far each shard has come, for those who wait for it.
@@ -89,7 +89,7 @@ impl Hub {
     pub fn new(
         config: NotifyConfig,
         retention: Duration,
-        feed: Feed,
+        queries: Queries,
         loader: Loader,
         metrics: Metrics,
     ) -> Self {
@@ -105,7 +105,7 @@ impl Hub {
             // Partitions are dropped whole, so some of it is older than retention.
             log_life: retention * 2,
             pacing: WritePacing::default(),
-            feed,
+            queries,
             loader,
             generation: AtomicU64::new(0),
             is_ready: AtomicBool::new(false),
@@ -139,7 +139,7 @@ impl Hub {
         self.generation.store(u64::try_from(heads.generation).unwrap_or(0), Ordering::Release);
         for shard in Shard::all() {
             let head = heads.of(shard);
-            let rows = self.feed.newest(shard, head.id, self.config.ring_events).await?;
+            let rows = self.queries.newest(shard, head.id, self.config.ring_events).await?;
             // Empty: everything before the head is only in the database.
             let base = match rows.first() {
                 Some(first) => Head { id: first.prev_id, timeline: 0 },
@@ -304,7 +304,7 @@ impl Hub {
         let known = self.lock(shard).ring.timeline_of(cursor.id).filter(|timeline| *timeline != 0);
         let timeline = match known {
             Some(timeline) => Some(timeline),
-            None => self.feed.find_timeline(shard, cursor.id).await.map_err(|e| unavailable(&e))?,
+            None => self.queries.find_timeline(shard, cursor.id).await.map_err(|e| unavailable(&e))?,
         };
         if timeline != Some(cursor.timeline) {
             return Ok(Start::Reset(ResetReason::Unknown));
@@ -326,7 +326,7 @@ impl Hub {
 
     /// Reads several workspaces from the database and puts them in place, as of each shard's position.
     pub async fn load_batch(&self, ids: Vec<WorkspaceId>) -> anyhow::Result<()> {
-        let (heads, loaded) = self.feed.load(&ids).await?;
+        let (heads, loaded) = self.queries.load(&ids).await?;
         for (id, workspace) in loaded {
             let shard = Shard::of(id);
             let read_at = heads.of(shard).id;

@@ -1,5 +1,5 @@
-//! Collects the requests to load workspaces into batches: however many clients reconnect at once, the database gets a
-//! few queries. How a batch is loaded is the hub's business.
+//! Collects the requests to load workspaces into batches: however many clients reconnect at once,
+//! the database gets a few queries. How a batch is loaded is the hub's business.
 
 use std::collections::HashSet;
 
@@ -26,7 +26,7 @@ pub fn channel() -> (Loader, Requests) {
 }
 
 impl Loader {
-    /// Whether the workspace is in memory now.
+    /// Waits for the workspace. False: it could not be loaded.
     pub async fn load(&self, id: WorkspaceId) -> bool {
         let (done, answer) = oneshot::channel();
         self.0.try_send((id, done)).is_ok() && answer.await.unwrap_or(false)
@@ -44,8 +44,8 @@ pub async fn run<F: Future<Output = anyhow::Result<()>>>(
         let ids: Vec<WorkspaceId> = ids.into_iter().collect();
         let mut outcome = load(ids.clone()).await;
         if outcome.is_err() {
-            // The connection was lost, or more events came than the ring holds. One retry at once: clients that are
-            // turned away wait for seconds.
+            // The connection was lost, or more events came than the ring holds. One retry at once:
+            // clients that are turned away wait for seconds.
             outcome = load(ids).await;
         }
         if let Err(e) = &outcome {

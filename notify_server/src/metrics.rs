@@ -1,4 +1,5 @@
-//! What this server counts, in the form of Prometheus. One registry for each server, no globals.
+//! The metrics of notify_server in the format of Prometheus. Each server has its own registry;
+//! there are no globals.
 
 use std::sync::{
     Arc,
@@ -55,7 +56,7 @@ struct RequestLabels {
     status: u16,
 }
 
-/// Handles to all metrics. Clones count into the same ones.
+/// Handles to all metrics. Clones share them.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
@@ -73,8 +74,8 @@ pub struct Metrics {
     delivery_lag: Histogram,
     tail_fresh: Gauge,
     listening: Gauge,
-    bell_rows: Counter,
-    bell_reads: Counter,
+    notify_rows: Counter,
+    doorbell_reads: Counter,
     poll_rescues: Counter,
     gaps: Counter,
     disconnects: Counter,
@@ -101,8 +102,8 @@ impl Default for Metrics {
             delivery_lag: Histogram::new(exponential_buckets(0.00025, 2.0, 16)),
             tail_fresh: Gauge::default(),
             listening: Gauge::default(),
-            bell_rows: Counter::default(),
-            bell_reads: Counter::default(),
+            notify_rows: Counter::default(),
+            doorbell_reads: Counter::default(),
             poll_rescues: Counter::default(),
             gaps: Counter::default(),
             disconnects: Counter::default(),
@@ -114,7 +115,7 @@ impl Default for Metrics {
         add("connections", "Open client connections", &this.connections);
         add("events_delivered", "Events put into the queue of a live stream", &this.delivered);
         add("events_replayed", "Events put into the queue of a stream that catches up", &this.replayed);
-        add("queue_overflows", "Streams that fell behind and went on from the log", &this.overflows);
+        add("queue_overflows", "Streams that fell behind and caught up from the log", &this.overflows);
         add("largest_queue_bytes", "Bytes that wait for the slowest client", &this.largest_queue);
         add("slow_clients_cut", "Connections cut because nothing was taken for too long", &this.slow_cut);
         add("events_unreadable", "Events whose payload was no JSON", &this.unreadable);
@@ -122,25 +123,21 @@ impl Default for Metrics {
         add("resumes", "Streams by how they began", &this.resumes);
         add("requests", "Requests answered", &this.requests);
         add("tail_fresh", "1 while the event log is being followed", &this.tail_fresh);
-        add("doorbell_heard", "1 while the doorbell is listened for", &this.listening);
-        add("doorbell_events", "Events that came with the doorbell and needed no read", &this.bell_rows);
-        add(
-            "doorbell_reads",
-            "Reads of the log that the doorbell asked for and that found events",
-            &this.bell_reads,
-        );
-        add("poll_rescues", "Reads of the log that found events no doorbell had told of", &this.poll_rescues);
-        add("gaps", "Times that continuity of the log could not be proven", &this.gaps);
-        add("tail_disconnects", "Times that the log could not be read any more", &this.disconnects);
+        add("doorbell_heard", "1 while the server listens for NOTIFY", &this.listening);
+        add("doorbell_events", "Events that a NOTIFY carried and that needed no read", &this.notify_rows);
+        add("doorbell_reads", "Reads of the log that found events after a NOTIFY", &this.doorbell_reads);
+        add("poll_rescues", "Reads of the log that found events without a NOTIFY", &this.poll_rescues);
+        add("gaps", "Gaps: times that rows of the log could be missing", &this.gaps);
+        add("tail_disconnects", "Times that the connection to the log was lost", &this.disconnects);
         registry.register_with_unit(
             "doorbell_round_trip",
-            "From a NOTIFY to its arrival, measured last",
+            "The last measured time from a NOTIFY to its arrival",
             Unit::Seconds,
             this.round_trip.clone(),
         );
         registry.register_with_unit(
             "delivery_lag",
-            "From the writing of an event, at commit, to its being handed to a client's socket",
+            "From the commit of an event to its write to a client's socket",
             Unit::Seconds,
             this.delivery_lag.clone(),
         );
@@ -157,8 +154,8 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
-    /// A live event is handed to a socket. `written_at` is the database's clock; where it runs ahead of ours the lag shows
-    /// as none.
+    /// Observes that a live event was written to a socket. `written_at` is the database's clock;
+    /// where it runs ahead of this machine's, the lag counts as zero.
     pub fn observe_delivery(&self, written_at: OffsetDateTime) {
         let lag = OffsetDateTime::now_utc() - written_at;
         self.delivery_lag.observe(lag.as_seconds_f64().max(0.0));
@@ -167,12 +164,12 @@ impl Metrics {
     /// The text format of OpenMetrics.
     ///
     /// # Errors
-    /// Formatting failed, which it does not into a string.
+    /// Formatting failed; writing into a string never does.
     pub fn render(&self, tail: &TailHealth, is_fresh: bool) -> Result<String, std::fmt::Error> {
         self.tail_fresh.set(i64::from(is_fresh));
         self.listening.set(i64::from(tail.is_listening()));
-        self.bell_rows.inner().store(tail.notify_rows(), Relaxed);
-        self.bell_reads.inner().store(tail.found_by_doorbell(), Relaxed);
+        self.notify_rows.inner().store(tail.notify_rows(), Relaxed);
+        self.doorbell_reads.inner().store(tail.found_by_doorbell(), Relaxed);
         self.poll_rescues.inner().store(tail.found_by_poll(), Relaxed);
         self.gaps.inner().store(tail.gaps(), Relaxed);
         self.disconnects.inner().store(tail.disconnects(), Relaxed);
@@ -183,7 +180,7 @@ impl Metrics {
     }
 }
 
-/// What can be put into the registry by name.
+/// A metric that the registry takes by name.
 trait Registered {
     fn register(&self, registry: &mut Registry, name: &str, help: &str);
 }

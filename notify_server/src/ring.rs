@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 
 use crate::frame::Frame;
 
-/// Most bytes of frames in one ring.
+/// The most bytes of frames in one ring.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// An event, ready to be sent.
+/// An event with its frame.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub id: i64,
@@ -33,7 +33,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Frames a row of the log.
+    /// Builds the frame of a row of the log.
     pub fn new(row: &LogRow, generation: i32) -> Self {
         let cursor = Cursor { generation, timeline: row.timeline, shard: row.shard, id: row.id };
         let is_unreadable = row.audience != Audience::Nobody && !is_json_object(&row.payload);
@@ -58,12 +58,12 @@ impl Entry {
     }
 }
 
-/// Without building it: a payload is parsed only to be refused.
+/// Parses without building a value.
 fn is_json_object(text: &str) -> bool {
     text.trim_ascii_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// Events in order without a hole, from just after `base` to the shard's position.
+/// All events after `base` up to the shard's position, in order.
 pub struct Ring {
     entries: VecDeque<Arc<Entry>>,
     base: Head,
@@ -87,17 +87,17 @@ impl Ring {
         }
     }
 
-    /// The newest event, or what came before the first.
+    /// The newest event, or `base` if there is none.
     pub fn head(&self) -> Head {
         self.entries.back().map_or(self.base, |entry| Head { id: entry.id, timeline: entry.timeline })
     }
 
-    /// Whether everything after `id` is here.
+    /// Whether the ring holds every event after `id`.
     pub fn reaches_back_to(&self, id: i64) -> bool {
         id >= self.base.id
     }
 
-    /// The timeline of the event `id`, if it is here or just before.
+    /// The timeline of the event `id`, if it is in the ring or is `base`.
     pub fn timeline_of(&self, id: i64) -> Option<i32> {
         if id == self.base.id {
             return Some(self.base.timeline);
@@ -106,13 +106,14 @@ impl Ring {
         Some(self.entries[index].timeline)
     }
 
-    /// Everything after `id`, which must be reached back to.
+    /// Every event after `id`. The ring must reach back to it.
     pub fn after(&self, id: i64) -> impl Iterator<Item = &Arc<Entry>> {
         let start = self.entries.partition_point(|entry| entry.id <= id);
         self.entries.range(start..)
     }
 
-    /// Takes a deleted message's body out of the events that carry it, as the database has done with its rows.
+    /// Removes the body of a deleted message from the events that carry it, as the database does in
+    /// the log.
     pub fn scrub(&mut self, shard: Shard, generation: i32, deletion: &Entry) {
         let Some(message) = deletion.message else { return };
         let Ok(Value::Object(deleted)) = serde_json::from_str(&deletion.frame.data()) else {

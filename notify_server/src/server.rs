@@ -15,11 +15,11 @@ use tracing::{info, warn};
 
 use crate::{
     auth::Auth,
-    feed::Feed,
     http::{AppState, router},
     hub::Hub,
     loader,
     metrics::Metrics,
+    queries::Queries,
 };
 
 /// Connections beside the streams, for health checks and those who are told to come back.
@@ -44,12 +44,13 @@ impl NotifyServer {
             http_server::listen("notify.host, notify.port", &config.notify.host, config.notify.port).await?;
         let address = listener.local_addr()?;
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
-        let feed = Feed::new(url.expose(), config.auth.access_token_seconds)?;
+        let queries = Queries::new(url.expose(), config.auth.access_token_seconds)?;
         let metrics = Metrics::default();
         let (load, requests) = loader::channel();
         let retention = Duration::from_secs(u64::from(config.event_log.retention_days) * 24 * 3600);
-        let hub = Arc::new(Hub::new(config.notify.clone(), retention, feed.clone(), load, metrics.clone()));
-        let auth = Arc::new(Auth::new(feed.clone()));
+        let hub =
+            Arc::new(Hub::new(config.notify.clone(), retention, queries.clone(), load, metrics.clone()));
+        let auth = Arc::new(Auth::new(queries.clone()));
         let (tail, health) = Tail::start(url.expose(), lifecycle)?;
 
         let token = lifecycle.token();
@@ -77,7 +78,7 @@ impl NotifyServer {
             Ok(())
         });
         let max_age = Duration::from_secs(config.notify.max_stream_age_seconds);
-        let state = AppState { hub, auth, feed, tail: health, metrics, max_age };
+        let state = AppState { hub, auth, queries, tail: health, metrics, max_age };
         let router = router(state.clone(), &config);
         Ok(Self { listener, address, state, router })
     }

@@ -1,4 +1,7 @@
 //! One client's stream: a bounded queue between the hub and a socket.
+//!
+//! A full queue loses no event: the queue is dropped, the stream is `Lagging`, and it reads the
+//! events after its cursor from the log again.
 
 use std::{
     collections::VecDeque,
@@ -17,70 +20,73 @@ use crate::{
     write_pacing::WritePacing,
 };
 
-/// Frames that wait for a slow socket; beyond either limit they are forgotten and read again from the log.
+/// Frames queued for a slow socket. Beyond either limit the queue is dropped and read again from
+/// the log.
 const QUEUE_FRAMES_MAX: usize = 64;
 const QUEUE_BYTES_MAX: usize = 256 * 1024;
-/// Room for as many frames is kept while none waits.
+/// The capacity that an empty queue keeps.
 const QUEUE_FRAMES_KEPT: usize = 2;
-/// Frames that one write hands to a socket.
+/// The most frames in one write to a socket.
 const WRITE_FRAMES_MAX: usize = 32;
 
-/// A stream, as the hub and its connection share it.
+/// A stream, shared by the hub and its connection.
 pub struct Stream {
     pub id: u64,
     pub user: UserId,
     pub workspace: WorkspaceId,
     pub session: SessionId,
-    /// When it is closed however well it does.
+    /// When it is closed in any case.
     pub deadline: Instant,
-    /// The newest event that the hub knew when a replay last withheld something: see [`crate::resume_point`].
+    /// The newest event that the hub knew when a replay last withheld something: see
+    /// [`crate::resume_point`].
     pub filtered_as_of: AtomicI64,
     pacing: WritePacing,
-    queue: Mutex<Queue>,
+    queue: Mutex<FrameQueue>,
 }
 
-/// What waits to be written. A frame leaves it when the socket has taken all of it.
-struct Queue {
-    frames: VecDeque<Waiting>,
-    /// The first of them, which are about the stream itself: in no log, so never forgotten.
+/// Frames to write. A frame leaves the queue when the socket has taken all its bytes.
+struct FrameQueue {
+    frames: VecDeque<QueuedFrame>,
+    /// How many frames at the front are about the stream itself. They are in no log, so they are
+    /// never dropped.
     own: usize,
-    /// The first of them, which a write is under way with.
+    /// How many frames at the front a write is using.
     in_flight: usize,
-    /// What the socket has taken of the very first.
+    /// Bytes of the first frame that the socket has taken.
     written: usize,
-    /// Of those that may be forgotten.
+    /// Bytes of the frames that may be dropped.
     bytes: usize,
     mode: Mode,
-    /// Everything up to here was handed to the socket or was not for this stream; replay goes on after it.
+    /// Every event up to this id was written to the socket or is not for this stream.
     cursor: i64,
     waker: Option<Waker>,
-    /// It is not frames that the connection waits for.
+    /// The connection waits for its socket or the log, so frames do not wake it.
     is_parked: bool,
     /// It was woken for frames and has not come to them yet; `pacing` counts it.
     is_due: bool,
-    /// When something first waited for the socket, or the socket last took something.
+    /// When the queue last became non-empty, or the socket last took bytes.
     waiting_since: Instant,
 }
 
-struct Waiting {
+struct QueuedFrame {
     frame: Arc<Frame>,
-    /// From the hub, at once, and not from catching up.
+    /// From the hub, not from catching up.
     is_live: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Gets what the hub sends.
+    /// Receives events from the hub.
     Live,
-    /// Reads after its cursor until it has caught up.
+    /// Reads the log after its cursor until it has caught up.
     Lagging,
     /// Ends when the queue is empty.
     Closing,
-    /// Ends now, without a word.
+    /// Ends now.
     Cut,
 }
 
-/// What a connection is to do.
+/// What the connection does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Call [`Stream::write`].
@@ -90,24 +96,24 @@ pub enum Next {
         cursor: i64,
     },
     End,
-    /// Nothing; the waker is kept.
+    /// Wait; the waker is kept.
     Wait,
 }
 
-/// What became of a frame that was offered.
+/// The outcome of [`Stream::offer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
     Queued,
-    /// The queue was full: from now on the stream catches up by itself.
+    /// The queue was full and is dropped; the stream now lags.
     Overflowed,
-    /// Not wanted: it catches up or ends.
+    /// Ignored: the stream lags or ends.
     Passed,
 }
 
-/// What a socket has taken.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Written {
-    /// When the first of the live events among it was written to the log.
+    /// When the oldest live event of this write was written to the log.
     pub oldest: Option<OffsetDateTime>,
 }
 
@@ -121,11 +127,11 @@ impl Stream {
         is_live: bool,
     ) -> Self {
         let Identity { id, user, workspace, session, deadline } = identity;
-        let queue = Queue {
+        let queue = FrameQueue {
             own: first.len(),
             frames: first
                 .into_iter()
-                .map(|frame| Waiting { frame: Arc::new(frame), is_live: false })
+                .map(|frame| QueuedFrame { frame: Arc::new(frame), is_live: false })
                 .collect(),
             in_flight: 0,
             written: 0,
@@ -141,7 +147,8 @@ impl Stream {
         Self { id, user, workspace, session, deadline, filtered_as_of, pacing, queue }
     }
 
-    /// A live event and the id of the one before it in the shard, under the lock of the shard.
+    /// Queues a live event. `previous` is the id before it in the shard, whose lock the caller
+    /// holds.
     pub fn offer(&self, previous: i64, frame: &Arc<Frame>) -> Offered {
         let mut queue = self.lock();
         if queue.mode != Mode::Live {
@@ -153,7 +160,7 @@ impl Stream {
         }
         if waiting >= QUEUE_FRAMES_MAX || queue.bytes + frame.chunk().len() > QUEUE_BYTES_MAX {
             queue.note_waiting();
-            queue.forget();
+            queue.drop_frames();
             queue.mode = Mode::Lagging;
             queue.wake();
             return Offered::Overflowed;
@@ -166,7 +173,7 @@ impl Stream {
         Offered::Queued
     }
 
-    /// As [`Stream::offer`], if nothing else waits: a heartbeat is of no use to a busy stream.
+    /// Queues a heartbeat if the queue is empty: a busy stream needs none.
     pub fn offer_when_idle(&self, frame: &Arc<Frame>) {
         let mut queue = self.lock();
         if queue.mode == Mode::Live && queue.frames.is_empty() {
@@ -175,7 +182,8 @@ impl Stream {
         }
     }
 
-    /// What catching up has found; `live` in the same locked section of the shard in which its end was reached.
+    /// Queues a page of catching up. `live` may be true only in the locked section of the shard in
+    /// which the page reached the shard's position.
     pub fn caught_up(&self, frames: &[Arc<Frame>], reached: i64, live: bool) {
         let mut queue = self.lock();
         if queue.mode != Mode::Lagging {
@@ -192,16 +200,17 @@ impl Stream {
         }
     }
 
-    /// Ends after `last`, without what was queued if `now`. The first call decides.
+    /// Ends after `last`; `now` drops the queue. Only the first call counts.
     pub fn close(&self, last: Option<Frame>, now: bool) {
         let mut queue = self.lock();
         if matches!(queue.mode, Mode::Closing | Mode::Cut) {
             return;
         }
         queue.note_waiting();
-        // What lags has a hole behind its queue, which the client's own cursor does not skip.
+        // After the queue of a lagging stream events are missing. Dropped with it, they come after
+        // the client's cursor at its next connection.
         if now || queue.mode == Mode::Lagging {
-            queue.forget();
+            queue.drop_frames();
         }
         if let Some(last) = last {
             queue.push(&Arc::new(last), false);
@@ -210,7 +219,7 @@ impl Stream {
         queue.wake();
     }
 
-    /// Ends at once, whatever waits.
+    /// Ends at once and drops the queue.
     pub fn cut(&self) {
         let mut queue = self.lock();
         queue.mode = Mode::Cut;
@@ -222,7 +231,7 @@ impl Stream {
         self.lock().mode == Mode::Cut
     }
 
-    /// What the connection is to do next.
+    /// Tells the connection what to do next.
     pub fn poll(&self, waker: &Waker) -> Next {
         let mut queue = self.lock();
         if queue.mode == Mode::Cut {
@@ -232,7 +241,7 @@ impl Stream {
             return Next::Write;
         }
         queue.waiting_since = Instant::now();
-        self.settle(&mut queue);
+        self.note_written(&mut queue);
         match queue.mode {
             Mode::Closing | Mode::Cut => Next::End,
             Mode::Lagging => Next::CatchUp { cursor: queue.cursor },
@@ -244,17 +253,18 @@ impl Stream {
         }
     }
 
-    /// The connection waits for its socket or for the log: until it polls again it is woken to be cut, not for more
-    /// frames. Whether it is cut already.
+    /// The connection waits for its socket or the log: until it polls again only a cut wakes it.
+    /// Returns whether it is cut already.
     pub fn park(&self, waker: &Waker) -> bool {
         let mut queue = self.lock();
-        self.settle(&mut queue);
+        self.note_written(&mut queue);
         queue.is_parked = true;
         queue.keep(waker);
         queue.mode == Mode::Cut
     }
 
-    /// Hands what waits to `socket`, which says how many bytes it took. The queue is not locked meanwhile.
+    /// Writes queued frames to `socket`, which returns how many bytes it took. The queue is not
+    /// locked while `socket` runs.
     ///
     /// # Errors
     /// Those of `socket`.
@@ -267,7 +277,7 @@ impl Stream {
         let mut queue = self.lock();
         let count = queue.frames.len().min(WRITE_FRAMES_MAX);
         if count == 0 {
-            // Forgotten since it was polled.
+            // Dropped since it was polled.
             return Ok(Written::default());
         }
         for (slot, waiting) in frames.iter_mut().zip(&queue.frames) {
@@ -286,26 +296,26 @@ impl Stream {
         Ok(queue.take(outcome?, is_chunked))
     }
 
-    /// Of the frames that wait and may be forgotten.
+    /// Bytes of the queued frames that may be dropped.
     pub fn queued_bytes(&self) -> usize {
         self.lock().bytes
     }
 
-    /// Since when something has waited that the socket did not take. None: nothing waits.
+    /// Since when the socket has taken nothing though something waits. None: nothing waits.
     pub fn stuck_since(&self) -> Option<Instant> {
         let queue = self.lock();
         let waiting = !queue.frames.is_empty() || queue.mode != Mode::Live;
         waiting.then_some(queue.waiting_since)
     }
 
-    /// The connection has come to what it was woken for, and has written it or cannot.
-    fn settle(&self, queue: &mut Queue) {
+    /// Tells the pacing that the woken connection has written, or cannot.
+    fn note_written(&self, queue: &mut FrameQueue) {
         if std::mem::take(&mut queue.is_due) {
             self.pacing.remove();
         }
     }
 
-    /// One frame, as a socket with no more room takes it.
+    /// One frame, written to a socket with room for no more.
     #[cfg(test)]
     pub fn write_one(&self) -> String {
         let mut taken = Vec::new();
@@ -317,7 +327,7 @@ impl Stream {
         String::from_utf8_lossy(&taken).into_owned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, FrameQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -325,11 +335,11 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let mut queue = self.lock();
-        self.settle(&mut queue);
+        self.note_written(&mut queue);
     }
 }
 
-/// Who a stream belongs to, and its limits.
+/// The owner of a stream, and its deadline.
 #[derive(Clone, Copy)]
 pub struct Identity {
     pub id: u64,
@@ -339,8 +349,8 @@ pub struct Identity {
     pub deadline: Instant,
 }
 
-impl Queue {
-    /// To be called before something is made to wait.
+impl FrameQueue {
+    /// Call this before a frame is queued.
     fn note_waiting(&mut self) {
         if self.frames.is_empty() && self.mode == Mode::Live {
             self.waiting_since = Instant::now();
@@ -350,23 +360,23 @@ impl Queue {
     fn push(&mut self, frame: &Arc<Frame>, is_live: bool) {
         self.note_waiting();
         self.bytes += frame.chunk().len();
-        self.frames.push_back(Waiting { frame: Arc::clone(frame), is_live });
+        self.frames.push_back(QueuedFrame { frame: Arc::clone(frame), is_live });
     }
 
-    /// All but what must be sent, or is half sent.
-    fn forget(&mut self) {
+    /// Drops all frames except the stream's own and those that are partly written.
+    fn drop_frames(&mut self) {
         let kept = self.own.max(self.in_flight).max(usize::from(self.written > 0));
         self.frames.truncate(kept);
         self.frames.shrink_to_fit();
         self.bytes = self.frames.iter().skip(self.own).map(|waiting| waiting.frame.chunk().len()).sum();
     }
 
-    /// Lets go of the frames that `bytes` are the rest of, and notes how far the next one is.
+    /// Removes the frames that these written `bytes` complete.
     fn take(&mut self, bytes: usize, is_chunked: bool) -> Written {
         let mut written = Written::default();
         self.waiting_since = Instant::now();
         self.written += bytes;
-        while let Some(Waiting { frame, is_live }) = self.frames.front() {
+        while let Some(QueuedFrame { frame, is_live }) = self.frames.front() {
             let length = frame.bytes(is_chunked).len();
             if self.written < length {
                 break;
@@ -384,7 +394,8 @@ impl Queue {
             self.frames.pop_front();
         }
         if self.frames.is_empty() {
-            // Most streams are idle most of the time: a burst must not leave its room behind in each.
+            // Most streams are idle most of the time, so a burst must not leave its capacity
+            // behind.
             self.frames.shrink_to(QUEUE_FRAMES_KEPT);
         }
         written
@@ -396,7 +407,7 @@ impl Queue {
         }
     }
 
-    /// Whether there was somebody to be woken.
+    /// Wakes the connection. False: it was not waiting for frames.
     fn wake(&mut self) -> bool {
         if self.is_parked {
             return false;

@@ -1,5 +1,5 @@
-//! The locks of the hub and its streams. In the tests of `interleavings` they are Shuttle's, which runs the threads of a
-//! test one at a time and decides at each lock who goes on.
+//! The locks of the hub and its streams. In the tests of `interleavings` they are Shuttle's, which
+//! runs one thread at a time and chooses at each lock which thread continues.
 
 #[cfg(feature = "shuttle")]
 pub use shuttle::sync::{Mutex, MutexGuard, atomic};

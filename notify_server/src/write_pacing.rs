@@ -1,5 +1,6 @@
-//! Slows the reader of the log down while sockets are busy: counts the connections that were woken for an event and have
-//! not written yet, and lets the reader wait for them. The events of that time go to each socket in one write.
+//! Slows the reader of the log down while sockets are busy: counts the connections that were woken
+//! for an event and have not written yet, and lets the reader wait for them. The events of that
+//! time go to each socket in one write.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,8 +11,8 @@ use tokio::{
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// The longest that the reader waits for sockets, and that it pauses after that: how long one busy chat may delay the
-/// others.
+/// The longest that the reader waits for sockets, and that it pauses after that: how long one busy
+/// chat may delay the others.
 const WAIT_MAX: Duration = Duration::from_millis(20);
 /// Writes that take less time are followed by no pause.
 const SHORT: Duration = Duration::from_millis(1);
@@ -39,8 +40,8 @@ impl WritePacing {
         }
     }
 
-    /// Waits until every connection that was woken has written, at most [`WAIT_MAX`]. Then pauses for twice as long, so
-    /// that deliveries take no more than a third of the time and sends go on.
+    /// Waits until every connection that was woken has written, at most [`WAIT_MAX`]. Then pauses
+    /// for twice as long, so that deliveries take no more than a third of the time and sends go on.
     pub async fn wait(&self) {
         let began = Instant::now();
         let written = async {

@@ -109,7 +109,7 @@ impl Hub {
                 let now = state.workspaces.get(&id).map(|workspace| workspace.chats_of(user));
                 (now.unwrap_or_default(), state.ring.head().id)
             };
-            let changes = self.feed.membership_changes(id, user, cursor, position).await?;
+            let changes = self.queries.membership_changes(id, user, cursor, position).await?;
             replay.insert(Replay::new(
                 user,
                 id,
@@ -121,7 +121,7 @@ impl Hub {
         };
         let from = replay.cursor;
         let mut chats = replay.chats();
-        let mut rows = self.feed.replay(id, user, &chats, from).await?;
+        let mut rows = self.queries.replay(id, user, &chats, from).await?;
         if self.lock(shard).ring.reaches_back_to(from) {
             return Ok(None);
         }
@@ -131,7 +131,7 @@ impl Hub {
             joined.map(|change| change.chat_id).filter(|chat| !chats.contains(chat)).collect();
         if !joined.is_empty() {
             chats.extend(joined);
-            rows = without_newer(self.feed.replay(id, user, &chats, from).await?, &rows);
+            rows = without_newer(self.queries.replay(id, user, &chats, from).await?, &rows);
         }
         Ok(self.catch_up_from_page(stream, replay, &rows))
     }

@@ -13,7 +13,7 @@ use shuttle::{future::block_on, rand::Rng as _, thread};
 use time::OffsetDateTime;
 
 use super::*;
-use crate::{follower::Follower, loader};
+use crate::{loader, subscription::Subscription};
 
 /// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
 const ORDERS: usize = 300;
@@ -29,10 +29,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let feed = Feed::new("postgres://nobody@127.0.0.1:1/nothing?sslmode=disable", 900).unwrap();
+        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing?sslmode=disable", 900).unwrap();
         let (load, requests) = loader::channel();
         let hub =
-            Hub::new(NotifyConfig::default(), Duration::from_secs(3600), feed, load, Metrics::default());
+            Hub::new(NotifyConfig::default(), Duration::from_secs(3600), queries, load, Metrics::default());
         let (ws, sub, chat) = (WorkspaceId::generate(), UserId::generate(), ChatId::generate());
         let loaded = Workspace::new([(sub, chat)], HashSet::new(), HashSet::new(), HashSet::new());
         hub.install(Shard::of(ws), ws, loaded, 0).unwrap();
@@ -60,25 +60,25 @@ impl Scene {
     }
 
     /// Goes on after the event `id`, or from now on.
-    fn open(&self, after: Option<i64>) -> Result<Follower, Refusal> {
+    fn open(&self, after: Option<i64>) -> Result<Subscription, Refusal> {
         let start = after.map_or(Start::Now, |id| {
             Start::After(Cursor { generation: 0, timeline: 1, shard: Shard::of(self.claims.ws), id }.into())
         });
         let deadline = Instant::now() + Duration::from_secs(900);
         let stream = self.hub.open(&self.claims, start, deadline)?;
-        Ok(Follower::new(Arc::clone(&self.hub), stream))
+        Ok(Subscription::new(Arc::clone(&self.hub), stream))
     }
 }
 
 /// The ids of the events that a socket takes, up to `last` or the end of the stream.
-fn take(mut follower: Follower, last: i64) -> Vec<i64> {
+fn take(mut subscription: Subscription, last: i64) -> Vec<i64> {
     let mut ids = Vec::new();
     let mut text = String::new();
     while ids.last() != Some(&last) {
-        if !block_on(poll_fn(|cx| follower.poll_next(cx))) {
+        if !block_on(poll_fn(|cx| subscription.poll_next(cx))) {
             break;
         }
-        text.push_str(&write_part(&follower.stream));
+        text.push_str(&write_part(&subscription.stream));
         // It takes no more than one frame at a time.
         if text.ends_with("\n\n") {
             if text.contains("event: message.new\n") {
@@ -116,8 +116,8 @@ fn a_stream_that_catches_up_while_events_come_gets_each_once_and_in_order() {
         scene.hub.apply(&rows[..2]);
         let sockets: Vec<_> = [0, 1]
             .map(|after| {
-                let follower = scene.open(Some(after)).unwrap();
-                thread::spawn(move || (after, take(follower, EVENTS)))
+                let subscription = scene.open(Some(after)).unwrap();
+                thread::spawn(move || (after, take(subscription, EVENTS)))
             })
             .into();
         let (clock, tail) = (Arc::clone(&scene.hub), Arc::clone(&scene.hub));
@@ -151,8 +151,8 @@ fn a_stream_that_begins_now_gets_all_that_comes_after_its_first_event() {
                 scene.hub.apply(&[scene.row(EVENTS + 1, EventKind::SessionRevoked, 1)]);
             })
         };
-        if let Ok(follower) = scene.open(None) {
-            let got = take(follower, EVENTS + 1);
+        if let Ok(subscription) = scene.open(None) {
+            let got = take(subscription, EVENTS + 1);
             let first = got.first().copied().unwrap_or(EVENTS + 1);
             assert_eq!(got, (first..=EVENTS).collect::<Vec<_>>());
         }
@@ -173,8 +173,8 @@ fn a_session_that_is_revoked_while_its_stream_opens_keeps_none() {
         };
         match scene.open(None) {
             // Ends, or this waits for ever.
-            Ok(follower) => {
-                take(follower, i64::MAX);
+            Ok(subscription) => {
+                take(subscription, i64::MAX);
                 OPENED.fetch_add(1, Relaxed);
             }
             Err(refusal) => {
@@ -200,9 +200,9 @@ fn places_are_not_given_twice() {
             .map(|_| {
                 let scene = Arc::clone(&scene);
                 thread::spawn(move || {
-                    let follower = scene.open(None);
+                    let subscription = scene.open(None);
                     assert!(scene.hub.open_streams() <= 2);
-                    follower.is_ok()
+                    subscription.is_ok()
                 })
             })
             .collect();

@@ -120,9 +120,9 @@ struct Client {
 impl Game {
     fn new(history: History, ring_events: usize, known: usize, load_lag: usize) -> Self {
         let config = NotifyConfig { ring_events, ..NotifyConfig::default() };
-        let feed = Feed::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
+        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
         let (load, requests) = loader::channel();
-        let hub = Hub::new(config, RETENTION, feed, load, Metrics::default());
+        let hub = Hub::new(config, RETENTION, queries, load, Metrics::default());
         let mut game = Self { history, hub, _requests: requests, applied: 0, clients: Vec::new() };
         game.apply(known.max(1));
         // The database was read a little before the tail came here.

@@ -21,9 +21,9 @@ struct Scene {
 
 impl Scene {
     fn new(config: NotifyConfig) -> Self {
-        let feed = Feed::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
+        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
         let (load, requests) = loader::channel();
-        let hub = Hub::new(config, RETENTION, feed, load, Metrics::default());
+        let hub = Hub::new(config, RETENTION, queries, load, Metrics::default());
         let (workspace, user, chat) = (WorkspaceId::generate(), UserId::generate(), ChatId::generate());
         let loaded = Workspace::new([(user, chat)], HashSet::new(), HashSet::new(), HashSet::new());
         hub.install(Shard::of(workspace), workspace, loaded, 0).unwrap();

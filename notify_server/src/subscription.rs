@@ -1,4 +1,5 @@
-//! What drives one stream: waits for frames, and catches up where the stream lags. Whoever owns the socket polls it.
+//! Drives one stream: waits for frames, and catches up from the log while the stream lags. The
+//! owner of the socket polls it.
 
 use std::{
     sync::Arc,
@@ -13,33 +14,33 @@ use crate::{
     stream::{Next, Stream, Written},
 };
 
-/// A stream and its place in the hub, which it leaves when it is dropped.
-pub struct Follower {
+/// A stream and its registration at the hub, which ends when this is dropped.
+pub struct Subscription {
     hub: Arc<Hub>,
     pub stream: Arc<Stream>,
-    /// Most streams are live, and need none of it.
+    /// None while the stream is live, as most are.
     catching_up: Option<Box<CatchingUp>>,
 }
 
 struct CatchingUp {
-    /// Where it has come to, between its pages.
+    /// The state between two pages.
     replay: Option<Replay>,
     page: Option<BoxFuture<'static, (Option<Replay>, CaughtUp)>>,
 }
 
-impl Follower {
+impl Subscription {
     pub fn new(hub: Arc<Hub>, stream: Arc<Stream>) -> Self {
         Self { hub, stream, catching_up: None }
     }
 
-    /// Until there is something to write, which is true, or the stream is over.
+    /// Ready with true when there is something to write, with false when the stream is over.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             if let Some(page) = self.catching_up.as_mut().and_then(|catching_up| catching_up.page.as_mut()) {
                 let Poll::Ready((replay, outcome)) = page.as_mut().poll(cx) else {
                     return if self.stream.park(cx.waker()) { Poll::Ready(false) } else { Poll::Pending };
                 };
-                // Live: should it lag again, it will be from another place.
+                // Once live, the stream would lag from another cursor.
                 let lags = !matches!(outcome, CaughtUp::Live);
                 self.catching_up = lags.then(|| Box::new(CatchingUp { replay, page: None }));
             }
@@ -60,7 +61,7 @@ impl Follower {
         }
     }
 
-    /// Something was handed to the socket.
+    /// Records the delivery lag of a write.
     pub fn observe(&self, written: &Written) {
         if let Some(written_at) = written.oldest {
             self.hub.metrics.observe_delivery(written_at);
@@ -68,7 +69,7 @@ impl Follower {
     }
 }
 
-impl Drop for Follower {
+impl Drop for Subscription {
     fn drop(&mut self) {
         self.hub.leave(&self.stream);
     }

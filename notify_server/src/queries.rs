@@ -1,4 +1,5 @@
-//! What the hub asks the database, apart from the tail: workspaces, keys, and the log further back than memory goes.
+//! All queries of notify_server except the tail's: workspaces, signing keys, and the log before the
+//! ring. Every query has a time limit; a connection on which one failed is closed.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,27 +20,27 @@ use uuid::Uuid;
 
 use crate::workspace::Workspace;
 
-/// Connections for all of this; who comes when they are busy waits.
+/// The size of the pool; a query waits up to `WAIT_MAX` for a free connection.
 const CONNECTIONS_MAX: usize = 6;
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// A kept connection is asked for a sign of life before it is used again; one that is silent is thrown away.
+/// A pooled connection is tested before it is reused; one that does not answer in time is closed.
 const RECYCLE_MAX: Duration = Duration::from_secs(2);
-/// Loading many workspaces at once reads many rows.
+/// Longer than other queries: loading many workspaces reads many rows.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Rows and bytes of one page of replay.
 const PAGE_ROWS: usize = 500;
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// Reads from the database.
+/// The queries, with their connection pool. Clones share the pool.
 #[derive(Clone)]
-pub struct Feed {
+pub struct Queries {
     pool: Pool,
-    /// Tokens of sessions that were revoked longer ago than this have expired.
+    /// Access tokens of sessions revoked longer ago than this have expired.
     revoked_within_seconds: f64,
 }
 
-impl Feed {
-    /// Connections are made when they are needed.
+impl Queries {
+    /// Connects when the first query runs.
     ///
     /// # Errors
     /// The URL cannot be used.
@@ -72,7 +73,7 @@ impl Feed {
         Ok(answer)
     }
 
-    /// Key id and raw public key of each chat_server that was seen within a day.
+    /// Key id and raw public key of each chat_server seen within a day.
     pub async fn signing_keys(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         self.run(READ_TIMEOUT, |db| async move {
             let sql = "select kid, public_key from signing_keys where seen_at > now() - interval '1 day' limit 1000";
@@ -131,7 +132,7 @@ impl Feed {
         .await
     }
 
-    /// Several workspaces as of one moment, and where the log was then.
+    /// Several workspaces and the heads of the log, read in one snapshot.
     pub async fn load(
         &self,
         ids: &[WorkspaceId],
@@ -188,12 +189,12 @@ impl Feed {
     }
 }
 
-/// A connection of the pool. Dropped, it is closed: one on which a query hung or failed must not be handed to the next
-/// who asks.
+/// A pooled connection. It is closed when dropped, since a query may have hung or failed on it;
+/// [`Borrowed::give_back`] returns it to the pool.
 struct Borrowed(Option<Object>);
 
 impl Borrowed {
-    /// To be called when all answers have come.
+    /// Call this when all answers have arrived.
     fn give_back(mut self) {
         self.0 = None;
     }
