@@ -1,4 +1,4 @@
-//! Fetches the programs of Postgres where none are installed.
+//! Downloads the programs of Postgres into a cache if none are installed.
 
 use std::{
     fs::{self, File},
@@ -22,22 +22,23 @@ const PAGES_MAX: usize = 20;
 /// What is read of an answer at most: a page of the list is some megabytes, an archive about 20.
 const ANSWER_MAX_BYTES: u64 = 200 * 1024 * 1024;
 
-/// Fetched for a new cluster. Not the newest: its builds need fewer libraries of the system than 18's.
+/// The major version for a new cluster. Not 18: builds of 17 need fewer libraries of the system.
 const PREFERRED_MAJOR: u32 = 17;
 
-/// Asking for the version is one small request: no answer by then is no network.
+/// The version is one small request; no answer in this time means no network.
 const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// About 20 MB, also over a slow line.
+/// Enough for 20 MB over a slow line.
 const FETCH_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Returns the folder with the programs of major version `wanted`, from `cache` or else from the network. Blocks.
+/// Returns the folder with the programs of major version `wanted`, from `cache` or else from the
+/// network. Blocks.
 ///
 /// The error is one short line without a period.
 pub(crate) fn fetch(cache: &Path, wanted: Option<u32>) -> Result<PathBuf, String> {
     let major = wanted.unwrap_or(PREFERRED_MAJOR);
     fs::create_dir_all(cache).map_err(|error| format!("{}: {error}", cache.display()))?;
-    // Two first runs at once: the second waits here and then finds what the first has fetched.
+    // Of two first runs at once, the second waits here and then finds the download of the first.
     let lock = File::create(cache.join("lock")).map_err(|error| format!("{}: {error}", cache.display()))?;
     lock.lock().map_err(|error| format!("cannot lock {}: {error}", cache.display()))?;
     let version = if let Some(version) = newest_cached(cache, major) {
@@ -47,12 +48,12 @@ pub(crate) fn fetch(cache: &Path, wanted: Option<u32>) -> Result<PathBuf, String
         download(RELEASES, cache, major)?
     };
     let folder = cache.join(version.to_string());
-    // As root, another user runs what is in it.
+    // Only the current user may read the unpacked folder; as root, another user runs the programs.
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
     Ok(folder.join("bin"))
 }
 
-/// The newest minor version of `major` that was fetched before.
+/// The newest minor version of `major` in the cache.
 fn newest_cached(cache: &Path, major: u32) -> Option<Version> {
     fs::read_dir(cache)
         .ok()?

@@ -1,13 +1,13 @@
-//! What can go wrong, each in words that say what to do.
+//! The errors of this crate. Each text says what to do.
 
 use std::{io, path::PathBuf};
 
-use crate::programs::{NEWEST, OLDEST};
+use crate::majors::{NEWEST, OLDEST};
 
 /// Why there is no running cluster, or no test database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Neither installed nor fetched.
+    /// Postgres is not installed and could not be downloaded.
     #[error(
         "no Postgres {OLDEST} to {NEWEST} was found and none could be downloaded ({download}): install it \
          (apt install postgresql, dnf install postgresql-server, brew install postgresql@17), or set database.url to \
@@ -18,7 +18,7 @@ pub enum Error {
         download: String,
     },
 
-    /// The configured folder does not hold what was promised.
+    /// The configured programs folder is not usable.
     #[error("the Postgres programs folder {}: {problem}", folder.display())]
     ProgramsFolder {
         /// As configured.
@@ -27,7 +27,7 @@ pub enum Error {
         problem: String,
     },
 
-    /// The data was made by a version that is not at hand.
+    /// The data was made by a version of Postgres that was not found.
     #[error(
         "{} was made by Postgres {data}, which was not found (only: {found}) and could not be downloaded ({download}): \
          install Postgres {data}, or dump the data with it and load it into a new folder", folder.display()
@@ -37,13 +37,13 @@ pub enum Error {
         folder: PathBuf,
         /// The major version in its `PG_VERSION`.
         data: u32,
-        /// The versions at hand, in words.
+        /// The versions that were found.
         found: String,
         /// Why the download failed, or was not tried.
         download: String,
     },
 
-    /// Something that is not ours is where the cluster should be.
+    /// The place of the cluster holds something else.
     #[error("{} {problem}: move it away, or choose another data folder", folder.display())]
     ForeignFolder {
         /// The folder in the way.
@@ -56,7 +56,7 @@ pub enum Error {
     #[error("{} is in use by another process: only one may run on it", .0.display())]
     InUse(PathBuf),
 
-    /// A postmaster that a dead owner left cannot be stopped.
+    /// A Postgres that a dead owner left running cannot be stopped.
     #[error("a Postgres that was left running in {} (process {pid}) cannot be stopped: {problem}", folder.display())]
     Leftover {
         /// The cluster's folder.
@@ -67,28 +67,28 @@ pub enum Error {
         problem: String,
     },
 
-    /// Root without another user to run Postgres as.
+    /// The process is root, and there is no other user to run Postgres as.
     #[error("Postgres refuses to run as root, and there is no user postgres or nobody to run it as")]
     NoUser,
 
-    /// Everything about files that has no better words.
+    /// Any other failure with files and processes.
     #[error("{action}: {source}")]
     Io {
-        /// What was tried, with its path.
+        /// The action that failed, with its path.
         action: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 
-    /// initdb said no.
+    /// initdb failed.
     #[error("initdb failed: {0}")]
     Initialize(String),
 
-    /// pg_basebackup said no.
+    /// pg_basebackup failed.
     #[error("pg_basebackup failed: {0}")]
     Backup(String),
 
-    /// Postgres ended, or did not get ready in time.
+    /// Postgres ended during its start, or was not ready in time.
     #[error("Postgres did not start: {problem}\n{log}")]
     Start {
         /// How it ended.
@@ -101,11 +101,11 @@ pub enum Error {
     #[error("Postgres: {0}")]
     Database(#[from] sqlx::Error),
 
-    /// The migrations do not run.
+    /// A migration failed.
     #[error("migrations: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 
-    /// A task that was to do the blocking work panicked.
+    /// The task that does blocking work panicked.
     #[error("internal: {0}")]
     Internal(String),
 }
@@ -113,9 +113,9 @@ pub enum Error {
 /// [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Gives an I/O error the words of what was tried.
+/// Adds the action that failed to an I/O error.
 pub(crate) trait Trying<T> {
-    /// `action` is only made when there is an error.
+    /// `action` is called only for an error.
     fn trying(self, action: impl FnOnce() -> String) -> Result<T>;
 }
 

@@ -1,4 +1,4 @@
-//! The folder of a cluster: who may use it, what is in it, and making it.
+//! The folder of a cluster: its lock, its files, and initdb. One process at a time may hold it.
 //!
 //! ```text
 //! <folder>/lock         held by the process that runs the cluster
@@ -24,32 +24,34 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::{
-    cluster::Lifetime,
     error::{Error, Result, Trying},
-    programs::{Programs, SUPPORTED_MAJORS},
+    majors::SUPPORTED_MAJORS,
+    options::Lifetime,
+    programs::Programs,
     user::{self, RunAs},
 };
 
 /// The name of the superuser of every cluster.
 pub(crate) const SUPERUSER: &str = "parlor";
 
-/// A half-made cluster lies under this name and a random end.
+/// The name of an unfinished cluster starts with this.
 const UNFINISHED_PREFIX: &str = "cluster.new-";
 
-/// The log is put aside at a start once it is this long.
+/// A longer log is rotated at a start.
 const LOG_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
 
-/// An owner that was killed while it started a program leaves the lock to that for the moment until it runs.
+/// An owner that was killed while it started a program leaves the lock to that program for a
+/// moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long a postmaster that was left behind may take to stop fast, then to stop at once, then to be killed.
+/// How a leftover postmaster is stopped: a fast shutdown, then an immediate shutdown, then SIGKILL.
 const LEFTOVER_PATIENCE: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(15)),
     (Signal::QUIT, Duration::from_secs(5)),
     (Signal::KILL, Duration::from_secs(5)),
 ];
 
-/// An open folder of a cluster, ours alone while this value lives.
+/// The locked folder of a cluster. The lock is held while this value lives.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -58,11 +60,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if there is none, and locks it.
+    /// Creates the folder if there is none, and locks it.
     ///
     /// Fails with [`Error::InUse`] where another process has it.
     pub(crate) fn open(path: &Path, lifetime: Lifetime) -> Result<Self> {
-        // Everybody may pass through, the files inside say who may read them.
+        // Every user may enter the folder; its files have their own permissions.
         let mode = if lifetime == Lifetime::Temporary { 0o700 } else { 0o711 };
         DirBuilder::new()
             .recursive(true)
@@ -92,7 +94,7 @@ impl Folder {
         }
         let run_as = RunAs::choose(&path.join("cluster"))?;
         if lifetime == Lifetime::Temporary {
-            // The watcher removes it, and runs as that user.
+            // The watcher runs as that user and removes the folder.
             run_as.give(&path)?;
         }
         Ok(Self { path, run_as, _lock: lock })
@@ -111,9 +113,9 @@ impl Folder {
         self.path.join("cluster")
     }
 
-    /// The major version that made the data; `None` where there is none yet.
+    /// The major version that made the data; `None` without data.
     ///
-    /// Fails where something else than a cluster is there, or a version that no supported Postgres reads.
+    /// Fails if the folder holds something else, or data of an unsupported version.
     pub(crate) fn major(&self) -> Result<Option<u32>> {
         let cluster = self.cluster();
         let foreign =
@@ -137,9 +139,9 @@ impl Folder {
         }
     }
 
-    /// The password of the superuser, made on first use.
+    /// The password of the superuser, created on first use.
     ///
-    /// Fails where there is a cluster but its password is lost: a new one would not fit.
+    /// Fails if there is a cluster without its password file.
     pub(crate) fn password(&self) -> Result<String> {
         let path = self.path.join("password");
         match fs::read_to_string(&path) {
@@ -181,7 +183,7 @@ impl Folder {
         write().trying(|| format!("cannot write {}", self.path.join(name).display()))
     }
 
-    /// The server's log, for appending, and how long it is already.
+    /// The server's log, open for appending, and its length.
     pub(crate) fn open_log(&self) -> Result<(File, u64)> {
         let path = self.log();
         let open = || {
@@ -199,11 +201,11 @@ impl Folder {
         self.path.join("server.log")
     }
 
-    /// How the server is told its data folder, and that folder opened.
+    /// The path of the data folder for the server's command line, and the open folder.
     pub(crate) fn data_argument(&self, cluster: &Path) -> Result<(PathBuf, OwnedFd)> {
         let open = File::open(cluster).trying(|| format!("cannot open {}", cluster.display()))?;
-        // The scripts move it to descriptor 3. Through this link the kernel goes straight to the folder: nobody asks
-        // whether the user may enter the folders above it.
+        // The scripts move it to descriptor 3. Through this link the kernel opens the folder
+        // directly, without a check of the folders above it.
         let path = if cfg!(target_os = "linux") && !self.run_as.can_reach(cluster) {
             PathBuf::from("/proc/self/fd/3")
         } else {
@@ -212,7 +214,7 @@ impl Folder {
         Ok((path, open.into()))
     }
 
-    /// Makes the cluster. A crash at any point leaves no `cluster` folder, or a whole one.
+    /// Creates the cluster. A crash at any point leaves no `cluster` folder, or a complete one.
     pub(crate) fn initialize(&self, programs: &Programs, lifetime: Lifetime) -> Result<()> {
         self.sweep_unfinished();
         let password = self.password()?;
@@ -239,7 +241,7 @@ impl Folder {
         Err(Error::Initialize(problem))
     }
 
-    /// The inner error is what initdb said.
+    /// The inner error is the output of initdb.
     fn run_initdb(
         &self,
         programs: &Programs,
@@ -250,7 +252,7 @@ impl Folder {
     ) -> Result<Result<(), String>> {
         let (argument, open) = self.data_argument(unfinished)?;
         let (password_end, mut our_end) = io::pipe().trying(|| "cannot make a pipe".to_owned())?;
-        // A pipe holds far more than this: writing before anybody reads does not block.
+        // The password fits into the pipe's buffer, so this write does not block.
         writeln!(our_end, "{password}").trying(|| "cannot write to a pipe".to_owned())?;
         drop(our_end);
         let mut command = self.run_as.command("/bin/sh");
@@ -281,7 +283,8 @@ impl Folder {
         Ok(Err(if errors.is_empty() { said.trim().to_owned() } else { errors.join("; ") }))
     }
 
-    /// Removes what a killed first run left. Best effort: an initdb that is still at work ends with an error soon.
+    /// Removes unfinished clusters of killed first runs. An initdb that still runs in one then
+    /// fails.
     fn sweep_unfinished(&self) {
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX)
@@ -292,13 +295,14 @@ impl Folder {
         }
     }
 
-    /// Stops a postmaster that a dead owner left in this folder, and clears a `postmaster.pid` whose number belongs
-    /// to another program by now. The lock is ours, so no living owner wants it.
+    /// Stops a postmaster that a dead owner left running, and removes a `postmaster.pid` whose
+    /// process id now belongs to another program. The lock proves that no living owner uses it.
     pub(crate) fn sweep_postmaster(&self) -> Result<()> {
         let Some(pid) = PostmasterFile::read(&self.cluster()).map(|file| file.pid) else { return Ok(()) };
         if !self.is_postmaster_of_ours(pid) {
             if test_kill_process(pid).is_ok() {
-                // Postgres itself would take the other program for a living postmaster, and refuse.
+                // Postgres would mistake the other program for a running postmaster and refuse to
+                // start.
                 let file = self.cluster().join("postmaster.pid");
                 fs::remove_file(&file).trying(|| format!("cannot remove {}", file.display()))?;
             }
@@ -326,14 +330,14 @@ impl Folder {
         Err(failed("it does not even react to SIGKILL".to_owned()))
     }
 
-    /// Whether `pid` is a living process that works in our data folder.
+    /// Whether `pid` is a running process whose working folder is this data folder.
     fn is_postmaster_of_ours(&self, pid: Pid) -> bool {
         if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
             return false;
         }
         let number = pid.as_raw_nonzero().get();
         if cfg!(target_os = "linux") {
-            // A zombie has no working folder any more, which is right.
+            // A zombie has no working folder, so it does not count.
             return fs::read_link(format!("/proc/{number}/cwd")).is_ok_and(|folder| folder == self.cluster());
         }
         self.run_as
@@ -344,8 +348,8 @@ impl Folder {
     }
 }
 
-/// The arguments of initdb that choose the locale, best first. Sorting is by bytes everywhere; upper and lower case
-/// should be known beyond ASCII, for searches that ignore case.
+/// The arguments of initdb that choose the locale, best first. All sort by bytes; the better ones
+/// also know upper and lower case beyond ASCII, for searches that ignore case.
 fn locales(major: u32) -> &'static [&'static [&'static str]] {
     if major >= 17 {
         &[&["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]]
@@ -355,7 +359,7 @@ fn locales(major: u32) -> &'static [&'static [&'static str]] {
     }
 }
 
-/// What a running postmaster says about itself in its folder.
+/// The file `postmaster.pid` of a running postmaster.
 #[derive(Debug)]
 pub(crate) struct PostmasterFile {
     pub(crate) pid: Pid,
@@ -364,7 +368,7 @@ pub(crate) struct PostmasterFile {
 }
 
 impl PostmasterFile {
-    /// `None` where there is no file, or one that is being written.
+    /// `None` if there is no file, or it is incomplete.
     pub(crate) fn read(cluster: &Path) -> Option<Self> {
         let text = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -375,13 +379,13 @@ impl PostmasterFile {
     }
 }
 
-/// At most this much of the end of a log is read.
+/// How much of the end of a log is read.
 const LOG_TAIL_BYTES: u64 = 16 * 1024;
 
-/// At most this many lines of it are shown.
+/// How many of its lines are shown.
 const LOG_TAIL_LINES: usize = 12;
 
-/// The last lines of a log after `from`, indented. Empty where nothing was written.
+/// The last lines of a log after the offset `from`, indented; empty if there are none.
 pub(crate) fn log_tail(log: &Path, from: u64) -> String {
     let read = || {
         let mut file = File::open(log)?;

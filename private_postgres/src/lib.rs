@@ -4,11 +4,16 @@ mod cluster;
 mod download;
 mod error;
 mod folder;
+mod majors;
+mod options;
 mod programs;
 mod server;
 pub mod testing;
 mod user;
 
-pub use cluster::{Cluster, Exit, Lifetime, Options};
+pub use cluster::Cluster;
 pub use error::{Error, Result};
-pub use programs::{SUPPORTED_MAJORS, Search, default_cache};
+pub use majors::SUPPORTED_MAJORS;
+pub use options::{Lifetime, Options};
+pub use programs::{Search, default_cache};
+pub use server::Exit;

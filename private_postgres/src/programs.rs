@@ -1,23 +1,18 @@
-//! Finds the programs of Postgres on this machine: the configured folder, PATH, the usual install folders.
+//! Finds the programs of Postgres on this machine: in the configured folder, in PATH, in the usual
+//! install folders. If there are none, it downloads them.
 
 use std::{
     ffi::OsString,
     fs,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
 use crate::{
     download,
     error::{Error, Result},
+    majors::{NEWEST, OLDEST, SUPPORTED_MAJORS},
     user::{RunAs, environment},
 };
-
-pub(crate) const OLDEST: u32 = 15;
-pub(crate) const NEWEST: u32 = 18;
-
-/// The major versions of Postgres that Parlor is tested with; others are passed over.
-pub const SUPPORTED_MAJORS: RangeInclusive<u32> = OLDEST..=NEWEST;
 
 /// Where installers put them; `{}` is the major version.
 const USUAL_FOLDERS: [&str; 14] = [
@@ -46,7 +41,7 @@ pub struct Search {
     pub path: OsString,
     /// Whether to look in the folders that installers use.
     pub usual_folders: bool,
-    /// Where downloads go and are found again; `None` downloads nothing.
+    /// Where downloads are kept; `None` downloads nothing.
     pub cache: Option<PathBuf>,
 }
 
@@ -99,7 +94,7 @@ impl Programs {
                 return Err(format!("has no {name} in it"));
             }
         }
-        // Asked as the user who will run it: that it may is part of the question.
+        // Run as the user who will run the server, who may not be permitted to.
         let output = run_as
             .command(folder.join("postgres"))
             .arg("--version")
@@ -111,7 +106,7 @@ impl Programs {
     }
 }
 
-/// Finds programs of a supported version, of version `wanted` if that is given, or fetches them.
+/// Finds programs of a supported version, of version `wanted` if that is given, or downloads them.
 pub(crate) fn find(search: &Search, wanted: Option<u32>, data: &Path, run_as: RunAs) -> Result<Programs> {
     if let Some(folder) = &search.folder {
         return find_configured(folder, wanted, data, run_as);
@@ -168,7 +163,8 @@ fn fits(major: u32, wanted: Option<u32>) -> bool {
 fn candidates(search: &Search) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for entry in std::env::split_paths(&search.path).filter(|entry| entry.is_absolute()) {
-        // A link leads to the real installation, which has initdb even where only postgres was linked.
+        // A link leads to the real installation, which has initdb even where only postgres was
+        // linked.
         let Ok(real) = fs::canonicalize(entry.join("postgres")) else { continue };
         folders.extend(real.parent().map(Path::to_owned));
         folders.push(entry);

@@ -1,7 +1,7 @@
-//! One run of Postgres: the process, its lifeline, and its end.
+//! One run of Postgres: its process, the pipe that ends it with its owner, and its exit.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, PipeWriter, Write as _},
     net::{Ipv4Addr, TcpListener},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
@@ -15,38 +15,60 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::sync::watch;
 
 use crate::{
-    cluster::{Exit, Lifetime, Options},
     error::{Error, Result, Trying},
     folder::{Folder, PostmasterFile, log_tail},
+    options::{Lifetime, Options},
     programs::Programs,
     user,
 };
 
-/// How often a port or the shared memory of a dying predecessor may be in the way of a start.
+/// How often a start is retried while its port is taken or a dying predecessor holds shared memory.
 const START_ATTEMPTS: u32 = 40;
 
-/// Between two attempts, and between two looks at a condition that only polling can see.
+/// The pause between two attempts, and between two polls of a condition.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Stopping fast rolls back what is open and writes a checkpoint; then it stops at once; then it is killed.
+/// First a fast shutdown with a checkpoint, then an immediate shutdown, then SIGKILL.
 const STOP_PATIENCE: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(20)),
     (Signal::QUIT, Duration::from_secs(5)),
     (Signal::KILL, Duration::from_secs(5)),
 ];
 
-/// A running Postgres. Dropped, it is stopped by its watcher.
+/// How a run of Postgres ended.
+#[derive(Debug, Clone)]
+pub struct Exit(ExitStatus);
+
+impl Exit {
+    fn new(status: ExitStatus) -> Self {
+        Self(status)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.code(), self.0.signal()) {
+            (_, Some(signal)) => write!(f, "it was ended by signal {signal}"),
+            (Some(code), _) => write!(f, "it ended with code {code}"),
+            (None, None) => write!(f, "it ended"),
+        }
+    }
+}
+
+/// A running Postgres. Its watcher stops it when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     pid: Pid,
     pub(crate) port: u16,
-    /// Shared with the thread that sees the end. `None` after that: the number may belong to another process then.
+    /// Shared with the thread that waits for the exit. `None` after the exit: the process id may
+    /// then belong to another process.
     lifeline: Arc<Mutex<Option<PipeWriter>>>,
     exited: watch::Receiver<Option<Exit>>,
 }
 
 impl Server {
-    /// Starts Postgres on the port of its last run, or on a free one, and waits until it takes connections. Blocks.
+    /// Starts Postgres on the port of its last run, or on a free one, and waits until it accepts
+    /// connections. Blocks.
     pub(crate) fn start(folder: &Folder, programs: &Programs, options: &Options) -> Result<Self> {
         let mut port = folder.port();
         let mut attempts = 0;
@@ -61,10 +83,10 @@ impl Server {
             };
             let log = log_tail(&folder.log(), log_length);
             if attempts < START_ATTEMPTS && log.contains("could not bind") {
-                // Somebody took it between our look and the start.
+                // Another process took the port after it was chosen.
                 port = None;
             } else if attempts < START_ATTEMPTS && log.contains("is still in use") {
-                // The backends of a postmaster that was killed see it in a moment.
+                // The backends of a killed postmaster end within moments.
                 thread::sleep(POLL * 5);
             } else {
                 return Err(Error::Start { problem, log });
@@ -100,7 +122,7 @@ impl Server {
             .stdin(Stdio::from(open))
             .stdout(Stdio::from(lifeline_end))
             .stderr(Stdio::from(log))
-            // Ctrl-C reaches every process of the terminal's group; the owner decides when Postgres stops.
+            // Ctrl-C signals the whole process group of the terminal, but the owner stops Postgres.
             .process_group(0)
             .spawn()
             .trying(|| "cannot run /bin/sh".to_owned())?;
@@ -108,7 +130,8 @@ impl Server {
         let lifeline = Arc::new(Mutex::new(Some(lifeline)));
         let (sender, exited) = watch::channel(None);
         let server = Self { pid, port, lifeline: Arc::clone(&lifeline), exited };
-        // Not a task: the server outlives any one runtime (each test has its own).
+        // A thread and no task, since the server outlives the runtime that started it: each test
+        // has one.
         thread::Builder::new()
             .name("postgres-exit".to_owned())
             .spawn(move || {
@@ -119,7 +142,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The error says how it ended, without its log.
+    /// The error says how Postgres ended, without its log.
     fn wait_until_ready(&self, folder: &Folder, limit: Duration) -> Result<(), String> {
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
@@ -141,17 +164,17 @@ impl Server {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// How it ended; `None` while it runs.
+    /// How Postgres ended; `None` while it runs.
     pub(crate) fn exit(&self) -> Option<Exit> {
         self.exited.borrow().clone()
     }
 
-    /// Sees its end, in any runtime.
+    /// Receives the exit, in any runtime.
     pub(crate) fn exited(&self) -> watch::Receiver<Option<Exit>> {
         self.exited.clone()
     }
 
-    /// Stops it fast, within 30 seconds in the worst case. Blocks.
+    /// Shuts Postgres down, within 30 seconds at most. Blocks.
     pub(crate) fn stop(&self) {
         for (signal, patience) in STOP_PATIENCE {
             self.signal(signal);
@@ -162,12 +185,13 @@ impl Server {
         }
     }
 
-    /// Ends it as a power cut would, as far as processes can: all of them at once. Blocks.
+    /// Kills all processes of Postgres at once, as a power cut would. Blocks.
     ///
-    /// Were the postmaster killed alone, its backends would see that one after the other, and one that waits for a
-    /// standby would end its wait and show what it has committed, and the standby has not, to those that still read.
+    /// If the postmaster alone were killed, its backends would notice one after the other. A
+    /// backend that waits for a standby would then stop waiting and make its commit visible, which
+    /// the standby lacks.
     pub(crate) fn kill(&self) {
-        self.signal(Signal::STOP); // makes no more backends
+        self.signal(Signal::STOP); // it can start no more backends
         let backends = backends(self.pid);
         for signal in [Signal::STOP, Signal::KILL] {
             for backend in &backends {
@@ -207,22 +231,22 @@ impl Drop for Server {
     }
 }
 
-/// Waits for the end of the process, tells its watcher that there is nothing to do, and takes the process's number
-/// out of use in the same step.
+/// Waits for the end of the process, tells its watcher that there is nothing to do, and takes the
+/// process's number out of use in the same step.
 fn reap(mut child: Child, pid: Pid, lifeline: &Mutex<Option<PipeWriter>>) -> ExitStatus {
     let waited = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     let mut lifeline = lock(lifeline);
     if waited.is_ok()
         && let Some(mut pipe) = lifeline.take()
     {
-        // A watcher that is gone has nothing to be told.
+        // Fails if the watcher is gone, which is no problem.
         let _ = pipe.write_all(b"ended\n");
     }
     child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0))
 }
 
-/// The processes of Postgres that the postmaster has started; none where the system does not tell. Its watcher is a child of
-/// it as well and is none of them.
+/// The child processes of the postmaster, without its watcher. Empty where the system does not
+/// tell.
 fn backends(postmaster: Pid) -> Vec<Pid> {
     let postmaster = postmaster.as_raw_nonzero();
     let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
@@ -241,7 +265,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `wanted` if nobody listens there, else a free port.
+/// `wanted` if that port is free, else a free port.
 fn choose_port(wanted: Option<u16>) -> io::Result<u16> {
     if let Some(port) = wanted
         && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
@@ -251,7 +275,7 @@ fn choose_port(wanted: Option<u16>) -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// Everything that differs from Postgres's own defaults.
+/// The settings that differ from the defaults of Postgres.
 fn settings(options: &Options, port: u16) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("listen_addresses", "127.0.0.1".to_owned()),
@@ -263,12 +287,12 @@ fn settings(options: &Options, port: u16) -> Vec<(&'static str, String)> {
         ("log_timezone", "UTC".to_owned()),
         ("logging_collector", "off".to_owned()),
         ("log_destination", "stderr".to_owned()),
-        // Statements and the values in them may be what people wrote.
+        // Statements may contain what people wrote.
         ("log_min_error_statement", "panic".to_owned()),
         ("log_error_verbosity", "terse".to_owned()),
     ];
     if options.lifetime == Lifetime::Temporary {
-        // What a power cut would lose; commits stay synchronous, so that tests take the same paths.
+        // Not safe against power cuts. Commits stay synchronous, so that tests take the same paths.
         settings.extend([("fsync", "off".to_owned()), ("full_page_writes", "off".to_owned())]);
     }
     settings

@@ -1,8 +1,8 @@
-//! Databases for tests: each test gets its own, copied from a migrated template.
+//! Databases for tests: each test gets one of its own, copied from a migrated template.
 //!
-//! With `DATABASE_URL` set the databases are made on that server, else on a temporary cluster that this process starts
-//! when it is first needed and that goes when the process does, however it ends. Every name starts with
-//! `parlor_test_` and the second it was made, so that what a killed run left on a server is known and swept.
+//! With `DATABASE_URL` set the databases are created on that server, else on a temporary cluster,
+//! which this process starts at first use and which ends with the process. Every name starts with
+//! `parlor_test_` and its time of creation, so that later runs recognise and drop leftovers.
 
 use std::{
     fs,
@@ -22,46 +22,49 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::{
-    cluster::{Cluster, Options},
+    cluster::Cluster,
     error::{Result, Trying},
+    options::Options,
     user::environment,
 };
 
 /// The tables of Parlor.
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
-/// Test databases and temporary clusters have names that start so.
+/// The names of test databases and temporary clusters start with this.
 const PREFIX: &str = "parlor_test_";
 
-/// Older test databases on a server belong to runs that are long gone.
+/// Older test databases are leftovers.
 const LEFTOVER_AGE: Duration = Duration::from_hours(24);
 
-/// A template is used for half as long as it is kept, so that nobody copies one that is being swept.
+/// A template is used for half the time it is kept, so that no test copies one that is being
+/// dropped.
 const TEMPLATE_AGE: Duration = Duration::from_hours(12);
 
-/// On a server that stays, the end of a test waits this long for its database to go.
+/// On a lasting server, the end of a test waits this long for the drop of its database.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Databases that wait to be dropped. The tests of one process are far fewer.
+/// Databases that may wait to be dropped; one process has far fewer tests.
 const DROP_QUEUE: usize = 1_024;
 
-/// Two processes must not make the template at the same time: the key of the advisory lock ("parlor").
+/// The key of the advisory lock that lets one process at a time create the template: "parlor".
 const TEMPLATE_LOCK: i64 = 0x7061_726c_6f72;
 
-/// What all tests of this process share. A pool is not: each test has a runtime of its own, and a connection dies with
-/// the runtime that made it.
+/// The server, shared by all tests of this process. They share no pool, since each test has a
+/// runtime of its own and a connection dies with its runtime.
 #[derive(Debug)]
-struct Server {
+struct TestServer {
     /// A database to connect to for `create database`.
     admin_url: String,
     template: String,
-    /// `None` where `DATABASE_URL` names the server. A static is never dropped: the watcher ends this one.
+    /// `None` if `DATABASE_URL` names the server. A static is never dropped; the watcher stops this
+    /// one.
     cluster: Option<TestCluster>,
 }
 
-impl Server {
+impl TestServer {
     async fn get() -> Result<&'static Self> {
-        static SERVER: OnceCell<Server> = OnceCell::const_new();
+        static SERVER: OnceCell<TestServer> = OnceCell::const_new();
         SERVER.get_or_try_init(Self::new).await
     }
 
@@ -94,10 +97,10 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// On the server of `DATABASE_URL`, else on this process's temporary cluster. May be called from many tests, each
-    /// with its own runtime.
+    /// On the server of `DATABASE_URL`, else on this process's temporary cluster. May be called
+    /// from many tests, each with its own runtime.
     pub async fn new() -> Result<Self> {
-        let server = Server::get().await?;
+        let server = TestServer::get().await?;
         let mut admin = PgConnection::connect(&server.admin_url).await?;
         let name = new_name(&format!("{:08x}", rand::random::<u32>()));
         create_database(&mut admin, &name, Some(&server.template)).await?;
@@ -132,21 +135,21 @@ impl Drop for TestDatabase {
         let job = Removal { admin_url: self.admin_url.clone(), name: self.name.clone(), _done: done };
         let queued = removals().is_some_and(|queue| queue.send(job).is_ok());
         if queued && self.on_lasting_server {
-            // The process may end with its last test, and must not leave this on somebody's server. The test is over,
-            // so its runtime has nothing left to be kept from.
+            // The process may end with this test and must not leave the database behind. Blocking
+            // is fine: the test is over.
             let _ = dropped.recv_timeout(DROP_TIMEOUT);
         }
     }
 }
 
-/// A database to drop. Whoever waits for it sees the channel close.
+/// A database to drop. Its channel closes when that is done.
 struct Removal {
     admin_url: String,
     name: String,
     _done: mpsc::SyncSender<()>,
 }
 
-/// The queue of the one thread that drops databases: a value that is dropped has no runtime to wait in.
+/// The queue of the thread that drops databases: `Drop` has no runtime to wait in.
 fn removals() -> Option<&'static mpsc::SyncSender<Removal>> {
     static QUEUE: OnceLock<Option<mpsc::SyncSender<Removal>>> = OnceLock::new();
     QUEUE
@@ -155,7 +158,7 @@ fn removals() -> Option<&'static mpsc::SyncSender<Removal>> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             let work = move || {
                 for removal in receiver {
-                    // The sweep of a later day takes what cannot be dropped now.
+                    // A later run drops what cannot be dropped now.
                     let _ = runtime.block_on(drop_database(&removal.admin_url, &removal.name));
                 }
             };
@@ -172,10 +175,11 @@ async fn drop_database(admin_url: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A private cluster of one's own, for tests that kill and restart Postgres. Never the server of `DATABASE_URL`.
+/// A private cluster for one test, which may kill and restart it. Never the server of
+/// `DATABASE_URL`.
 #[derive(Debug)]
 pub struct TestCluster {
-    // Before the folder: Postgres stops first.
+    // Declared before the folder, so that Postgres stops first.
     cluster: Cluster,
     _folder: TempDir,
 }
@@ -193,7 +197,7 @@ impl TestCluster {
         Ok(Self { cluster, _folder: folder })
     }
 
-    /// A standby that follows this one and answers queries meanwhile.
+    /// A standby that follows this cluster and answers queries.
     pub async fn standby(&self) -> Result<Self> {
         let folder = new_folder(&std::env::temp_dir())?;
         self.cluster.back_up_into(folder.path().to_owned()).await?;
@@ -201,7 +205,7 @@ impl TestCluster {
         Ok(Self { cluster, _folder: folder })
     }
 
-    /// Makes a standby a primary, on a timeline of its own.
+    /// Promotes a standby to a primary, on a new timeline.
     pub async fn promote(&self) -> Result<()> {
         let mut admin = PgConnection::connect(&self.url("postgres")).await?;
         sqlx::query("select pg_promote()").execute(&mut admin).await?;
@@ -209,7 +213,7 @@ impl TestCluster {
         Ok(())
     }
 
-    /// Makes a migrated database and returns its URL.
+    /// Creates a migrated database and returns its URL.
     pub async fn create_database(&self, name: &str) -> Result<String> {
         let mut admin = PgConnection::connect(&self.url("postgres")).await?;
         create_database(&mut admin, name, None).await?;
@@ -238,9 +242,9 @@ impl Deref for TestCluster {
     }
 }
 
-/// A template with the present migrations: one that another process made lately, or a new one.
+/// A template with the current migrations: one that another process created lately, or a new one.
 ///
-/// It takes no connections, since Postgres does not copy a database that somebody is connected to.
+/// It accepts no connections, since Postgres does not copy a database that has any.
 async fn find_or_make_template(admin: &mut PgConnection, admin_url: &str) -> Result<String> {
     // Held until this connection closes.
     sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut *admin).await?;
@@ -250,7 +254,7 @@ async fn find_or_make_template(admin: &mut PgConnection, admin_url: &str) -> Res
             return Ok(database.name);
         }
     }
-    // Under another name until it is whole.
+    // It has another name until it is complete.
     let unfinished = new_name(&format!("{:08x}", rand::random::<u32>()));
     create_database(admin, &unfinished, None).await?;
     migrate(&replace_database(admin_url, &unfinished)).await?;
@@ -277,12 +281,12 @@ fn hash_of_migrations() -> u64 {
 }
 
 async fn create_database(admin: &mut PgConnection, name: &str, template: Option<&str>) -> Result<()> {
-    // template0 is as initdb made it, whatever an administrator has put into template1.
+    // An administrator may have changed template1.
     let template = template.unwrap_or("template0");
     execute(admin, format!("create database \"{name}\" template \"{template}\"")).await
 }
 
-/// For statements that take no parameters. Every name in them is made in this crate or written in a test.
+/// Runs a statement without parameters. All names in it come from this crate or a test.
 async fn execute(admin: &mut PgConnection, statement: String) -> Result<()> {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(admin).await?;
     Ok(())
@@ -309,11 +313,11 @@ async fn test_databases(admin: &mut PgConnection) -> Result<Vec<FoundDatabase>> 
     Ok(found.collect())
 }
 
-/// Drops what killed runs left on a server that stays.
+/// Drops the leftovers of killed runs on a lasting server.
 async fn sweep_databases(admin: &mut PgConnection) -> Result<()> {
     for database in test_databases(admin).await? {
         if database.age > LEFTOVER_AGE {
-            // Another process may be sweeping the same.
+            // Another process may drop the same database.
             let _ =
                 execute(admin, format!("drop database if exists \"{}\" with (force)", database.name)).await;
         }
@@ -321,7 +325,7 @@ async fn sweep_databases(admin: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Removes temporary clusters whose owner and watcher were both killed.
+/// Removes the folders of clusters whose owner and watcher were both killed.
 fn sweep_folders() {
     for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let old = entry

@@ -1,4 +1,5 @@
-//! Whom Postgres runs as: ourselves, or another user where we are root, which Postgres refuses to be.
+//! The user that Postgres runs as: the current user, or another one if this process is root, as
+//! which Postgres refuses to run.
 
 use std::{
     ffi::OsString,
@@ -15,22 +16,22 @@ use rustix::process::geteuid;
 
 use crate::error::{Error, Result, Trying};
 
-/// Tried in this order when root makes a new cluster.
+/// The users to try, in this order, when root creates a cluster.
 const STAND_INS: [&str; 2] = ["postgres", "nobody"];
 
-/// Who runs the programs of Postgres.
+/// The user that runs the programs of Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunAs {
-    /// An ordinary user runs them as itself.
+    /// The current user, who is not root.
     Ourselves,
-    /// Root runs them as somebody else.
+    /// Another user, since the current one is root.
     Other { uid: u32, gid: u32 },
 }
 
 impl RunAs {
-    /// The owner of `cluster` if that exists, else a user that has no other rights here.
+    /// The owner of `cluster` if it exists, else one of [`STAND_INS`].
     ///
-    /// Fails where root finds no such user, or the cluster belongs to root (which cannot have made it).
+    /// Fails if root finds no such user, or the cluster belongs to root.
     pub(crate) fn choose(cluster: &Path) -> Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self::Ourselves);
@@ -44,8 +45,8 @@ impl RunAs {
         STAND_INS.iter().find_map(|name| find_user(&users, name)).ok_or(Error::NoUser)
     }
 
-    /// A command as that user, with nothing in its environment but where to find programs and libraries: a PGPORT or
-    /// LC_ALL of the owner must not change a cluster of ours.
+    /// A command as that user. Its environment only says where programs and libraries are: the
+    /// caller's PGPORT or LC_ALL must not change the cluster.
     pub(crate) fn command(self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C").current_dir("/");
@@ -54,7 +55,7 @@ impl RunAs {
                 command.env(name, value);
             }
         }
-        // The scripts need cat, sleep and rm: in the last two folders, if not on the owner's path.
+        // The scripts need cat, sleep and rm, which the last two folders have.
         let mut path = environment("PATH").unwrap_or_default();
         path.push(":/usr/bin:/bin");
         command.env("PATH", path);
@@ -65,15 +66,15 @@ impl RunAs {
         command
     }
 
-    /// Gives a folder of ours to that user.
+    /// Makes that user the owner of a folder.
     pub(crate) fn give(self, path: &Path) -> Result<()> {
         let Self::Other { uid, gid } = self else { return Ok(()) };
         std::os::unix::fs::chown(path, Some(uid), Some(gid))
             .trying(|| format!("cannot give {} to user {uid}", path.display()))
     }
 
-    /// Whether that user can reach `path` from the root by its permission bits (access lists are not looked at: an
-    /// answer of no that should be yes does no harm).
+    /// Whether the permission bits let that user reach `path` from the root. Access lists are
+    /// ignored: a wrong "no" does no harm.
     pub(crate) fn can_reach(self, path: &Path) -> bool {
         let Self::Other { uid, gid } = self else { return true };
         path.ancestors().skip(1).all(|folder| {
@@ -91,7 +92,7 @@ impl RunAs {
     }
 }
 
-/// A script as short as it should look in a list of processes.
+/// A script without its comments, which would show in the list of processes.
 pub(crate) fn without_comments(script: &str) -> String {
     let lines: Vec<&str> = script.lines().filter(|line| !line.starts_with('#')).collect();
     lines.join("\n")
@@ -106,7 +107,7 @@ fn find_user(users: &str, name: &str) -> Option<RunAs> {
     })
 }
 
-/// This crate knows no configuration: it reads where programs lie, what a cache folder is, and (in tests) which server.
+/// A variable that says where programs or the cache are, or (in tests) which server to use.
 #[expect(clippy::disallowed_methods, reason = "it depends on no crate of ours, chat_core::config neither")]
 pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())

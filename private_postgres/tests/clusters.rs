@@ -1,4 +1,5 @@
-//! Clusters with a real Postgres: kept over stops, crashes and killed owners, and refused where they must be.
+//! Clusters with a real Postgres: kept over stops, crashes and killed owners, and refused where
+//! they must be.
 
 use std::{
     fs,
@@ -378,7 +379,8 @@ async fn user_of_database_url() {
     sqlx::query("select 1").execute(&pool).await.unwrap();
 }
 
-/// Runs as a process of its own, to be killed: owns a cluster in the folder of [`OWNED_FOLDER`] until then.
+/// Runs as a process of its own, to be killed: owns a cluster in the folder of [`OWNED_FOLDER`]
+/// until then.
 #[tokio::test]
 #[ignore = "started by other tests"]
 async fn owner_process() {

@@ -1,4 +1,5 @@
-//! Runs a command with `DATABASE_URL` set to a temporary, migrated database, and ends with its code.
+//! Runs a command with `DATABASE_URL` set to a temporary, migrated database, and ends with its
+//! code.
 
 use std::{
     env,
@@ -27,7 +28,8 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Waiting here blocks the only thread, which has nothing else to do. Ctrl-C ends both; the watcher cleans up.
+    // Blocks the only thread, which has nothing else to do. Ctrl-C ends both; the watcher cleans
+    // up.
     let status = Command::new(&program).args(arguments).env("DATABASE_URL", &url).status();
     let code = match &status {
         Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
