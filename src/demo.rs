@@ -1,7 +1,9 @@
-//! `--demo`: a workspace with people and conversations to look at, made through the API, so by its real rules.
+//! `--demo`: fills a workspace with people and conversations, over the API and so by its rules.
 //!
-//! A run that was cut short is finished by the next: every step looks first whether it was done. Once all is done a run
-//! changes nothing, whatever people have made of the workspace since.
+//! Every step first checks whether it was done, so a run finishes what an earlier one left undone.
+//! Once everything is done, a run changes nothing, whatever people did in the workspace since.
+
+mod conversations;
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
@@ -9,264 +11,15 @@ use anyhow::{Context as _, bail};
 use reqwest::{Client, Method, StatusCode, header::RETRY_AFTER};
 use serde_json::{Value, json};
 
+use conversations::{CONVERSATIONS, Conversation, Person};
+
 const WORKSPACE: &str = "Parlor Demo";
 const PASSWORD: &str = "parlor-demo";
 
-/// How often a request waits for a rate to let it through.
+/// How often a rate-limited request is retried.
 const WAITS_MAX: u32 = 3;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Person {
-    Ada,
-    Grace,
-    Alan,
-    Katherine,
-    Edsger,
-}
-
-use Person::{Ada, Alan, Edsger, Grace, Katherine};
-
-impl Person {
-    /// The first makes the workspace and invites the others.
-    const ALL: [Self; 5] = [Ada, Grace, Alan, Katherine, Edsger];
-
-    fn fullname(self) -> &'static str {
-        match self {
-            Ada => "Ada Lovelace",
-            Grace => "Grace Hopper",
-            Alan => "Alan Turing",
-            Katherine => "Katherine Johnson",
-            Edsger => "Edsger Dijkstra",
-        }
-    }
-
-    fn email(self) -> String {
-        format!("{self:?}@parlor.example").to_lowercase()
-    }
-}
-
-/// A chat with its history.
-struct Conversation {
-    kind: &'static str,
-    name: Option<&'static str>,
-    description: Option<&'static str>,
-    /// Who makes it.
-    by: Person,
-    /// Who else is in it.
-    with: &'static [Person],
-    lines: &'static [Line],
-    /// Up to which message somebody has read; the senders have read up to their last.
-    read: &'static [(Person, i64)],
-}
-
-/// A message. The n-th of a chat gets the `seq` n.
-struct Line {
-    by: Person,
-    body: &'static str,
-    /// The `seq` of the message that it answers.
-    reply_to: Option<usize>,
-    /// What it was changed to afterwards.
-    edited: Option<&'static str>,
-}
-
-const fn says(by: Person, body: &'static str) -> Line {
-    Line { by, body, reply_to: None, edited: None }
-}
-
-const fn answers(by: Person, reply_to: usize, body: &'static str) -> Line {
-    Line { by, body, reply_to: Some(reply_to), edited: None }
-}
-
-const fn corrects(by: Person, body: &'static str, edited: &'static str) -> Line {
-    Line { by, body, reply_to: None, edited: Some(edited) }
-}
-
-/// The last is a chat of two, which nobody can leave, rename or delete: when it is complete, everything is.
-const CONVERSATIONS: [Conversation; 11] = [
-    Conversation {
-        kind: "public_channel",
-        name: Some("general"),
-        description: Some("Everybody, everything"),
-        by: Ada,
-        with: &[Grace, Alan, Katherine, Edsger],
-        lines: &[
-            says(Ada, "Welcome to **Parlor**! This is the channel where everybody is."),
-            says(Grace, "Good morning. Is this thing on?"),
-            answers(Ada, 2, "It is. And if your connection drops, you get what you missed."),
-            corrects(
-                Alan,
-                "The release review is on Thrusday at 10:00.",
-                "The release review is on Thursday at 10:00.",
-            ),
-            says(Katherine, "I checked the numbers twice; they hold."),
-            answers(
-                Edsger,
-                5,
-                "Testing shows the presence of errors, not their absence. Twice is a start, though.",
-            ),
-            says(Grace, "Found the reason for yesterday's outage: a moth. Taped it into the log book."),
-            answers(Katherine, 7, "Please put *that* in the incident report."),
-            says(Alan, "Office is closed on Monday. The machines are not, they never are."),
-            says(
-                Ada,
-                "Minutes of the planning round:\n\n1. Offline reading ships first\n2. Search waits for *real* numbers\n\
-                 3. Nobody deploys on a Friday\n\n> A plan is a list of things that will not happen in that order.",
-            ),
-            answers(Grace, 10, "Agreed on all three. I can take the first."),
-            answers(Edsger, 10, "On 3: nor on a Thursday evening, which is a Friday with better manners."),
-        ],
-        read: &[(Ada, 10), (Alan, 12), (Katherine, 12)],
-    },
-    Conversation {
-        kind: "public_channel",
-        name: Some("engineering"),
-        description: Some("How it works, and why it does not"),
-        by: Edsger,
-        with: &[Ada, Grace, Alan],
-        lines: &[
-            says(
-                Edsger,
-                "Who wrote this?\n\n```rust\nwhile !done {\n    thread::sleep(Duration::from_secs(1));\n}\n```",
-            ),
-            answers(Alan, 1, "It halts. I am fairly sure that it halts."),
-            answers(
-                Ada,
-                1,
-                "Mine, from the prototype. Wait for the event instead:\n\n```rust\nnotify.notified().await;\n```",
-            ),
-            says(Grace, "`cargo test` is green again; the flaky one waited for a fixed time as well."),
-            corrects(
-                Ada,
-                "The slow query was missing an index on `messages (chat_id)`.",
-                "The slow query was missing an index on `messages (chat_id, seq)`. 840 ms before, 0.6 ms now.",
-            ),
-            answers(Alan, 5, "| before | after |\n|---|---|\n| 840 ms | 0.6 ms |\n\nI like this table."),
-            says(Edsger, "Two reviews are open since Tuesday. I mention it without emotion."),
-            answers(Grace, 7, "On it. The second one has a moth in it, too."),
-        ],
-        read: &[(Ada, 5), (Alan, 8)],
-    },
-    Conversation {
-        kind: "public_channel",
-        name: Some("releases"),
-        description: Some("What goes out, and when"),
-        by: Grace,
-        with: &[Ada, Edsger],
-        lines: &[
-            says(Grace, "Build 0.1 is tagged. Checklist:\n\n- [x] migrations\n- [x] docs\n- [ ] cake"),
-            says(Ada, "Cake is ordered."),
-            answers(Edsger, 1, "Simplicity is a prerequisite for reliability. One cake, not three."),
-        ],
-        read: &[],
-    },
-    Conversation {
-        kind: "private_channel",
-        name: Some("founders"),
-        description: None,
-        by: Ada,
-        with: &[Grace],
-        lines: &[
-            says(Ada, "Offer for the second office came in. Numbers are in the sheet."),
-            says(Grace, "It is easier to ask forgiveness than permission. I say we take it."),
-        ],
-        read: &[(Ada, 2)],
-    },
-    Conversation {
-        kind: "group",
-        name: Some("Lunch"),
-        description: None,
-        by: Katherine,
-        with: &[Alan, Edsger],
-        lines: &[
-            says(Katherine, "Noodles at 12:30?"),
-            says(Alan, "I cannot decide whether I will ever be hungry."),
-            answers(Edsger, 1, "I know the shortest path."),
-            says(
-                Katherine,
-                "12:30 it is. Table for three, by the window, away from the *other* mathematicians.",
-            ),
-            says(Alan, "Bringing an apple, just in case."),
-        ],
-        read: &[(Katherine, 4)],
-    },
-    Conversation {
-        kind: "single",
-        name: None,
-        description: None,
-        by: Grace,
-        with: &[Ada],
-        lines: &[
-            says(Grace, "Do you have ten minutes to look at the compiler?"),
-            says(Ada, "After lunch. Send me the listing?"),
-            says(Grace, "```\nMOVE A TO B\n```\nThat is the line that puzzles me."),
-        ],
-        read: &[],
-    },
-    Conversation {
-        kind: "public_channel",
-        name: Some("random"),
-        description: Some("Moths, apples and whatever else"),
-        by: Alan,
-        with: &[Ada, Grace, Katherine, Edsger],
-        lines: &[
-            says(Alan, "Found an apple on my desk. Nobody has claimed it."),
-            says(Katherine, "It was on a ballistic trajectory from mine."),
-            answers(Grace, 2, "Confirmed. I have the log."),
-        ],
-        read: &[(Ada, 3)],
-    },
-    Conversation {
-        kind: "group",
-        name: Some("Reading circle"),
-        description: None,
-        by: Edsger,
-        with: &[Ada, Grace],
-        lines: &[
-            says(Edsger, "Next is the note on the harmfulness of a certain statement. I know the author."),
-            says(Ada, "I have notes on it that are longer than the text."),
-            answers(Grace, 2, "You always do. They are the better part."),
-        ],
-        read: &[(Ada, 3)],
-    },
-    Conversation {
-        kind: "single",
-        name: None,
-        description: None,
-        by: Katherine,
-        with: &[Ada],
-        lines: &[
-            says(Ada, "Did the figures for Thursday come in?"),
-            says(Katherine, "Yes, and they agree with mine to the ninth place. Shall I send the sheet?"),
-        ],
-        read: &[],
-    },
-    Conversation {
-        kind: "single",
-        name: None,
-        description: None,
-        by: Edsger,
-        with: &[Ada],
-        lines: &[
-            says(Edsger, "I proved the queue empty. Then somebody put something in."),
-            says(Ada, "That is what queues are for."),
-        ],
-        read: &[(Edsger, 2)],
-    },
-    Conversation {
-        kind: "single",
-        name: None,
-        description: None,
-        by: Alan,
-        with: &[Katherine],
-        lines: &[
-            says(Alan, "Could you check an orbit for me?"),
-            says(Katherine, "Give me the initial conditions."),
-        ],
-        read: &[(Alan, 2)],
-    },
-];
-
-/// Seeds the workspace over the API at `address`, and returns how to sign in.
+/// Fills the workspace over the API at `address`, and returns how to sign in.
 pub async fn seed(address: &str) -> anyhow::Result<String> {
     let people = People::sign_in_or_up(address).await?;
     let done = match CONVERSATIONS.last() {
@@ -293,7 +46,7 @@ struct SignedIn {
     token: String,
 }
 
-/// Everybody in the demo, signed in.
+/// All people of the demo, signed in.
 struct People {
     client: Client,
     address: String,
@@ -302,7 +55,7 @@ struct People {
 
 impl People {
     async fn sign_in_or_up(address: &str) -> anyhow::Result<Self> {
-        // The server is on this machine, whatever proxy the environment names.
+        // The server is on this machine, so no proxy is used.
         let client = Client::builder().no_proxy().build()?;
         let mut people = Self { client, address: address.to_owned(), signed_in: BTreeMap::new() };
         for person in Person::ALL {
@@ -340,19 +93,19 @@ impl People {
         Ok(found.is_some_and(|(_, last_seq)| last_seq >= conversation.lines.len()))
     }
 
-    /// Makes the chat and its history, as far as they are not there.
+    /// Creates the chat and its history, unless they exist.
     async fn hold(&self, conversation: &Conversation) -> anyhow::Result<()> {
         let (chat, last_seq) = match self.find_chat(conversation).await? {
             Some(found) => found,
             None => (self.create_chat(conversation).await?, 0),
         };
         if last_seq >= conversation.lines.len() {
-            // Complete; and by now perhaps somebody's, who read, edited and deleted in it.
+            // It is complete, and people may have read, edited and deleted in it since.
             return Ok(());
         }
         let mut sent: Vec<String> = Vec::new();
         for (index, line) in conversation.lines.iter().enumerate() {
-            // With the same client_id, a message that an earlier run has sent is answered, not sent again.
+            // With the same client_id, a message of an earlier run is returned and not sent again.
             let mut message = json!({ "body": line.body, "client_id": format!("demo-{chat}-{index}") });
             if let Some(seq) = line.reply_to {
                 message["reply_to"] =
@@ -374,7 +127,7 @@ impl People {
         Ok(())
     }
 
-    /// The chat and the `seq` of its last message. Chats of two are found by creating them.
+    /// The chat and the `seq` of its last message. A chat of two is found by creating it.
     async fn find_chat(&self, conversation: &Conversation) -> anyhow::Result<Option<(String, usize)>> {
         let chats = self.call(conversation.by, Method::GET, "/api/chat?limit=200", None).await?;
         let wanted = match conversation.kind {
@@ -411,7 +164,7 @@ impl People {
         text(&item, "/chat/id").or_else(|_| text(&item, "/id"))
     }
 
-    /// Fails on every answer but success.
+    /// Sends a request; any other answer than a success is an error.
     async fn call(
         &self,
         person: Person,
@@ -444,7 +197,7 @@ impl People {
             if response.status() != StatusCode::TOO_MANY_REQUESTS || waits == WAITS_MAX {
                 break response;
             }
-            // Seeding stays far below the default rates; somebody has set lower ones.
+            // Only configured rates below the defaults are hit.
             let seconds =
                 response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             tokio::time::sleep(Duration::from_secs(seconds.unwrap_or(1))).await;

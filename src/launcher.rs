@@ -1,4 +1,5 @@
-//! The order of things: the data folder is ours, Postgres is up, the servers run; backwards at the end.
+//! Starts everything in order (the lock of the data folder, Postgres, the servers) and stops it in
+//! reverse.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -12,20 +13,20 @@ use chat_core::{config::Config, lifecycle::Lifecycle};
 use chat_server::ChatServer;
 use notify_server::NotifyServer;
 
-use crate::{database::Database, demo, web_client};
+use crate::{demo, postgres::Postgres, terminal::say, web_client};
 
-/// What the servers' own limits on draining do not cover: closing pools, last log lines.
+/// Time beyond the servers' drain limits: for closing pools and writing the last log lines.
 const DRAIN_SLACK: Duration = Duration::from_secs(3);
 
-/// Runs everything until a signal, or until something that must not fail does.
+/// Runs everything until a signal, or until a task fails.
 pub async fn run(mut config: Config, lifecycle: Lifecycle, with_demo: bool) -> anyhow::Result<()> {
     let _ours = lock_data_folder(&config.database.data_dir)?;
     let token = lifecycle.token();
     web_client::keep_current(&config, &lifecycle);
-    let Some(database) = token.run_until_cancelled(Database::open(&config)).await else { return Ok(()) };
-    let database = database?;
-    config.database.url = Some(database.url());
-    database.keep_alive(&lifecycle);
+    let Some(postgres) = token.run_until_cancelled(Postgres::open(&config)).await else { return Ok(()) };
+    let postgres = postgres?;
+    config.database.url = Some(postgres.url());
+    postgres.keep_alive(&lifecycle);
 
     let started = token.run_until_cancelled(start_servers(&config, &lifecycle, with_demo)).await;
     let started = started.unwrap_or(Ok(()));
@@ -34,13 +35,13 @@ pub async fn run(mut config: Config, lifecycle: Lifecycle, with_demo: bool) -> a
     }
     let drain = Duration::from_secs(config.server.drain_seconds.max(config.notify.drain_seconds));
     let ran = lifecycle.finish(drain + DRAIN_SLACK).await;
-    // Also after a failure: what is committed belongs on disk.
-    let stopped = database.stop().await;
-    // What went wrong first explains the rest.
+    // Also after a failure, so that Postgres shuts down cleanly.
+    let stopped = postgres.stop().await;
+    // The first failure explains the others.
     ran.and(started).and(stopped)
 }
 
-/// Two launchers on one folder would share its key and fight for its Postgres.
+/// Locks the data folder, since two launchers cannot share its key and its Postgres.
 fn lock_data_folder(folder: &Path) -> anyhow::Result<File> {
     let shown = folder.display();
     fs::create_dir_all(folder).with_context(|| format!("database.data_dir: cannot make {shown}"))?;
@@ -56,7 +57,7 @@ fn lock_data_folder(folder: &Path) -> anyhow::Result<File> {
 }
 
 async fn start_servers(config: &Config, lifecycle: &Lifecycle, with_demo: bool) -> anyhow::Result<()> {
-    // Migrates the database, so it goes first.
+    // It migrates the database, so it starts first.
     let chat = ChatServer::start(config.clone(), lifecycle).await?;
     let api = base_url(chat.address());
     lifecycle.spawn("chat_server", chat.serve(lifecycle.clone()));
@@ -80,7 +81,7 @@ async fn start_servers(config: &Config, lifecycle: &Lifecycle, with_demo: bool) 
     Ok(())
 }
 
-/// Where a person on this machine reaches a server that listens on `address`.
+/// The URL of a server that listens on `address`, for a person on this machine.
 fn base_url(address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         format!("http://localhost:{}", address.port())
@@ -101,14 +102,6 @@ Follow what happens in it, with the access_token from the answer:
   curl -N {events}/events -H "authorization: Bearer $TOKEN"
 "#
     )
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "this is for the person at the terminal; the log goes to standard error"
-)]
-pub fn say(text: &str) {
-    println!("{text}");
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Parlor's launcher: `cargo run` brings up everything in one process.
 //!
-//! `launcher` is the order of things, `database` finds or runs Postgres, `demo` fills a workspace to look at,
-//! `web_client` builds the page.
+//! `launcher` starts and stops everything in order, `postgres` finds or runs Postgres, `demo` fills
+//! a workspace with examples, `web_client` builds the page, `terminal` prints what people are told.
 
-mod database;
 mod demo;
 mod launcher;
+mod postgres;
+mod terminal;
 mod web_client;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -1,5 +1,6 @@
-//! Builds the web client with npm where its sources stand beside the folder that is served: on the first run, and whenever
-//! they have changed. The servers run meanwhile; what was built before is served until the new one is whole.
+//! Builds the web client with npm, if its sources are beside the served folder: on the first run
+//! and after each change. The previous build is served until the new one is complete, and a failed
+//! build never stops Parlor.
 
 use std::{
     fs::{self, File},
@@ -18,19 +19,19 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::launcher::say;
+use crate::terminal::say;
 
-/// Fetching packages through a slow line, and building on a slow machine, take no longer.
+/// Enough to fetch the packages over a slow line, or to build on a slow machine.
 const STEP_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// How often the sources are looked at.
+/// How often the sources are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Whoever saves several files, or checks out others, is not done within it.
+/// A build starts once no file has changed for this long: an editor or git may write several.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// Runs a program, and ends it with all that it started when the other end of standard input goes: also when this process was
-/// killed and could do nothing about it.
+/// Runs a program and kills it with all its children when standard input closes, which happens even
+/// if this process is killed.
 const GUARD: &str = r#"
 exec 3<&0 </dev/null
 "$@" 3<&- & work=$!
@@ -40,14 +41,14 @@ kill $guard
 exit $code
 "#;
 
-/// What vite needs. An older one fails with words that explain nothing.
+/// The version that vite needs. With an older one its errors explain nothing.
 const NODE: (u32, u32) = (20, 19);
 
-/// What the client is built from, in its folder.
+/// The sources of the client, in its folder.
 const SOURCES: [&str; 7] =
     ["src", "public", "index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"];
 
-/// Keeps the client current, in the background. Nothing of it is an error of Parlor: it says in a line what is missing.
+/// Keeps the client up to date, in the background. A failure is told in one line and stops nothing.
 pub fn keep_current(config: &Config, lifecycle: &Lifecycle) {
     let Some(sources) = Sources::beside(&config.server.web_dir) else { return };
     let token = lifecycle.token();
@@ -58,21 +59,21 @@ pub fn keep_current(config: &Config, lifecycle: &Lifecycle) {
 }
 
 struct Sources {
-    /// With package.json.
+    /// The folder of package.json.
     folder: PathBuf,
     /// Where the built client goes.
     target: PathBuf,
 }
 
 impl Sources {
-    /// None where there is a built client alone, or nothing. Only a folder of this name is replaced by what is built.
+    /// None if there are no sources. Only a folder named `dist` is ever replaced by a build.
     fn beside(target: &Path) -> Option<Self> {
         let folder = target.parent()?.to_owned();
         let has_all = folder.join("package.json").is_file() && folder.join("vite.config.ts").is_file();
         (has_all && target.file_name()? == "dist").then(|| Self { folder, target: target.to_owned() })
     }
 
-    /// What is built runs programs of this folder.
+    /// A build runs programs of this folder, so it must belong to the current user.
     fn check_owner(&self) -> anyhow::Result<()> {
         for name in ["", "package.json", "vite.config.ts"] {
             let path = self.folder.join(name);
@@ -83,13 +84,13 @@ impl Sources {
         Ok(())
     }
 
-    /// Builds what there is, and again after each change. What failed is tried again when something has changed.
+    /// Builds, and again after each change. A failed build is retried after the next change.
     async fn follow(&self) {
         let mut tried = None;
         loop {
             let changed = SOURCES.iter().filter_map(|name| newest(&self.folder.join(name))).max();
-            let in_the_making = changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < QUIET);
-            if changed > self.built_at() && changed != tried && !in_the_making {
+            let is_changing = changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < QUIET);
+            if changed > self.built_at() && changed != tried && !is_changing {
                 tried = changed;
                 match self.build().await {
                     Ok(took) => say(&format!("Web client: built in {} s.", took.as_secs().max(1))),
@@ -100,7 +101,7 @@ impl Sources {
         }
     }
 
-    /// How long it took.
+    /// Builds the client and returns how long that took.
     async fn build(&self) -> anyhow::Result<Duration> {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         self.check_owner()?;
@@ -116,7 +117,7 @@ impl Sources {
         let next = self.folder.join("dist.next");
         let out = format!("--outDir={}", next.file_name().unwrap_or_default().display());
         self.npm(&["exec", "--no", "--", "vite", "build", &out, "--emptyOutDir", "--logLevel=error"]).await?;
-        // What is changed meanwhile is younger than that.
+        // A file that changed during the build is newer than this time.
         File::options().write(true).open(next.join("index.html"))?.set_modified(started_at)?;
         self.put_in_place(&next).context("cannot put it in place")?;
         Ok(started.elapsed())
@@ -128,12 +129,12 @@ impl Sources {
 
     fn packages_are_stale(&self) -> bool {
         let wanted = modified(&self.folder.join("package-lock.json"));
-        // Without its development tools where somebody has set NODE_ENV.
+        // With NODE_ENV=production, vite may be missing.
         modified(&self.folder.join("node_modules/.package-lock.json")) < wanted
             || !self.folder.join("node_modules/.bin/vite").exists()
     }
 
-    /// None while somebody else holds it.
+    /// None while another process holds it.
     fn lock(&self) -> anyhow::Result<Option<File>> {
         let path = self.folder.join(".build.lock");
         let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -148,14 +149,13 @@ impl Sources {
         command.stdin(Stdio::piped());
         command.stdout(log.try_clone()?).stderr(log).process_group(0);
         let mut running = Group(command.spawn().context("npm cannot be started")?);
-        // Its other end: open until this is over, one way or another. Waiting for the process would close it.
+        // Taken, since waiting for the process would close it and so end the program.
         let _lifeline = running.0.stdin.take();
-        let status =
-            timeout(STEP_TIMEOUT, running.0.wait()).await.context("npm does not come to an end")??;
+        let status = timeout(STEP_TIMEOUT, running.0.wait()).await.context("npm does not end")??;
         if !status.success() {
             let said = fs::read_to_string(&log_path).unwrap_or_default();
             let why = said.lines().map(str::trim).find(|line| line.to_lowercase().contains("error"));
-            let why = why.or(said.lines().last()).unwrap_or("it says nothing");
+            let why = why.or(said.lines().last()).unwrap_or("it gives no reason");
             bail!("`npm {}` failed: {why} (all of it: {})", arguments.join(" "), log_path.display());
         }
         Ok(())
@@ -175,7 +175,7 @@ impl Sources {
     }
 }
 
-/// npm with all that it started, which goes with it.
+/// The process group of npm, killed when this is dropped.
 struct Group(Child);
 
 impl Drop for Group {
@@ -207,7 +207,8 @@ fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
-/// The newest time in a file or folder; that of a folder tells of files that are gone.
+/// The newest modification time in a file or folder. That of the folder itself changes with removed
+/// files.
 fn newest(path: &Path) -> Option<SystemTime> {
     let own = modified(path);
     let inside = path.read_dir().into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path()));

@@ -1,4 +1,5 @@
-//! The Postgres that the servers use: the configured one, or a private cluster in the data folder.
+//! The Postgres that the servers use: the configured one, or a private cluster in the data folder,
+//! which is restarted when it dies.
 
 use std::{
     str::FromStr as _,
@@ -15,31 +16,32 @@ use private_postgres::{Cluster, Options, SUPPORTED_MAJORS, Search};
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tracing::{error, info};
 
-/// The name of our database in a private cluster.
+/// The name of Parlor's database in a private cluster.
 const NAME: &str = "parlor";
 
-/// A configured server that does not answer by then is not there.
+/// How long a configured server may take to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What Postgres takes beyond the two servers' pools: their listeners, upkeep, and a person with psql.
+/// Connections beyond the two servers' pools: listeners, maintenance, and a person with psql.
 const SPARE_CONNECTIONS: u32 = 60;
 
-/// A private Postgres that dies so many times in a row, each time this soon, will not get better by itself.
+/// A private Postgres is not restarted after this many deaths in a row, each within [`SOON`] of its
+/// start.
 const DEATHS_MAX: u32 = 5;
 const SOON: Duration = Duration::from_mins(1);
 
-/// A database that takes connections.
-pub struct Database {
+/// A Postgres that accepts connections.
+pub struct Postgres {
     url: Secret,
     /// `None` where the configuration names a server.
     cluster: Option<Arc<Cluster>>,
 }
 
-impl Database {
-    /// Connects to the configured database, or starts the private one (and makes it, on the first run).
+impl Postgres {
+    /// Checks the configured database, or starts the private one and creates it on the first run.
     ///
     /// # Errors
-    /// One line that says what to do, and the end of Postgres's log where that is what is wrong.
+    /// One line that says what to do, with the cause from Postgres's log if it did not start.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         if let Some(url) = &config.database.url {
             let checking = tokio::time::timeout(CONNECT_TIMEOUT, check_given(url));
@@ -64,7 +66,7 @@ impl Database {
         self.url.clone()
     }
 
-    /// Starts a private Postgres again when it dies. The servers bear its absence as they bear any database's.
+    /// Restarts a private Postgres when it dies. The servers wait for it as for any database.
     pub fn keep_alive(&self, lifecycle: &Lifecycle) {
         let Some(cluster) = self.cluster.clone() else { return };
         let token = lifecycle.token();
@@ -73,7 +75,7 @@ impl Database {
         });
     }
 
-    /// Stops a private Postgres in order. The servers must have ended.
+    /// Shuts a private Postgres down. The servers must have ended.
     pub async fn stop(self) -> anyhow::Result<()> {
         if let Some(cluster) = &self.cluster {
             cluster.stop().await?;
@@ -83,16 +85,16 @@ impl Database {
     }
 }
 
-/// The servers would wait and try again; whoever starts Parlor wants to know what is wrong with the URL.
+/// Reports a wrong URL at once; the servers would only wait and retry.
 async fn check_given(url: &Secret) -> anyhow::Result<()> {
-    // The parser takes any scheme. Its own words may hold the password.
+    // The parser accepts any scheme, and its error may contain the password.
     let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme));
     let options = PgConnectOptions::from_str(url.expose())
         .ok()
         .filter(|_| is_postgres)
         .context("database.url cannot be read: expected postgres://user:password@host:port/name")?;
     let at = format!("database.url: {}:{}", options.get_host(), options.get_port());
-    // An error of sqlx says in its own line what is in its chain.
+    // The text of an sqlx error includes that of its sources.
     let version = server_version(&options).await.map_err(|error| anyhow::anyhow!("{at}: {error}"))?;
     let major = u32::try_from(version / 10_000)?;
     if major < *SUPPORTED_MAJORS.start() {
@@ -110,7 +112,7 @@ async fn server_version(options: &PgConnectOptions) -> sqlx::Result<i32> {
     Ok(version)
 }
 
-/// Of Postgres's log, the line that says why it did not start.
+/// Adds the line of Postgres's log that says why it did not start.
 fn in_one_line(error: private_postgres::Error) -> anyhow::Error {
     let private_postgres::Error::Start { problem, log } = error else { return error.into() };
     let why = log.lines().rfind(|line| line.contains("FATAL:") || line.contains("PANIC:"));
@@ -136,7 +138,7 @@ async fn restart_when_dead(cluster: &Cluster) -> anyhow::Result<()> {
     let mut deaths = 0;
     loop {
         let started = Instant::now();
-        let Some(exit) = cluster.exited().await else { bail!("nobody runs it") };
+        let Some(exit) = cluster.exited().await else { bail!("the private Postgres is not running") };
         deaths = if started.elapsed() < SOON { deaths + 1 } else { 1 };
         if deaths > DEATHS_MAX {
             bail!("the private Postgres died {deaths} times in a row ({exit}): see server.log in its folder");
