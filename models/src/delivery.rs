@@ -1,12 +1,17 @@
-//! One shard of the log, from the lock to a client that resumes: writers who draw ids and commit, bells that may be lost, a
-//! tail that listens and polls, a hub with live and lagging streams, clients whose connections are cut, and what goes
-//! wrong around them: restarts, a failover that loses a row, retention.
+//! A model of one shard of the log, from its lock to a client that resumes: writers draw ids and
+//! commit, NOTIFYs may be lost, a tail listens and polls, a hub has live and lagging streams, and
+//! connections of clients are cut. Servers restart, a failover loses a row, and retention drops
+//! rows.
 //!
-//! [`Guards`] are the rules of docs/decisions. Taken away one by one they show what each is for.
+//! [`Guards`] are the rules of docs/decisions. A test without one of them shows what it is for.
+
+mod world;
 
 use stateright::{Model, Property};
 
-/// What keeps delivery right.
+use world::{Client, ClientMode, Position, Row, World, WriterState};
+
+/// The rules that make delivery correct.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a rule that is kept or not")]
 pub struct Guards {
@@ -14,20 +19,21 @@ pub struct Guards {
     pub lock: bool,
     /// Readers check that each row names the row before it.
     pub chain: bool,
-    /// The tail looks now and then though no bell has rung.
+    /// The tail also polls without a NOTIFY.
     pub poll: bool,
-    /// Once it listens, the tail looks again.
-    pub look_after_listen: bool,
+    /// After LISTEN the tail reads once.
+    pub read_after_listen: bool,
     /// A stream becomes live in the locked section in which it reaches the shard's position.
     pub live_in_one_section: bool,
-    /// A stream whose queue is full reads on from its cursor; without it the event is dropped.
+    /// A stream with a full queue reads the log from its cursor; without this rule the event is
+    /// dropped.
     pub overflow_lags: bool,
     /// A cursor must agree in timeline with the row that it names.
     pub timeline: bool,
-    /// A row that came with its ring is taken only if it follows what was read last.
-    pub rung_chain: bool,
-    /// And only if it is of the timeline that is read from.
-    pub rung_timeline: bool,
+    /// A row that a NOTIFY carried is taken only if it follows the last row.
+    pub notify_row_chain: bool,
+    /// It is taken only if it has the timeline of the reading connection.
+    pub notify_row_timeline: bool,
 }
 
 impl Guards {
@@ -35,121 +41,40 @@ impl Guards {
         lock: true,
         chain: true,
         poll: true,
-        look_after_listen: true,
+        read_after_listen: true,
         live_in_one_section: true,
         overflow_lags: true,
         timeline: true,
-        rung_chain: true,
-        rung_timeline: true,
+        notify_row_chain: true,
+        notify_row_timeline: true,
     };
 }
 
-/// What is tried out: how many there are, and how often things go wrong.
+/// The size of the model, and how often each fault may happen.
 #[derive(Clone, Copy, Debug)]
-pub struct Delivery {
+pub struct DeliveryModel {
     pub guards: Guards,
     pub writers: usize,
     pub clients: usize,
-    /// Whether a bell may get lost though somebody listens.
-    pub lossy_bells: bool,
+    /// Whether a NOTIFY may be lost while the tail listens.
+    pub lossy_notify: bool,
     pub cuts: u8,
     pub restarts: u8,
     pub failovers: u8,
     pub drops: u8,
 }
 
-/// A row of the log, and the write that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Row {
-    id: u8,
-    prev: u8,
-    timeline: u8,
-    write: usize,
-    /// Past retention: it happened, and nobody can read it.
-    is_dropped: bool,
-}
-
-/// A place in the log; id 0: before the first row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Position {
-    id: u8,
-    timeline: u8,
-}
-
-impl From<Row> for Position {
-    fn from(row: Row) -> Self {
-        Self { id: row.id, timeline: row.timeline }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Writer {
-    Idle,
-    Drawn(Row),
-    Committed(Row),
-    Done,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    Away,
-    /// Reads on after this id.
-    Lagging(u8),
-    /// Has read everything and is not live yet: what happens without `live_in_one_section`.
-    Replayed,
-    Live,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Client {
-    mode: Mode,
-    /// The last event that it saw.
-    cursor: Position,
-    /// The writes that it knows of, ascending.
-    known: Vec<usize>,
-    queue: Vec<Row>,
-    /// It was given something that does not come after its cursor.
-    is_out_of_order: bool,
-}
-
-/// Everything at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
-pub struct World {
-    /// Committed, by id.
-    log: Vec<Row>,
-    next_id: u8,
-    timeline: u8,
-    writers: Vec<Writer>,
-    is_listening: bool,
-    bell: bool,
-    /// Rows that came with rings and were not looked at yet. They outlive the connection that they came over.
-    rung: Vec<Row>,
-    /// The tail has just connected and looks without being told to.
-    look: bool,
-    is_connected: bool,
-    /// Of the database when the tail connected.
-    read_timeline: u8,
-    /// How far the tail and the hub have come; None: the process has just started.
-    position: Option<Position>,
-    clients: Vec<Client>,
-    cuts: u8,
-    restarts: u8,
-    failovers: u8,
-    drops: u8,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     Draw(usize),
     Commit(usize),
-    Ring(usize),
-    RingWithRow(usize),
-    RingUnheard(usize),
+    Notify(usize),
+    NotifyWithRow(usize),
+    NotifyLost(usize),
     Listen,
     Connect,
     Read,
-    TakeRung,
+    TakeNotifyRow,
     Join(usize),
     CatchUp(usize),
     Subscribe(usize),
@@ -160,85 +85,23 @@ pub enum Step {
     Drop,
 }
 
-/// Frames that wait for a client; small, so that it overflows.
+/// The length of a client's queue; small, so that it overflows.
 const QUEUE_MAX: usize = 1;
 
-impl World {
-    fn head(&self) -> Position {
-        self.log.last().map_or_else(Position::default, |row| (*row).into())
-    }
-
-    fn holds(&self, position: Position, guards: Guards) -> bool {
-        position.id == 0
-            || self.log.iter().any(|row| {
-                !row.is_dropped
-                    && row.id == position.id
-                    && (row.timeline == position.timeline || !guards.timeline)
-            })
-    }
-
-    /// Whether the row at a position is gone with a timeline, and was not dropped.
-    fn is_lost(&self, position: Position) -> bool {
-        position.id != 0 && !self.log.iter().any(|row| Position::from(*row) == position)
-    }
-
-    fn readable_after(&self, id: u8) -> impl Iterator<Item = Row> {
-        self.log.iter().copied().filter(move |row| row.id > id && !row.is_dropped)
-    }
-
-    /// Told to start anew, the client takes a snapshot and its cursor, both of one moment.
-    fn reset(&mut self, client: usize) {
-        let mut known: Vec<usize> = self.log.iter().map(|row| row.write).collect();
-        known.sort_unstable();
-        let cursor = self.head();
-        let client = &mut self.clients[client];
-        *client = Client { mode: Mode::Away, cursor, known, queue: Vec::new(), ..client.clone() };
-    }
-
-    /// Continuity is lost: the hub forgets what it had and tells everybody.
-    fn gap(&mut self) {
-        self.position = Some(self.head());
-        for client in 0..self.clients.len() {
-            if self.clients[client].mode != Mode::Away {
-                self.reset(client);
-            }
-        }
-    }
-
-    /// What was committed last had not reached the standby, nor had the sequence; transactions are gone.
-    fn fail_over(&mut self) {
-        self.failovers -= 1;
-        self.log.pop();
-        self.timeline += 1;
-        self.next_id = self.head().id + 1;
-        (self.is_connected, self.is_listening, self.bell, self.look) = (false, false, false, false);
-        for writer in self.writers.iter_mut().filter(|writer| **writer != Writer::Idle) {
-            *writer = Writer::Done;
-        }
-    }
-
-    fn disconnect_everybody(&mut self) {
-        for client in &mut self.clients {
-            client.mode = Mode::Away;
-            client.queue.clear();
-        }
-    }
-}
-
-impl Delivery {
+impl DeliveryModel {
     fn connect(&self, world: &mut World) {
         world.is_connected = true;
         world.read_timeline = world.timeline;
-        world.look = true;
+        world.must_read = true;
         match world.position {
             None => world.position = Some(world.head()),
-            Some(position) if !world.holds(position, self.guards) => world.gap(),
+            Some(position) if !world.holds(position, self.guards.timeline) => world.gap(),
             Some(_) => {}
         }
     }
 
     fn read(&self, world: &mut World) {
-        (world.bell, world.look) = (false, false);
+        (world.is_notified, world.must_read) = (false, false);
         let Some(mut position) = world.position else { return };
         let rows: Vec<Row> = world.readable_after(position.id).collect();
         for row in rows {
@@ -251,45 +114,45 @@ impl Delivery {
         }
     }
 
-    /// The hub comes to a row.
+    /// The hub delivers a row.
     fn publish(&self, world: &mut World, row: Row) {
-        for client in world.clients.iter_mut().filter(|client| client.mode == Mode::Live) {
+        for client in world.clients.iter_mut().filter(|client| client.mode == ClientMode::Live) {
             if client.queue.len() < QUEUE_MAX {
                 client.queue.push(row);
             } else if self.guards.overflow_lags {
                 client.queue.clear();
-                client.mode = Mode::Lagging(client.cursor.id);
+                client.mode = ClientMode::Lagging(client.cursor.id);
             }
         }
         world.position = Some(row.into());
     }
 
-    fn take_rung(&self, world: &mut World) {
+    fn take_notify_row(&self, world: &mut World) {
         let Some(position) = world.position else { return };
-        let row = world.rung.remove(0);
+        let row = world.notify_rows.remove(0);
         if row.id <= position.id {
             return;
         }
-        let follows = row.prev == position.id || !self.guards.rung_chain;
-        if follows && (row.timeline == world.read_timeline || !self.guards.rung_timeline) {
+        let follows = row.prev == position.id || !self.guards.notify_row_chain;
+        if follows && (row.timeline == world.read_timeline || !self.guards.notify_row_timeline) {
             self.publish(world, row);
         } else {
-            world.bell = true;
+            world.is_notified = true;
         }
     }
 
     fn join(&self, world: &mut World, client: usize) {
         let cursor = world.clients[client].cursor;
-        if world.holds(cursor, self.guards) {
-            world.clients[client].mode = Mode::Lagging(cursor.id);
+        if world.holds(cursor, self.guards.timeline) {
+            world.clients[client].mode = ClientMode::Lagging(cursor.id);
         } else {
             world.reset(client);
         }
     }
 
-    /// One row, or the step to being live.
+    /// Reads one row, or makes the stream live.
     fn catch_up(&self, world: &mut World, client: usize) {
-        let (Some(position), Mode::Lagging(from)) = (world.position, world.clients[client].mode) else {
+        let (Some(position), ClientMode::Lagging(from)) = (world.position, world.clients[client].mode) else {
             return;
         };
         let next = world.readable_after(from).find(|row| row.id <= position.id);
@@ -297,22 +160,22 @@ impl Delivery {
             Some(row) if self.guards.chain && row.prev != from => world.reset(client),
             Some(row) => {
                 world.clients[client].queue.push(row);
-                world.clients[client].mode = Mode::Lagging(row.id);
+                world.clients[client].mode = ClientMode::Lagging(row.id);
             }
             None if self.guards.chain && from < position.id => world.reset(client),
-            None if self.guards.live_in_one_section => world.clients[client].mode = Mode::Live,
-            None => world.clients[client].mode = Mode::Replayed,
+            None if self.guards.live_in_one_section => world.clients[client].mode = ClientMode::Live,
+            None => world.clients[client].mode = ClientMode::Replayed,
         }
     }
 }
 
-impl Model for Delivery {
+impl Model for DeliveryModel {
     type State = World;
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
         let client = Client {
-            mode: Mode::Away,
+            mode: ClientMode::Away,
             cursor: Position::default(),
             known: Vec::new(),
             queue: Vec::new(),
@@ -322,11 +185,11 @@ impl Model for Delivery {
             log: Vec::new(),
             next_id: 1,
             timeline: 1,
-            writers: vec![Writer::Idle; self.writers],
+            writers: vec![WriterState::Idle; self.writers],
             is_listening: false,
-            bell: false,
-            rung: Vec::new(),
-            look: false,
+            is_notified: false,
+            notify_rows: Vec::new(),
+            must_read: false,
             is_connected: false,
             read_timeline: 1,
             position: None,
@@ -338,21 +201,21 @@ impl Model for Delivery {
         }]
     }
 
-    /// Only what would change something: where there is no step, nothing happens any more.
+    /// Only steps that change the state: a state without steps is final.
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        let is_locked = world.writers.iter().any(|writer| matches!(writer, Writer::Drawn(_)));
+        let is_locked = world.writers.iter().any(|writer| matches!(writer, WriterState::Drawn(_)));
         for (number, writer) in world.writers.iter().enumerate() {
             match writer {
-                Writer::Idle if !(self.guards.lock && is_locked) => steps.push(Step::Draw(number)),
-                Writer::Idle | Writer::Done => {}
-                Writer::Drawn(_) => steps.push(Step::Commit(number)),
-                Writer::Committed(_) => {
-                    steps.push(Step::Ring(number));
+                WriterState::Idle if !(self.guards.lock && is_locked) => steps.push(Step::Draw(number)),
+                WriterState::Idle | WriterState::Done => {}
+                WriterState::Drawn(_) => steps.push(Step::Commit(number)),
+                WriterState::Committed(_) => {
+                    steps.push(Step::Notify(number));
                     if world.is_listening {
-                        steps.push(Step::RingWithRow(number));
+                        steps.push(Step::NotifyWithRow(number));
                     }
-                    if self.lossy_bells {
-                        steps.push(Step::RingUnheard(number));
+                    if self.lossy_notify {
+                        steps.push(Step::NotifyLost(number));
                     }
                 }
             }
@@ -364,29 +227,30 @@ impl Model for Delivery {
             world.position.is_some_and(|position| world.readable_after(position.id).next().is_some());
         if !world.is_connected {
             steps.push(Step::Connect);
-        } else if world.bell || world.look || (self.guards.poll && has_more) {
+        } else if world.is_notified || world.must_read || (self.guards.poll && has_more) {
             steps.push(Step::Read);
         }
-        if world.is_connected && !world.rung.is_empty() {
-            steps.push(Step::TakeRung);
+        if world.is_connected && !world.notify_rows.is_empty() {
+            steps.push(Step::TakeNotifyRow);
         }
         let position = world.position.unwrap_or_default();
         for (number, client) in world.clients.iter().enumerate() {
             match client.mode {
-                // A cursor from a moment ahead of this server is waited for, unless it names nothing.
-                Mode::Away if world.position.is_some() => {
-                    if client.cursor.id <= position.id || !world.holds(client.cursor, self.guards) {
+                // The server waits for a cursor that is ahead of it, unless the cursor's row does
+                // not exist.
+                ClientMode::Away if world.position.is_some() => {
+                    if client.cursor.id <= position.id || !world.holds(client.cursor, self.guards.timeline) {
                         steps.push(Step::Join(number));
                     }
                 }
-                Mode::Lagging(_) if client.queue.is_empty() => steps.push(Step::CatchUp(number)),
-                Mode::Replayed => steps.push(Step::Subscribe(number)),
-                Mode::Away | Mode::Lagging(_) | Mode::Live => {}
+                ClientMode::Lagging(_) if client.queue.is_empty() => steps.push(Step::CatchUp(number)),
+                ClientMode::Replayed => steps.push(Step::Subscribe(number)),
+                ClientMode::Away | ClientMode::Lagging(_) | ClientMode::Live => {}
             }
             if !client.queue.is_empty() {
                 steps.push(Step::Take(number));
             }
-            if world.cuts > 0 && client.mode != Mode::Away {
+            if world.cuts > 0 && client.mode != ClientMode::Away {
                 steps.push(Step::Cut(number));
             }
         }
@@ -396,7 +260,7 @@ impl Model for Delivery {
         if world.failovers > 0 && !world.log.is_empty() {
             steps.push(Step::Failover);
         }
-        // Never the last one: a shard has a tick every minute, and retention is days.
+        // Never the last row: a shard gets a tick every minute, and retention is days.
         if world.drops > 0 && world.log.iter().rev().skip(1).any(|row| !row.is_dropped) {
             steps.push(Step::Drop);
         }
@@ -408,35 +272,35 @@ impl Model for Delivery {
             Step::Draw(writer) => {
                 let (id, prev, timeline) = (world.next_id, world.head().id, world.timeline);
                 world.writers[writer] =
-                    Writer::Drawn(Row { id, prev, timeline, write: writer, is_dropped: false });
+                    WriterState::Drawn(Row { id, prev, timeline, write: writer, is_dropped: false });
                 world.next_id += 1;
             }
             Step::Commit(writer) => {
-                let Writer::Drawn(row) = world.writers[writer] else { return None };
+                let WriterState::Drawn(row) = world.writers[writer] else { return None };
                 world.log.push(row);
                 world.log.sort_unstable_by_key(|row| row.id);
-                world.writers[writer] = Writer::Committed(row);
+                world.writers[writer] = WriterState::Committed(row);
             }
-            Step::Ring(writer) => {
-                world.bell |= world.is_listening;
-                world.writers[writer] = Writer::Done;
+            Step::Notify(writer) => {
+                world.is_notified |= world.is_listening;
+                world.writers[writer] = WriterState::Done;
             }
-            Step::RingWithRow(writer) => {
-                let Writer::Committed(row) = world.writers[writer] else { return None };
-                world.rung.push(row);
-                world.writers[writer] = Writer::Done;
+            Step::NotifyWithRow(writer) => {
+                let WriterState::Committed(row) = world.writers[writer] else { return None };
+                world.notify_rows.push(row);
+                world.writers[writer] = WriterState::Done;
             }
-            Step::RingUnheard(writer) => world.writers[writer] = Writer::Done,
+            Step::NotifyLost(writer) => world.writers[writer] = WriterState::Done,
             Step::Listen => {
                 world.is_listening = true;
-                world.bell |= self.guards.look_after_listen;
+                world.is_notified |= self.guards.read_after_listen;
             }
             Step::Connect => self.connect(&mut world),
             Step::Read => self.read(&mut world),
-            Step::TakeRung => self.take_rung(&mut world),
+            Step::TakeNotifyRow => self.take_notify_row(&mut world),
             Step::Join(client) => self.join(&mut world, client),
             Step::CatchUp(client) => self.catch_up(&mut world, client),
-            Step::Subscribe(client) => world.clients[client].mode = Mode::Live,
+            Step::Subscribe(client) => world.clients[client].mode = ClientMode::Live,
             Step::Take(client) => {
                 let client = &mut world.clients[client];
                 let row = client.queue.remove(0);
@@ -448,14 +312,14 @@ impl Model for Delivery {
             }
             Step::Cut(client) => {
                 world.cuts -= 1;
-                world.clients[client].mode = Mode::Away;
+                world.clients[client].mode = ClientMode::Away;
                 world.clients[client].queue.clear();
             }
             Step::Restart => {
                 world.restarts -= 1;
                 world.position = None;
-                world.rung.clear();
-                (world.is_connected, world.is_listening, world.bell, world.look) =
+                world.notify_rows.clear();
+                (world.is_connected, world.is_listening, world.is_notified, world.must_read) =
                     (false, false, false, false);
                 world.disconnect_everybody();
             }
@@ -475,7 +339,8 @@ impl Model for Delivery {
                 world.clients.iter().all(|client| {
                     let mut past = world.log.iter().filter(|row| is_past(client, row));
                     past.all(|row| client.known.contains(&row.write))
-                        // It stands on a row that a failover has lost, and is told so at its next connect.
+                        // Its cursor names a row that a failover lost; its next connection resets
+                        // it.
                         || world.is_lost(client.cursor)
                 })
             }),
@@ -489,7 +354,7 @@ impl Model for Delivery {
                 written.sort_unstable();
                 !steps.is_empty() || world.clients.iter().all(|client| client.known == written)
             }),
-            // Else the others would hold of nothing.
+            // Without this the other properties could hold of nothing.
             Property::sometimes(ALL_IS_DONE, |_, world: &World| {
                 world.clients.iter().all(|client| client.known.len() == world.writers.len())
             }),
@@ -497,11 +362,11 @@ impl Model for Delivery {
     }
 }
 
-/// Whoever has come to a place in the log knows of everything before it.
+/// A client at a position knows every event before it.
 pub const NOTHING_SKIPPED: &str = "nothing is skipped";
-/// A connection gives each event once and in order.
+/// A connection delivers each event once and in order.
 pub const ORDER_KEPT: &str = "order is kept";
-/// When nothing happens any more, every client knows exactly what is in the log.
+/// In a final state every client knows exactly the events of the log.
 pub const EVERYTHING_ARRIVES: &str = "everything arrives";
-/// There is a course of events in which everybody gets everything.
+/// In some run every client receives every event.
 pub const ALL_IS_DONE: &str = "all is done";

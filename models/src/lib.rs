@@ -1,5 +1,6 @@
-//! Models of Parlor's delivery, in which a checker tries out every order of events. They are of the design, not of the
-//! code: what they show is that each guard is needed and that together they are enough.
+//! Models of Parlor's delivery, for a checker that tries every order of events. They model the
+//! design, not the code. They show that each guard is needed and that together the guards are
+//! enough.
 
 pub mod delivery;
 pub mod membership;

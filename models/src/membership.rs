@@ -1,14 +1,17 @@
-//! One person, one chat that they come into and leave again, and a client of theirs that catches up meanwhile, page by page
-//! and with connections to one node or another: what is withheld from it, so that what it makes of the rest is right.
+//! A model of catching up by a person who joins and leaves one chat. Their client catches up event
+//! by event, on one node or another, and some events are withheld from it. The model shows that the
+//! rest is enough for the client to end with the right state.
 
 use stateright::{Model, Property};
 
-/// What keeps it right. Taken away one by one they show what each is for.
+/// The rules that make it correct. A test without one of them shows what it is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Guards {
-    /// What was said in a stay that is over is withheld; without it, only while the person is not in the chat.
+    /// Withholds all events of a stay that has ended. Without it, only events while the person is
+    /// not a member are withheld.
     pub by_stay: bool,
-    /// The cursor of a client from whom something was withheld says by what, and a node that does not know that waits for it.
+    /// A cursor names the newest event known when something was withheld, and a node that is behind
+    /// that event waits for it.
     pub cursor_tells: bool,
 }
 
@@ -16,9 +19,9 @@ impl Guards {
     pub const ALL: Self = Self { by_stay: true, cursor_tells: true };
 }
 
-/// What is tried out.
+/// The size of the model.
 #[derive(Clone, Copy, Debug)]
-pub struct Membership {
+pub struct MembershipModel {
     pub guards: Guards,
     /// Events in the log.
     pub events: usize,
@@ -32,37 +35,37 @@ pub enum Event {
     Left,
     /// A message in the chat.
     Said,
-    /// Something that the person sees whether or not they are in the chat.
+    /// An event that the person sees in any case.
     Elsewhere,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     log: Vec<Event>,
-    /// How much of it each node knows.
+    /// The number of events that each node knows.
     nodes: Vec<usize>,
     /// The node that the client is on.
     on: Option<usize>,
-    /// How much of the log the client has behind it.
+    /// The number of events that the client has passed.
     cursor: usize,
-    /// How much of it was known when something was last withheld from it.
+    /// The number of events known when an event was last withheld from the client.
     filtered_as_of: usize,
-    /// If it knows the chat, how many messages it thinks there are.
+    /// If the client knows the chat: the number of messages it counts.
     chat: Option<usize>,
     connects: u8,
-    /// It was given something of the chat that it cannot place.
+    /// It received an event of the chat that does not fit its state.
     is_confused: bool,
-    /// It was given something of the chat though the node knew that the person had left it since.
+    /// It received a message though the node knew that the person has left since.
     has_leaked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     Write(Event),
-    /// A node takes one event over.
+    /// A node reads one event.
     Read(usize),
     Connect(usize),
-    /// The client gets one event, or passes over it.
+    /// The client receives the next event, or it is withheld.
     Take,
     Cut,
 }
@@ -84,7 +87,7 @@ impl World {
     }
 }
 
-impl Model for Membership {
+impl Model for MembershipModel {
     type State = World;
     type Action = Step;
 
@@ -111,7 +114,7 @@ impl Model for Membership {
             if *position < world.log.len() {
                 steps.push(Step::Read(node));
             }
-            // A cursor from ahead of a node is waited for.
+            // A node that is behind the cursor waits.
             let ahead =
                 if self.guards.cursor_tells { world.cursor.max(world.filtered_as_of) } else { world.cursor };
             if world.on.is_none() && world.connects > 0 && *position >= ahead {
@@ -181,11 +184,12 @@ impl Model for Membership {
     }
 }
 
-/// Nothing comes of a chat that the client does not know, and no message without those before it.
+/// The client receives no event of a chat that it does not know, and no message without the ones
+/// before.
 pub const NEVER_CONFUSED: &str = "never confused";
-/// Nothing is sent that was said before the person left, by a node that knows that they did.
+/// A node that knows that the person left sends no message from before.
 pub const NOTHING_LEAKS: &str = "nothing leaks";
-/// Who has come to the end of the log knows what a snapshot would say.
+/// At the end of the log, the client has the state of a snapshot.
 pub const ENDS_RIGHT: &str = "ends right";
-/// Else the others would hold of nothing.
+/// Some client comes back; without this the others could hold of nothing.
 pub const COMES_BACK: &str = "comes back";
