@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use chaos::{Mode, Proxy};
+use chaos::{LinkMode, Proxy};
 use chat_core::config::{Config, Secret};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -36,7 +36,7 @@ impl Line {
         .fetch_all(&app.db)
         .await
         .unwrap();
-        let silent = |port: &&i32| self.0.set_mode_of(u16::try_from(**port).unwrap(), Mode::Freeze);
+        let silent = |port: &&i32| self.0.set_mode_of(u16::try_from(**port).unwrap(), LinkMode::Freeze);
         ports.iter().filter(silent).count()
     }
 }

@@ -1,5 +1,5 @@
-//! The event log as an auditor reads it: straight from Postgres, by a query of its own, and kept after retention has
-//! dropped it.
+//! Reads the event log straight from Postgres, by a query of its own, and keeps the rows after
+//! retention drops them. The oracle compares with these rows, not with what the servers say.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ const COLUMNS: &str = "e.shard, e.id, e.prev_id, e.at, e.workspace_id, e.kind, e
 
 /// A row of the log.
 #[derive(Clone, Debug)]
-pub struct LogRow {
+pub struct ArchivedRow {
     pub shard: i16,
     pub id: i64,
     pub prev_id: i64,
@@ -38,14 +38,14 @@ pub struct LogRow {
     pub chat_id: Option<Uuid>,
     pub user_id: Option<Uuid>,
     pub message_id: Option<Uuid>,
-    /// Of the payload as it was first read; a deletion takes bodies out of it later.
+    /// The hash of the payload when it was first read; a deletion removes bodies from it later.
     pub hash: u64,
     /// When it had been read.
     pub read_at: Time,
     /// Of `message.new`.
     pub client_id: Option<String>,
     pub seq: Option<i64>,
-    /// Written by hand, and not to be shown to anybody.
+    /// Written by hand; no client may see it.
     pub is_poison: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct Dropped {
 pub struct Archive {
     history: Arc<History>,
     url: Arc<RwLock<String>>,
-    rows: Arc<Mutex<BTreeMap<i64, LogRow>>>,
+    rows: Arc<Mutex<BTreeMap<i64, ArchivedRow>>>,
     drops: Mutex<Vec<Dropped>>,
     stop: CancellationToken,
 }
@@ -72,7 +72,7 @@ pub struct Archive {
 impl Archive {
     /// Reads along until dropped.
     pub fn start(url: &Arc<RwLock<String>>, history: &Arc<History>) -> Self {
-        let rows = Arc::<Mutex<BTreeMap<i64, LogRow>>>::default();
+        let rows = Arc::<Mutex<BTreeMap<i64, ArchivedRow>>>::default();
         let stop = CancellationToken::new();
         let reading = read_along(Arc::clone(url), Arc::clone(&rows), Arc::clone(history));
         TaskTracker::new().spawn(stop.clone().run_until_cancelled_owned(reading));
@@ -91,7 +91,7 @@ impl Archive {
         Ok(())
     }
 
-    /// A partition is about to be dropped, of which everything is in the archive.
+    /// Notes that a partition, whose rows are all in the archive, is about to be dropped.
     pub fn drops(&self, edge: i64, may_be_unseen: bool) {
         lock(&self.drops).push(Dropped { at: self.history.now(), edge, may_be_unseen });
     }
@@ -100,7 +100,7 @@ impl Archive {
         lock(&self.drops).clone()
     }
 
-    pub fn rows(&self) -> MutexGuard<'_, BTreeMap<i64, LogRow>> {
+    pub fn rows(&self) -> MutexGuard<'_, BTreeMap<i64, ArchivedRow>> {
         lock(&self.rows)
     }
 }
@@ -113,7 +113,7 @@ impl Drop for Archive {
 
 async fn read_along(
     url: Arc<RwLock<String>>,
-    rows: Arc<Mutex<BTreeMap<i64, LogRow>>>,
+    rows: Arc<Mutex<BTreeMap<i64, ArchivedRow>>>,
     history: Arc<History>,
 ) {
     let mut after = [0_i64; SHARDS];
@@ -133,7 +133,7 @@ async fn look(
     url: &str,
     connection: &mut Option<PgConnection>,
     after: &mut [i64; SHARDS],
-    rows: &Mutex<BTreeMap<i64, LogRow>>,
+    rows: &Mutex<BTreeMap<i64, ArchivedRow>>,
     history: &History,
 ) -> anyhow::Result<()> {
     let db = match connection {
@@ -155,7 +155,7 @@ async fn look(
 
 /// Shard and id of each.
 fn keep(
-    rows: &Mutex<BTreeMap<i64, LogRow>>,
+    rows: &Mutex<BTreeMap<i64, ArchivedRow>>,
     found: &[PgRow],
     read_at: Time,
 ) -> anyhow::Result<Vec<(i16, i64)>> {
@@ -169,13 +169,13 @@ fn keep(
     Ok(kept)
 }
 
-fn read(row: &PgRow, read_at: Time) -> sqlx::Result<LogRow> {
+fn read(row: &PgRow, read_at: Time) -> sqlx::Result<ArchivedRow> {
     let payload: String = row.try_get("payload")?;
     let kind: String = row.try_get("kind")?;
     let data: Option<serde_json::Value> = serde_json::from_str(&payload).ok();
     let audience: String = row.try_get("audience")?;
     let message = data.as_ref().filter(|_| kind == "message.new").map(|data| &data["message"]);
-    Ok(LogRow {
+    Ok(ArchivedRow {
         shard: row.try_get("shard")?,
         id: row.try_get("id")?,
         prev_id: row.try_get("prev_id")?,

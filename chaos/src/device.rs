@@ -1,5 +1,5 @@
-//! A client of the stream that follows whatever happens: it comes back with the last id it saw, starts anew when it is
-//! told to, folds what it gets, and keeps a record of it all.
+//! A client of the stream. It reconnects with the last id it saw, takes a new snapshot after a
+//! `reset`, folds the events into its state, and records everything it received.
 
 use std::{
     collections::BTreeMap,
@@ -25,17 +25,17 @@ use crate::{
     sse::{Frame, Frames, position},
 };
 
-/// Heartbeats come every two seconds here; a stream that is silent for longer is dead.
+/// Heartbeats come every two seconds here; a stream that is silent for this long is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(8);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Whatever `retry:` says, so that a run has many reconnects; the server's own pauses are tested elsewhere.
+/// Used instead of `retry:`, so that a run has many reconnects.
 const RETRY_AFTER: Duration = Duration::from_millis(150);
 
-/// On a server that is not its own, since that did not let it in, a device stays no longer.
+/// How long a device stays on another server after its own refused it.
 const GUEST_STAY: Duration = Duration::from_secs(2);
 
-/// An event as it came.
+/// An event that was received.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
     pub at: Time,
@@ -43,56 +43,57 @@ pub struct Seen {
     pub connection: usize,
     pub position: i64,
     pub hash: u64,
-    /// What the connection had brought before it.
+    /// Bytes received on the connection before it.
     pub bytes_before: u64,
 }
 
-/// From a snapshot on, to the next `reset`.
+/// The time from a snapshot to the next `reset`.
 #[derive(Clone, Debug)]
 pub struct Segment {
     pub snapshot_position: i64,
     pub snapshot_at: Time,
-    /// What the snapshot had: chats, and the number of messages in each.
+    /// The chats of the snapshot, and the number of messages in each.
     pub snapshot: BTreeMap<String, i64>,
     pub seen: Vec<Seen>,
-    /// What came once more.
+    /// Events that were received again.
     pub again: Vec<Seen>,
-    /// How far a heartbeat said that the stream had come, and when.
+    /// The positions in heartbeats, and when they arrived.
     pub heartbeats: Vec<(Time, i64)>,
     pub ended_by_reset: bool,
 }
 
-/// One stream that was opened.
+/// A stream that was opened.
 #[derive(Clone, Copy, Debug)]
-pub struct Connection {
-    /// Before the request left.
+pub struct OpenedStream {
+    /// When the request was sent.
     pub asked_at: Time,
-    /// When it began.
+    /// When the response began.
     pub connected_at: Time,
     /// Index of the notify_server.
     pub node: usize,
 }
 
-/// A device was told to start anew.
+/// A `reset` that a device received.
 #[derive(Clone, Debug)]
 pub struct Reset {
     pub at: Time,
     pub position: i64,
-    /// How far the device had come when it connected: `connected` already says where the server is.
+    /// The position that the device connected with.
     pub from: i64,
     pub reason: String,
 }
 
-/// What a device has been through.
+/// Everything that a device received.
 #[derive(Default)]
 pub struct Record {
     pub segments: Vec<Segment>,
-    pub connections: Vec<Connection>,
+    pub connections: Vec<OpenedStream>,
     pub state: Option<State>,
-    /// What must not be, seen at once: a frame that is not whole, an event that cannot be applied, an order that is wrong.
+    /// Violations that the device itself sees: an incomplete frame, an event that cannot be
+    /// applied, a wrong order.
     pub problems: Vec<(Time, i64, String)>,
     pub resets: Vec<Reset>,
-    /// The server said that there is nothing to come back for.
+    /// The server said not to reconnect.
     pub is_over: bool,
     /// The newest position of any frame since the last snapshot.
     reached: i64,
@@ -104,7 +105,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// How far it has come.
+    /// The newest position of any frame since the last snapshot.
     pub fn reached(&self) -> i64 {
         self.reached
     }
@@ -116,7 +117,7 @@ impl Record {
 
 /// How a device reaches its stream.
 #[derive(Clone)]
-pub enum Way {
+pub enum Route {
     /// Through the door of this notify_server, and of the next one when it fails.
     Doors(usize),
     /// Through this address alone, which leads to the notify_server of that index.
@@ -132,7 +133,12 @@ pub struct Device {
 }
 
 impl Device {
-    pub fn start(person: &Person, name: String, way: Way, history: &Arc<History>) -> anyhow::Result<Self> {
+    pub fn start(
+        person: &Person,
+        name: String,
+        route: Route,
+        history: &Arc<History>,
+    ) -> anyhow::Result<Self> {
         let record = Arc::<Mutex<Record>>::default();
         let stop = CancellationToken::new();
         let client = Client::builder()
@@ -144,7 +150,7 @@ impl Device {
             client,
             person: person.clone(),
             name: name.clone(),
-            way,
+            route,
             history: Arc::clone(history),
             record: Arc::clone(&record),
         };
@@ -167,7 +173,7 @@ struct Follower {
     client: Client,
     person: Person,
     name: String,
-    way: Way,
+    route: Route,
     history: Arc<History>,
     record: Arc<Mutex<Record>>,
 }
@@ -244,11 +250,11 @@ impl Follower {
 
     /// Opens one stream and reads it to its end.
     async fn stream(&self, cursor: &mut String, failures: usize) -> anyhow::Result<End> {
-        let (url, node, is_guest) = match &self.way {
-            Way::Own(address, node) => {
+        let (url, node, is_guest) = match &self.route {
+            Route::Own(address, node) => {
                 (format!("http://{address}/events"), node.load(Ordering::SeqCst), false)
             }
-            Way::Doors(home) => {
+            Route::Doors(home) => {
                 let node = (home + failures) % self.person.doors().notify.len();
                 (self.person.stream_url(node), node, node != *home)
             }
@@ -269,13 +275,13 @@ impl Follower {
                 anyhow::bail!("{status}");
             }
         }
-        self.read(response, Connection { asked_at, connected_at: 0, node }, is_guest, cursor).await
+        self.read(response, OpenedStream { asked_at, connected_at: 0, node }, is_guest, cursor).await
     }
 
     async fn read(
         &self,
         mut response: Response,
-        connection: Connection,
+        connection: OpenedStream,
         is_guest: bool,
         cursor: &mut String,
     ) -> anyhow::Result<End> {
@@ -307,7 +313,7 @@ impl Follower {
                 if frame.event == "connected" {
                     let mut record = self.record();
                     let connected_at = self.history.now();
-                    record.connections.push(Connection { connected_at, ..connection });
+                    record.connections.push(OpenedStream { connected_at, ..connection });
                     record.newest_of_connection = 0;
                     record.bytes_of_connection = 0;
                     index = Some(record.connections.len() - 1);

@@ -1,10 +1,9 @@
-//! What is counted meanwhile, and what is printed in the end.
+//! The verdict of a run and its figures, as they are printed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt::{self, Write as _},
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -12,6 +11,7 @@ use crate::{
     fault::Fault,
     history::History,
     oracle::{Findings, Violation},
+    tally::Tally,
     world::World,
 };
 
@@ -19,80 +19,6 @@ use crate::{
 const STORY_LINES: usize = 60;
 /// Violations that are printed; the rest is counted.
 const PRINTED: usize = 5;
-
-/// Counted while faults happen.
-#[derive(Default)]
-pub struct Tally(Mutex<Counted>);
-
-#[derive(Clone, Default)]
-struct Counted {
-    faults: BTreeMap<String, u32>,
-    /// Those that came to something else than was meant.
-    missed: BTreeMap<String, u32>,
-    skipped: BTreeMap<String, String>,
-    /// From the start of a process, or of Postgres, to the first event or answer that came through it.
-    recoveries: BTreeMap<String, Vec<Duration>>,
-    /// Other figures.
-    measured: BTreeMap<String, String>,
-    /// Of readiness: what was answered, how often.
-    readiness: BTreeMap<String, u32>,
-    /// Answers that were not true.
-    lies: BTreeSet<String>,
-}
-
-impl Tally {
-    pub fn fault(&self, name: &str) {
-        *self.lock().faults.entry(name.to_owned()).or_default() += 1;
-    }
-
-    pub fn missed(&self, name: &str) {
-        *self.lock().missed.entry(name.to_owned()).or_default() += 1;
-    }
-
-    pub fn skipped(&self, name: &str, why: &str) {
-        self.lock().skipped.insert(name.to_owned(), why.to_owned());
-    }
-
-    /// Of these faults, those that never happened though this machine can have them.
-    pub fn never<'a>(&self, faults: &'a [Fault]) -> Vec<&'a str> {
-        let counted = self.lock();
-        let names = faults.iter().map(|fault| fault.name);
-        names
-            .filter(|name| !counted.faults.contains_key(*name) && !counted.skipped.contains_key(*name))
-            .collect()
-    }
-
-    pub fn recovered(&self, what: &str, after: Duration) {
-        self.lock().recoveries.entry(what.to_owned()).or_default().push(after);
-    }
-
-    pub fn measured(&self, what: &str, value: String) {
-        self.lock().measured.insert(what.to_owned(), value);
-    }
-
-    pub fn readiness(&self, answer: &str) {
-        *self.lock().readiness.entry(answer.to_owned()).or_default() += 1;
-    }
-
-    /// How often a server has said that it is ready, and that it is not.
-    pub fn readiness_said(&self) -> (u32, u32) {
-        let counted = self.lock();
-        let count = |answer| counted.readiness.get(answer).copied().unwrap_or_default();
-        (count("ready"), count("not ready"))
-    }
-
-    pub fn lie(&self, what: String) {
-        self.lock().lies.insert(what);
-    }
-
-    pub fn lies(&self) -> BTreeSet<String> {
-        self.lock().lies.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The outcome of a run.
 pub struct Verdict {
@@ -209,7 +135,7 @@ fn figures(world: &World, tally: &Tally, faults: &[Fault], findings: &Findings) 
     let total: u32 = counted.faults.values().sum();
     line("faults", format!("{total}: {}", counts(&counted.faults)));
     line("missed", counts(&counted.missed));
-    let never = tally.never(faults);
+    let never = tally.never(faults.iter().map(|fault| fault.name));
     if !never.is_empty() {
         line("did not happen", never.join(", "));
     }

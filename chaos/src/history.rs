@@ -1,4 +1,5 @@
-//! What happened, by one monotonic clock: every attempt, answer, frame and fault, one JSON object a line.
+//! Records every attempt, answer, frame and fault with the time of one monotonic clock: one JSON
+//! object a line.
 
 use std::{
     collections::HashMap,
@@ -11,22 +12,22 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// Microseconds since the run began.
+/// Microseconds since the start of the run.
 pub type Time = u64;
 
 /// A send, with all its attempts.
 #[derive(Clone, Debug)]
-pub struct Send {
+pub struct SendRecord {
     pub sender_id: String,
-    /// One; or several that the same client id was used for, of which the first to come has it.
+    /// The bodies sent with this client id. If there are several, the first that arrives is stored.
     pub chat_ids: Vec<String>,
     pub body: String,
-    /// Before the first attempt left.
+    /// When the first attempt was sent.
     pub began: Time,
     pub attempts: u32,
-    /// Of each 200 and 201: the id and seq of the message. All must be the same one.
+    /// The id and seq in each 200 and 201. All must be equal.
     pub answers: Vec<(String, i64)>,
-    /// The status of an answer that ended it without a message, and when it came.
+    /// The status of a final refusal, and its time.
     pub refused: Option<(u16, Time)>,
 }
 
@@ -40,14 +41,14 @@ pub struct History {
 
 struct Inner {
     file: BufWriter<File>,
-    sends: HashMap<String, Send>,
+    sends: HashMap<String, SendRecord>,
     /// Sends with an answer that names a message.
     acknowledged: usize,
     faults: Vec<(Time, String)>,
 }
 
 impl History {
-    /// Begins now, in a new file at `path`.
+    /// Starts the clock and a new file at `path`.
     pub fn begin(path: PathBuf) -> anyhow::Result<Self> {
         let file = BufWriter::new(File::create(&path)?);
         let inner = Mutex::new(Inner { file, sends: HashMap::new(), acknowledged: 0, faults: Vec::new() });
@@ -63,19 +64,19 @@ impl History {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// When the database's clock, which is this machine's, showed `at`. 0 for what was before the run.
+    /// Converts a time of the database, which has this machine's clock. 0 for times before the run.
     pub fn time_of(&self, at: time::OffsetDateTime) -> Time {
         let since = SystemTime::from(at).duration_since(self.began_at);
         since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// Writes a line. `what` is an object; the time is put into it.
+    /// Writes the object `what` with the time as a line.
     pub fn note(&self, what: Value) {
         let mut inner = self.lock();
         self.write(&mut inner, what);
     }
 
-    /// A fault, its healing, or what was seen of it.
+    /// Records a step of a fault.
     pub fn fault(&self, what: impl Into<String>) {
         let what = what.into();
         let mut inner = self.lock();
@@ -84,10 +85,10 @@ impl History {
         inner.faults.push((now, what));
     }
 
-    /// An attempt to send, before it leaves.
+    /// Records an attempt to send, before it is sent.
     pub fn attempt(&self, client_id: &str, sender_id: &str, chat_id: &str, body: &str, node: &str) {
         let mut inner = self.lock();
-        let send = inner.sends.entry(client_id.to_owned()).or_insert_with(|| Send {
+        let send = inner.sends.entry(client_id.to_owned()).or_insert_with(|| SendRecord {
             sender_id: sender_id.to_owned(),
             chat_ids: Vec::new(),
             body: body.to_owned(),
@@ -104,7 +105,7 @@ impl History {
         self.write(&mut inner, line);
     }
 
-    /// What became of an attempt: a message, a final refusal, or nothing that is certain.
+    /// Records the outcome of an attempt: a message, a final refusal, or unknown.
     pub fn answer(&self, client_id: &str, answer: &Result<(u16, Value), String>) {
         let mut guard = self.lock();
         let inner = &mut *guard;
@@ -134,7 +135,7 @@ impl History {
     }
 
     /// All sends, by client id.
-    pub fn sends(&self) -> HashMap<String, Send> {
+    pub fn sends(&self) -> HashMap<String, SendRecord> {
         self.lock().sends.clone()
     }
 
@@ -147,8 +148,8 @@ impl History {
         self.lock().faults.clone()
     }
 
-    /// The lines that hold all texts of one of `traces`, and the faults, `around` a time if there is one; at most `max`,
-    /// from the middle of which as many are left out as it takes.
+    /// The faults, and the lines that contain all texts of one of `traces`, near the time `around`
+    /// if there is one. At most `max` lines; if there are more, lines in the middle are left out.
     pub fn story(
         &self,
         traces: &[Vec<String>],
@@ -163,7 +164,8 @@ impl History {
             let line = line?;
             let about = traces.iter().find(|texts| texts.iter().all(|text| line.contains(text.as_str())));
             let is_fault = line.contains("\"fault\":");
-            // One text names a single thing, of which everything matters; several are found all along the run.
+            // A trace of one text names one thing, and all its lines matter. Several texts match
+            // throughout the run.
             let everywhere = about.is_some_and(|texts| texts.len() == 1);
             if about.is_none() && !is_fault {
                 continue;
@@ -185,7 +187,7 @@ impl History {
 
     fn write(&self, inner: &mut Inner, mut what: Value) {
         what["t"] = json!(self.now());
-        // A full disk must not change the run; the verdict needs what is in memory.
+        // A full disk must not change the run, and the verdict uses only memory.
         let _ = writeln!(inner.file, "{what}");
     }
 

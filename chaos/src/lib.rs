@@ -1,5 +1,6 @@
-//! Puts writers and readers on a real Parlor of processes, kills, cuts and slows everything under them, and then
-//! compares what each client was told with what the database has. docs/reliability.md says what is promised.
+//! Tests the promises of docs/reliability.md. It runs writers and readers on a real Parlor, kills,
+//! cuts and slows processes and connections, and then compares what each client received with the
+//! database.
 
 mod archive;
 mod device;
@@ -14,9 +15,10 @@ mod proxy;
 mod run;
 mod small_disk;
 pub mod sse;
+mod tally;
 mod traffic;
 mod world;
 
 pub use figures::Verdict;
-pub use proxy::{Mode, Proxy};
+pub use proxy::{LinkMode, Proxy};
 pub use run::{Plan, Schedule, run};

@@ -1,4 +1,4 @@
-//! `cargo run -p chaos -- --minutes 5`: the long run, for an operator or a sceptic.
+//! `cargo run -p chaos -- --minutes 5`: a long run with faults.
 
 use std::{io::Read as _, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -7,7 +7,8 @@ use chaos::{Plan, Schedule, fault};
 use chat_core::{config::Config, lifecycle::Lifecycle, telemetry};
 use clap::{Parser, Subcommand};
 
-/// Kills, cuts and slows everything under a real Parlor, then proves that no client missed an event.
+/// Kills, cuts and slows everything under a real Parlor, then proves that no client missed an
+/// event.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -27,12 +28,12 @@ struct Arguments {
     #[arg(long)]
     list: bool,
     #[command(subcommand)]
-    role: Option<Role>,
+    role: Option<ServerCommand>,
 }
 
 /// What a run starts this program as.
 #[derive(Subcommand)]
-enum Role {
+enum ServerCommand {
     #[command(name = "chat_server", hide = true)]
     ChatServer,
     #[command(name = "notify_server", hide = true)]
@@ -43,8 +44,8 @@ enum Role {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.role {
-        Some(Role::ChatServer) => serve(chat_server::run).await,
-        Some(Role::NotifyServer) => serve(notify_server::run).await,
+        Some(ServerCommand::ChatServer) => serve(chat_server::run).await,
+        Some(ServerCommand::NotifyServer) => serve(notify_server::run).await,
         None if arguments.list => {
             list();
             Ok(true)
@@ -64,7 +65,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// As the binary of that name does, and ends when the run that has started it does, however that ends.
+/// As the binary of that name does, and ends when the run that has started it does, however that
+/// ends.
 async fn serve<F>(server: impl FnOnce(Config, Lifecycle) -> F) -> anyhow::Result<bool>
 where
     F: Future<Output = anyhow::Result<()>>,

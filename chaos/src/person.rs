@@ -1,4 +1,4 @@
-//! People who use Parlor over HTTP, on either chat_server.
+//! People who use Parlor over HTTP, through either chat_server.
 
 use std::{
     net::SocketAddr,
@@ -10,14 +10,14 @@ use anyhow::{Context as _, bail};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-/// A request that takes longer is given up, and its outcome is not known.
+/// A request is abandoned after this time; its outcome is then unknown.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// What is asked before and after the faults must be answered within this time.
+/// The time limit of requests before and after the faults.
 const CERTAIN_ATTEMPTS: u32 = 300;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 const PASSWORD: &str = "correct horse battery";
 
-/// Where the chat_servers are reached, by way of the proxies.
+/// The addresses of the servers' proxies.
 #[derive(Clone)]
 pub struct Doors {
     pub chat: Vec<SocketAddr>,
@@ -36,7 +36,7 @@ pub struct Person {
     doors: Doors,
 }
 
-/// Without `http_proxy` and the like: the way is the one that the world has built.
+/// Ignores `http_proxy` and similar variables.
 pub fn http_client() -> anyhow::Result<Client> {
     Ok(Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?)
 }
@@ -88,10 +88,10 @@ impl Person {
         format!("http://{}/events", self.doors.notify[node % self.doors.notify.len()])
     }
 
-    /// One attempt: status and body. `operation` is a method and a path.
+    /// Makes one attempt and returns status and body. `operation` is a method and a path.
     ///
     /// # Errors
-    /// In words, when there was no whole answer: whether anything was done is not known.
+    /// There was no complete answer: the outcome is unknown.
     pub async fn attempt(
         &self,
         node: usize,
@@ -115,10 +115,10 @@ impl Person {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
-    /// Again and again, on each chat_server in turn, until there is an answer that repeating would not change.
+    /// Retries on each chat_server in turn until the answer is final.
     ///
     /// # Errors
-    /// There is none for a minute and more, or it is no success.
+    /// There was no answer for more than a minute, or it was no success.
     pub async fn certainly(&self, operation: &str, body: Option<&Value>) -> anyhow::Result<Value> {
         let mut last = String::new();
         for attempt in 0..CERTAIN_ATTEMPTS {
@@ -133,18 +133,18 @@ impl Person {
         bail!("{operation}: {last}")
     }
 
-    /// The state now, with its cursor.
+    /// A snapshot with its cursor.
     pub async fn sync(&self) -> anyhow::Result<Value> {
         self.certainly("GET /api/sync?limit=200", None).await
     }
 
-    /// Makes a chat; its id.
+    /// Creates a chat and returns its id.
     pub async fn create_chat(&self, request: Value) -> anyhow::Result<String> {
         let answer = self.certainly("POST /api/chat", Some(&request)).await?;
         Ok(answer["chat"]["id"].as_str().context("a chat without an id")?.to_owned())
     }
 
-    /// The access token was refused: a new one.
+    /// Gets a new access token after a refusal.
     async fn sign_in(&self, node: usize) -> anyhow::Result<()> {
         let address = self.doors.chat[node % self.doors.chat.len()];
         let request = json!({ "email": self.email, "password": PASSWORD });

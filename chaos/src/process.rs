@@ -1,4 +1,4 @@
-//! The servers as processes of their own, to be killed, stopped and started again.
+//! The servers as separate processes, which faults kill, stop and restart.
 
 use std::{
     collections::BTreeMap,
@@ -14,11 +14,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-/// A start or an end that takes longer does not come.
+/// How long a start or an end may take.
 const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Which of the two servers.
+/// The two kinds of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     Chat,
@@ -26,7 +26,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The name of the binary, and of the hidden subcommand of this one that does the same.
+    /// The name of the binary, and of the hidden subcommand of this binary that runs it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat_server",
@@ -47,7 +47,7 @@ pub struct ServerProcess {
     role: Role,
     program: PathBuf,
     settings: BTreeMap<String, String>,
-    /// At most so many file descriptors, by `ulimit -n`.
+    /// The limit of file descriptors, by `ulimit -n`.
     descriptors_max: Option<u32>,
     folder: TempDir,
     port: u16,
@@ -86,7 +86,7 @@ impl ServerProcess {
         self.descriptors_max = max;
     }
 
-    /// Where it listens, once it was started.
+    /// Its address, once it was started.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
@@ -95,13 +95,13 @@ impl ServerProcess {
         self.child.as_ref().map(Child::id)
     }
 
-    /// What it said since its last start.
+    /// Its log since the last start.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Starts it and returns when it listens. One that ends at once, since its database is away, is started again, as
-    /// whatever supervises it in production would do.
+    /// Starts it and returns when it listens. If it ends at once, since its database is away, it is
+    /// started again, as a supervisor would do.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -129,7 +129,7 @@ impl ServerProcess {
             .current_dir(self.folder.path())
             .envs(&self.settings)
             .env(port_key, self.port.to_string())
-            // Its lifeline: it ends when the other end of this pipe is gone.
+            // The server ends when the other end of this pipe closes.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -139,7 +139,7 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// False: it ended by itself.
+    /// False: it ended early.
     async fn listens(&mut self, end: Instant) -> anyhow::Result<bool> {
         loop {
             let said = self.log();
@@ -172,16 +172,16 @@ impl ServerProcess {
         }
     }
 
-    /// SIGKILL, and gone when this returns.
+    /// Sends SIGKILL and waits for the end.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // One that has ended needs no more.
+            // It may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// SIGTERM, and waits for the end.
+    /// Sends SIGTERM and waits for the end.
     pub async fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
         self.signal(Signal::TERM)?;
         let end = Instant::now() + PATIENCE;
@@ -199,12 +199,12 @@ impl ServerProcess {
         }
     }
 
-    /// SIGSTOP: it does nothing any more, and its sockets stay open.
+    /// Sends SIGSTOP: the process pauses, and its sockets stay open.
     pub fn pause(&self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn resume(&self) -> anyhow::Result<()> {
         self.signal(Signal::CONT)
     }

@@ -1,4 +1,5 @@
-//! A TCP proxy between two parts of Parlor that can pass, cut, freeze, slow down and forget what goes through it.
+//! A TCP proxy between two parts of Parlor. It can pass, cut, freeze and slow down connections, and
+//! leave them half-open.
 
 use std::{
     collections::HashMap,
@@ -20,64 +21,64 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const BUFFER_BYTES: usize = 16 * 1024;
-/// A slow link passes its bytes in so many portions a second.
+/// A slow link passes its bytes in this many portions a second.
 const PORTIONS_PER_SECOND: u64 = 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What becomes of bytes.
+/// What the proxy does with the bytes of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub enum LinkMode {
     #[default]
     Pass,
-    /// They stop in both directions, and no end of a connection is passed on either: the other side seems silent.
+    /// Holds bytes and ends of connections back in both directions: the other side seems silent.
     Freeze,
-    /// Nothing comes back from upstream, requests still go there.
+    /// Holds back what comes from upstream; requests still pass.
     FreezeAnswers,
-    /// They stop on the way upstream.
+    /// Holds back what goes upstream.
     FreezeRequests,
-    /// So many a second, in each direction.
+    /// Passes this many bytes a second in each direction.
     Slow(u64),
 }
 
-impl Mode {
-    fn stops(self, way: Way) -> bool {
+impl LinkMode {
+    fn stops(self, direction: Direction) -> bool {
         match self {
             Self::Pass | Self::Slow(_) => false,
             Self::Freeze => true,
-            Self::FreezeAnswers => way == Way::Down,
-            Self::FreezeRequests => way == Way::Up,
+            Self::FreezeAnswers => direction == Direction::Down,
+            Self::FreezeRequests => direction == Direction::Up,
         }
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Direction {
     Up,
     Down,
 }
 
-/// Listens on a port of its own and connects each client upstream. Dropped, it cuts everything.
+/// Listens on its own port and connects each client upstream. Dropping it cuts all connections.
 pub struct Proxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     stop: CancellationToken,
 }
 
-struct Shared {
+struct ProxyState {
     upstream: Mutex<SocketAddr>,
-    mode: watch::Sender<Mode>,
+    mode: watch::Sender<LinkMode>,
     /// New connections are reset at once.
     refuses: watch::Sender<bool>,
     /// By the port that upstream sees.
     links: Mutex<HashMap<u16, Link>>,
-    /// Bytes that the kernel takes from upstream on behalf of a client that does not read; None: as many as it likes.
+    /// The receive buffer towards upstream; None: the kernel's default.
     receive_buffer: Option<u32>,
 }
 
 /// One connection through the proxy.
 #[derive(Clone)]
 struct Link {
-    mode: watch::Sender<Mode>,
+    mode: watch::Sender<LinkMode>,
     cut: CancellationToken,
     forget: CancellationToken,
 }
@@ -88,8 +89,8 @@ impl Proxy {
         Self::start_with(upstream, None).await
     }
 
-    /// The same for a client that does not read ahead: its kernel takes so few bytes that upstream soon sees a window
-    /// of zero.
+    /// The same with a small receive buffer, so that upstream soon notices a client that does not
+    /// read.
     pub async fn start_narrow(upstream: SocketAddr) -> io::Result<Self> {
         Self::start_with(upstream, Some(4096)).await
     }
@@ -97,7 +98,7 @@ impl Proxy {
     async fn start_with(upstream: SocketAddr, receive_buffer: Option<u32>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             upstream: Mutex::new(upstream),
             mode: watch::Sender::default(),
             refuses: watch::Sender::default(),
@@ -120,25 +121,26 @@ impl Proxy {
         *lock(&self.shared.upstream) = upstream;
     }
 
-    /// For all connections, those there are and those to come.
-    pub fn set_mode(&self, mode: Mode) {
+    /// Sets the mode of all current and future connections.
+    pub fn set_mode(&self, mode: LinkMode) {
         self.shared.mode.send_replace(mode);
     }
 
-    /// For one connection, by the port that upstream sees. Whether there is such a one.
-    pub fn set_mode_of(&self, port: u16, mode: Mode) -> bool {
+    /// Sets the mode of one connection, by the port that upstream sees. False: there is no such
+    /// connection.
+    pub fn set_mode_of(&self, port: u16, mode: LinkMode) -> bool {
         lock(&self.shared.links).get(&port).is_some_and(|link| {
             link.mode.send_replace(mode);
             true
         })
     }
 
-    /// Resets every connection there is; both ends see it.
+    /// Resets every connection; both ends see it.
     pub fn cut(&self) {
         lock(&self.shared.links).values().for_each(|link| link.cut.cancel());
     }
 
-    /// Resets new connections as well, until told otherwise.
+    /// Resets all connections, and new ones until this is called with false.
     pub fn refuse(&self, refuse: bool) {
         self.shared.refuses.send_replace(refuse);
         if refuse {
@@ -146,26 +148,26 @@ impl Proxy {
         }
     }
 
-    /// Every connection there is becomes half-open: its client is gone, upstream is never told and never read from.
+    /// Makes every connection half-open: its client is gone, but upstream is not told and not read.
     pub fn forget_clients(&self) {
         lock(&self.shared.links).values().for_each(|link| link.forget.cancel());
     }
 
-    /// Everything passes again. Half-open connections are ended.
+    /// Passes everything again, and ends half-open connections.
     pub fn heal(&self) {
         self.refuse(false);
-        self.set_mode(Mode::Pass);
+        self.set_mode(LinkMode::Pass);
         for link in lock(&self.shared.links).values() {
-            link.mode.send_replace(Mode::Pass);
+            link.mode.send_replace(LinkMode::Pass);
             if link.forget.is_cancelled() {
                 link.cut.cancel();
             }
         }
     }
 
-    /// Whether somebody has stopped this one connection: its other end does not hear of an end either.
+    /// Whether this connection is frozen. Its other end then does not see an end either.
     pub fn is_stopped(&self, port: u16) -> bool {
-        let stops = |mode: Mode| mode.stops(Way::Up) || mode.stops(Way::Down);
+        let stops = |mode: LinkMode| mode.stops(Direction::Up) || mode.stops(Direction::Down);
         lock(&self.shared.links).get(&port).is_some_and(|link| stops(*link.mode.borrow()))
     }
 
@@ -182,7 +184,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken, tasks: TaskTracker) {
+async fn accept(listener: TcpListener, shared: Arc<ProxyState>, stop: CancellationToken, tasks: TaskTracker) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             // No file descriptors left: connections that end will free some.
@@ -198,7 +200,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
     }
 }
 
-async fn serve(mut client: TcpStream, shared: Arc<Shared>, cut: CancellationToken) {
+async fn serve(mut client: TcpStream, shared: Arc<ProxyState>, cut: CancellationToken) {
     let address = *lock(&shared.upstream);
     let Ok(Ok(mut upstream)) = timeout(CONNECT_TIMEOUT, connect(address, shared.receive_buffer)).await else {
         return reset(&client);
@@ -208,8 +210,8 @@ async fn serve(mut client: TcpStream, shared: Arc<Shared>, cut: CancellationToke
     lock(&shared.links).insert(port, link.clone());
     let (client_read, client_write) = client.split();
     let (upstream_read, upstream_write) = upstream.split();
-    let up = pump(client_read, upstream_write, Gate::new(&shared, &link, Way::Up));
-    let down = pump(upstream_read, client_write, Gate::new(&shared, &link, Way::Down));
+    let up = pump(client_read, upstream_write, Gate::new(&shared, &link, Direction::Up));
+    let down = pump(upstream_read, client_write, Gate::new(&shared, &link, Direction::Down));
     let ended_well = tokio::select! {
         passed = async { tokio::try_join!(up, down) } => passed.is_ok(),
         () = link.cut.cancelled() => false,
@@ -247,25 +249,27 @@ fn reset(stream: &TcpStream) {
 
 /// Whether bytes may move in one direction of one connection.
 struct Gate {
-    way: Way,
-    all: watch::Receiver<Mode>,
-    own: watch::Receiver<Mode>,
+    direction: Direction,
+    all: watch::Receiver<LinkMode>,
+    own: watch::Receiver<LinkMode>,
 }
 
 impl Gate {
-    fn new(shared: &Shared, link: &Link, way: Way) -> Self {
-        Self { way, all: shared.mode.subscribe(), own: link.mode.subscribe() }
+    fn new(shared: &ProxyState, link: &Link, direction: Direction) -> Self {
+        Self { direction, all: shared.mode.subscribe(), own: link.mode.subscribe() }
     }
 
     async fn opened(&mut self) {
-        while self.all.borrow_and_update().stops(self.way) || self.own.borrow_and_update().stops(self.way) {
+        while self.all.borrow_and_update().stops(self.direction)
+            || self.own.borrow_and_update().stops(self.direction)
+        {
             // Both senders outlive the connection.
             tokio::select! { _ = self.all.changed() => {}, _ = self.own.changed() => {} }
         }
     }
 
     fn bytes_per_second(&self) -> Option<u64> {
-        let slow = |mode: Mode| if let Mode::Slow(rate) = mode { Some(rate) } else { None };
+        let slow = |mode: LinkMode| if let LinkMode::Slow(rate) = mode { Some(rate) } else { None };
         slow(*self.own.borrow()).or(slow(*self.all.borrow()))
     }
 }
@@ -278,7 +282,7 @@ async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut gate: Gate) -> 
         let most = rate.map_or(BUFFER_BYTES, |rate| {
             usize::try_from(rate / PORTIONS_PER_SECOND).unwrap_or(BUFFER_BYTES).clamp(1, BUFFER_BYTES)
         });
-        // The end of a connection that is frozen is not to be seen either.
+        // A frozen connection must not show its end either.
         let count = from.read(&mut buffer[..most]).await;
         gate.opened().await;
         let count = count?;

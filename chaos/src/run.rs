@@ -1,4 +1,4 @@
-//! A run: a world, people in it, faults, and the examination.
+//! A run: starts a world and its people, runs faults, and lets the oracle check the outcome.
 
 use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
@@ -10,26 +10,28 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     fault::{Fault, Lane, Outcome, Scene},
-    figures::{Tally, Verdict},
+    figures::Verdict,
     history::History,
     oracle::{self, Findings, Violation},
+    tally::Tally,
     traffic::Traffic,
     world::{Size, World},
 };
 
-/// A mixture of this length has each fault in it.
+/// A mixture of this length contains each fault.
 const LONG: Duration = Duration::from_secs(5 * 60);
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 
 /// When faults happen.
 pub enum Schedule {
-    /// Each once, in this order, with nothing else beside it.
+    /// Each fault once, alone, in this order.
     Each(Vec<Fault>),
-    /// Of these, by chance, one lane beside another, for so long; at full size, then those that need the machine alone.
+    /// Random faults for this long, the lanes at the same time. At full size the faults that run
+    /// alone follow.
     Mixed(Vec<Fault>, Duration),
 }
 
-/// What is to be done.
+/// What to run.
 pub struct Plan {
     pub seed: u64,
     pub schedule: Schedule,
@@ -37,24 +39,24 @@ pub struct Plan {
     pub program: PathBuf,
     /// Workspaces, people in each, devices of each.
     pub people: (usize, usize, usize),
-    /// Between two things that a person does, in milliseconds.
+    /// The pause between two actions of a person, in milliseconds.
     pub pause: Range<u64>,
-    /// Sizes are those of the long run, not of a test.
+    /// Uses the sizes of a long run, not of a test.
     pub full_size: bool,
-    /// Where the history goes.
+    /// The folder of the history.
     pub history: PathBuf,
     /// Cancelled, the run ends early.
     pub stop: CancellationToken,
 }
 
-/// Runs, and cleans up whatever happens.
+/// Runs the plan, and cleans up in any case.
 ///
 /// # Errors
 /// The world could not be built or examined, or the run was stopped.
 pub async fn run(plan: Plan) -> anyhow::Result<Verdict> {
     let stop = plan.stop.clone();
     let running = run_to_end(plan);
-    // Dropped, everything that it has started ends.
+    // Dropping it ends everything that it started.
     stop.run_until_cancelled(running).await.context("stopped")?
 }
 
@@ -104,7 +106,7 @@ async fn run_to_end(plan: Plan) -> anyhow::Result<Verdict> {
     Ok(Verdict::new(plan.seed, &world, &tally, faults, findings))
 }
 
-/// (h) What was to happen or to heal did not.
+/// Check (h): a fault did not happen, or did not heal.
 fn failure(name: &str, error: &anyhow::Error) -> Violation {
     Violation { check: 'h', what: format!("{name}: {error:#}"), at: None, traces: Vec::new() }
 }
@@ -133,7 +135,7 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
                 let mut scene = scene(stream);
                 scene.is_mixed = true;
                 let mut violations = Vec::new();
-                // Each once, then by chance.
+                // Each once, then at random.
                 mine.shuffle(&mut rng);
                 let mut next = 0;
                 while !mine.is_empty() && Instant::now() < end {
@@ -150,12 +152,12 @@ async fn happen(plan: &Plan, world: &Arc<World>, tally: &Arc<Tally>) -> Vec<Viol
                 violations.extend(bring_about(fault, &scene).await);
             }
             if *time >= LONG {
-                // Missed each time, or no time was left: now nothing is in their way.
-                let never = tally.never(faults);
+                // These were missed each time, or there was no time. Now no other fault interferes.
+                let never = tally.never(faults.iter().map(|fault| fault.name));
                 for fault in faults.iter().filter(|fault| never.contains(&fault.name)) {
                     violations.extend(bring_about(fault, &scene).await);
                 }
-                for name in tally.never(faults) {
+                for name in tally.never(faults.iter().map(|fault| fault.name)) {
                     violations.push(failure(name, &anyhow::anyhow!("it never happened")));
                 }
             }
@@ -169,7 +171,8 @@ async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
     let said_before = scene.tally.readiness_said();
     let outcome = (fault.run)(scene).await;
     if fault.lane == Lane::Clients && !scene.is_mixed {
-        // It takes nothing away from the servers, which are to say so: most of the time, on a machine that has others too.
+        // Such a fault does not affect the servers, so they must mostly stay ready on a shared
+        // machine.
         let (ready, not_ready) = scene.tally.readiness_said();
         let (ready, not_ready) = (ready - said_before.0, not_ready - said_before.1);
         if not_ready > ready {
@@ -188,7 +191,7 @@ async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
         Ok(Outcome::Missed(why)) => {
             scene.world.history.fault(format!("{} was missed: {why}", fault.name));
             scene.tally.missed(fault.name);
-            // By itself there is nothing that could have come between.
+            // No other fault ran that could have interfered.
             (!scene.is_mixed)
                 .then(|| failure(fault.name, &anyhow::anyhow!("it was not brought about: {why}")))
         }
@@ -203,13 +206,13 @@ async fn bring_about(fault: &Fault, scene: &Scene) -> Option<Violation> {
     }
 }
 
-/// What a fault that went wrong may have left.
+/// Undoes what a failed fault may have left.
 async fn heal(world: &World) {
     for node in &world.nodes {
         node.door.heal();
         node.database.heal();
         let mut process = node.process().await;
-        // One that is not stopped takes no notice.
+        // SIGCONT has no effect on a running process.
         let _ = process.resume();
         if !process.is_running() {
             let _ = process.start().await;
@@ -230,7 +233,7 @@ async fn sample_readiness(world: Arc<World>, tally: Arc<Tally>) {
         for (node, last) in world.nodes.iter().zip(&mut last) {
             let was_away = node.must_not_be_ready();
             let answer = world.readiness(node).await;
-            // Before and after: it was away all the time that it took to answer.
+            // The server was away before and after the answer.
             if was_away && node.must_not_be_ready() && matches!(answer, Some((200, _))) {
                 tally.lie(format!("{} says that it is ready while it is not", node.name()));
             }

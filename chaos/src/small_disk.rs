@@ -1,4 +1,4 @@
-//! A small file system of our own, to be filled. Needs root.
+//! A small file system, for filling it up. Needs root.
 
 use std::{
     fs::{self, File},
@@ -10,13 +10,14 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
-/// A mounted tmpfs. Dropped, it is unmounted.
+/// A mounted tmpfs, unmounted when this is dropped.
 pub struct SmallDisk {
     folder: TempDir,
 }
 
 impl SmallDisk {
-    /// Of so many megabytes; a new cluster takes some 60. None: this process may not mount anything.
+    /// Mounts a file system of this many megabytes; a new cluster takes about 60. None: this
+    /// process may not mount.
     pub fn mount(megabytes: u32) -> anyhow::Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -38,7 +39,7 @@ impl SmallDisk {
         self.folder.path().join("ballast")
     }
 
-    /// Takes all the room there is.
+    /// Fills the file system.
     pub fn fill(&self) -> anyhow::Result<()> {
         let mut file = File::options().create(true).append(true).open(self.ballast())?;
         for size in [1024 * 1024, 4096] {
@@ -48,7 +49,7 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Gives it back.
+    /// Frees the space.
     pub fn free(&self) -> anyhow::Result<()> {
         fs::remove_file(self.ballast()).context("no ballast")?;
         ensure!(!self.ballast().exists(), "the ballast stays");
@@ -58,7 +59,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: Postgres may be about to end.
+        // Lazily, since Postgres may still be ending.
         let _ = Command::new("umount").arg("-l").arg(self.folder.path()).stderr(Stdio::null()).status();
     }
 }

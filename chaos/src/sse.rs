@@ -1,4 +1,4 @@
-//! Server-Sent Events taken apart, as in section 9.2 of the HTML standard.
+//! Parses Server-Sent Events by section 9.2 of the HTML standard.
 
 /// One frame, as far as Parlor uses the format.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub fn position(cursor: &str) -> Option<i64> {
     cursor.rsplit('.').next()?.parse().ok()
 }
 
-/// Bytes as they come, cut into frames. What is cut off in the middle of one was never received.
+/// Splits arriving bytes into frames. An incomplete frame counts as not received.
 #[derive(Default)]
 pub struct Frames(Vec<u8>);
 

@@ -1,4 +1,5 @@
-//! What people do meanwhile: send, edit, delete, read, come and go. Each thing again and again until it is answered.
+//! The traffic during faults: people send, edit, delete, read, join and leave. Each request is
+//! retried until it is answered.
 
 use std::{
     ops::Range,
@@ -21,27 +22,27 @@ use crate::{
     world::{Tenant, World},
 };
 
-/// Between two attempts at the same thing.
+/// The pause between two attempts of a request.
 const RETRY_PAUSE: Range<u64> = 20..80;
-/// What was begun is brought to its end within this time after everything has healed.
+/// How long unfinished actions may take after all faults have healed.
 const END_TIMEOUT: Duration = Duration::from_secs(120);
-/// The latest own messages, for edits and deletions.
+/// How many of the latest own messages are kept, for edits and deletions.
 const REMEMBERED: usize = 40;
 
-/// Everybody writing, until stopped.
+/// All people writing, until stopped.
 pub struct Traffic {
     stop: Arc<AtomicBool>,
     tasks: TaskTracker,
 }
 
 impl Traffic {
-    /// One writer a person. `pause` is what lies between two things that one does, in milliseconds.
+    /// One author for each person. `pause` is the time between two actions, in milliseconds.
     pub fn start(world: &World, seed: u64, pause: &Range<u64>) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let tasks = TaskTracker::new();
         for (t, tenant) in world.tenants.iter().enumerate() {
             for (p, person) in tenant.people.iter().enumerate() {
-                let writer = Writer {
+                let writer = Author {
                     person: person.clone(),
                     tenant: Arc::clone(tenant),
                     history: Arc::clone(&world.history),
@@ -58,10 +59,10 @@ impl Traffic {
         Self { stop, tasks }
     }
 
-    /// Waits until everybody has finished what they were at.
+    /// Waits until all authors have finished their current action.
     ///
     /// # Errors
-    /// Something was never answered.
+    /// A request was never answered.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.store(true, Ordering::SeqCst);
         let ended = timeout(END_TIMEOUT, self.tasks.wait()).await;
@@ -75,21 +76,21 @@ impl Traffic {
     }
 }
 
-struct Writer {
+struct Author {
     person: Person,
     tenant: Arc<Tenant>,
     history: Arc<History>,
     rng: StdRng,
-    /// Where they may be a member; being refused is an answer like any other.
+    /// Chats in which they may be a member; a refusal is a normal answer.
     chats: Vec<String>,
-    /// Chat and id of the latest messages.
+    /// The chats and ids of the latest messages.
     own: Vec<(String, String)>,
-    /// The highest seq that was answered, for marks of reading.
+    /// The highest seq that was returned, for read positions.
     seen: i64,
     is_owner: bool,
 }
 
-impl Writer {
+impl Author {
     async fn run(mut self, stop: Arc<AtomicBool>, pause: Range<u64>) {
         while !stop.load(Ordering::SeqCst) {
             self.act().await;
@@ -141,7 +142,7 @@ impl Writer {
         }
     }
 
-    /// What the owner does beside: lets people into the back room and throws them out, makes and deletes chats.
+    /// The owner also adds and removes members of the back room, and creates and deletes chats.
     async fn rule(&mut self) {
         let room = self.tenant.back_room.clone();
         let Some(other) = self.tenant.people[1..].choose(&mut self.rng).map(|other| other.id.clone()) else {
@@ -160,7 +161,7 @@ impl Writer {
             _ => {
                 let name = format!("passing {}", self.rng.random_range(0..u64::MAX));
                 let body = json!({ "kind": "public_channel", "name": name, "members": [other] });
-                // Not safe to repeat: a second attempt may find the name taken by the first.
+                // A retry may find the name taken by the first attempt.
                 let Some(answer) = self.answer("POST /api/chat", Some(&body)).await else { return };
                 let Some(id) = answer["chat"]["id"].as_str().map(str::to_owned) else { return };
                 let (_, _) = send(&self.history, &self.person, &id, "soon gone", 0, 1).await;
@@ -173,7 +174,7 @@ impl Writer {
         self.answer(operation, body.as_ref()).await;
     }
 
-    /// What was answered in the end; None: it was refused.
+    /// The final answer; None: it was refused.
     async fn answer(&mut self, operation: &str, body: Option<&Value>) -> Option<Value> {
         let mut node = self.rng.random_range(0..2);
         loop {
@@ -193,8 +194,8 @@ impl Writer {
     }
 }
 
-/// Sends one message under a client id of its own, in `copies` at once, again and again until one of them is answered.
-/// Its id and seq, unless it was refused.
+/// Sends one message with a new client id, `copies` at once, and retries until one is answered.
+/// Returns its id and seq, unless it was refused.
 pub async fn send(
     history: &Arc<History>,
     person: &Person,
@@ -208,7 +209,7 @@ pub async fn send(
     send_as(history, person, chat, body, &client_id, first_node, copies).await
 }
 
-/// The same under a given client id.
+/// The same with a given client id.
 pub async fn send_as(
     history: &Arc<History>,
     person: &Person,
@@ -239,13 +240,13 @@ pub async fn send_as(
             return (None, 0);
         }
         node += 1;
-        // Apart from one another, without a generator of one's own.
+        // Spreads the pauses without a random generator.
         let pause = RETRY_PAUSE.start + u64::from(client_id.bytes().last().unwrap_or(0)) % 60;
         sleep(Duration::from_millis(pause)).await;
     }
 }
 
-/// Asking again would be answered the same.
+/// Whether a retry would get the same answer.
 fn is_final(status: u16) -> bool {
     matches!(status, 400..=499) && !matches!(status, 401 | 408 | 429)
 }

@@ -1,4 +1,4 @@
-//! A whole Parlor of processes with a proxy between each pair, and people in it.
+//! A complete Parlor of separate processes, with a proxy between each pair, and its people.
 
 use std::{
     net::SocketAddr,
@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     archive::Archive,
-    device::{Device, Way},
+    device::{Device, Route},
     history::History,
     person::{Doors, Person, http_client},
     process::{Role, ServerProcess},
@@ -31,13 +31,13 @@ use crate::{
     small_disk::SmallDisk,
 };
 
-/// What is waited for must come true within this time, on a machine that does much else.
+/// How long a condition may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(20);
-/// Of each kind.
+/// How many servers of each kind.
 const NODES: usize = 2;
 
-/// Settings of the servers: limits that do not get in the way of a flood, clocks that are quick.
+/// Settings of the servers: high limits and short intervals.
 const SETTINGS: [(&str, &str); 9] = [
     ("PARLOR_LIMITS__SEND_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "1000000"),
@@ -50,19 +50,20 @@ const SETTINGS: [(&str, &str); 9] = [
     ("PARLOR_LOG__LEVEL", "warn,chat_server::server=info,notify_server::server=info"),
 ];
 
-/// How large a world is.
+/// The size of a world.
 #[derive(Clone, Debug)]
 pub struct Size {
-    /// The chaos binary, which is also the servers.
+    /// The chaos binary, which also runs as the servers.
     pub program: PathBuf,
     pub workspaces: usize,
-    /// In each workspace.
+    /// People in each workspace.
     pub people: usize,
-    /// Of each person.
+    /// Devices of each person.
     pub devices: usize,
-    /// A Postgres that may be killed; else a database on the one that the tests of a process share.
+    /// Uses its own Postgres, which may be killed, instead of a database on the tests' shared one.
     pub own_postgres: bool,
-    /// Postgres's own files are on a file system of so many megabytes that can be filled, where that may be had.
+    /// Puts the files of Postgres on a file system of this many megabytes, if this process may
+    /// mount one.
     pub small_disk_mb: Option<u32>,
 }
 
@@ -70,18 +71,18 @@ pub struct Size {
 pub struct Node {
     pub role: Role,
     pub index: usize,
-    /// Where it listens itself.
+    /// The address of the server itself.
     pub address: SocketAddr,
-    /// Between the clients and the server.
+    /// The proxy between the clients and the server.
     pub door: Proxy,
-    /// Between the server and Postgres.
+    /// The proxy between the server and Postgres.
     pub database: Proxy,
     process: Mutex<ServerProcess>,
-    /// Faults that go on, for each of which it has said that it is not ready.
+    /// How many current faults have made it report "not ready".
     away: AtomicUsize,
 }
 
-/// While this lives, a server that says that it is ready lies.
+/// While this lives, the server must not report "ready".
 pub struct Away<'a>(&'a Node);
 
 impl Drop for Away<'_> {
@@ -104,18 +105,18 @@ impl Node {
         format!("{} {}", self.role.name(), self.index)
     }
 
-    /// The process, for one fault at a time.
+    /// Locks the process for one fault.
     pub async fn process(&self) -> MutexGuard<'_, ServerProcess> {
         self.process.lock().await
     }
 }
 
-/// One workspace: who is in it and where they talk.
+/// One workspace: its people and chats.
 pub struct Tenant {
     pub people: Vec<Person>,
-    /// Everybody is in it, and stays.
+    /// All people are members, and stay.
     pub general: String,
-    /// Public; people come and go as they like.
+    /// Public; people join and leave.
     pub lobby: String,
     /// Private; the first person adds and removes the others.
     pub back_room: String,
@@ -123,7 +124,7 @@ pub struct Tenant {
 
 enum Postgres {
     Own(TestCluster),
-    /// The disk goes after the cluster that is on it.
+    /// Declared after the cluster, so that it is unmounted last.
     OnSmallDisk(TestCluster, SmallDisk),
     Shared(TestDatabase),
 }
@@ -150,22 +151,22 @@ impl Postgres {
     }
 }
 
-/// Everything that runs.
+/// All running parts.
 pub struct World {
     pub history: Arc<History>,
     pub archive: Archive,
     pub devices: Vec<Device>,
     pub tenants: Vec<Arc<Tenant>>,
     pub nodes: Vec<Node>,
-    /// One device, the last of `devices`, reaches its notify_server by this way alone and reads nothing ahead.
+    /// The proxy of the last of `devices`, with a small receive buffer.
     pub narrow: Proxy,
     narrow_node: Arc<AtomicUsize>,
     pub doors: Doors,
     pub client: Client,
-    /// Postgres itself, past every proxy.
+    /// The URL of Postgres, without a proxy.
     database_url: Arc<RwLock<String>>,
     postgres: Postgres,
-    /// What has taken over from it.
+    /// The Postgres after a failover.
     promoted: OnceLock<TestCluster>,
 }
 
@@ -188,7 +189,7 @@ impl World {
         for person in tenants.iter().flat_map(|tenant| &tenant.people) {
             for n in 0..size.devices {
                 let name = format!("{}/{n}", person.name);
-                devices.push(Device::start(person, name, Way::Doors(n), &history)?);
+                devices.push(Device::start(person, name, Route::Doors(n), &history)?);
             }
         }
         let first_notify = nodes.iter().find(|node| node.role == Role::Notify).context("no notify_server")?;
@@ -198,7 +199,7 @@ impl World {
         devices.push(Device::start(
             odd,
             format!("{}/narrow", odd.name),
-            Way::Own(narrow.address(), Arc::clone(&narrow_node)),
+            Route::Own(narrow.address(), Arc::clone(&narrow_node)),
             &history,
         )?);
         let tenants = tenants.into_iter().map(Arc::new).collect();
@@ -225,7 +226,7 @@ impl World {
         Ok(world)
     }
 
-    /// From its next connection on the device on the narrow line is on this notify_server.
+    /// Moves the device behind the narrow proxy to this notify_server at its next connection.
     pub fn lead_narrow_to(&self, node: &Node) {
         self.narrow_node.store(node.index, Ordering::SeqCst);
         self.narrow.set_upstream(node.address);
@@ -244,10 +245,10 @@ impl World {
         &self.nodes[first + index % NODES]
     }
 
-    /// The Postgres, where it is this world's own.
+    /// The Postgres, if it is this world's own.
     ///
     /// # Errors
-    /// It is shared with others.
+    /// It is shared with other tests.
     pub fn cluster(&self) -> anyhow::Result<&TestCluster> {
         if let Some(promoted) = self.promoted.get() {
             return Ok(promoted);
@@ -258,7 +259,7 @@ impl World {
         }
     }
 
-    /// What Postgres's files are on, where it can be filled.
+    /// The file system of Postgres, if it can be filled.
     pub fn small_disk(&self) -> Option<&SmallDisk> {
         match &self.postgres {
             Postgres::OnSmallDisk(_, disk) => Some(disk),
@@ -266,18 +267,18 @@ impl World {
         }
     }
 
-    /// A workspace that nobody writes in unasked, and no device follows.
+    /// A new workspace without traffic and devices.
     pub async fn another_tenant(&self, workspace: &str, people: usize) -> anyhow::Result<Tenant> {
         tenant(&self.client, &self.doors, workspace, people).await
     }
 
-    /// A connection to Postgres itself.
+    /// A connection to Postgres, without a proxy.
     pub async fn psql(&self) -> anyhow::Result<PgConnection> {
         let url = self.database_url.read().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(PgConnection::connect(&url).await?)
     }
 
-    /// From now on everybody is led to this one. Once in a run.
+    /// Leads all connections to this Postgres. Once in a run.
     pub fn fail_over_to(&self, standby: TestCluster) -> anyhow::Result<()> {
         self.promoted.set(standby).map_err(|_| anyhow::anyhow!("there was a failover before"))?;
         self.follow_postgres()
@@ -292,10 +293,10 @@ impl World {
         Ok(())
     }
 
-    /// Asks again and again until the answer is `Ok`.
+    /// Retries until the answer is `Ok`.
     ///
     /// # Errors
-    /// It was not within [`PATIENCE`]; with the last answer.
+    /// It was not `Ok` within [`PATIENCE`]; the error has the last answer.
     pub async fn until<T>(
         &self,
         what: &str,
@@ -313,7 +314,7 @@ impl World {
         }
     }
 
-    /// Waits until so many more sends are acknowledged.
+    /// Waits until this many more sends are acknowledged.
     pub async fn until_sent(&self, more: usize) -> anyhow::Result<()> {
         let enough = self.history.acknowledged() + more;
         self.until("people go on sending", async || {
@@ -323,9 +324,9 @@ impl World {
         .await
     }
 
-    /// The answer of a server's readiness, asked past its proxy; None: it does not answer.
+    /// A server's readiness, without its proxy. None: it does not answer.
     pub async fn readiness(&self, node: &Node) -> Option<(u16, String)> {
-        // On a connection of its own: one that is open already says nothing of those to come.
+        // A new connection, since an open one may work when new ones do not.
         let request =
             self.client.get(format!("http://{}/health/ready", node.address)).header("Connection", "close");
         let response = request.timeout(Duration::from_secs(5)).send().await.ok()?;
@@ -333,7 +334,7 @@ impl World {
         Some((status, response.text().await.unwrap_or_default()))
     }
 
-    /// Waits until a server says that it is ready, or says that it is not.
+    /// Waits until a server reports "ready", or "not ready".
     pub async fn until_ready(&self, node: &Node, wanted: bool) -> anyhow::Result<()> {
         let what = format!("{} is {}ready", node.name(), if wanted { "" } else { "not " });
         let status = if wanted { 200 } else { 503 };
@@ -344,7 +345,7 @@ impl World {
         .await
     }
 
-    /// Waits until a server does not answer, twice: once may be chance.
+    /// Waits until a server does not answer twice in a row.
     pub async fn until_silent(&self, node: &Node) -> anyhow::Result<()> {
         self.until(&format!("{} is silent", node.name()), async || {
             for _ in 0..2 {
@@ -377,7 +378,7 @@ fn address_of(url: &str) -> anyhow::Result<SocketAddr> {
     host_port.parse().with_context(|| format!("{host_port}: an IP address and a port are needed"))
 }
 
-/// The same URL by way of a proxy.
+/// The same URL through a proxy.
 fn through(url: &str, proxy: SocketAddr) -> anyhow::Result<String> {
     let (user, after) = url.rsplit_once('@').context("no user in the URL")?;
     let rest = after.find('/').map_or("", |slash| &after[slash..]);

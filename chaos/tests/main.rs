@@ -1,5 +1,5 @@
-//! Each fault alone, and some of them mixed for a while by a fixed seed, on a small world: the long run is
-//! `cargo run -p chaos`.
+//! Runs each fault alone and a mixture by a fixed seed, on a small world. The long run is `cargo
+//! run -p chaos`.
 #![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
 #![expect(clippy::print_stdout, reason = "figures, and where the history of a failure is")]
 

@@ -1,18 +1,18 @@
-//! Clients that are slow, stop, or say everything sixteen times.
+//! Faults of clients: slow reading, stopping, and sending everything sixteen times.
 
 use anyhow::{Context as _, ensure};
 use futures_util::future::join_all;
 
 use super::{Fault, Lane, Outcome, Result, Scene, removal::private_channel};
 use crate::{
-    proxy::Mode,
+    proxy::LinkMode,
     traffic::{send, send_as},
     world::World,
 };
 
-/// Bytes a second of a client that is slow.
+/// Bytes a second of a slow client.
 const SLOW_CLIENT: u64 = 100;
-/// What one client's queue may hold, and a frame on top of it.
+/// The limit of a client's queue, and one frame more.
 const QUEUE_MAX_BYTES: f64 = 512.0 * 1024.0;
 
 pub fn faults() -> Vec<Fault> {
@@ -22,14 +22,14 @@ pub fn faults() -> Vec<Fault> {
             about: "one client takes 100 bytes a second and no more",
             lane: Lane::Clients,
             own_postgres: false,
-            run: |scene| Box::pin(slow(scene, Mode::Slow(SLOW_CLIENT))),
+            run: |scene| Box::pin(slow(scene, LinkMode::Slow(SLOW_CLIENT))),
         },
         Fault {
             name: "stopped-client",
             about: "one client reads nothing any more: its window is zero, as after SIGSTOP",
             lane: Lane::Clients,
             own_postgres: false,
-            run: |scene| Box::pin(slow(scene, Mode::FreezeAnswers)),
+            run: |scene| Box::pin(slow(scene, LinkMode::FreezeAnswers)),
         },
         Fault {
             name: "same-send-16-times",
@@ -48,7 +48,7 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// A figure of the notify_server that the narrow line leads to.
+/// Reads a metric of the notify_server behind the narrow proxy.
 async fn metric(world: &World, name: &str) -> anyhow::Result<f64> {
     let url = format!("http://{}/metrics", world.notify(0).address);
     let text = world.client.get(url).send().await?.text().await?;
@@ -57,13 +57,14 @@ async fn metric(world: &World, name: &str) -> anyhow::Result<f64> {
     Ok(value.parse()?)
 }
 
-/// What a client at the end of a narrow line does not take must neither fill the server nor be lost: its queue has a bound,
-/// and what does not fit is read again from the log. Nothing taken at all for too long, it is let go.
-async fn slow(scene: &Scene, mode: Mode) -> Result {
+/// A client that reads slowly must not fill the server's memory and must not lose events: its queue
+/// is bounded, and the rest is read again from the log. A client that reads nothing for too long is
+/// disconnected.
+async fn slow(scene: &Scene, mode: LinkMode) -> Result {
     const OVERFLOWS: &str = "parlor_notify_queue_overflows_total";
     const LARGEST: &str = "parlor_notify_largest_queue_bytes";
     const CUT: &str = "parlor_notify_slow_clients_cut_total";
-    /// Of the largest messages: more than the kernel takes for one socket, and a queue.
+    /// The number of messages of the largest size: more than a socket buffer and a queue hold.
     const AT_ONCE: usize = 100;
     let world = &scene.world;
     let tenant = &world.tenants[0];
@@ -72,7 +73,7 @@ async fn slow(scene: &Scene, mode: Mode) -> Result {
     let figure = async |name| metric(world, name).await.map_err(|e| format!("{e:#}"));
     let outcome = world
         .until("the queue of one client overflows", async || {
-            // Cut off as too slow before that, it had to come back first.
+            // It was cut as too slow before, and had to reconnect first.
             world.narrow.heal();
             let (before, events) = (figure(OVERFLOWS).await?, device.record().events());
             send(&world.history, &tenant.people[0], &tenant.general, "few", 0, 1).await;
@@ -90,7 +91,7 @@ async fn slow(scene: &Scene, mode: Mode) -> Result {
                     .map(|n| send(&world.history, &tenant.people[0], &tenant.general, &words, part + n, 1));
                 join_all(sends).await;
                 let (largest, now) = (figure(LARGEST).await?, figure(OVERFLOWS).await?);
-                // Restarted by another fault, it counts from zero.
+                // A restart by another fault resets the counter.
                 if largest > QUEUE_MAX_BYTES || now.total_cmp(&before).is_ne() {
                     return Ok(largest);
                 }
@@ -109,7 +110,8 @@ async fn slow(scene: &Scene, mode: Mode) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Goes on until the server has had enough of the client. Beside other faults it may have lost it otherwise.
+/// Continues until the server disconnects the client. In a mixture another fault may have
+/// disconnected it.
 async fn until_let_go(scene: &Scene, counter: &str) -> anyhow::Result<()> {
     if scene.is_mixed {
         return Ok(());
@@ -137,8 +139,8 @@ async fn same_send(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Whichever comes first has the id; the other is told that it was used, however often they ask and whichever answer is
-/// lost.
+/// The first message that arrives gets the client id. The other is refused, at every retry and
+/// whichever answer was lost.
 async fn same_id(scene: &Scene) -> Result {
     const ROUNDS: usize = 40;
     let world = &scene.world;
@@ -151,7 +153,7 @@ async fn same_id(scene: &Scene) -> Result {
             .iter()
             .enumerate()
             .map(|(node, chat)| send_as(&world.history, owner, chat, &body, &client_id, node + round, 1));
-        // That it was one of them, and not none, is for the oracle.
+        // The oracle checks that exactly one was stored.
         join_all(sends).await;
     }
     Ok(Outcome::Done)

@@ -1,4 +1,4 @@
-//! Clients that ask to go on from where they may not, or from nowhere.
+//! Clients that resume with a foreign, expired or malformed cursor.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn bad_cursors(scene: &Scene) -> Result {
     ];
     for tenant in &world.tenants[1..] {
         let theirs = cursor_of(&tenant.people[0]).await?;
-        // Two workspaces may share a shard; then its positions are good for both, and it is no secret of theirs.
+        // Two workspaces may share a shard. Its positions are then valid for both.
         if parts(&theirs)?[2] != shard {
             cases.push((theirs, "other_workspace"));
         }
@@ -66,7 +66,8 @@ async fn bad_cursors(scene: &Scene) -> Result {
             .await
     });
     try_join_all(asked).await?;
-    // And one that is good is gone on from. Not the one from before: another fault may have dropped its partition meanwhile.
+    // A valid cursor must resume. It is a new one, since another fault may have dropped the old
+    // one's partition.
     world
         .until("a good cursor is gone on from", async || {
             let good = cursor_of(&tenant.people[0]).await.map_err(|e| format!("{e:#}"))?;

@@ -1,4 +1,4 @@
-//! Postgres dies, its connections are ended, and other sessions get in the way.
+//! Faults of Postgres: it dies, its connections are ended, other sessions hold locks.
 
 use std::time::Instant;
 
@@ -71,7 +71,7 @@ async fn postmaster_ends(scene: &Scene, signal: Signal) -> Result {
         away.push(scene.until_not_ready(node).await?);
     }
     scene.note("every server has said that it is not ready");
-    // Nor is it a while later.
+    // It must not appear later either.
     scene.pause(1500).await;
     drop(away);
     let began = Instant::now();
@@ -101,7 +101,7 @@ async fn backend_kill(scene: &Scene) -> Result {
     until_writing(scene, began, "Postgres after SIGKILL of a backend").await
 }
 
-/// Every server is ready, and says the truth: people write.
+/// Waits until every server is ready and writes succeed.
 pub async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result {
     let world = &scene.world;
     for node in &world.nodes {
@@ -112,7 +112,7 @@ pub async fn until_writing(scene: &Scene, began: Instant, what: &str) -> Result 
     Ok(Outcome::Done)
 }
 
-/// At least `expected` of them, which are there beforehand; beside other faults some may be.
+/// Waits for at least `expected` of them; in a mixture, for any.
 async fn terminate(scene: &Scene, application: &str, expected: i64) -> Result {
     let world = &scene.world;
     let mut db = world.psql().await?;
@@ -151,7 +151,7 @@ async fn open_transactions(scene: &Scene) -> Result {
     let mut old = reading.begin_with("begin isolation level repeatable read").await?;
     sqlx::query("select count(*) from event_log").execute(&mut *old).await?;
     let mut idle = writing.begin().await?;
-    // One event of each table that has any to raise in a workspace that goes on.
+    // One event of each table that raises events in a workspace that continues.
     let sql = "update users set fullname = fullname || ' (idle)' where id = $1";
     sqlx::query(sql).bind(user).execute(&mut *idle).await?;
     let sql = "update chat_members set read_seq = read_seq + 1 where chat_id = $1 and user_id = $2";
@@ -159,7 +159,8 @@ async fn open_transactions(scene: &Scene) -> Result {
     let sql = "update messages set body = body || ', done', edited_at = clock_timestamp() where id = $1";
     sqlx::query(sql).bind(message).execute(&mut *idle).await?;
     scene.note("a transaction has written and idles, another keeps its snapshot");
-    // Nobody is held up: the one has no lock of the shard before its commit, the other none at all.
+    // No send is blocked: one session takes the lock of the shard only at its commit, the other
+    // never does.
     let others = async {
         for round in 0..10 {
             send(&world.history, &tenant.people[0], &tenant.general, "beside an open transaction", round, 1)

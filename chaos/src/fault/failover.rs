@@ -1,4 +1,4 @@
-//! Another Postgres takes over.
+//! A failover to another Postgres.
 
 use std::time::Instant;
 
@@ -21,7 +21,8 @@ async fn failover(scene: &Scene) -> Result {
     let primary = world.cluster()?;
     let standby = primary.standby().await?;
     let mut db = world.psql().await?;
-    // From now on a commit waits for the standby, so that what was acknowledged, or read by anybody, is on both.
+    // From now on commits wait for the standby, so that it has everything that was acknowledged or
+    // visible.
     sqlx::raw_sql("alter system set synchronous_standby_names = '*'").execute(&mut db).await?;
     sqlx::raw_sql("select pg_reload_conf()").execute(&mut db).await?;
     world

@@ -1,14 +1,15 @@
-//! Processes that die, at any moment and at chosen ones.
+//! Servers that are killed, paused or restarted, at random or chosen moments.
 
 use std::time::Instant;
 
 use anyhow::ensure;
 
-use super::{Fault, Lane, Outcome, Result, Scene, sends};
-use crate::{
-    process::{Role, ServerProcess},
-    world::{Node, World},
+use super::{
+    Fault, Lane, Outcome, Result, Scene,
+    recovery::{bring_back, until_delivering, until_working},
+    sends,
 };
+use crate::{process::Role, world::Node};
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -122,67 +123,4 @@ pub async fn kill_and_restart(scene: &Scene, node: &Node) -> anyhow::Result<()> 
     ensure!(scene.world.readiness(node).await.is_none(), "{} answers though it was killed", node.name());
     scene.pause(1500).await;
     bring_back(scene, node, &mut process).await
-}
-
-/// Starts a killed process again and waits until it delivers.
-pub async fn bring_back(scene: &Scene, node: &Node, process: &mut ServerProcess) -> anyhow::Result<()> {
-    let began = Instant::now();
-    let began_at = scene.world.history.now();
-    process.start().await?;
-    scene.note(format!("{} is started again", node.name()));
-    until_delivering(&scene.world, node, began_at).await?;
-    scene.recovered(&format!("{} after SIGKILL", node.role.name()), began.elapsed())
-}
-
-/// Waits until something came through a server by way of a connection made after a time.
-pub async fn until_delivering(world: &World, node: &Node, since: u64) -> anyhow::Result<()> {
-    world.until_ready(node, true).await?;
-    match node.role {
-        Role::Notify => until_event(world, node, |seen, asked_at| seen > since && asked_at > since).await,
-        Role::Chat => {
-            let owner = &world.tenants[0].people[0];
-            let what = format!("{} writes", node.name());
-            world
-                .until(&what, async || {
-                    let body = serde_json::json!({ "seq": 1 });
-                    let operation = format!("POST /api/chat/{}/read", world.tenants[0].general);
-                    match owner.attempt(node.index, &operation, Some(&body)).await {
-                        Ok((200, _)) => Ok(()),
-                        other => Err(format!("{other:?}")),
-                    }
-                })
-                .await
-        }
-    }
-}
-
-/// Waits until something comes through a server again, on connections that it kept or on new ones.
-pub async fn until_working(world: &World, node: &Node) -> anyhow::Result<()> {
-    let since = world.history.now();
-    match node.role {
-        Role::Notify => {
-            world.until_ready(node, true).await?;
-            until_event(world, node, |seen, _| seen > since).await
-        }
-        Role::Chat => until_delivering(world, node, since).await,
-    }
-}
-
-/// Waits until some device has got its newest event through a notify_server, at a time and by a connection asked for at a
-/// time for which `is` holds.
-pub async fn until_event(world: &World, node: &Node, is: impl Fn(u64, u64) -> bool) -> anyhow::Result<()> {
-    let what = format!("an event comes through {}", node.name());
-    world
-        .until(&what, async || {
-            let comes = world.devices.iter().any(|device| {
-                let record = device.record();
-                let seen = record.segments.last().and_then(|segment| segment.seen.last());
-                seen.is_some_and(|seen| {
-                    let connection = record.connections.get(seen.connection);
-                    connection.is_some_and(|c| c.node == node.index && is(seen.at, c.asked_at))
-                })
-            });
-            if comes { Ok(()) } else { Err("none yet".to_owned()) }
-        })
-        .await
 }

@@ -1,4 +1,4 @@
-//! What lies between two parts is cut, frozen or slow.
+//! Faults of connections between two parts: cut, frozen, slow.
 
 use std::time::{Duration, Instant};
 
@@ -6,18 +6,18 @@ use tokio::time::sleep;
 
 use super::{
     Fault, Lane, Outcome, Result, Scene,
-    kill::{until_delivering, until_working},
+    recovery::{until_delivering, until_working},
 };
 use crate::{
     process::Role,
-    proxy::Mode,
+    proxy::LinkMode,
     traffic::send,
     world::{Node, World},
 };
 
 /// Bytes a second of a slow connection to Postgres.
 const SLOW_DATABASE: u64 = 40_000;
-/// Bytes a second of a slow connection of everybody's.
+/// Bytes a second of all clients' connections when slow.
 const SLOW_DOOR: u64 = 4_000;
 
 pub fn faults() -> Vec<Fault> {
@@ -65,7 +65,7 @@ pub fn faults() -> Vec<Fault> {
             run: |scene| {
                 Box::pin(away(
                     scene,
-                    |node| node.database.set_mode(Mode::Freeze),
+                    |node| node.database.set_mode(LinkMode::Freeze),
                     "without a byte from Postgres",
                 ))
             },
@@ -88,7 +88,7 @@ pub fn faults() -> Vec<Fault> {
 }
 
 async fn cut_clients(scene: &Scene) -> Result {
-    // By itself, each kind of server twice.
+    // Alone, each kind of server twice.
     let nodes = (0..if scene.is_mixed { 4 } else { 2 }).flat_map(|_| scene.nodes_hit());
     for node in nodes {
         scene.note(format!("clients of {} are cut off", node.name()));
@@ -107,10 +107,10 @@ async fn freeze_clients(scene: &Scene) -> Result {
 
 async fn freeze_clients_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     scene.note(format!("no byte passes between clients and {}", node.name()));
-    node.door.set_mode(Mode::Freeze);
+    node.door.set_mode(LinkMode::Freeze);
     let seen = async {
         scene.until_sent_meanwhile(5).await?;
-        // Past the patience of requests, and sometimes of streams.
+        // Longer than the timeout of requests, and sometimes of streams.
         sleep(Duration::from_secs(4)).await;
         scene.pause(scene.size(6000, 1000)).await;
         anyhow::Ok(())
@@ -142,7 +142,7 @@ async fn half_open(scene: &Scene) -> Result {
 async fn slow_clients(scene: &Scene) -> Result {
     for node in scene.nodes_hit() {
         scene.note(format!("{} is reached at {SLOW_DOOR} bytes a second", node.name()));
-        node.door.set_mode(Mode::Slow(SLOW_DOOR));
+        node.door.set_mode(LinkMode::Slow(SLOW_DOOR));
         sleep(Duration::from_secs(3)).await;
         scene.pause(scene.size(5000, 500)).await;
         node.door.heal();
@@ -152,7 +152,7 @@ async fn slow_clients(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// One server loses Postgres: it says so, the others go on, and it comes back.
+/// One server loses Postgres, reports "not ready" and recovers; the others keep working.
 async fn away(scene: &Scene, how: fn(&Node), what: &str) -> Result {
     for node in scene.nodes_hit() {
         how(node);
@@ -175,7 +175,7 @@ async fn away(scene: &Scene, how: fn(&Node), what: &str) -> Result {
 async fn slow_postgres(scene: &Scene) -> Result {
     for node in scene.nodes_hit() {
         scene.note(format!("{} reaches Postgres at {SLOW_DATABASE} bytes a second", node.name()));
-        node.database.set_mode(Mode::Slow(SLOW_DATABASE));
+        node.database.set_mode(LinkMode::Slow(SLOW_DATABASE));
         sleep(Duration::from_secs(3)).await;
         scene.pause(scene.size(5000, 500)).await;
         node.database.heal();
@@ -186,7 +186,7 @@ async fn slow_postgres(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Ports of the connections of a node that listen.
+/// The ports of a node's LISTEN connections.
 async fn listeners(world: &World, node: &Node) -> anyhow::Result<Vec<u16>> {
     let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
     let mut db = world.psql().await?;
@@ -200,7 +200,7 @@ async fn listeners(world: &World, node: &Node) -> anyhow::Result<Vec<u16>> {
     Ok(found.into_iter().filter_map(|port| u16::try_from(port).ok()).collect())
 }
 
-/// Events go on coming by the poll, and the server finds out by itself and listens anew.
+/// Events still arrive by the poll, and the server notices and listens again.
 async fn silent_listener(scene: &Scene) -> Result {
     for node in scene.nodes_hit() {
         if let Outcome::Missed(why) = silent_listener_of(scene, node).await? {
@@ -214,7 +214,7 @@ async fn silent_listener_of(scene: &Scene, node: &Node) -> Result {
     let world = &scene.world;
     let freeze = async || {
         let ports = listeners(world, node).await.map_err(|e| format!("{e:#}"))?;
-        let frozen = ports.iter().filter(|port| node.database.set_mode_of(**port, Mode::Freeze)).count();
+        let frozen = ports.iter().filter(|port| node.database.set_mode_of(**port, LinkMode::Freeze)).count();
         if frozen > 0 { Ok(ports) } else { Err("no connection listens".to_owned()) }
     };
     let ports = match world.until("there is a listener to be frozen", freeze).await {
@@ -240,11 +240,11 @@ async fn silent_listener_of(scene: &Scene, node: &Node) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Waits until what was written by way of the other chat_server is in a list that this one keeps.
+/// Waits until a write through the other chat_server is in a list that this one has cached.
 async fn until_told(world: &World, node: &Node) -> anyhow::Result<()> {
     let tenant = &world.tenants[0];
     let (owner, other) = (&tenant.people[0], &tenant.people[1]);
-    // The list is kept from now on.
+    // This caches the list.
     let list = async || owner.attempt(node.index, "GET /api/chat?limit=200", None).await;
     let _ = list().await;
     let (_, sent) =

@@ -1,5 +1,4 @@
-//! The event log itself: partitions that come and go, rows that nobody should have written, a doorbell that cannot be
-//! rung.
+//! Faults of the event log: partitions are dropped, rows are written by hand, NOTIFY fails.
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
@@ -9,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Fault, Lane, Outcome, Result, Scene,
     cursors::first_frames,
-    kill::{bring_back, until_working},
+    recovery::{bring_back, until_working},
 };
 use crate::{sse::Frame, traffic::send, world::World};
 
@@ -61,7 +60,7 @@ async fn partition_drop(scene: &Scene) -> Result {
             }
         })
         .await?;
-    // What is still in memory may be gone on from, until a restart; where it is not, it must be said.
+    // Until a restart, clients may resume from events in memory. Others must get a reset.
     world
         .until("a cursor from before the edge is gone on from or refused", async || {
             match first_frames(world, person, &old, 2).await {
@@ -75,7 +74,7 @@ async fn partition_drop(scene: &Scene) -> Result {
     if scene.is_mixed {
         return Ok(Outcome::Done);
     }
-    // With nothing of it in memory any more the answers are exact.
+    // After a restart nothing is in memory, so the answers are exact.
     let node = world.notify(0);
     let mut process = node.process().await;
     process.kill();
@@ -95,8 +94,8 @@ async fn partition_drop(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The server goes on behind the edge, with a hole before it that only the chain of rows shows: its clients must be told
-/// to start anew.
+/// The server continues after the dropped rows. Only `prev_id` shows the gap, and its clients must
+/// get a reset.
 async fn partition_drop_unseen(scene: &Scene) -> Result {
     let world = &scene.world;
     let node = world.notify(1);
@@ -115,11 +114,12 @@ async fn partition_drop_unseen(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Closes the partition in use and drops it; a cursor of the last row that was in it, and one from just behind its end.
+/// Closes the current partition and drops it. Returns a cursor of its last row, and one just after
+/// its end.
 async fn drop_partition(scene: &Scene, is_unseen: bool) -> anyhow::Result<(String, String)> {
     let world = &scene.world;
     let mut db = world.psql().await?;
-    // Once to note that the partition is in use, once to close it.
+    // The first call notes that the partition is in use, the second closes it.
     roll(&mut db).await?;
     world.until_sent(5).await?;
     roll(&mut db).await?;
@@ -129,7 +129,8 @@ async fn drop_partition(scene: &Scene, is_unseen: bool) -> anyhow::Result<(Strin
     .fetch_optional(&mut db)
     .await?;
     let (closed, end) = closed.context("no partition was closed")?;
-    // In days of retention each shard has had thousands of these: a shard must not be left without a row.
+    // In production each shard gets thousands of ticks during retention, so no shard is ever
+    // without a row.
     for shard in 0..16_i16 {
         sqlx::query("select log_tick($1)").bind(shard).execute(&mut db).await?;
     }
@@ -141,7 +142,7 @@ async fn drop_partition(scene: &Scene, is_unseen: bool) -> anyhow::Result<(Strin
     );
     let workspace: Uuid = world.tenants[0].people[0].workspace_id.parse()?;
     let last = sqlx::query_scalar(AssertSqlSafe(sql)).bind(workspace).fetch_one(&mut db).await?;
-    // Nothing is written into it any more: the auditor keeps what it holds.
+    // No more rows are written into it, so the archive has them all.
     world.archive.catch_up().await?;
     let may_be_unseen = is_unseen || scene.is_mixed;
     world.archive.drops(end, may_be_unseen);
@@ -161,8 +162,7 @@ async fn roll(db: &mut PgConnection) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Rows as psql would insert them, which are whole JSON and say what is so; and one that is no JSON, upon which whoever it
-/// was for must be told to start anew.
+/// Writes rows by hand: correct ones, and one that is no JSON, whose audience must get a reset.
 async fn poison(scene: &Scene) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[scene.pick(world.tenants.len())];
@@ -187,7 +187,7 @@ async fn poison(scene: &Scene) -> Result {
             .until(&what, async || {
                 let record = device.record();
                 let told = record.resets.iter().any(|reset| reset.position == unreadable);
-                // Or it has taken a snapshot behind that for another reason.
+                // Or it took a newer snapshot for another reason.
                 let position = record.segments.last().map_or(0, |segment| segment.snapshot_position);
                 if told || position >= unreadable { Ok(()) } else { Err(format!("it is at {position}")) }
             })
@@ -197,7 +197,7 @@ async fn poison(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// `payload` is an expression in which `$1` is the workspace. The id of the row.
+/// Inserts a row and returns its id. `payload` is an SQL expression in which `$1` is the workspace.
 async fn insert_row(db: &mut PgConnection, workspace: Uuid, payload: &str) -> anyhow::Result<i64> {
     let mut tx = db.begin().await?;
     sqlx::query("select log_lock(workspace_shard($1))").bind(workspace).execute(&mut *tx).await?;
@@ -214,7 +214,8 @@ async fn insert_row(db: &mut PgConnection, workspace: Uuid, payload: &str) -> an
     Ok(id)
 }
 
-/// A message of 64 KB with line breaks, past every limit of the API, which is delivered like any other.
+/// Inserts a message of 64 KB with line breaks, above every limit of the API. It is delivered like
+/// others.
 async fn big_message(db: &mut PgConnection, chat: &str, sender: &str) -> anyhow::Result<()> {
     sqlx::query(
         "with chat as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1 returning *),
@@ -230,8 +231,8 @@ async fn big_message(db: &mut PgConnection, chat: &str, sender: &str) -> anyhow:
     Ok(())
 }
 
-/// Postgres's queue holds 8 GB; here its function fails with the same error instead. Sends go on
-/// without a ring, and are found by the poll.
+/// NOTIFY fails as if Postgres's queue of 8 GB were full. Sends continue without it, and the poll
+/// finds them.
 async fn queue_full(scene: &Scene) -> Result {
     let world = &scene.world;
     let mut db = world.psql().await?;
@@ -252,7 +253,7 @@ async fn queue_full(scene: &Scene) -> Result {
     .await?;
     scene.note("they can again");
     outcome?;
-    // What rings in its own transaction works again.
+    // Sends that NOTIFY within their transaction work again.
     let person = &world.tenants[0].people[0];
     person.certainly("PATCH /api/users/me", Some(&json!({ "fullname": "after the queue was full" }))).await?;
     Ok(Outcome::Done)
@@ -266,11 +267,11 @@ async fn without_doorbell(scene: &Scene, world: &World) -> anyhow::Result<()> {
     let mut db = world.psql().await?;
     let sql = "select id from event_log where message_id = $1 and kind = 'message.new'";
     let position: i64 = sqlx::query_scalar(sql).bind(id).fetch_one(&mut db).await?;
-    // But for the one on the narrow line, which other faults keep away.
+    // Except the device behind the narrow proxy, which other faults cut off.
     let devices = world.devices.split_last().map_or(&[][..], |(_, devices)| devices);
     let theirs = devices.iter().filter(|device| device.person.workspace_id == tenant.people[0].workspace_id);
     for device in theirs {
-        let what = format!("{} gets what nobody has rung for", device.name);
+        let what = format!("{} gets an event without a NOTIFY", device.name);
         world
             .until(&what, async || {
                 let reached = device.record().reached();
@@ -281,11 +282,11 @@ async fn without_doorbell(scene: &Scene, world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// In this database alone: each has its own catalog of functions.
+/// Only in this database: each has its own catalog.
 async fn replace_notify(db: &mut PgConnection, statements: &'static str) -> anyhow::Result<()> {
     sqlx::raw_sql("set allow_system_table_mods = on").execute(&mut *db).await?;
     sqlx::raw_sql(statements).execute(&mut *db).await?;
-    // Plans are kept with the function that they were made for.
+    // Cached plans keep the old function.
     sqlx::query(
         "select pg_terminate_backend(pid) from pg_stat_activity
          where datname = current_database() and pid <> pg_backend_pid() and application_name like 'chat_server%'",

@@ -1,4 +1,4 @@
-//! What a machine runs out of: disk, file descriptors, the right time.
+//! Faults of the machine: a full disk, no file descriptors, a wrong clock.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +17,7 @@ use tokio::{net::TcpStream, time::sleep};
 
 use super::{
     Fault, Lane, Outcome, Result, Scene,
-    kill::{until_delivering, until_event, until_working},
+    recovery::{until_delivering, until_event, until_working},
 };
 use crate::{
     process::Role,
@@ -25,8 +25,8 @@ use crate::{
     world::{Node, World},
 };
 
-/// What one server may open, and how many connections then want one: since it lets go of those that say nothing for ten
-/// seconds, many times as many.
+/// The limit of file descriptors of one server, and how many connections are opened: many more,
+/// since the server closes idle ones after ten seconds.
 const DESCRIPTORS: u32 = 96;
 const CONNECTIONS: usize = 800;
 
@@ -64,7 +64,7 @@ async fn disk_full(scene: &Scene) -> Result {
     let before = world.history.acknowledged();
     disk.fill()?;
     scene.note("Postgres has no room left");
-    // Sends go on for as long as there is room in what is allocated; then none is acknowledged any more.
+    // Sends succeed while allocated space is left; then none is acknowledged.
     world
         .until("nobody can write", async || {
             let then = world.history.acknowledged();
@@ -81,7 +81,7 @@ async fn disk_full(scene: &Scene) -> Result {
     scene.note("there is room again");
     let began = Instant::now();
     if world.cluster()?.postmaster_pid().is_none() {
-        // It ends itself where it cannot write its log.
+        // Postgres ends itself if it cannot write its log.
         world.cluster()?.restart().await?;
         world.follow_postgres()?;
         scene.note("Postgres had to be started again");
@@ -94,7 +94,7 @@ async fn disk_full(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Waits until what a server says of its readiness is so: a full disk keeps nobody from reading, unless Postgres ends by it.
+/// Waits until a server's readiness is right: with a full disk reads work, unless Postgres ends.
 async fn until_true(world: &World, node: &Node) -> anyhow::Result<()> {
     let reader = &world.tenants[0].people[0];
     world
@@ -131,7 +131,7 @@ async fn no_descriptors_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     world.until_silent(node).await?;
     scene.note("it takes no more of them");
     if node.role == Role::Notify {
-        // Those that have their stream are served.
+        // Open streams still work.
         let then = world.history.now();
         until_event(world, node, |seen, asked_at| seen > then && asked_at < then).await?;
     }
@@ -152,7 +152,7 @@ async fn no_descriptors_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
 async fn hold(address: SocketAddr) -> Vec<TcpStream> {
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS {
-        // The kernel takes them, the server cannot.
+        // The kernel accepts these connections, but the server cannot.
         if let Ok(stream) = TcpStream::connect(address).await {
             held.push(stream);
         }
@@ -160,7 +160,7 @@ async fn hold(address: SocketAddr) -> Vec<TcpStream> {
     held
 }
 
-/// By libfaketime, which changes what a process is told the time is. Timers run by another clock, which it leaves alone.
+/// Uses libfaketime, which changes the wall clock of a process and not the clock of its timers.
 async fn clock_jump(scene: &Scene) -> Result {
     let world = &scene.world;
     let Some(library) = find_faketime() else {
@@ -201,7 +201,7 @@ async fn clock_jump(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Waits until a server's clock is so many minutes off.
+/// Waits until a server's clock is this many minutes off.
 async fn until_clock(world: &World, node: &Node, minutes: i64) -> anyhow::Result<()> {
     let what = format!("the clock of {} is {minutes} minutes off", node.name());
     world
@@ -213,8 +213,8 @@ async fn until_clock(world: &World, node: &Node, minutes: i64) -> anyhow::Result
         .await
 }
 
-/// The time by what a server itself says: when it gave a ticket, or let a client in. `Date:` will not do, which the HTTP
-/// library keeps after a jump back for as long as the jump.
+/// The time of a server, from a ticket or a `connected` frame. `Date:` is no use: after a jump
+/// back, the HTTP library keeps the old time for as long as the jump.
 async fn clock(world: &World, node: &Node) -> anyhow::Result<OffsetDateTime> {
     let person = &world.tenants[0].people[0];
     if node.role == Role::Chat {
@@ -225,7 +225,7 @@ async fn clock(world: &World, node: &Node) -> anyhow::Result<OffsetDateTime> {
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
         return Ok(OffsetDateTime::from_unix_timestamp(claims["iat"].as_i64().context("no iat")?)?);
     }
-    // On a server whose clock is ahead every token has expired: that is refused, by an answer with a date.
+    // On a server whose clock is ahead every token has expired; the refusal has a date.
     let url = format!("http://{}/events", node.address);
     let mut response = world.client.get(url).bearer_auth(person.token()).send().await?;
     if response.status() == StatusCode::UNAUTHORIZED {
@@ -244,7 +244,7 @@ async fn clock(world: &World, node: &Node) -> anyhow::Result<OffsetDateTime> {
     }
 }
 
-/// Where distributions put it.
+/// The folders of distributions.
 fn find_faketime() -> Option<String> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
     folders

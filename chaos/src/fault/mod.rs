@@ -1,5 +1,5 @@
-//! What is done to Parlor, each thing by its name. A fault brings something about, makes sure that it came about, heals
-//! it, and waits until the damage is gone; the oracle looks for what it has broken.
+//! The faults, by name. Each fault causes a failure, checks that it happened, heals it, and waits
+//! until Parlor works again. The oracle then looks for what it broke.
 
 mod client;
 mod cursors;
@@ -9,6 +9,7 @@ mod kill;
 mod link;
 mod log;
 mod machine;
+mod recovery;
 mod removal;
 mod sends;
 mod storm;
@@ -23,40 +24,40 @@ use futures_util::future::LocalBoxFuture;
 use rand::{RngExt as _, rngs::StdRng};
 
 use crate::{
-    figures::Tally,
     process::Role,
+    tally::Tally,
     world::{Away, Node, World},
 };
 
-/// What was killed, stopped or cut off is back within this time; and says within it that it is not ready. Alone, and where
-/// other faults may be in the way.
+/// A server that was killed, stopped or cut off must report "not ready" and later recover within
+/// this time: the first value for a fault alone, the second in a mixture.
 const BACK_WITHIN: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(45));
-/// That is for a machine on which no more than so many want each processor; where more do, it takes longer by as much.
+/// With a higher load average for each processor, the limit grows in proportion.
 const WAITING_PER_CPU: f64 = 4.0;
 
-/// Faults of one lane happen one after another, those of two at the same time.
+/// Faults of one lane happen one after another, faults of different lanes at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     Servers,
     Database,
     Clients,
-    /// Not beside others: it needs the whole machine, or must see what it does undisturbed.
+    /// Runs without other faults: it needs the whole machine or an undisturbed measurement.
     Alone,
 }
 
 /// How a fault ended.
 pub enum Outcome {
     Done,
-    /// Another fault came between, so that something else happened than was meant.
+    /// Another fault interfered, so the intended failure did not happen.
     Missed(String),
-    /// It cannot be had on this machine.
+    /// This machine does not allow it.
     Skipped(String),
 }
 
-/// The result of bringing a fault about. An error is a violation: something did not happen or did not heal.
+/// The result of a fault. An error is a violation: the failure did not happen, or did not heal.
 pub type Result = anyhow::Result<Outcome>;
 
-/// Something that is done to Parlor.
+/// A fault.
 pub struct Fault {
     pub name: &'static str,
     pub about: &'static str,
@@ -66,7 +67,7 @@ pub struct Fault {
     pub run: for<'a> fn(&'a Scene) -> LocalBoxFuture<'a, Result>,
 }
 
-/// What a fault works on.
+/// What a fault acts on.
 pub struct Scene {
     pub world: Arc<World>,
     pub tally: Arc<Tally>,
@@ -93,8 +94,8 @@ impl Scene {
         tokio::time::sleep(std::time::Duration::from_millis(pause as u64)).await;
     }
 
-    /// People go on sending though this fault lasts. In a mixture another may have taken the other way from them: then it
-    /// is enough to have waited for a while.
+    /// Waits until people have sent more messages during this fault. In a mixture another fault may
+    /// block them too; then a few seconds are enough.
     async fn until_sent_meanwhile(&self, more: usize) -> anyhow::Result<()> {
         let sending = self.world.until_sent(more);
         if !self.is_mixed {
@@ -104,7 +105,7 @@ impl Scene {
         Ok(())
     }
 
-    /// What a fault of connections hits: in a mixture any server, by itself one of each kind after the other.
+    /// The servers whose connections a fault hits: any one in a mixture, else one of each kind.
     fn nodes_hit(&self) -> Vec<&Node> {
         if self.is_mixed {
             return vec![&self.world.nodes[self.pick(self.world.nodes.len())]];
@@ -112,11 +113,12 @@ impl Scene {
         [Role::Chat, Role::Notify].map(|role| self.any(role)).into()
     }
 
-    /// Waits until a server says that it is not ready; it must not say otherwise until what is returned is dropped.
+    /// Waits until a server reports "not ready". It must not report "ready" until the returned
+    /// value is dropped.
     async fn until_not_ready<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
         let began = Instant::now();
         if self.is_mixed {
-            // Another fault may have ended it, or stopped it: then it says nothing for as long as this one lasts.
+            // Another fault may have killed or stopped it; then it answers nothing during this one.
             tokio::select! {
                 said = self.world.until_ready(node, false) => said?,
                 silent = self.world.until_silent(node) => silent?,
@@ -128,7 +130,7 @@ impl Scene {
         Ok(node.is_away())
     }
 
-    /// The same for one that cannot say anything.
+    /// The same for a server that cannot answer.
     async fn until_silent<'a>(&self, node: &'a Node) -> anyhow::Result<Away<'a>> {
         let began = Instant::now();
         self.world.until_silent(node).await?;
@@ -136,10 +138,10 @@ impl Scene {
         Ok(node.is_away())
     }
 
-    /// Notes how long it took until something was back.
+    /// Records how long a recovery took.
     ///
     /// # Errors
-    /// Too long.
+    /// It took too long.
     fn recovered(&self, what: &str, after: Duration) -> anyhow::Result<()> {
         self.tally.recovered(what, after);
         self.in_time(what, after)
@@ -170,7 +172,7 @@ impl Scene {
     }
 }
 
-/// How many processes want each processor, over the last minute.
+/// The load average of the last minute for each processor.
 fn waiting_per_cpu() -> f64 {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: f64 = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
@@ -190,7 +192,7 @@ pub fn all() -> Vec<Fault> {
         log::faults(),
         storm::faults(),
         machine::faults(),
-        // The last: what is done to a disk or a postmaster is done to the first Postgres.
+        // Last, since the faults of disks and postmasters need the first Postgres.
         failover::faults(),
     ];
     faults.into_iter().flatten().collect()

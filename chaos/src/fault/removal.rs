@@ -1,4 +1,4 @@
-//! Members are removed from a chat that their device has not read to its end.
+//! Members are removed from a chat while their device is still catching up on it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{Fault, Lane, Outcome, Result, Scene};
 use crate::{
     device::Device,
     person::Person,
-    proxy::Mode,
+    proxy::LinkMode,
     traffic::send,
     world::{Node, World},
 };
@@ -59,7 +59,8 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// They are away when much is said and when they are removed: what was said before is not for them any more.
+/// They are away when much is said and when they are removed: what was said before is not for them
+/// any more.
 async fn removed_while_away(scene: &Scene) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
@@ -85,8 +86,9 @@ async fn removed_while_away(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// They are removed when the first pages of what was said are on the way, and the rest is not judged yet: that does not
-/// come any more, though the replay had begun while they were in the chat.
+/// They are removed when the first pages of what was said are on the way, and the rest is not
+/// judged yet: that does not come any more, though the replay had begun while they were in the
+/// chat.
 async fn removed_during_replay(scene: &Scene) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
@@ -103,7 +105,7 @@ async fn removed_during_replay(scene: &Scene) -> Result {
     }
     let stay_ends = position(owner).await?;
     let connects = device.record().connections.len();
-    world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
+    world.narrow.set_mode(LinkMode::Slow(SLOW_REPLAY));
     world.narrow.refuse(false);
     world
         .until("the device is let in", async || {
@@ -133,8 +135,9 @@ async fn removed_during_replay(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The device comes to a place in the log at which its person was in the chat, when they have left it: nothing of that stay
-/// is sent. Then it goes on from there when they are in it once more: nor is the rest of it now.
+/// The device comes to a place in the log at which its person was in the chat, when they have left
+/// it: nothing of that stay is sent. Then it goes on from there when they are in it once more: nor
+/// is the rest of it now.
 async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
@@ -169,12 +172,12 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
                 if newest >= Some(stay_ends) { Ok(()) } else { Err(format!("{newest:?} of {stay_ends}")) }
             })
             .await?;
-        other.database.set_mode(Mode::Freeze);
+        other.database.set_mode(LinkMode::Freeze);
         scene.note(format!("no byte passes between {} and Postgres", other.name()));
     }
     let comes = async {
         remove(owner, &room, member).await?;
-        world.narrow.set_mode(Mode::Slow(SLOW_REPLAY));
+        world.narrow.set_mode(LinkMode::Slow(SLOW_REPLAY));
         world.narrow.refuse(false);
         until_reached(world, device, stay).await
     };
@@ -243,7 +246,8 @@ fn newest_through(world: &World, node: &Node) -> Option<i64> {
     newest.max()
 }
 
-/// A new one. Where an answer was lost, the next attempt finds the name taken: then by another name.
+/// A new one. Where an answer was lost, the next attempt finds the name taken: then by another
+/// name.
 pub async fn private_channel(scene: &Scene, owner: &Person, members: &[&Person]) -> anyhow::Result<String> {
     let members: Vec<&str> = members.iter().map(|person| person.id.as_str()).collect();
     loop {

@@ -1,5 +1,5 @@
-//! A chat_server that dies at a chosen moment of a send, and what its sender is told when they ask again. The moments are
-//! reached without a hook in it: by locks that another session holds, and by connections that are frozen.
+//! Kills a chat_server at a chosen moment of a send and checks the sender's retry. It reaches the
+//! moments from outside, by locks of another session and by frozen connections.
 
 use std::time::{Duration, Instant};
 
@@ -10,21 +10,21 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{Outcome, Result, Scene, kill::bring_back};
+use super::{Outcome, Result, Scene, recovery::bring_back};
 use crate::{
     person::Person,
     process::{Role, ServerProcess},
-    proxy::Mode,
+    proxy::LinkMode,
     traffic::send_as,
     world::{Node, PATIENCE, World},
 };
 
-/// How often a moment that was not hit is tried for again.
+/// How often a missed moment is tried again.
 const TRIES: usize = 5;
-/// Sends that are committed together with one: more than ring with their commit.
+/// Sends that are committed in one batch: too many to NOTIFY within the commit.
 const COMPANY: usize = 20;
 
-/// A send by somebody, to one node.
+/// A send by one person through one node.
 struct Attempt {
     person: Person,
     chat: String,
@@ -48,7 +48,7 @@ impl Attempt {
         Self { person: self.person.clone(), chat: self.chat.clone(), client_id, body }
     }
 
-    /// One attempt, which may come to nothing.
+    /// One attempt, which may fail.
     async fn once(&self, world: &World, node: &Node) -> std::result::Result<u16, String> {
         let history = &world.history;
         history.attempt(&self.client_id, &self.person.id, &self.chat, &self.body, &node.name());
@@ -59,13 +59,13 @@ impl Attempt {
         answer.map(|(status, _)| status)
     }
 
-    /// How many rows there are of it.
+    /// The number of stored messages of this send.
     async fn rows(&self, db: &mut PgConnection) -> sqlx::Result<i64> {
         let sql = "select count(*) from messages where client_id = $1";
         sqlx::query_scalar(sql).bind(&self.client_id).fetch_one(db).await
     }
 
-    /// Until it is answered, at whichever node.
+    /// Retries on any node until it is answered.
     async fn until_answered(&self, world: &World, node: &Node) -> anyhow::Result<()> {
         let Self { person, chat, client_id, body } = self;
         let (id, _) = send_as(&world.history, person, chat, body, client_id, node.index + 1, 2).await;
@@ -74,8 +74,8 @@ impl Attempt {
     }
 }
 
-/// Waits until a connection of this node waits for a lock that somebody holds.
-/// The ports of all of its connections then.
+/// Waits until a connection of this node waits for a lock, and returns the ports of all its
+/// connections.
 async fn until_blocked(node: &Node, db: &mut PgConnection) -> anyhow::Result<Vec<i32>> {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
@@ -103,8 +103,8 @@ async fn end_backends(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyh
     until_gone(node, db, ports).await
 }
 
-/// Waits until the backends of these connections of a node that is dead have come to an end; but for those that another fault
-/// keeps from hearing of it.
+/// Waits until the backends of these connections of a node that is dead have come to an end; but
+/// for those that another fault keeps from hearing of it.
 async fn until_gone(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
     let end = Instant::now() + PATIENCE;
     let hears = |port: &i32| u16::try_from(*port).is_ok_and(|port| !node.database.is_stopped(port));
@@ -140,7 +140,8 @@ pub async fn before_commit(scene: &Scene) -> Result {
             scene.note(format!("SIGKILL {} before the commit of {}", node.name(), attempt.client_id));
             ports
         });
-        // Postgres would go on with what it has been told when the lock is free: here it hears of the end before that.
+        // Postgres would go on with what it has been told when the lock is free: here it hears of
+        // the end before that.
         end_backends(node, &mut watcher, &killed?).await?;
         held.rollback().await?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
@@ -151,8 +152,8 @@ pub async fn before_commit(scene: &Scene) -> Result {
     end(scene, node, &mut process, &attempt, hit).await
 }
 
-/// Its COMMIT is under way: Postgres waits for the lock of the shard. The server dies, then the transaction commits, and
-/// nobody hears of it.
+/// Its COMMIT is under way: Postgres waits for the lock of the shard. The server dies, then the
+/// transaction commits, and nobody hears of it.
 pub async fn during_commit(scene: &Scene) -> Result {
     for _ in 0..TRIES {
         match die_during_commit(scene).await? {
@@ -175,7 +176,8 @@ async fn die_during_commit(scene: &Scene) -> Result {
         sqlx::query(sql).bind(workspace).execute(&mut db).await?;
         let (sent, killed) = tokio::join!(attempt.once(world, node), async {
             let blocked = until_blocked(node, &mut watcher).await;
-            // Others of this node may be the ones that wait: ours has had the time to come as far.
+            // Other sends of this node may be the waiting ones, but this one has had time to reach
+            // the lock.
             sleep(Duration::from_millis(100)).await;
             process.kill();
             scene.note(format!("SIGKILL {} during the commit of {}", node.name(), attempt.client_id));
@@ -185,7 +187,7 @@ async fn die_during_commit(scene: &Scene) -> Result {
         ensure!(attempt.rows(&mut watcher).await? == 0, "{} is committed already", attempt.client_id);
         db.close().await?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
-        // Nobody is there to hear of it; what had come as far as Postgres goes on to its end.
+        // The server is gone, but Postgres finishes what it has received.
         until_gone(node, &mut watcher, &ports).await?;
         let is_committed = attempt.rows(&mut watcher).await? == 1;
         Ok(if is_committed {
@@ -203,18 +205,18 @@ async fn die_during_commit(scene: &Scene) -> Result {
     end(scene, node, &mut process, &attempt, hit).await
 }
 
-/// It is committed, and no answer gets out of the door.
+/// Kills the server after the commit; the proxy holds back its answer.
 pub async fn before_answer(scene: &Scene) -> Result {
     let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
     let mut process = node.process().await;
     let hit = async {
         let mut db = scene.world.psql().await?;
-        node.door.set_mode(Mode::FreezeAnswers);
+        node.door.set_mode(LinkMode::FreezeAnswers);
         let (sent, committed) = tokio::join!(attempt.once(&scene.world, node), async {
             let committed = is_committed(&attempt, &mut db).await;
             process.kill();
             scene.note(format!("SIGKILL {} before the answer to {}", node.name(), attempt.client_id));
-            // What lies on the way is not to come either.
+            // The bytes held by the proxy must not arrive either.
             node.door.cut();
             committed
         });
@@ -224,14 +226,14 @@ pub async fn before_answer(scene: &Scene) -> Result {
     node.door.heal();
     let hit = match hit {
         Ok((true, Err(_))) => Ok(()),
-        // Another fault has opened the door again, or taken Postgres away.
+        // Another fault healed the proxy, or killed Postgres.
         Ok(answered) => return missed(scene, node, &mut process, &attempt, format!("{answered:?}")).await,
         Err(e) => Err(e),
     };
     end(scene, node, &mut process, &attempt, hit).await
 }
 
-/// Waits for it, for longer than anybody waits for an answer.
+/// Waits longer than the timeout of a request.
 async fn is_committed(attempt: &Attempt, db: &mut PgConnection) -> sqlx::Result<bool> {
     let end = Instant::now() + Duration::from_secs(10);
     while Instant::now() < end {
@@ -243,8 +245,8 @@ async fn is_committed(attempt: &Attempt, db: &mut PgConnection) -> sqlx::Result<
     Ok(false)
 }
 
-/// It is committed and answered, and the connection of the doorbell is frozen: nobody is told to look. Sends that come a few at
-/// a time ring with their commit, so it is one of many that are committed together.
+/// Kills the server after commit and answer but before its NOTIFY, whose connection is frozen.
+/// Small batches NOTIFY within their commit, so this is one of many sends in one batch.
 pub async fn before_doorbell(scene: &Scene) -> Result {
     let node = scene.any(Role::Chat);
     let attempt = Attempt::new(scene);
@@ -253,7 +255,7 @@ pub async fn before_doorbell(scene: &Scene) -> Result {
     let hit = async {
         let world = &scene.world;
         let (mut db, mut watcher) = (world.psql().await?, world.psql().await?);
-        // That there is a connection which rings.
+        // Makes sure that there is a connection for NOTIFY.
         let before: Vec<Attempt> = (COMPANY..2 * COMPANY).map(|n| attempt.beside(n)).collect();
         let _answer = together(world, node, &mut db, &mut watcher, before.iter().collect()).await?;
         for attempt in &before {
@@ -270,7 +272,7 @@ pub async fn before_doorbell(scene: &Scene) -> Result {
         anyhow::Ok(sent)
     }
     .await;
-    // Not answered well where another fault has met it: then it was some other moment.
+    // Without success, another fault hit it, and this was another moment.
     let hit = match hit {
         Ok(Ok(200 | 201)) => Ok(()),
         Ok(other) => Err(format!("{other:?}")),
@@ -290,8 +292,8 @@ pub async fn before_doorbell(scene: &Scene) -> Result {
     outcome
 }
 
-/// Sends all at once, so that most are committed together: while somebody holds the shard they gather. What the last of them
-/// was answered.
+/// Sends all at once while another session locks the shard, so that most are committed in one
+/// batch. Returns the answer to the last.
 async fn together(
     world: &World,
     node: &Node,
@@ -314,7 +316,7 @@ async fn together(
     answers.pop().context("nothing was sent")
 }
 
-/// The port of the connection by which this node rings.
+/// The port of the connection by which this node sends NOTIFY.
 async fn freeze_doorbell(node: &Node, db: &mut PgConnection) -> anyhow::Result<u16> {
     let ports = async |db: &mut PgConnection| -> sqlx::Result<Option<i32>> {
         let ports: Vec<i32> = node.database.ports().into_iter().map(i32::from).collect();
@@ -329,7 +331,7 @@ async fn freeze_doorbell(node: &Node, db: &mut PgConnection) -> anyhow::Result<u
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         let port = ports(db).await?.and_then(|port| u16::try_from(port).ok());
-        if let Some(port) = port.filter(|port| node.database.set_mode_of(*port, Mode::FreezeRequests)) {
+        if let Some(port) = port.filter(|port| node.database.set_mode_of(*port, LinkMode::FreezeRequests)) {
             return Ok(port);
         }
         sleep(Duration::from_millis(20)).await;
@@ -337,7 +339,8 @@ async fn freeze_doorbell(node: &Node, db: &mut PgConnection) -> anyhow::Result<u
     bail!("{} does not ring", node.name())
 }
 
-/// The send is brought to its end at the other node, and the server is started again, whether or not the moment was hit.
+/// Retries the send on the other node until it is answered, and restarts the server, whether or not
+/// the moment was hit.
 async fn end(
     scene: &Scene,
     node: &Node,
@@ -347,7 +350,7 @@ async fn end(
 ) -> Result {
     match hit {
         Ok(()) => {}
-        // Postgres was taken away from under the session that was to hold the lock.
+        // The session that should hold the lock lost Postgres.
         Err(e) if e.downcast_ref::<sqlx::Error>().is_some() => {
             return missed(scene, node, process, attempt, format!("{e:#}")).await;
         }
@@ -356,7 +359,7 @@ async fn end(
             return Err(e);
         }
     }
-    // Where it was committed, asking again must find it; where it was not, must send it.
+    // A retry must find a committed send, and must send it otherwise.
     let answered = timeout(PATIENCE, attempt.until_answered(&scene.world, node)).await;
     process.kill();
     bring_back(scene, node, process).await?;

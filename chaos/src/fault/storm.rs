@@ -1,4 +1,4 @@
-//! Very many clients at once, and one after another.
+//! Very many clients, at once and in quick succession.
 
 use std::{
     net::SocketAddr,
@@ -15,7 +15,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Fault, Lane, Outcome, Result, Scene, kill::until_delivering};
+use super::{Fault, Lane, Outcome, Result, Scene, recovery::until_delivering};
 use crate::{
     person::Person,
     sse::{Frame, Frames, position},
@@ -23,17 +23,17 @@ use crate::{
     world::{Tenant, World},
 };
 
-/// In the long run, and in a test.
+/// The sizes in a long run and in a test.
 const CLIENTS: (usize, usize) = (5000, 400);
 const CYCLES: (usize, usize) = (20_000, 1500);
-/// Cycles after which a server's memory has reached its level.
+/// Cycles after which a server's memory is stable.
 const WARM_UP: (usize, usize) = (2000, 500);
 const AT_ONCE: usize = 64;
-/// What memory may differ by, for what an allocator keeps: measured are 0.1 to 3 MB at full size. An open stream costs more
-/// than 10 kB, so that one of twenty-five that stayed behind would show.
+/// How much memory may grow, for what the allocator keeps (0.1 to 3 MB at full size). A leak of one
+/// stream in twenty-five would exceed it.
 const GROWTH_MAX_KB: i64 = 8 * 1024;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// All of them are back within this time.
+/// How long all clients may take to return.
 const STORM_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub fn faults() -> Vec<Fault> {
@@ -55,20 +55,20 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// A stream on a bare socket: thousands of them cost this process little.
+/// A stream on a bare socket, so that thousands of them take little memory here.
 struct BareStream {
     socket: TcpStream,
     frames: Frames,
 }
 
 impl BareStream {
-    /// Opens a stream after a cursor, and has been let in when this returns.
+    /// Opens a stream after a cursor and waits until it is accepted.
     async fn open(address: SocketAddr, token: &str, cursor: &str) -> anyhow::Result<Self> {
         let opening = async {
             let mut socket = TcpStream::connect(address).await?;
-            // No port is left waiting for stray segments.
+            // Avoids ports in TIME_WAIT.
             socket.set_zero_linger()?;
-            // HTTP/1.0: the answer comes without chunks.
+            // With HTTP/1.0 the response has no chunks.
             let request = format!(
                 "GET /events HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nLast-Event-ID: {cursor}\r\n\r\n"
             );
@@ -87,7 +87,7 @@ impl BareStream {
             ensure!(text.contains(" 200 "), "not let in: {text}");
             let mut stream = Self { socket, frames: Frames::default() };
             stream.frames.push(&answer[head..]);
-            // Asked to come back later: the stream ends without it.
+            // Told to retry later.
             while stream.next_frame().await?.event != "connected" {}
             anyhow::Ok(stream)
         };
@@ -107,21 +107,21 @@ impl BareStream {
     }
 }
 
-/// People of a workspace in which nothing else happens, and what they said before anybody came.
+/// People of a workspace without other traffic, and the messages from before the storm.
 const CROWD: usize = 8;
 const SAID_BEFORE: usize = 40;
 
-/// One of the crowd: comes back with its last id until it has what it waits for.
-struct Follower {
+/// A client that reconnects with its last id until it has the message that it waits for.
+struct StormClient {
     token: String,
     cursor: String,
-    /// Positions of the messages that came.
+    /// The positions of the received messages.
     got: Vec<i64>,
     stream: Option<BareStream>,
     attempts: usize,
 }
 
-impl Follower {
+impl StormClient {
     fn new(token: String, cursor: String) -> Self {
         Self { token, cursor, got: Vec::new(), stream: None, attempts: 0 }
     }
@@ -135,8 +135,8 @@ impl Follower {
                 match BareStream::open(address, &self.token, &self.cursor).await {
                     Ok(stream) => self.stream = Some(stream),
                     Err(e) if Instant::now() > end => return Err(e),
-                    // Later each time, though sooner than they are asked to: those that are turned away must not keep the
-                    // others out.
+                    // Waits longer after each refusal, so that refused clients do not block the
+                    // others.
                     Err(_) => {
                         sleep(Duration::from_millis((100 * self.attempts as u64).min(3000) + spread)).await;
                     }
@@ -164,7 +164,7 @@ impl Follower {
         }
     }
 
-    /// Until the other side closes it.
+    /// Reads until the server closes the stream.
     async fn until_closed(&mut self) {
         while let Some(stream) = &mut self.stream {
             match stream.next_frame().await {
@@ -175,8 +175,8 @@ impl Follower {
     }
 }
 
-/// All of a crowd lose their server while something is said, and come back at once from different places: each gets what it
-/// has missed, once and in order.
+/// All clients lose their server while messages are sent, and return at once from different
+/// cursors. Each must get the messages it missed once and in order.
 async fn storm(scene: &Scene) -> Result {
     let world = &scene.world;
     let node = world.notify(1);
@@ -190,10 +190,10 @@ async fn storm(scene: &Scene) -> Result {
         cursors.push(cursor_of(owner).await?);
     }
     let followers = (0..count)
-        .map(|n| Follower::new(crowd.people[n % CROWD].token(), cursors[n % cursors.len()].clone()));
-    let mut followers: Vec<Follower> = followers.collect();
-    let until_all_got = async |followers: &mut Vec<Follower>| {
-        // Not where the log ends: a tick may have come after what was said.
+        .map(|n| StormClient::new(crowd.people[n % CROWD].token(), cursors[n % cursors.len()].clone()));
+    let mut followers: Vec<StormClient> = followers.collect();
+    let until_all_got = async |followers: &mut Vec<StormClient>| {
+        // Not the end of the log, where a tick may follow the messages.
         let position = *said(world, &crowd).await?.last().context("nothing was said")?;
         let getting = followers.iter_mut().map(|follower| follower.until_got(node.address, position));
         join_all(getting).await.into_iter().collect::<anyhow::Result<()>>()
@@ -203,7 +203,7 @@ async fn storm(scene: &Scene) -> Result {
     scene.note(format!("{count} more clients are on {}", node.name()));
     let mut process = node.process().await;
     process.kill();
-    join_all(followers.iter_mut().map(Follower::until_closed)).await;
+    join_all(followers.iter_mut().map(StormClient::until_closed)).await;
     scene.note("they have all lost it");
     say("while all are away").await;
     let since = world.history.now();
@@ -223,12 +223,12 @@ async fn storm(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Each has got all messages after its cursor, once and in order.
+/// Checks that each client got all messages after its cursor, once and in order.
 async fn whole(
     world: &World,
     crowd: &Tenant,
     cursors: &[String],
-    followers: &[Follower],
+    followers: &[StormClient],
 ) -> anyhow::Result<()> {
     let all = said(world, crowd).await?;
     for (n, follower) in followers.iter().enumerate() {
@@ -239,7 +239,7 @@ async fn whole(
     Ok(())
 }
 
-/// Positions of all messages, ascending.
+/// The positions of all messages, ascending.
 async fn said(world: &World, crowd: &Tenant) -> anyhow::Result<Vec<i64>> {
     let mut db = world.psql().await?;
     let sql = "select id from event_log where workspace_id = $1 and kind = 'message.new' order by id";
@@ -272,7 +272,7 @@ async fn cycles(scene: &Scene) -> Result {
     let count = scene.size(CYCLES.0, CYCLES.1);
     let began = Instant::now();
     run(count).await;
-    // The last of them are noticed when something is written to them.
+    // The server notices the last closed streams when it writes to them.
     world
         .until("memory comes back", async || {
             let now = memory_kb(pid).map_err(|e| format!("{e:#}"))?;
@@ -296,7 +296,7 @@ async fn cycles(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Resident memory of a process.
+/// The resident memory of a process.
 fn memory_kb(pid: u32) -> anyhow::Result<i64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;

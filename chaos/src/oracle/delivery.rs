@@ -1,5 +1,5 @@
-//! (b) Every event reached every device that was to see it, (c) in order, (d) none that it was not to see, (f) none that
-//! is not in the log.
+//! Checks (b) that every event reached every device that may see it, (c) in order, (d) no event
+//! reached another device, and (f) every received event is in the log.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,40 +7,42 @@ use uuid::Uuid;
 
 use super::{Findings, Sight, Violation};
 use crate::{
-    archive::LogRow,
+    archive::ArchivedRow,
     device::{Device, Record, Seen, Segment},
     history::{History, Time},
     world::World,
 };
 
-/// What a server may have judged and the client not have got yet: what its kernel takes for a socket (4 MB at most, by
-/// `tcp_wmem`), a page of a replay (1 MB), a queue, and what lies in proxies.
+/// Bytes that a server may have filtered and sent but the client has not received: the socket
+/// buffer (at most 4 MB by `tcp_wmem`), a page of replay (1 MB), a queue, and the buffers of
+/// proxies.
 const JUDGED_AHEAD_BYTES: u64 = 6 * 1024 * 1024;
-/// A stream that has just brought something as fresh as that is live, and a server that has delivered something as long ago
-/// has put it into the queue of each live stream.
+/// An event younger than this proves that a stream is live. An event that a server delivered longer
+/// ago is in the queue of each of its live streams.
 const LIVE_WITHIN: Time = 500_000;
 
-/// How long events were on their way.
+/// How long events took to arrive.
 #[derive(Default)]
 pub struct Delivery {
-    /// Microseconds from the write to the device, of each event on each device.
+    /// Microseconds from the write to the arrival, for each event and device.
     pub delays: Vec<u64>,
-    /// The longest of them: device and position.
+    /// The longest delay, with its device and position.
     pub longest: Option<(u64, String, i64)>,
 }
 
-/// How far each notify_server was known to be, by what it had delivered: time and position, both growing.
-type Known = HashMap<usize, Vec<(Time, i64)>>;
+/// The position that each notify_server had proven by a delivery: time and position, both
+/// ascending.
+type KnownPositions = HashMap<usize, Vec<(Time, i64)>>;
 
-/// Everything about one workspace, whose rows are given in order.
+/// Checks one workspace. Its rows are in order.
 pub fn examine(
     world: &World,
     workspace: Uuid,
-    rows: &[&LogRow],
+    rows: &[&ArchivedRow],
     end: Option<i64>,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let by_id: HashMap<i64, &LogRow> = rows.iter().map(|row| (row.id, *row)).collect();
+    let by_id: HashMap<i64, &ArchivedRow> = rows.iter().map(|row| (row.id, *row)).collect();
     let scrubbed: HashMap<Uuid, Time> = rows
         .iter()
         .filter(|row| row.kind == "message.deleted")
@@ -84,7 +86,7 @@ pub fn examine(
         for (index, segment) in record.segments.iter().enumerate() {
             let seen_last = segment.seen.last().map_or(segment.snapshot_position, |seen| seen.position);
             let is_open = index == last && !segment.ended_by_reset && !record.is_over;
-            // What a reset left out is in the snapshot after it.
+            // Events that a reset skipped are in the snapshot after it.
             let until = if is_open { end.unwrap_or(seen_last) } else { seen_last };
             check.snapshot(segment, &messages, findings);
             check.missing(segment, until, findings);
@@ -104,8 +106,8 @@ fn about(violation: Violation, device: &Device, position: i64) -> Violation {
         .trace(&[&device, "\"problem\":"])
 }
 
-fn known(devices: &[&Device]) -> Known {
-    let mut known = Known::new();
+fn known(devices: &[&Device]) -> KnownPositions {
+    let mut known = KnownPositions::new();
     for device in devices {
         let record = device.record();
         for seen in record.segments.iter().flat_map(|segment| &segment.seen) {
@@ -129,16 +131,17 @@ struct Check<'a> {
     device: &'a Device,
     record: &'a Record,
     sight: &'a Sight,
-    rows: &'a HashMap<i64, &'a LogRow>,
-    /// Messages that were deleted, and from when on: events about them may have been changed since.
+    rows: &'a HashMap<i64, &'a ArchivedRow>,
+    /// Deleted messages and the time of their deletion, after which their events may have changed.
     scrubbed: &'a HashMap<Uuid, Time>,
     gone: &'a HashMap<Uuid, Time>,
-    known: &'a Known,
+    known: &'a KnownPositions,
     history: &'a History,
 }
 
 impl Check<'_> {
-    /// A snapshot has what was written up to its position, and nothing else: what a reset has left out is in it.
+    /// A snapshot contains exactly what was written up to its position, including events that a
+    /// reset skipped.
     fn snapshot(
         &self,
         segment: &Segment,
@@ -174,7 +177,7 @@ impl Check<'_> {
                 continue;
             }
             let Some(row) = self.rows.get(position) else { continue };
-            // A row that cannot be shown is told as a reset, which ends the segment before it.
+            // An unreadable row is sent as a reset, which ends the segment.
             if self.may_be_withheld(row, last.as_ref(), next, &segment.heartbeats) {
                 continue;
             }
@@ -184,22 +187,23 @@ impl Check<'_> {
         }
     }
 
-    /// Whether a row could be passed over between two that came: they had left the chat by the time that it was judged.
+    /// Whether a row may be missing between two received rows: the person had left the chat when
+    /// the server filtered it.
     fn may_be_withheld(
         &self,
-        row: &LogRow,
+        row: &ArchivedRow,
         last: Option<&Seen>,
         next: Option<&Seen>,
         heartbeats: &[(Time, i64)],
     ) -> bool {
         let Some(left_at) = self.sight.left_after(row) else { return false };
-        // It was passed over when something newer came, or a heartbeat did of which the stream had come further.
+        // It was skipped when a newer event or heartbeat arrived.
         let beat = heartbeats.iter().find(|(_, position)| *position >= row.id).map(|(at, _)| *at);
         let passed_at = next.map(|seen| seen.at).into_iter().chain(beat).min();
         if passed_at.is_some_and(|at| at < left_at) {
             return false;
         }
-        // While catching up one is judged later than that; a live stream gets everything as it happens.
+        // Catching up filters later than the event; a live stream filters when the event happens.
         let (Some(last), Some(next)) = (last, next) else { return true };
         let connection = self.record.connections.get(last.connection);
         let Some(connection) = connection.filter(|_| last.connection == next.connection) else { return true };
@@ -256,14 +260,14 @@ impl Check<'_> {
         }
     }
 
-    /// Whether what came at a time need not be what was read first: a body was taken out of it before one of them.
-    fn may_be_changed(&self, row: &LogRow, seen_at: Time) -> bool {
+    /// Whether an event may differ from the archived row, since a body was removed from it before.
+    fn may_be_changed(&self, row: &ArchivedRow, seen_at: Time) -> bool {
         let scrubbed = row.message_id.and_then(|id| self.scrubbed.get(&id));
         let gone = row.message_id.and(row.chat_id).and_then(|chat| self.gone.get(&chat));
         scrubbed.into_iter().chain(gone).any(|at| *at <= seen_at.max(row.read_at))
     }
 
-    /// How far a notify_server was known to be before a time.
+    /// The proven position of a notify_server before a time.
     fn known_before(&self, node: usize, time: Time) -> Option<i64> {
         let positions = self.known.get(&node)?;
         let before = positions.partition_point(|(at, _)| *at < time);

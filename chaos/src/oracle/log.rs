@@ -1,4 +1,5 @@
-//! (a) Each acknowledged send is there exactly once, (e) the log is one chain.
+//! Checks (a) that each acknowledged send is stored exactly once, and (e) that the log is one
+//! chain.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,16 +8,18 @@ use uuid::Uuid;
 
 use super::{Sight, Violation};
 use crate::{
-    archive::LogRow,
-    history::{Send, Time},
+    archive::ArchivedRow,
+    history::{SendRecord, Time},
     world::World,
 };
 
-/// A chat that one has come into is there for each server by then: between the time in the row and its commit lie locks.
+/// After this time every server sees that a person has joined: locks delay the commit after the
+/// time in the row.
 const COMMITTED_WITHIN: Time = 10_000_000;
 
-/// (e) Each row names the one before it, from the first on: the archive keeps what retention has dropped since.
-pub fn chain(rows: &[LogRow]) -> Vec<Violation> {
+/// Check (e): each row names the one before it, from the first on. The archive keeps rows that
+/// retention dropped.
+pub fn chain(rows: &[ArchivedRow]) -> Vec<Violation> {
     let mut last: BTreeMap<i16, i64> = BTreeMap::new();
     let mut violations = Vec::new();
     for row in rows {
@@ -33,7 +36,7 @@ pub fn chain(rows: &[LogRow]) -> Vec<Violation> {
 }
 
 #[derive(FromRow)]
-struct Stored {
+struct StoredMessage {
     id: Uuid,
     chat_id: Uuid,
     sender_id: Uuid,
@@ -43,24 +46,24 @@ struct Stored {
     is_changed: bool,
 }
 
-/// (a) By the answers, the table and the log.
-pub async fn sends(world: &World, rows: &[LogRow]) -> anyhow::Result<Vec<Violation>> {
+/// Check (a), by the answers, the table and the log.
+pub async fn sends(world: &World, rows: &[ArchivedRow]) -> anyhow::Result<Vec<Violation>> {
     let mut db = world.psql().await?;
-    let stored: Vec<Stored> = sqlx::query_as(
+    let stored: Vec<StoredMessage> = sqlx::query_as(
         "select id, chat_id, sender_id, seq, body, client_id, edited_at is not null or deleted_at is not null as is_changed
          from messages",
     )
     .fetch_all(&mut db)
     .await?;
-    let mut by_client_id: HashMap<&str, Vec<&Stored>> = HashMap::new();
+    let mut by_client_id: HashMap<&str, Vec<&StoredMessage>> = HashMap::new();
     for message in &stored {
         by_client_id.entry(message.client_id.as_deref().unwrap_or_default()).or_default().push(message);
     }
-    let mut told: HashMap<&str, Vec<&LogRow>> = HashMap::new();
+    let mut told: HashMap<&str, Vec<&ArchivedRow>> = HashMap::new();
     for row in rows.iter().filter(|row| row.kind == "message.new") {
         told.entry(row.client_id.as_deref().unwrap_or_default()).or_default().push(row);
     }
-    // Their messages are taken away in the background.
+    // Their messages are removed in the background.
     let gone: HashSet<Uuid> =
         rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
 
@@ -111,19 +114,19 @@ pub async fn sends(world: &World, rows: &[LogRow]) -> anyhow::Result<Vec<Violati
     Ok(violations)
 }
 
-/// What may be said of sends that were refused.
+/// Judges sends that were refused.
 struct Refusals<'a> {
-    rows: &'a [LogRow],
+    rows: &'a [ArchivedRow],
     world: &'a World,
     sights: HashMap<Uuid, Sight>,
 }
 
 impl Refusals<'_> {
-    /// What was wrong about refusing a send for good, of which there is a message in `stored`, or none: that is for
-    /// those who are not in the chat, or have left it since.
-    fn wrong(&mut self, send: &Send, stored: Option<Uuid>) -> Option<String> {
+    /// What was wrong about a final refusal of a send. It is right only for a person who is not in
+    /// the chat or has left it. `stored` is the message, if there is one.
+    fn wrong(&mut self, send: &SendRecord, stored: Option<Uuid>) -> Option<String> {
         let (status, at) = send.refused?;
-        // Several chats under one id: refused in each is refused in the last one.
+        // With several chats for one client id, the last refusal is the one that counts.
         let chat: Uuid = send.chat_ids.last()?.parse().ok()?;
         let sender: Uuid = send.sender_id.parse().ok()?;
         let (rows, world) = (self.rows, self.world);
@@ -132,10 +135,10 @@ impl Refusals<'_> {
             let workspace = workspace.filter(|person| person.id == send.sender_id);
             let workspace: Option<Uuid> =
                 workspace.into_iter().find_map(|person| person.workspace_id.parse().ok());
-            let rows: Vec<&LogRow> = rows.iter().filter(|row| row.workspace_id == workspace).collect();
+            let rows: Vec<&ArchivedRow> = rows.iter().filter(|row| row.workspace_id == workspace).collect();
             Sight::new(sender, &rows, &world.history)
         });
-        // Whoever was in it when it was stored has left it before it was asked for again.
+        // A person who was a member when it was stored may have left before the retry.
         let from = if stored.is_some() { at } else { send.began };
         let is_wrong = sight.was_in(chat, from.saturating_sub(COMMITTED_WITHIN), at);
         is_wrong.then(|| {
@@ -145,8 +148,8 @@ impl Refusals<'_> {
     }
 }
 
-/// In each chat the log tells of 1, 2, 3 ... in this order.
-fn sequence(rows: &[LogRow]) -> Vec<Violation> {
+/// In each chat the log has the seqs 1, 2, 3 ... in this order.
+fn sequence(rows: &[ArchivedRow]) -> Vec<Violation> {
     let mut last: HashMap<Uuid, i64> = HashMap::new();
     let mut violations = Vec::new();
     for row in rows.iter().filter(|row| row.kind == "message.new" && !row.is_poison) {

@@ -1,5 +1,5 @@
-//! Compares, after everything has healed, what people were told with what the database has. The letters are those of
-//! docs/reliability.md.
+//! Compares, after all faults have healed, what clients received with the database. The letters of
+//! the checks are those of docs/reliability.md.
 
 mod delivery;
 mod log;
@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    archive::LogRow,
+    archive::ArchivedRow,
     fold::State,
     history::Time,
     world::{Tenant, World},
@@ -22,15 +22,15 @@ use crate::{
 pub use delivery::Delivery;
 use sight::Sight;
 
-/// A promise that was not kept.
+/// A violation of a promise.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Which of the promises, `a` to `g`.
+    /// The letter of the check, `a` to `h`.
     pub check: char,
     pub what: String,
-    /// When it was seen, if it was at some moment.
+    /// When it was seen, if at one moment.
     pub at: Option<Time>,
-    /// The lines of the history that have all texts of one of these tell about it.
+    /// Selects the lines of the history about it: those that contain all texts of one of these.
     pub traces: Vec<Vec<String>>,
 }
 
@@ -50,7 +50,7 @@ impl Violation {
     }
 }
 
-/// What an examination has found.
+/// The findings of the oracle.
 #[derive(Default)]
 pub struct Findings {
     pub violations: Vec<Violation>,
@@ -59,11 +59,11 @@ pub struct Findings {
     pub events: usize,
 }
 
-/// Writes something that everybody sees, waits until every device has come to it, and examines everything. The writers
-/// must have stopped.
+/// Writes an event that all members see, waits until every device has received it, and runs all
+/// checks. The authors must have stopped.
 ///
 /// # Errors
-/// It cannot be examined: that is no pass.
+/// The checks could not run, which is no pass.
 pub async fn examine(world: &World) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
     let mut ends: HashMap<Uuid, i64> = HashMap::new();
@@ -84,17 +84,17 @@ pub async fn examine(world: &World) -> anyhow::Result<Findings> {
     if let Err(e) = settled {
         findings.violations.push(Violation::new('b', format!("{e:#}")));
     }
-    // Nobody's session ends in a run, so nobody is to be told that there is nothing to come back for.
+    // No session ends in a run, so no device may be told not to reconnect.
     for device in world.devices.iter().filter(|device| device.record().is_over) {
         findings.violations.push(Violation::new('b', format!("{} was sent away for good", device.name)));
     }
     world.archive.catch_up().await?;
-    let rows: Vec<LogRow> = world.archive.rows().values().cloned().collect();
+    let rows: Vec<ArchivedRow> = world.archive.rows().values().cloned().collect();
     findings.events = rows.len();
     findings.violations.extend(log::chain(&rows));
     findings.violations.extend(log::sends(world, &rows).await?);
     findings.violations.extend(resets::unwarranted(world, &world.archive.rows()));
-    let mut by_workspace: HashMap<Uuid, Vec<&LogRow>> = HashMap::new();
+    let mut by_workspace: HashMap<Uuid, Vec<&ArchivedRow>> = HashMap::new();
     for row in &rows {
         if let Some(workspace) = row.workspace_id {
             by_workspace.entry(workspace).or_default().push(row);
@@ -112,7 +112,7 @@ fn workspace_of(tenant: &Tenant) -> anyhow::Result<Uuid> {
     Ok(tenant.people.first().context("nobody")?.workspace_id.parse()?)
 }
 
-/// The position of something that everybody in the workspace sees, after all that was written before.
+/// Writes an event that all members of the workspace see, and returns its position.
 async fn write_end(world: &World, tenant: &Tenant) -> anyhow::Result<i64> {
     let owner = tenant.people.first().context("nobody")?;
     let body = json!({ "fullname": format!("end {}", world.history.now()) });
@@ -126,7 +126,7 @@ async fn write_end(world: &World, tenant: &Tenant) -> anyhow::Result<i64> {
     Ok(end)
 }
 
-/// (g) What each device has folded is what a fresh snapshot says.
+/// Check (g): the folded state of each device equals a new snapshot.
 async fn states(world: &World) -> anyhow::Result<Vec<Violation>> {
     let mut violations = Vec::new();
     let mut fresh: HashMap<String, State> = HashMap::new();

@@ -1,21 +1,20 @@
-//! (b) To start anew is for what cannot be gone on from. Each `reset` needs what has made it so.
+//! Checks (b) that each `reset` had a cause: a cursor that the server could not resume from.
 
 use std::collections::BTreeMap;
 
 use super::Violation;
 use crate::{
-    archive::{Dropped, LogRow},
+    archive::{ArchivedRow, Dropped},
     device::{Device, Reset},
     history::Time,
     world::World,
 };
 
-/// How long after a drop a server may find a hole that has been away meanwhile: stopped, cut off or frozen, by another
-/// fault that is waited for.
+/// How long after a drop a server may find the gap, if another fault stopped it or cut it off.
 const FOUND_WITHIN: Time = 90_000_000;
 
-/// Those that nothing has made necessary.
-pub fn unwarranted(world: &World, rows: &BTreeMap<i64, LogRow>) -> Vec<Violation> {
+/// The resets without a cause.
+pub fn unwarranted(world: &World, rows: &BTreeMap<i64, ArchivedRow>) -> Vec<Violation> {
     let drops = world.archive.dropped();
     let mut violations = Vec::new();
     for device in &world.devices {
@@ -33,16 +32,21 @@ pub fn unwarranted(world: &World, rows: &BTreeMap<i64, LogRow>) -> Vec<Violation
     violations
 }
 
-fn is_warranted(device: &Device, reset: &Reset, rows: &BTreeMap<i64, LogRow>, drops: &[Dropped]) -> bool {
+fn is_warranted(
+    device: &Device,
+    reset: &Reset,
+    rows: &BTreeMap<i64, ArchivedRow>,
+    drops: &[Dropped],
+) -> bool {
     let mut before = drops.iter().filter(|dropped| dropped.at <= reset.at);
     match reset.reason.as_str() {
-        // What it had come to is no longer there, or what comes after that.
+        // The row at its cursor was dropped, or the next one.
         "unknown" | "expired" => before.any(|dropped| reset.from < dropped.edge),
-        // A server was away while rows were dropped that it had not read.
+        // Rows were dropped that a server had not read while it was away.
         "gap" => {
             before.any(|dropped| dropped.may_be_unseen && reset.at.saturating_sub(dropped.at) < FOUND_WITHIN)
         }
-        // At that very row.
+        // The row itself is unreadable.
         "unreadable_event" => rows.get(&reset.position).is_some_and(|row| {
             let its_own = row.workspace_id.is_some_and(|id| id.to_string() == device.person.workspace_id);
             row.is_poison && its_own

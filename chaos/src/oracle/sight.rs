@@ -1,26 +1,27 @@
-//! Which events of the log one person was to see, worked out from the rows by the rules of docs/events.md and
-//! docs/decisions/0004: not by the servers' code.
+//! Derives which events one person may see, from the rows of the log and the rules of
+//! docs/events.md and docs/decisions/0004. It shares no code with the servers.
 
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use crate::{
-    archive::LogRow,
+    archive::ArchivedRow,
     history::{History, Time},
 };
 
 /// One person's view of their workspace's log.
 pub struct Sight {
-    /// Positions of what they could see when it happened.
+    /// The positions of events that the person could see when they happened.
     pub visible: Vec<i64>,
-    /// When they left each chat or it was deleted: position, and time before the commit.
+    /// When the person left each chat or it was deleted: the position, and a time before the
+    /// commit.
     departures: HashMap<Uuid, Vec<(i64, Time)>>,
     arrivals: HashMap<Uuid, Vec<(i64, Time)>>,
 }
 
 impl Sight {
-    pub fn new(me: Uuid, rows: &[&LogRow], history: &History) -> Self {
+    pub fn new(me: Uuid, rows: &[&ArchivedRow], history: &History) -> Self {
         let mut chats: HashSet<Uuid> = HashSet::new();
         let mut sight = Self { visible: Vec::new(), departures: HashMap::new(), arrivals: HashMap::new() };
         for row in rows {
@@ -64,14 +65,14 @@ impl Sight {
         self.visible.binary_search(&position).is_ok()
     }
 
-    /// When they left the chat of `row` for the first time after it. None: they did not.
-    pub fn left_after(&self, row: &LogRow) -> Option<Time> {
+    /// When the person first left the chat of `row` after it. None: never.
+    pub fn left_after(&self, row: &ArchivedRow) -> Option<Time> {
         let departures = row.chat_id.and_then(|chat| self.departures.get(&chat))?;
         departures.iter().find(|(id, _)| *id > row.id).map(|(_, at)| *at)
     }
 
-    /// Whether they were in a chat all the time from one moment to another, as far as that is certain: rows have the time
-    /// before their commit.
+    /// Whether the person was certainly in a chat from one time to another. Rows have a time before
+    /// their commit.
     pub fn was_in(&self, chat: Uuid, from: Time, to: Time) -> bool {
         let before = |of: &HashMap<Uuid, Vec<(i64, Time)>>, time: Time| {
             of.get(&chat).into_iter().flatten().filter(|(_, at)| *at <= time).count()
@@ -79,11 +80,11 @@ impl Sight {
         before(&self.arrivals, from) > before(&self.departures, to)
     }
 
-    /// Whether `row` must be kept from them by a server that has come to `known`: they had left the chat. That they may have
-    /// come back since does not bring back what they had left behind.
-    pub fn must_be_withheld(&self, row: &LogRow, known: i64) -> bool {
+    /// Whether a server at position `known` must withhold `row`: the person had left the chat.
+    /// Joining again does not bring back the time before.
+    pub fn must_be_withheld(&self, row: &ArchivedRow, known: i64) -> bool {
         let Some(chat) = row.chat_id else { return false };
-        // What takes them out of the chat is for them.
+        // The event that removes the person from the chat is for the person.
         if matches!(row.kind.as_str(), "member.left" | "chat.deleted") {
             return false;
         }
@@ -91,7 +92,7 @@ impl Sight {
         departures.into_iter().any(|(id, _)| *id > row.id && *id <= known)
     }
 
-    /// The chats that they were in at a position.
+    /// The chats of the person at a position.
     pub fn chats_at(&self, position: i64) -> impl Iterator<Item = Uuid> {
         let count = move |of: &HashMap<Uuid, Vec<(i64, Time)>>, chat: &Uuid| {
             of.get(chat).into_iter().flatten().filter(|(id, _)| *id <= position).count()
