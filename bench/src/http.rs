@@ -1,5 +1,6 @@
-//! An HTTP/1.1 client that costs next to nothing, since it shares the machine with what it measures: one connection,
-//! requests made ahead as bytes, answers read by their length or their chunks.
+//! A minimal HTTP/1.1 client. It uses little processor time, since it shares the machine with the
+//! server that it measures: one connection, requests prepared as bytes, responses read by length or
+//! chunks.
 
 use std::net::SocketAddr;
 
@@ -15,8 +16,8 @@ pub struct Client {
     buffer: Vec<u8>,
 }
 
-/// An answer that was read whole.
-pub struct Answer {
+/// A complete response.
+pub struct Response {
     pub status: u16,
     pub body: Vec<u8>,
 }
@@ -29,7 +30,7 @@ impl Client {
     }
 
     /// Sends a request and reads its answer.
-    pub async fn call(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+    pub async fn call(&mut self, request: &[u8]) -> anyhow::Result<Response> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         let head_end = loop {
@@ -41,13 +42,13 @@ impl Client {
         let head = std::str::from_utf8(&self.buffer[..head_end])?;
         let status = head.get(9..12).context("no status")?.parse()?;
         if header(head, "transfer-encoding").is_some() {
-            return Ok(Answer { status, body: self.chunks(head_end).await? });
+            return Ok(Response { status, body: self.chunks(head_end).await? });
         }
         let length = header(head, "content-length").map_or(Ok(0), str::parse::<usize>)?;
         while self.buffer.len() < head_end + length {
             self.read_more().await?;
         }
-        Ok(Answer { status, body: self.buffer[head_end..].to_vec() })
+        Ok(Response { status, body: self.buffer[head_end..].to_vec() })
     }
 
     /// The chunks that begin at `at` of the buffer, as one.

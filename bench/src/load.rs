@@ -1,4 +1,4 @@
-//! Loads: so many connections, each as fast as it is answered.
+//! Generates load: a closed loop over a number of connections, or requests at a fixed rate.
 
 use std::{
     future::Future,
@@ -24,12 +24,12 @@ use crate::{
     world::Person,
 };
 
-/// What people write, on average.
+/// The body of an average message.
 pub const BODY: &str =
     "A message of some hundred characters, as people write them: neither very long nor very short. So.";
 
-/// Runs `work` on each of `connections` again and again for `seconds`; how often a second it was done. `work` gets the
-/// connection's state and a number that no other call of this load gets.
+/// Repeats `work` on each of `connections` for `seconds`, and returns how often a second it
+/// completed. `work` gets the connection's state and a number that is unique within this load.
 pub async fn closed_loop<S, F>(
     connections: Vec<S>,
     seconds: f64,
@@ -62,7 +62,8 @@ where
     Ok(done / began.elapsed().as_secs_f64())
 }
 
-/// Starts `work` so often a second, each time on a connection that is free; waits for one if none is. How often.
+/// Starts `work` at `rate` a second, each time on a free connection, waiting for one if there is
+/// none. Returns how often it was started.
 pub async fn at_rate<S, F>(
     connections: Vec<S>,
     rate: u32,
@@ -104,18 +105,18 @@ where
     Ok(count)
 }
 
-/// A chat, and somebody who writes there.
+/// A person who sends to a chat.
 #[derive(Clone)]
-pub struct Place {
+pub struct Sender {
     pub chat: ChatId,
-    pub sender: Person,
+    pub person: Person,
 }
 
-/// Sends through chat_server over so many connections, each to the next of `places` in turn: messages a second.
+/// Sends through chat_server over so many connections, by `senders` in turn: messages a second.
 pub async fn send(
     address: SocketAddr,
     connections: usize,
-    places: Arc<Vec<Place>>,
+    senders: Arc<Vec<Sender>>,
     seconds: f64,
 ) -> anyhow::Result<f64> {
     let mut clients = Vec::new();
@@ -123,10 +124,10 @@ pub async fn send(
         clients.push(Client::connect(address).await?);
     }
     closed_loop(clients, seconds, move |mut client: Client, number| {
-        let places = Arc::clone(&places);
+        let senders = Arc::clone(&senders);
         async move {
-            let place = &places[usize::try_from(number)? % places.len()];
-            let answer = client.call(&send_request(place, BODY)).await?;
+            let sender = &senders[usize::try_from(number)? % senders.len()];
+            let answer = client.call(&send_request(sender, BODY)).await?;
             ensure!(
                 answer.status == 201,
                 "a send: {} {}",
@@ -139,9 +140,9 @@ pub async fn send(
     .await
 }
 
-/// A send under a client id of its own.
-pub fn send_request(place: &Place, body: &str) -> Vec<u8> {
-    let path = format!("/api/chat/{}/messages", place.chat);
+/// A request that sends a message with a new client id.
+pub fn send_request(sender: &Sender, body: &str) -> Vec<u8> {
+    let path = format!("/api/chat/{}/messages", sender.chat);
     let body = format!(r#"{{"body":"{body}","client_id":"{}"}}"#, Uuid::now_v7().simple());
-    http::request("POST", &path, &place.sender.token, &body)
+    http::request("POST", &path, &sender.person.token, &body)
 }

@@ -1,5 +1,5 @@
-//! nginx with nchan, where it is installed (`apt install nginx-light libnginx-mod-nchan`): the push server that Parlor is
-//! measured beside.
+//! nginx with nchan, the push server that streams are compared with. Optional: `apt install
+//! nginx-light libnginx-mod-nchan`.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 const MODULES: [&str; 2] = ["/usr/lib/nginx/modules", "/usr/share/nginx/modules"];
 
-/// A running nginx. Dropped, it is stopped.
+/// A running nginx, stopped when this is dropped.
 pub struct Nchan {
     child: Child,
     pub address: SocketAddr,
@@ -22,7 +22,7 @@ pub struct Nchan {
 }
 
 impl Nchan {
-    /// None where it is not installed.
+    /// None if it is not installed.
     pub fn start(workers: usize) -> anyhow::Result<Option<Self>> {
         let module = MODULES.map(|folder| Path::new(folder).join("ngx_nchan_module.so"));
         let Some(module) = module.iter().find(|module| module.exists()) else { return Ok(None) };
@@ -66,7 +66,7 @@ impl Nchan {
         Ok(Some(nchan))
     }
 
-    /// Master and workers.
+    /// The process ids of master and workers.
     pub fn pids(&self) -> anyhow::Result<Vec<u32>> {
         let master = self.child.id();
         let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children"))?;
@@ -87,7 +87,8 @@ impl Nchan {
 
 impl Drop for Nchan {
     fn drop(&mut self) {
-        // The master alone is a child of ours; it takes its workers along when it is told to end, not when it is killed.
+        // Only the master is a child of this process. It stops its workers when it is terminated,
+        // not when it is killed.
         let pid = rustix::process::Pid::from_child(&self.child);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ = self.child.wait();

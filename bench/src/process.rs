@@ -1,4 +1,4 @@
-//! This program's other selves: small servers to measure beside, each a process of its own.
+//! Starts small servers for comparison, as processes of this program.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
@@ -10,13 +10,13 @@ use anyhow::ensure;
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A process that listens. Dropped, it is killed.
+/// A process that listens, killed when this is dropped.
 pub struct Listening {
     child: Child,
     pub address: SocketAddr,
 }
 
-/// Runs the subcommand `name` with an address of its own to listen on, then `arguments`.
+/// Runs the subcommand `name` with a free address to listen on, then `arguments`.
 pub fn start(name: &str, arguments: &[&str]) -> anyhow::Result<Listening> {
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let child = Command::new(std::env::current_exe()?)

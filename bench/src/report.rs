@@ -1,25 +1,25 @@
-//! What was measured, as a table and as JSON.
+//! The results, as a table and as JSON.
 
 use serde_json::{Value, json};
 
-/// For people.
+/// Prints a line of the report.
 #[expect(clippy::print_stdout, reason = "a command line tool speaks there")]
 pub fn say(line: &str) {
     println!("{line}");
 }
 
-/// One figure: all its measurements, in the order of the rounds.
+/// A figure with its measurements in the order of the rounds.
 pub struct Figure {
     pub name: String,
     pub unit: &'static str,
     pub values: Vec<f64>,
 }
 
-/// How a figure stands to what it is measured beside.
+/// The ratio of a figure to the one that it is compared with.
 pub struct Ratio {
     pub name: String,
     pub value: f64,
-    /// What the project promises. Below it for `at_most`, else above it.
+    /// The target: an upper bound for `at_most`, else a lower bound.
     pub must: Option<f64>,
     pub at_most: bool,
 }
@@ -54,7 +54,8 @@ impl Report {
         self.figures.iter().find(|figure| figure.name == name).map_or(&[], |figure| &figure.values)
     }
 
-    /// The median of the ratios of each round: what else the machine does changes from round to round.
+    /// The median of the ratios of each round, since the load of the machine changes between
+    /// rounds.
     pub fn ratio(&mut self, figure: &str, to: &str, must: Option<f64>, at_most: bool) {
         let pairs = self.values(figure).iter().zip(self.values(to));
         let ratios: Vec<f64> = pairs.map(|(a, b)| a / b).filter(|ratio| ratio.is_finite()).collect();
@@ -64,7 +65,7 @@ impl Report {
         }
     }
 
-    /// A bound on a figure itself.
+    /// Adds a bound on a figure.
     pub fn bound(&mut self, figure: &str, must: f64) {
         let values = self.values(figure);
         if !values.is_empty() {
@@ -115,12 +116,12 @@ impl Report {
     }
 }
 
-/// The middle one; 0 of none.
+/// The median; 0 without values.
 pub fn median(values: &[f64]) -> f64 {
     percentile(values, 0.5)
 }
 
-/// The value that this share of all does not exceed; 0 of none.
+/// The value that this share of all values does not exceed; 0 without values.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

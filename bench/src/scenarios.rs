@@ -1,4 +1,4 @@
-//! What can be measured.
+//! The scenarios of the bench.
 
 mod deliver;
 mod growth;

@@ -1,5 +1,5 @@
-//! Clients of a stream: many of them, each counting the messages it gets. What is sent has one `~` in it, and nothing
-//! else in a stream has, so that counting is cheap; after it comes the time of sending.
+//! Opens many streams and counts the messages that arrive on them. Each message contains one `~`,
+//! which occurs nowhere else in a stream, so counting is cheap. The time of sending follows it.
 
 use std::{
     net::SocketAddr,
@@ -25,7 +25,7 @@ use crate::http::find;
 const OPENING: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What came in on all streams.
+/// The messages of all streams.
 #[derive(Default)]
 pub struct Inbox {
     events: AtomicU64,
@@ -40,7 +40,7 @@ impl Inbox {
         self.events.load(Ordering::Acquire)
     }
 
-    /// Until so many have come in since the streams were opened.
+    /// Waits until this many have arrived since the streams were opened.
     pub async fn until(&self, events: u64) -> anyhow::Result<()> {
         self.wanted.store(events, Ordering::SeqCst);
         let wait = async {
@@ -49,7 +49,7 @@ impl Inbox {
                 if self.events.load(Ordering::SeqCst) >= events {
                     return;
                 }
-                // Looked at now and then as well: a count may fall between the two lines above.
+                // Also checked at intervals, since a count may fall between the two lines above.
                 let _ = timeout(Duration::from_millis(20), enough).await;
             }
         };
@@ -69,29 +69,30 @@ impl Inbox {
     }
 }
 
-/// Open streams. Dropped, they are cut.
-pub struct Streams {
+/// Open streams, closed when this is dropped.
+pub struct OpenStreams {
     pub inbox: Arc<Inbox>,
     /// The last `id:` of each stream's first frame, where there was one.
     pub cursors: Vec<String>,
     _tasks: JoinSet<()>,
 }
 
-/// What a client does with what it gets.
+/// What to measure on a stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
     Count,
     Time,
 }
 
-/// Opens a stream with each request. Returns when every one has been answered 200 and, with `first_frame`, has got one.
+/// Opens a stream with each request. Returns when every one has been answered 200 and, with
+/// `first_frame`, has got one.
 pub async fn open(
     address: SocketAddr,
     requests: Vec<Vec<u8>>,
     first_frame: bool,
     watch: Watch,
     epoch: Instant,
-) -> anyhow::Result<Streams> {
+) -> anyhow::Result<OpenStreams> {
     let inbox = Arc::new(Inbox::default());
     let turns = Arc::new(Semaphore::new(OPENING));
     let mut opening = JoinSet::new();
@@ -115,7 +116,7 @@ pub async fn open(
         );
         tasks.spawn(follow(stream, Arc::clone(&inbox), watch, epoch));
     }
-    Ok(Streams { inbox, cursors, _tasks: tasks })
+    Ok(OpenStreams { inbox, cursors, _tasks: tasks })
 }
 
 async fn open_one(
@@ -162,7 +163,7 @@ async fn follow(mut stream: TcpStream, inbox: Arc<Inbox>, watch: Watch, epoch: I
     }
 }
 
-/// Takes whole times out of `carried`; what may be half of one stays.
+/// Removes complete times from `carried`; an incomplete one stays.
 fn note_times(carried: &mut Vec<u8>, inbox: &Inbox, epoch: Instant) {
     let now = epoch.elapsed().as_secs_f64();
     while let Some(mark) = carried.iter().position(|byte| *byte == b'~') {
@@ -180,7 +181,7 @@ fn note_times(carried: &mut Vec<u8>, inbox: &Inbox, epoch: Instant) {
     carried.clear();
 }
 
-/// A message's body that says when it was sent.
+/// A message body that contains its time of sending.
 pub fn stamped(epoch: Instant) -> String {
     format!("~{} {}", epoch.elapsed().as_nanos(), crate::load::BODY)
 }

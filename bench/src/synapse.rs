@@ -1,5 +1,5 @@
-//! Matrix Synapse, on the same Postgres as Parlor: another chat server that somebody might run for a team. Any Python that
-//! has it does (`pip install matrix-synapse psycopg2-binary`).
+//! Matrix Synapse on the same Postgres, the chat server that Parlor is compared with. Optional: any
+//! Python with `pip install matrix-synapse psycopg2-binary`.
 
 use std::{
     fs,
@@ -22,17 +22,18 @@ use crate::{
 
 const DATABASE: &str = "synapse";
 const START_TIMEOUT: Duration = Duration::from_secs(120);
-/// Rate limits that nobody reaches.
+/// Rate limits that are never reached.
 const UNLIMITED: f64 = 1e9;
 
-/// A running Synapse: one process, as it comes, without rate limits and presence. Dropped, it is killed.
+/// A running Synapse: one process with default settings, but without rate limits and presence.
+/// Killed when this is dropped.
 pub struct Synapse {
     child: Child,
     pub address: SocketAddr,
     _folder: TempDir,
 }
 
-/// Somebody in one room.
+/// A person in one room.
 #[derive(Clone)]
 pub struct Guest {
     pub token: String,
@@ -79,7 +80,7 @@ impl Synapse {
         self.child.id()
     }
 
-    /// Rooms of so many new people each, one room after the other.
+    /// New people in rooms of this size, one room after the other.
     pub async fn rooms(&self, count: usize, members: usize) -> anyhow::Result<Vec<Guest>> {
         let mut client = Client::connect(self.address).await?;
         let mut guests = Vec::new();
@@ -106,14 +107,14 @@ impl Drop for Synapse {
     }
 }
 
-/// A message under a transaction id of its own.
+/// A request that sends a message with a new transaction id.
 pub fn send_request(guest: &Guest, body: &str) -> Vec<u8> {
     let path =
         format!("/_matrix/client/v3/rooms/{}/send/m.room.message/{}", guest.room, Uuid::now_v7().simple());
     http::request("PUT", &path, &guest.token, &json!({ "msgtype": "m.text", "body": body }).to_string())
 }
 
-/// What is new for somebody since `since`; waits for it.
+/// A long poll for events since `since`.
 pub fn sync_request(guest: &Guest, since: Option<&str>) -> Vec<u8> {
     let since = since.map_or_else(String::new, |since| format!("&since={since}"));
     http::request("GET", &format!("/_matrix/client/v3/sync?timeout=30000{since}"), &guest.token, "")

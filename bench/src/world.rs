@@ -1,4 +1,5 @@
-//! What is measured: a Postgres that flushes as in production, servers as processes, and people in chats.
+//! The system under test: a Postgres that flushes as in production, servers as processes, people in
+//! chats.
 
 use std::{
     fs::{self, File},
@@ -21,17 +22,17 @@ use tempfile::TempDir;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A workspace in which everything happens, on a Postgres of its own.
+/// The workspace under test, on its own Postgres.
 pub struct World {
     pub url: String,
     pub workspace: WorkspaceId,
     programs: PathBuf,
-    // Before the folder that it is in.
+    // Declared before its folder, so that it is dropped first.
     cluster: Cluster,
     folder: TempDir,
 }
 
-/// Somebody signed in.
+/// A person who is signed in.
 #[derive(Clone)]
 pub struct Person {
     pub id: UserId,
@@ -48,7 +49,7 @@ impl World {
         options.shared_buffers_mib = quarter_of_memory()?;
         let cluster = Cluster::start(options).await?;
         let mut db = PgConnection::connect(&cluster.url("postgres")).await?;
-        // Checkpoints would hit one measurement and spare the next.
+        // A checkpoint would slow one measurement and not the next.
         for statement in [
             "create database parlor",
             "alter system set max_wal_size = '8GB'",
@@ -73,25 +74,26 @@ impl World {
         Ok(PgConnection::connect(&self.url).await?)
     }
 
-    /// Ends everything and leaves nothing.
+    /// Stops everything and removes its files.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.cluster.stop().await?;
         Ok(())
     }
 
-    /// For writing rows in bulk: no triggers, no checks of foreign keys.
+    /// A connection for writing rows in bulk, without triggers and foreign keys.
     pub async fn connect_for_bulk(&self) -> anyhow::Result<PgConnection> {
         let mut db = self.connect().await?;
         sqlx::raw_sql("set session_replication_role = replica").execute(&mut db).await?;
         Ok(db)
     }
 
-    /// New people with sessions. A chat_server must have run before: it makes the key that their tokens are signed with.
+    /// Creates people with sessions. A chat_server must have run before, since it creates the key
+    /// that signs their tokens.
     pub async fn people(&self, count: usize) -> anyhow::Result<Vec<Person>> {
         self.people_in(&[self.workspace], count).await
     }
 
-    /// So many new people in each of `workspaces`, one workspace after the other.
+    /// Creates people in each of `workspaces`, one workspace after the other.
     pub async fn people_in(&self, workspaces: &[WorkspaceId], each: usize) -> anyhow::Result<Vec<Person>> {
         let mut db = self.connect_for_bulk().await?;
         let pem = fs::read_to_string(self.folder.path().join("signing_key.pem"))?;
@@ -125,7 +127,7 @@ impl World {
         people.collect()
     }
 
-    /// More workspaces.
+    /// Creates workspaces.
     pub async fn workspaces(&self, count: usize) -> anyhow::Result<Vec<WorkspaceId>> {
         let mut db = self.connect_for_bulk().await?;
         let workspaces: Vec<WorkspaceId> = (0..count).map(|_| WorkspaceId::generate()).collect();
@@ -136,7 +138,7 @@ impl World {
         Ok(workspaces)
     }
 
-    /// New public channels. `members` says for each who is in it: one or more, of one workspace.
+    /// Creates public channels. `members` has the members of each: at least one, of one workspace.
     pub async fn chats(&self, members: &[Vec<&Person>]) -> anyhow::Result<Vec<ChatId>> {
         let mut db = self.connect_for_bulk().await?;
         let chats: Vec<ChatId> = members.iter().map(|_| ChatId::generate()).collect();
@@ -166,7 +168,7 @@ impl World {
         Ok(chats)
     }
 
-    /// Statements that the database has run since it was started, transactions counted as one.
+    /// The statements that the database has run since its start; a transaction counts as one.
     pub async fn transactions(&self) -> anyhow::Result<i64> {
         let mut db = self.connect().await?;
         let row =
@@ -174,31 +176,31 @@ impl World {
         Ok(row.fetch_one(&mut db).await?.get(0))
     }
 
-    /// A file that goes with this world.
+    /// A file that is removed with this world.
     pub fn scratch(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn start_chat_server(&self) -> anyhow::Result<Server> {
-        Server::start("chat_server", &self.programs, &self.url, self.folder.path(), 0)
+    pub fn start_chat_server(&self) -> anyhow::Result<ServerProcess> {
+        ServerProcess::start("chat_server", &self.programs, &self.url, self.folder.path(), 0)
     }
 
-    pub fn start_notify_server(&self) -> anyhow::Result<Server> {
+    pub fn start_notify_server(&self) -> anyhow::Result<ServerProcess> {
         self.start_notify_server_at(0)
     }
 
-    pub fn start_notify_server_at(&self, port: u16) -> anyhow::Result<Server> {
-        Server::start("notify_server", &self.programs, &self.url, self.folder.path(), port)
+    pub fn start_notify_server_at(&self, port: u16) -> anyhow::Result<ServerProcess> {
+        ServerProcess::start("notify_server", &self.programs, &self.url, self.folder.path(), port)
     }
 }
 
-/// A server as a process of its own. Dropped, it is killed.
-pub struct Server {
+/// A server process, killed when this is dropped.
+pub struct ServerProcess {
     child: Child,
     pub address: SocketAddr,
 }
 
-impl Server {
+impl ServerProcess {
     fn start(name: &str, program: &Path, url: &str, folder: &Path, port: u16) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let section = if name == "chat_server" { "SERVER" } else { "NOTIFY" };
@@ -251,7 +253,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -291,7 +293,7 @@ pub fn cpu(pids: &[u32]) -> anyhow::Result<f64> {
     Ok(f64::from(ticks) / 100.0)
 }
 
-/// In MiB, what docs/operations.md gives a Postgres.
+/// A quarter of the memory in MiB, as docs/operations.md advises for Postgres.
 fn quarter_of_memory() -> anyhow::Result<u32> {
     let text = fs::read_to_string("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:")).context("no MemTotal")?;
@@ -299,7 +301,8 @@ fn quarter_of_memory() -> anyhow::Result<u32> {
     Ok(kilobytes / 4096)
 }
 
-/// Each stream takes a descriptor here and one in the server, which inherits the limit.
+/// Raises the limit of open files, which servers inherit: each stream takes one here and one in the
+/// server.
 fn raise_open_files() -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;

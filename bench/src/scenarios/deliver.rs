@@ -1,5 +1,5 @@
-//! From a send to the screens of a chat of five, at a steady rate; beside the same rate of inserts with `pg_notify`, from
-//! the insert to the notification.
+//! Measures the time from a send to the screens of a chat of five at a steady rate, and for
+//! comparison the time from an insert with `pg_notify` to its notification at the same rate.
 
 use std::{
     future::poll_fn,
@@ -16,7 +16,7 @@ use super::send;
 use crate::{
     Arguments,
     http::Client,
-    load::{BODY, Place, at_rate, send_request},
+    load::{BODY, Sender, at_rate, send_request},
     report::{Report, percentile},
     streams::{self, Watch, stamped},
     world::{Person, World},
@@ -34,12 +34,12 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let people = world.people(CHATS * MEMBERS).await?;
     let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
     let chats = world.chats(&members).await?;
-    let places: Vec<Place> = chats
+    let senders: Vec<Sender> = chats
         .iter()
         .zip(&members)
-        .map(|(chat, members)| Place { chat: *chat, sender: members[0].clone() })
+        .map(|(chat, members)| Sender { chat: *chat, person: members[0].clone() })
         .collect();
-    let places = Arc::new(places);
+    let senders = Arc::new(senders);
     send::make_tables(&world).await?;
     let notify_server = world.start_notify_server()?;
     let epoch = Instant::now();
@@ -47,18 +47,18 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let all = streams::open(notify_server.address, requests, true, Watch::Time, epoch).await?;
     for round in 0..=arguments.rounds {
         for rate in RATES {
-            let notified = notifications(&world, &places, rate, arguments.seconds).await?;
+            let notified = notifications(&world, &senders, rate, arguments.seconds).await?;
             let mut clients = Vec::new();
             for _ in 0..CONNECTIONS {
                 clients.push(Client::connect(chat_server.address).await?);
             }
             let before = all.inbox.events();
             let work = {
-                let places = Arc::clone(&places);
+                let senders = Arc::clone(&senders);
                 move |mut client: Client, number: usize| {
-                    let place = places[number % CHATS].clone();
+                    let sender = senders[number % CHATS].clone();
                     async move {
-                        let answer = client.call(&send_request(&place, &stamped(epoch))).await?;
+                        let answer = client.call(&send_request(&sender, &stamped(epoch))).await?;
                         ensure!(answer.status == 201, "a send: {}", answer.status);
                         anyhow::Ok(client)
                     }
@@ -91,7 +91,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
 /// Seconds from each insert with `pg_notify` to its notification.
 async fn notifications(
     world: &World,
-    places: &Arc<Vec<Place>>,
+    senders: &Arc<Vec<Sender>>,
     rate: u32,
     seconds: f64,
 ) -> anyhow::Result<Vec<f64>> {
@@ -127,23 +127,23 @@ async fn notifications(
     let workspace = world.workspace.0;
     let work = move |(client, statement): (tokio_postgres::Client, tokio_postgres::Statement),
                      number: usize| {
-        let place = places[number % CHATS].clone();
+        let sender = senders[number % CHATS].clone();
         async move {
             let (client_id, hash) = (Uuid::now_v7().simple().to_string(), [7_u8; 32]);
             let stamp = epoch.elapsed().as_nanos().to_string();
-            let sender = place.sender.id.0;
+            let (chat, person) = (sender.chat.0, sender.person.id.0);
             let (id, hash) = (Uuid::now_v7(), hash.as_slice());
             client
                 .execute(
                     &statement,
-                    &[&id, &workspace, &place.chat.0, &sender, &BODY, &client_id, &hash, &stamp],
+                    &[&id, &workspace, &chat, &person, &BODY, &client_id, &hash, &stamp],
                 )
                 .await?;
             anyhow::Ok((client, statement))
         }
     };
     at_rate(clients, rate, seconds, work).await?;
-    // The last ones are on their way.
+    // The last notifications are still on their way.
     tokio::time::sleep(Duration::from_millis(200)).await;
     Ok(std::mem::take(&mut *times.lock().unwrap_or_else(PoisonError::into_inner)))
 }

@@ -1,5 +1,5 @@
-//! How cost grows with the members of a chat, with one's chats, with messages and with workspaces. How
-//! it grows with streams the scenarios of streams say (`--streams`).
+//! Measures how cost grows with the members of a chat, the chats of a person, messages and
+//! workspaces. The scenarios of streams measure growth with streams (`--streams`).
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,9 +10,9 @@ use super::reads::{fill, pages};
 use crate::{
     Arguments,
     http::{self, Client},
-    load::{self, BODY, Place, send_request},
+    load::{self, BODY, Sender, send_request},
     report::{Report, median},
-    world::{Person, Server, World, memory},
+    world::{Person, ServerProcess, World, memory},
 };
 
 const MEMBERS: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -21,7 +21,7 @@ const MESSAGES: [i64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 const WORKSPACES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 const PEOPLE: usize = 50;
 const CONNECTIONS: usize = 32;
-/// Calls of which the median is taken.
+/// How many calls a median is taken of.
 const CALLS: usize = 300;
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
@@ -37,17 +37,17 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// One chat, ever more members.
-async fn members(report: &mut Report, world: &World, server: &Server) -> anyhow::Result<()> {
+/// Grows the members of one chat.
+async fn members(report: &mut Report, world: &World, server: &ServerProcess) -> anyhow::Result<()> {
     let mut everybody: Vec<Person> = Vec::new();
     for count in MEMBERS {
         everybody.extend(world.people(count - everybody.len()).await?);
         let chat = world.chats(&[everybody.iter().collect()]).await?[0];
-        let place = Place { chat, sender: everybody[0].clone() };
+        let sender = Sender { chat, person: everybody[0].clone() };
         let token = &everybody[1].token;
         let read = |path: String| move |_| http::request("GET", &path, token, "");
         for (name, times) in [
-            ("send", calls(server, |_| send_request(&place, BODY), 201).await?),
+            ("send", calls(server, |_| send_request(&sender, BODY), 201).await?),
             ("the chat", calls(server, read(format!("/api/chat/{chat}")), 200).await?),
             ("page of messages", calls(server, read(format!("/api/chat/{chat}/messages")), 200).await?),
             ("page of members", calls(server, read(format!("/api/chat/{chat}/members")), 200).await?),
@@ -62,16 +62,16 @@ async fn members(report: &mut Report, world: &World, server: &Server) -> anyhow:
     Ok(())
 }
 
-/// One person in ever more chats.
-async fn chats(report: &mut Report, world: &World, server: &Server) -> anyhow::Result<()> {
+/// Grows the chats of one person.
+async fn chats(report: &mut Report, world: &World, server: &ServerProcess) -> anyhow::Result<()> {
     let people = world.people(5).await?;
     let mut chats: Vec<ChatId> = Vec::new();
     for count in CHATS {
         chats.extend(world.chats(&vec![people.iter().collect(); count - chats.len()]).await?);
-        let place = Place { chat: chats[0], sender: people[0].clone() };
+        let sender = Sender { chat: chats[0], person: people[0].clone() };
         let list = |_| http::request("GET", "/api/chat", &people[1].token, "");
         for (name, times) in [
-            ("send", calls(server, |_| send_request(&place, BODY), 201).await?),
+            ("send", calls(server, |_| send_request(&sender, BODY), 201).await?),
             ("chat list", calls(server, list, 200).await?),
         ] {
             report.add(&format!("{name}, sender in {count} chats, p50"), "ms", median(&times) * 1e3);
@@ -84,23 +84,28 @@ async fn chats(report: &mut Report, world: &World, server: &Server) -> anyhow::R
     Ok(())
 }
 
-/// Chats of five in ever more workspaces.
-async fn workspaces(report: &mut Report, world: &World, server: &Server, seconds: f64) -> anyhow::Result<()> {
-    let mut places: Vec<Place> = Vec::new();
+/// Grows the number of workspaces with chats of five.
+async fn workspaces(
+    report: &mut Report,
+    world: &World,
+    server: &ServerProcess,
+    seconds: f64,
+) -> anyhow::Result<()> {
+    let mut senders: Vec<Sender> = Vec::new();
     for count in WORKSPACES {
-        let new = world.workspaces(count - places.len()).await?;
+        let new = world.workspaces(count - senders.len()).await?;
         let people = world.people_in(&new, 5).await?;
         let members: Vec<Vec<&Person>> = people.chunks(5).map(|members| members.iter().collect()).collect();
         let chats = world.chats(&members).await?;
         let new = chats
             .iter()
             .zip(&members)
-            .map(|(chat, members)| Place { chat: *chat, sender: members[0].clone() });
-        places.extend(new);
-        let rate = load::send(server.address, CONNECTIONS, Arc::new(places.clone()), seconds).await?;
+            .map(|(chat, members)| Sender { chat: *chat, person: members[0].clone() });
+        senders.extend(new);
+        let rate = load::send(server.address, CONNECTIONS, Arc::new(senders.clone()), seconds).await?;
         report.add(&format!("sends, {count} workspaces"), "1/s", rate);
         let list =
-            |n: usize| http::request("GET", "/api/chat", &places[n * 31 % places.len()].sender.token, "");
+            |n: usize| http::request("GET", "/api/chat", &senders[n * 31 % senders.len()].person.token, "");
         let times = calls(server, list, 200).await?;
         report.add(&format!("chat list, {count} workspaces, p50"), "ms", median(&times) * 1e3);
         report.add(&format!("chat_server, {count} workspaces"), "MB", memory(&[server.pid()])? / 1e6);
@@ -109,19 +114,24 @@ async fn workspaces(report: &mut Report, world: &World, server: &Server, seconds
     Ok(())
 }
 
-/// Ever more messages, a tenth of them in the chat that is read.
-async fn messages(report: &mut Report, world: &World, server: &Server, seconds: f64) -> anyhow::Result<()> {
+/// Grows the messages, a tenth of which are in the chat that is read.
+async fn messages(
+    report: &mut Report,
+    world: &World,
+    server: &ServerProcess,
+    seconds: f64,
+) -> anyhow::Result<()> {
     let people = world.people(PEOPLE).await?;
     let chats: Vec<ChatId> = world.chats(&vec![people.iter().collect(); 11]).await?;
     let mut db = world.connect_for_bulk().await?;
-    let places = chats.iter().map(|chat| Place { chat: *chat, sender: people[0].clone() }).collect();
-    let places: Arc<Vec<Place>> = Arc::new(places);
+    let senders = chats.iter().map(|chat| Sender { chat: *chat, person: people[0].clone() }).collect();
+    let senders: Arc<Vec<Sender>> = Arc::new(senders);
     let (token, chat) = (&people[0].token, chats[0]);
     for total in MESSAGES {
         fill(&mut db, world, &chats, &people, total).await?;
         let times = pages(server.address, token, chat, total / 10, seconds).await?;
         report.add(&format!("page, {total} messages, p50"), "ms", median(&times) * 1e3);
-        let rate = load::send(server.address, CONNECTIONS, Arc::clone(&places), seconds).await?;
+        let rate = load::send(server.address, CONNECTIONS, Arc::clone(&senders), seconds).await?;
         report.add(&format!("sends, {total} messages"), "1/s", rate);
     }
     let of = |total: i64| format!("page, {total} messages, p50");
@@ -130,8 +140,12 @@ async fn messages(report: &mut Report, world: &World, server: &Server, seconds: 
     Ok(())
 }
 
-/// How long each of some calls took, one after the other.
-async fn calls(server: &Server, request: impl Fn(usize) -> Vec<u8>, status: u16) -> anyhow::Result<Vec<f64>> {
+/// How long each of several calls in sequence took.
+async fn calls(
+    server: &ServerProcess,
+    request: impl Fn(usize) -> Vec<u8>,
+    status: u16,
+) -> anyhow::Result<Vec<f64>> {
     let mut client = Client::connect(server.address).await?;
     let mut times = Vec::new();
     for number in 0..CALLS {

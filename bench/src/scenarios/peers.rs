@@ -1,4 +1,5 @@
-//! Sends and their way to the screens of a chat of five, beside another chat server that does the same.
+//! Compares Parlor with another chat server: sends a second, and the time from a send to the
+//! screens of a chat of five.
 
 use std::{
     path::Path,
@@ -13,19 +14,19 @@ use tokio::task::JoinSet;
 use crate::{
     Arguments,
     http::Client,
-    load::{self, BODY, Place, at_rate, closed_loop},
+    load::{self, BODY, Sender, at_rate, closed_loop},
     report::{Report, percentile},
-    streams::{self, Streams, Watch, stamped},
+    streams::{self, OpenStreams, Watch, stamped},
     synapse::{self, Guest, Synapse},
-    world::{Person, Server, World, memory},
+    world::{Person, ServerProcess, World, memory},
 };
 
 const CHATS: usize = 10;
 const MEMBERS: usize = 5;
 const CONNECTIONS: usize = 8;
-/// Messages a second while delivery is timed: few for either, so that none waits for another.
+/// Messages a second while delivery is timed: few for both servers, so that no message queues.
 const RATE: u32 = 2;
-/// Between a load and what is timed: nobody has a backlog.
+/// The pause between a load and a timing, so that no queue is left.
 const REST: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -84,11 +85,11 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
 }
 
 struct OfParlor {
-    chat_server: Server,
-    notify_server: Server,
+    chat_server: ServerProcess,
+    notify_server: ServerProcess,
     people: Vec<Person>,
-    places: Arc<Vec<Place>>,
-    streams: Option<Streams>,
+    senders: Arc<Vec<Sender>>,
+    streams: Option<OpenStreams>,
 }
 
 impl OfParlor {
@@ -97,11 +98,11 @@ impl OfParlor {
         let people = world.people(CHATS * MEMBERS).await?;
         let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
         let chats = world.chats(&members).await?;
-        let places = chats.iter().zip(&members);
-        let places =
-            places.map(|(chat, members)| Place { chat: *chat, sender: members[0].clone() }).collect();
+        let senders = chats.iter().zip(&members);
+        let senders =
+            senders.map(|(chat, members)| Sender { chat: *chat, person: members[0].clone() }).collect();
         let notify_server = world.start_notify_server()?;
-        Ok(Self { chat_server, notify_server, people, places: Arc::new(places), streams: None })
+        Ok(Self { chat_server, notify_server, people, senders: Arc::new(senders), streams: None })
     }
 
     async fn follow(&mut self, epoch: Instant) -> anyhow::Result<()> {
@@ -112,7 +113,7 @@ impl OfParlor {
     }
 
     async fn sends(&self, seconds: f64) -> anyhow::Result<f64> {
-        load::send(self.chat_server.address, CONNECTIONS, Arc::clone(&self.places), seconds).await
+        load::send(self.chat_server.address, CONNECTIONS, Arc::clone(&self.senders), seconds).await
     }
 
     async fn times(&self, seconds: f64, epoch: Instant) -> anyhow::Result<Vec<f64>> {
@@ -120,9 +121,9 @@ impl OfParlor {
         tokio::time::sleep(REST).await;
         inbox.take_latencies();
         let before = inbox.events();
-        let places = Arc::clone(&self.places);
+        let senders = Arc::clone(&self.senders);
         let work = move |mut client: Client, number: usize| {
-            let request = load::send_request(&places[number % CHATS], &stamped(epoch));
+            let request = load::send_request(&senders[number % CHATS], &stamped(epoch));
             async move {
                 let answer = client.call(&request).await?;
                 ensure!(answer.status == 201, "a send: {}", answer.status);
@@ -145,7 +146,7 @@ struct OfSynapse {
     guests: Vec<Guest>,
     senders: Arc<Vec<Guest>>,
     times: Arc<Mutex<Vec<f64>>>,
-    /// The clients: each waits for what is new, again and again.
+    /// The clients: each polls for new events.
     screens: JoinSet<anyhow::Result<()>>,
 }
 
@@ -221,7 +222,7 @@ impl OfSynapse {
         std::mem::take(&mut *self.times.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// None of them ends by itself.
+    /// Clients never end by themselves.
     fn check_screens(&mut self) -> anyhow::Result<()> {
         self.screens.try_join_next().map_or(Ok(()), |ended| ended?)
     }

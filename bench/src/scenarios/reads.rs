@@ -1,4 +1,5 @@
-//! Reading: the chat list, beside the same bytes from memory; a page in the middle of a large chat, beside a small one.
+//! Measures reads: the chat list compared with the same bytes from memory, and a page in the middle
+//! of a large chat compared with a small one.
 
 use std::{net::SocketAddr, time::Instant};
 
@@ -99,7 +100,8 @@ pub async fn page(arguments: &Arguments) -> anyhow::Result<Report> {
     let chats = world.chats(&vec![everybody; 11]).await?;
     let mut db = world.connect_for_bulk().await?;
     let mut stored = 0;
-    // A tenth of the messages is in one chat, the rest in ten others; the first of the sizes is the small database.
+    // A tenth of the messages is in one chat, the rest in ten others; the first of the sizes is the
+    // small database.
     for total in [10_000, arguments.messages / 100, arguments.messages / 10, arguments.messages] {
         if total <= stored {
             continue;
@@ -154,7 +156,8 @@ pub async fn fill(
             .execute(&mut *db)
             .await?;
     }
-    // As it is some time later: rows that nobody has to look at twice, and pages that need not be written before others are read.
+    // As it is some time later: rows that nobody has to look at twice, and pages that need not be
+    // written before others are read.
     for statement in ["vacuum analyze messages", "checkpoint"] {
         sqlx::raw_sql(statement).execute(&mut *db).await?;
     }

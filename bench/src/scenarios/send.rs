@@ -1,5 +1,5 @@
-//! Sends through the whole path, beside one-row inserts into the same table straight in Postgres, without and with
-//! `pg_notify`.
+//! Measures sends, and for comparison one-row inserts into the same table directly in Postgres,
+//! without and with `pg_notify`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     Arguments,
-    load::{self, BODY, Place, closed_loop},
+    load::{self, BODY, Sender, closed_loop},
     report::Report,
     world::World,
 };
@@ -25,19 +25,19 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let members: Vec<Vec<_>> =
         (0..CHATS).map(|chat| (0..MEMBERS).map(|n| &people[(chat + n) % CHATS]).collect()).collect();
     let chats = world.chats(&members).await?;
-    let places: Vec<Place> = chats
+    let senders: Vec<Sender> = chats
         .iter()
         .zip(&people)
-        .map(|(chat, person)| Place { chat: *chat, sender: person.clone() })
+        .map(|(chat, person)| Sender { chat: *chat, person: person.clone() })
         .collect();
-    let hot: Vec<Place> =
-        people[..MEMBERS].iter().map(|person| Place { chat: chats[0], sender: person.clone() }).collect();
+    let hot: Vec<Sender> =
+        people[..MEMBERS].iter().map(|person| Sender { chat: chats[0], person: person.clone() }).collect();
     make_tables(&world).await?;
-    let (places, hot) = (Arc::new(places), Arc::new(hot));
+    let (senders, hot) = (Arc::new(senders), Arc::new(hot));
 
     let mut report = Report::new("send");
     let seconds = arguments.seconds;
-    load::send(server.address, CONNECTIONS, Arc::clone(&places), 1.0).await?; // warm
+    load::send(server.address, CONNECTIONS, Arc::clone(&senders), 1.0).await?; // warm
     for _ in 0..arguments.rounds {
         for (name, table, clients) in [
             ("insert, 32 clients", "plain", 32),
@@ -45,18 +45,18 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
             ("insert, 1 client", "plain", 1),
         ] {
             let sql = insert_into(table);
-            let inserts = insert(&world.url, &sql, world.workspace, clients, Arc::clone(&places), seconds);
+            let inserts = insert(&world.url, &sql, world.workspace, clients, Arc::clone(&senders), seconds);
             report.add(name, "1/s", inserts.await?);
         }
-        for (name, connections, places) in [
-            ("send", CONNECTIONS, &places),
+        for (name, connections, senders) in [
+            ("send", CONNECTIONS, &senders),
             ("send, one chat", CONNECTIONS, &hot),
-            ("send, 1 connection", 1, &places),
+            ("send, 1 connection", 1, &senders),
         ] {
             report.add(
                 name,
                 "1/s",
-                load::send(server.address, connections, Arc::clone(places), seconds).await?,
+                load::send(server.address, connections, Arc::clone(senders), seconds).await?,
             );
         }
     }
@@ -104,13 +104,14 @@ fn insert_into(table: &str) -> String {
     )
 }
 
-/// A prepared statement over so many connections, each time a transaction; how often a second.
+/// Runs a prepared statement over a number of connections, one transaction each. Returns the rate a
+/// second.
 async fn insert(
     url: &str,
     sql: &str,
     workspace: WorkspaceId,
     clients: usize,
-    places: Arc<Vec<Place>>,
+    senders: Arc<Vec<Sender>>,
     seconds: f64,
 ) -> anyhow::Result<f64> {
     let listener = connect_to(url).await?;
@@ -122,9 +123,9 @@ async fn insert(
         connections.push((client, statement));
     }
     closed_loop(connections, seconds, move |(client, statement): (Client, Statement), number| {
-        let places = Arc::clone(&places);
+        let senders = Arc::clone(&senders);
         async move {
-            let Place { chat, sender } = &places[usize::try_from(number)? % places.len()];
+            let Sender { chat, person: sender } = &senders[usize::try_from(number)? % senders.len()];
             let client_id = Uuid::now_v7().simple().to_string();
             let hash = [7_u8; 32];
             client

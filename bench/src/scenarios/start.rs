@@ -1,4 +1,4 @@
-//! The launcher: how long until it is ready, and what both servers take while nothing happens.
+//! Measures how long the launcher takes to be ready, and what both servers use while idle.
 
 use std::{
     fs::File,
@@ -18,9 +18,9 @@ use crate::{
 };
 
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
-/// For what a start leaves to be done soon after it.
+/// A pause for work that follows a start.
 const SETTLE: Duration = Duration::from_secs(3);
-/// Long enough to count processor time, which comes in hundredths of a second.
+/// Long enough to measure processor time, which is counted in hundredths of a second.
 const IDLE: Duration = Duration::from_secs(20);
 const MEGABYTE: f64 = 1e6;
 
@@ -71,7 +71,7 @@ async fn idle(report: &mut Report, how: &str, pids: &[u32]) -> anyhow::Result<()
     Ok(())
 }
 
-/// `cargo run -p bench` builds the bench alone.
+/// `cargo run -p bench` does not build the launcher.
 fn build_launcher() -> anyhow::Result<PathBuf> {
     let workspace =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the bench is a part of a workspace")?;
@@ -86,13 +86,13 @@ fn build_launcher() -> anyhow::Result<PathBuf> {
     Ok(beside)
 }
 
-/// A running launcher. Dropped, it is killed; its Postgres sees that and stops.
+/// A running launcher, killed when this is dropped; its Postgres then stops.
 struct Launcher {
     child: Child,
 }
 
 impl Launcher {
-    /// Returns when both servers say that they are ready.
+    /// Starts it and waits until both servers are ready.
     fn start(program: &Path, folder: &Path) -> anyhow::Result<Self> {
         let free_port = || anyhow::Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
         let ports = [free_port()?, free_port()?];
@@ -123,7 +123,7 @@ impl Launcher {
         Ok(launcher)
     }
 
-    /// As Ctrl-C does.
+    /// Sends SIGINT.
     fn stop(mut self) -> anyhow::Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::INT)?;
         ensure!(self.child.wait()?.success(), "the launcher did not stop cleanly");

@@ -1,4 +1,4 @@
-//! Streams: what one costs in memory, one message to all of them, and as many messages as go.
+//! Measures streams: memory for each, one message to all, and the highest rate of messages.
 
 use std::{
     net::SocketAddr,
@@ -12,15 +12,15 @@ use tokio::time::timeout;
 use crate::{
     Arguments,
     http::{self, Client},
-    load::{Place, send_request},
+    load::{Sender, send_request},
     nchan::Nchan,
     report::{Report, median},
-    streams::{self, Streams, Watch, stamped},
+    streams::{self, OpenStreams, Watch, stamped},
     world::{Person, World, cpu, memory},
 };
 
 const NCHAN_AWAY: &str = "nginx with nchan is not installed (nginx-light, libnginx-mod-nchan): Parlor alone.";
-/// What Parlor's frame of a message is long, besides the body: nchan sends as much.
+/// The size of a message frame without its body; nchan sends as many bytes.
 const FRAME_BYTES: usize = 430;
 const WAVES: usize = 10;
 
@@ -31,7 +31,7 @@ pub fn requests(people: &[Person]) -> Vec<Vec<u8>> {
     people.iter().map(|person| http::request("GET", "/events", &person.token, "")).collect()
 }
 
-/// In chats of five, before notify_server starts: it takes bulk rows from the tables then.
+/// In chats of five, written in bulk before notify_server starts, which loads them from the tables.
 async fn in_small_chats(world: &World, people: &[Person]) -> anyhow::Result<Vec<ChatId>> {
     let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
     world.chats(&members).await
@@ -47,7 +47,7 @@ pub async fn idle(arguments: &Arguments) -> anyhow::Result<Report> {
     for _ in 0..arguments.rounds {
         let server = world.start_notify_server()?;
         let epoch = Instant::now();
-        // The people and chats are loaded when somebody of their workspace comes.
+        // The first client of a workspace makes the server load its people and chats.
         let first = streams::open(server.address, requests(&people[..1]), true, Watch::Count, epoch).await?;
         let before = memory(&[server.pid()])?;
         let all = streams::open(server.address, requests(&people), true, Watch::Count, epoch).await?;
@@ -58,7 +58,7 @@ pub async fn idle(arguments: &Arguments) -> anyhow::Result<Report> {
             per_stream(memory(&[server.pid()])? - before, count),
         );
         drop(all);
-        // Gone and come back: what the allocator has kept shows here.
+        // After all clients reconnected, to see what the allocator keeps.
         tokio::time::sleep(Duration::from_secs(2)).await;
         report.add(
             "after all have gone, per stream",
@@ -89,7 +89,7 @@ fn per_stream(bytes: f64, count: usize) -> f64 {
     bytes / count as f64
 }
 
-/// One message to all: events a second, from sending to the last of them.
+/// Sends one message to all streams. Returns the events a second until the last arrival.
 pub async fn fanout(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("fanout");
     let count = arguments.streams;
@@ -97,7 +97,7 @@ pub async fn fanout(arguments: &Arguments) -> anyhow::Result<Report> {
     let chat_server = world.start_chat_server()?;
     let people = world.people(count).await?;
     let chat = world.chats(&[people.iter().collect()]).await?[0];
-    let place = Place { chat, sender: people[0].clone() };
+    let sender = Sender { chat, person: people[0].clone() };
     for _ in 0..arguments.rounds {
         {
             let server = world.start_notify_server()?;
@@ -106,7 +106,7 @@ pub async fn fanout(arguments: &Arguments) -> anyhow::Result<Report> {
             let mut client = Client::connect(chat_server.address).await?;
             let used = cpu(&[server.pid()])?;
             let rate = waves(&all, count, async || {
-                let answer = client.call(&send_request(&place, &stamped(epoch))).await?;
+                let answer = client.call(&send_request(&sender, &stamped(epoch))).await?;
                 ensure!(answer.status == 201, "a send: {}", answer.status);
                 Ok(())
             })
@@ -151,9 +151,9 @@ async fn publish(client: &mut Client, epoch: Instant) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens streams of nchan and publishes until something has come to all of them: it answers a subscriber before its workers have told one
-/// another of them.
-async fn open_at_nchan(nchan: &Nchan, count: usize, epoch: Instant) -> anyhow::Result<(Streams, Client)> {
+/// Opens streams of nchan and publishes until each has received a message: nchan responds to a
+/// subscriber before all of its workers know it.
+async fn open_at_nchan(nchan: &Nchan, count: usize, epoch: Instant) -> anyhow::Result<(OpenStreams, Client)> {
     const ATTEMPTS: usize = 50;
     let subscribers = (0..count).map(|_| Nchan::subscribe("all")).collect();
     let all = streams::open(nchan.address, subscribers, false, Watch::Count, epoch).await?;
@@ -169,9 +169,9 @@ async fn open_at_nchan(nchan: &Nchan, count: usize, epoch: Instant) -> anyhow::R
     bail!("of {count} streams of nchan some get nothing")
 }
 
-/// The median of several waves, after two to warm up.
+/// The median of several waves, after two for warming up.
 async fn waves(
-    all: &Streams,
+    all: &OpenStreams,
     count: usize,
     mut send: impl AsyncFnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<f64> {
@@ -188,7 +188,8 @@ async fn waves(
     Ok(median(&rates))
 }
 
-/// One chat with a thousand streams, sends in a closed loop: events a second until the last has come.
+/// Sends in a closed loop to one chat with a thousand streams. Returns the events a second until
+/// the last arrival.
 pub async fn sustain(arguments: &Arguments) -> anyhow::Result<Report> {
     const STREAMS: usize = 1000;
     let mut report = Report::new("sustain");
@@ -196,7 +197,7 @@ pub async fn sustain(arguments: &Arguments) -> anyhow::Result<Report> {
     let chat_server = world.start_chat_server()?;
     let people = world.people(STREAMS).await?;
     let chat = world.chats(&[people.iter().collect()]).await?[0];
-    let place = Place { chat, sender: people[0].clone() };
+    let sender = Sender { chat, person: people[0].clone() };
     for _ in 0..arguments.rounds {
         {
             let server = world.start_notify_server()?;
@@ -204,7 +205,7 @@ pub async fn sustain(arguments: &Arguments) -> anyhow::Result<Report> {
             let all = streams::open(server.address, requests(&people), true, Watch::Count, epoch).await?;
             let mut client = Client::connect(chat_server.address).await?;
             let rate = sustained(&all, STREAMS, arguments.seconds, async || {
-                let answer = client.call(&send_request(&place, &stamped(epoch))).await?;
+                let answer = client.call(&send_request(&sender, &stamped(epoch))).await?;
                 ensure!(answer.status == 201, "a send: {}", answer.status);
                 Ok(())
             })
@@ -228,10 +229,10 @@ pub async fn sustain(arguments: &Arguments) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// What comes in while sending goes on.
+/// Counts what arrives during the sends.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 events")]
 async fn sustained(
-    all: &Streams,
+    all: &OpenStreams,
     streams: usize,
     seconds: f64,
     mut send: impl AsyncFnMut() -> anyhow::Result<()>,
@@ -243,12 +244,13 @@ async fn sustained(
         count += 1;
     }
     let rate = (all.inbox.events() - before) as f64 / began.elapsed().as_secs_f64();
-    // All must have all, or the rate is worth nothing. nchan may have dropped what was beyond its buffer.
+    // The rate counts only if every stream got every event. nchan may drop events beyond its
+    // buffer.
     let _ = timeout(Duration::from_secs(60), all.inbox.until(before + count * streams as u64)).await;
     Ok(rate)
 }
 
-/// Everybody comes back at once after notify_server was killed.
+/// All clients reconnect at once after notify_server was killed.
 pub async fn storm(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("storm");
     let world = World::start(arguments.servers.as_deref()).await?;
@@ -267,10 +269,10 @@ pub async fn storm(arguments: &Arguments) -> anyhow::Result<Report> {
             server.kill()?;
             let cursor = fresh.cursors[0].clone();
             drop(fresh);
-            // Something happens while they are away.
+            // Events while the clients are away.
             for (chat, sender) in chats.iter().zip(people.chunks(MEMBERS)).take(20) {
-                let place = Place { chat: *chat, sender: sender[0].clone() };
-                client.call(&send_request(&place, "while you were away")).await?;
+                let sender = Sender { chat: *chat, person: sender[0].clone() };
+                client.call(&send_request(&sender, "while you were away")).await?;
             }
             let server = world.start_notify_server_at(port)?;
             let with_cursor = people.iter().map(|person| request_after(person, &cursor)).collect();
@@ -298,7 +300,7 @@ async fn timed(
     world: &World,
     address: SocketAddr,
     requests: Vec<Vec<u8>>,
-) -> anyhow::Result<(Streams, f64, f64)> {
+) -> anyhow::Result<(OpenStreams, f64, f64)> {
     let before = world.transactions().await?;
     let began = Instant::now();
     let streams = streams::open(address, requests, true, Watch::Count, began).await?;
