@@ -1,30 +1,31 @@
-//! The four kinds of chat and what each allows. Pure: adding a kind makes the compiler list every decision.
+//! The four kinds of chat and what each allows. Every rule is an exhaustive `match`, so for a new
+//! kind the compiler lists each decision.
 
 use serde::{Deserialize, Serialize};
 
-/// What a chat is for, fixed when it is made: the people in it agreed to that kind of privacy.
+/// The kind of a chat. It never changes, since the members agreed to its kind of privacy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "text", rename_all = "snake_case"))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChatKind {
-    /// Two people, exactly. Asking again for the same pair gives the same chat.
+    /// Exactly two people. Creating it again for the same pair returns the same chat.
     Single,
     /// A few people, three or more with the creator.
     Group,
     /// A topic, by invitation.
     PrivateChannel,
-    /// A topic that anyone in the workspace may find and join.
+    /// A topic that every member of the workspace may find and join.
     PublicChannel,
 }
 
-/// Members that one request may name, for a new chat or to add or remove.
+/// The most members that one request may name, to create a chat or to add or remove members.
 pub const MEMBERS_PER_REQUEST_MAX: usize = 100;
 
 impl ChatKind {
     pub const ALL: [Self; 4] = [Self::Single, Self::Group, Self::PrivateChannel, Self::PublicChannel];
 
-    /// Channels have a name, unique in their workspace; groups may have one.
+    /// Channels have a name that is unique in their workspace; groups may have a name.
     pub fn is_channel(self) -> bool {
         match self {
             Self::Single | Self::Group => false,
@@ -32,7 +33,7 @@ impl ChatKind {
         }
     }
 
-    /// Whether a person may come in without being asked, and see the chat before that.
+    /// Whether a person may find the chat and join it without an invitation.
     pub fn is_open(self) -> bool {
         match self {
             Self::Single | Self::Group | Self::PrivateChannel => false,
@@ -40,7 +41,7 @@ impl ChatKind {
         }
     }
 
-    /// Whether it can be renamed, described, left and its members changed.
+    /// Whether the chat can be renamed, described and left, and its members changed.
     pub fn is_changeable(self) -> bool {
         match self {
             Self::Single => false,
@@ -48,8 +49,8 @@ impl ChatKind {
         }
     }
 
-    /// The fewest members, creator included, that it may be made with and cut down to by removing people. Leaving is
-    /// always allowed: nobody is kept in a group.
+    /// The fewest members, including the creator, at creation and after a removal. Leaving is
+    /// allowed in any case.
     pub fn members_min(self) -> usize {
         match self {
             Self::Single => 2,
@@ -58,7 +59,7 @@ impl ChatKind {
         }
     }
 
-    /// The most members, creator included, that it may be made with.
+    /// The most members, including the creator, at creation.
     pub fn members_max_at_creation(self) -> usize {
         match self {
             Self::Single => 2,

@@ -1,5 +1,5 @@
-//! Positions in the event log. To clients a cursor is opaque text; here it names the generation, the timeline, the shard
-//! and the row that a reader has seen last.
+//! Positions in the event log. A cursor names the generation, the timeline, the shard and the last
+//! row that a reader has seen. To clients it is opaque text.
 
 use std::{fmt, str::FromStr};
 
@@ -7,21 +7,22 @@ use uuid::Uuid;
 
 use crate::ids::WorkspaceId;
 
-/// Number of shards of the event log. The SQL function `workspace_shard` knows it too; a test compares them.
+/// The number of shards of the event log. The SQL function `workspace_shard` repeats it; a test
+/// compares them.
 pub const SHARDS: u8 = 16;
 
-/// A part of the event log that is ordered in itself. Each workspace lives in one.
+/// A part of the event log. Its events are ordered, and all events of a workspace are in one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shard(u8);
 
 impl Shard {
-    /// The shard that a workspace's events go to: the low bits of the id, random in UUIDv7.
+    /// The shard of a workspace: the low bits of its id, which are random in UUIDv7.
     pub fn of(workspace: WorkspaceId) -> Self {
         let WorkspaceId(id): WorkspaceId = workspace;
         Self(Uuid::as_bytes(&id)[15] % SHARDS)
     }
 
-    /// None when there is no such shard.
+    /// None if there is no such shard.
     pub fn new(number: i64) -> Option<Self> {
         u8::try_from(number).ok().filter(|n| *n < SHARDS).map(Self)
     }
@@ -39,7 +40,7 @@ impl Shard {
     }
 }
 
-/// A set of shards. Text form, as the doorbell carries it: their numbers, with commas between.
+/// A set of shards. Its text, in the payload of a NOTIFY, is their numbers with commas between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shards(u16);
 
@@ -47,8 +48,8 @@ impl Shards {
     pub const NONE: Self = Self(0);
     pub const ALL: Self = Self(u16::MAX);
 
-    /// What a ring of the doorbell announces. A text that is none of ours says nothing of where: all of them.
-    pub fn of_ring(text: &str) -> Self {
+    /// The shards that the payload of a NOTIFY names. Any other text means all shards.
+    pub fn from_notify(text: &str) -> Self {
         let shards: Option<Self> = text.split(',').map(|number| Shard::new(number.parse().ok()?)).collect();
         shards.unwrap_or(Self::ALL)
     }
@@ -98,7 +99,7 @@ impl fmt::Display for Shards {
     }
 }
 
-/// The last event that somebody has seen. Text form: `generation.timeline.shard.id`, in decimal.
+/// The last event that a reader has seen. Text form: `generation.timeline.shard.id`, in decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub generation: i32,
@@ -108,7 +109,7 @@ pub struct Cursor {
     pub id: i64,
 }
 
-/// The text is no cursor of ours.
+/// The text is no cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor")]
 pub struct NotACursor;
@@ -124,7 +125,7 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, NotACursor> {
         let mut parts = text.split('.').map(|part| {
-            // `parse` would take "+1" and "01"; a cursor has one spelling only.
+            // `parse` would accept "+1" and "01", but a cursor has only one spelling.
             let is_padded = part.len() > 1 && part.starts_with('0');
             if part.len() > 19 || part.is_empty() || is_padded || !part.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(NotACursor);
@@ -168,15 +169,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_shards_survive_the_doorbell(bits: u16) {
+        fn any_shards_survive_a_notify(bits: u16) {
             let shards = Shards::from_bits(bits);
             prop_assert_eq!(shards.iter().collect::<Shards>(), shards);
-            prop_assert!(shards.is_empty() || Shards::of_ring(&shards.to_string()) == shards);
+            prop_assert!(shards.is_empty() || Shards::from_notify(&shards.to_string()) == shards);
         }
 
         #[test]
-        fn a_ring_that_says_nothing_of_ours_is_for_all(text in "[a-z ,]{0,9}|[0-9]{0,3}|[0-9],,?[0-9]{0,2}") {
-            let shards = Shards::of_ring(&text);
+        fn a_notify_with_any_other_text_means_all_shards(text in "[a-z ,]{0,9}|[0-9]{0,3}|[0-9],,?[0-9]{0,2}") {
+            let shards = Shards::from_notify(&text);
             prop_assert!(shards == Shards::ALL || shards.iter().all(|shard| text.contains(&shard.number().to_string())));
             prop_assert!(!shards.is_empty());
         }

@@ -1,4 +1,5 @@
-//! Ids: UUIDv7, so that they grow with time; strings in JSON. One type for each thing, so that they cannot be mixed up.
+//! Ids: UUIDv7, which grow with time, and strings in JSON. Each kind of thing has its own type, so
+//! that ids cannot be mixed up.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -1,4 +1,5 @@
-//! The life of a process: who owns its tasks, how it is told to stop, and what happens when a task ends by itself.
+//! The lifecycle of a process: it owns the tasks, tells them to stop, and stops the process if one
+//! of them ends early.
 
 use std::{
     future::Future,
@@ -9,7 +10,7 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
-/// Shared by everything that runs in the process. Clones are the same lifecycle.
+/// Shared by all tasks of the process. Clones are the same lifecycle.
 #[derive(Clone, Default)]
 pub struct Lifecycle {
     stopping: CancellationToken,
@@ -22,8 +23,9 @@ impl Lifecycle {
         Self::default()
     }
 
-    /// Spawns a task that must run until the process stops. If it returns, fails or panics before that, the whole
-    /// process is stopped and [`Lifecycle::finish`] tells why: a server without one of its tasks is not a server.
+    /// Spawns a task that must run until the process stops. If it returns, fails or panics earlier,
+    /// the process stops and [`Lifecycle::finish`] returns the reason: a server must not run
+    /// without one of its tasks.
     pub fn spawn<F>(&self, name: &'static str, task: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -44,8 +46,8 @@ impl Lifecycle {
         });
     }
 
-    /// Spawns a task of its own short life, such as a connection. Counted, so that stopping can wait for it; its
-    /// ending means nothing to others.
+    /// Spawns a short-lived task, such as a connection. Stopping waits for it; its end has no
+    /// effect.
     pub fn spawn_connection<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -53,14 +55,14 @@ impl Lifecycle {
         self.tasks.spawn(task);
     }
 
-    /// Stops everything because of `failure`. The first failure is the one that is reported.
+    /// Stops all tasks because of `failure`. Only the first failure is reported.
     pub fn fail(&self, failure: anyhow::Error) {
         error!("{failure:#}");
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
         self.stopping.cancel();
     }
 
-    /// Asks everything to stop.
+    /// Asks all tasks to stop.
     pub fn stop(&self) {
         self.stopping.cancel();
     }
@@ -69,17 +71,17 @@ impl Lifecycle {
         self.stopping.is_cancelled()
     }
 
-    /// Completes when everything is asked to stop.
+    /// Completes when the tasks are asked to stop.
     pub async fn stopping(&self) {
         self.stopping.cancelled().await;
     }
 
-    /// A token that is cancelled when everything is asked to stop.
+    /// A token that is cancelled when the tasks are asked to stop.
     pub fn token(&self) -> CancellationToken {
         self.stopping.clone()
     }
 
-    /// A lifecycle within this one: stops when this one stops, may stop before it.
+    /// A lifecycle that stops with this one, or before it.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { stopping: self.stopping.child_token(), ..Self::default() }
@@ -88,7 +90,7 @@ impl Lifecycle {
     /// Waits until asked to stop, then at most `drain` for the tasks to end.
     ///
     /// # Errors
-    /// What made it stop, if that was a task's failure.
+    /// The failure of a task that made the process stop.
     pub async fn finish(&self, drain: Duration) -> anyhow::Result<()> {
         self.stopping().await;
         self.tasks.close();

@@ -1,4 +1,4 @@
-//! Logs. Message bodies, secrets, tokens and query strings never go there.
+//! Logging. Message bodies, secrets, tokens and query strings are never logged.
 
 use std::io::IsTerminal as _;
 
@@ -9,7 +9,7 @@ use crate::config::{LogConfig, LogFormat};
 /// Starts logging to standard error. A second call changes nothing.
 ///
 /// # Errors
-/// `log.level` is no filter.
+/// `log.level` is not a filter.
 pub fn init(config: &LogConfig) -> anyhow::Result<()> {
     let filter = filter(&config.level)?;
     let registry = tracing_subscriber::registry().with(filter);
@@ -28,8 +28,8 @@ pub fn init(config: &LogConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the libraries below say at info is for those who work on them; `level` can ask for it. It cannot ask for what
-/// tokio_postgres says of each query: its parameters, which are what people write.
+/// Hides the info messages of the database libraries unless `level` asks for them. It always hides
+/// the log of queries by tokio_postgres, which shows their parameters: what people write.
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     EnvFilter::try_new(format!("sqlx=warn,tokio_postgres=warn,{level},tokio_postgres::query=info"))
         .map_err(|e| anyhow::anyhow!("log.level: {level:?} is not a log filter: {e}"))

@@ -1,10 +1,10 @@
-//! Times as they look in JSON: UTC with milliseconds, `2026-11-21T09:30:00.123Z`. The SQL function `json_time` writes
-//! the same form into events.
+//! Times in JSON: UTC with milliseconds, `2026-11-21T09:30:00.123Z`. The SQL function `json_time`
+//! writes the same format into events.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 
-/// A moment. Postgres keeps microseconds; JSON shows milliseconds, cut off.
+/// A point in time. Postgres keeps microseconds; JSON has milliseconds, rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -136,7 +136,7 @@ async fn listen_once(
             match poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == echo_channel => echo.notify_one(),
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == DOORBELL_CHANNEL => {
-                    doorbell.ring(Wakeup::Read(Shards::of_ring(n.payload())));
+                    doorbell.ring(Wakeup::Read(Shards::from_notify(n.payload())));
                 }
                 Some(Ok(AsyncMessage::Notification(n))) => match Wakeup::parse(n.payload()) {
                     Wakeup::Row(row) if !writers.include(&n) => {

@@ -1,4 +1,4 @@
-//! What a configuration takes, and what it refuses in words.
+//! Which configurations are accepted, and how others are refused.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,0 +1,218 @@
+//! The sections of the configuration, with their defaults.
+
+use std::{fmt, path::PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+/// chat_server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    pub host: String,
+    /// 0: any free port.
+    pub port: u16,
+    /// The URL for people, without a slash at the end. With https, cookies are sent over https
+    /// only. The default follows `port`.
+    pub public_url: String,
+    /// Proxies in front that each add an address to X-Forwarded-For. 0: the header is ignored.
+    pub trusted_proxies: usize,
+    pub drain_seconds: u64,
+    /// The folder of the built web client. If it is missing, a page says so.
+    pub web_dir: PathBuf,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: 6688,
+            public_url: "http://localhost:6688".into(),
+            trusted_proxies: 0,
+            drain_seconds: 5,
+            web_dir: "web/dist".into(),
+        }
+    }
+}
+
+/// notify_server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifyConfig {
+    pub host: String,
+    /// 0: any free port.
+    pub port: u16,
+    /// The URL for browsers, without a slash at the end. The default follows `port`.
+    pub public_url: String,
+    /// The most streams of this process; further clients are told to retry.
+    pub max_streams: usize,
+    /// The most streams of one user.
+    pub max_streams_per_user: usize,
+    pub heartbeat_seconds: u64,
+    /// A stream is closed after this time, less up to a fifth of it at random; the client
+    /// reconnects.
+    pub max_stream_age_seconds: u64,
+    /// A client that reads nothing for this long is disconnected.
+    pub slow_client_seconds: u64,
+    /// The time over which streams are closed when the process stops.
+    pub drain_seconds: u64,
+    /// Events kept in memory for each of the 16 shards.
+    pub ring_events: usize,
+}
+
+impl Default for NotifyConfig {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: 6687,
+            public_url: "http://localhost:6687".into(),
+            max_streams: 20_000,
+            max_streams_per_user: 50,
+            heartbeat_seconds: 25,
+            max_stream_age_seconds: 900,
+            slow_client_seconds: 30,
+            drain_seconds: 5,
+            ring_events: 4096,
+        }
+    }
+}
+
+/// Where Postgres is, or how to run the private one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// None: the launcher runs a private Postgres; a server started alone refuses to.
+    pub url: Option<Secret>,
+    pub max_connections: u32,
+    /// The folder of the private cluster and, by default, the signing key.
+    pub data_dir: PathBuf,
+    /// The folder of `initdb` and `postgres` for the private cluster.
+    pub bin_dir: Option<PathBuf>,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { url: None, max_connections: 20, data_dir: "data".into(), bin_dir: None }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    /// The private key that signs tokens, created on the first run. None: `signing_key.pem` in
+    /// `database.data_dir`.
+    pub key_file: Option<PathBuf>,
+    pub access_token_seconds: u64,
+    /// A session ends when unused for this long.
+    pub refresh_token_seconds: u64,
+    /// Whether any person may create a workspace.
+    pub open_signup: bool,
+    /// How many passwords are hashed at the same time; each takes 19 MiB of memory.
+    pub hashing_parallelism: usize,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            key_file: None,
+            access_token_seconds: 900,
+            refresh_token_seconds: 30 * 24 * 3600,
+            open_signup: true,
+            hashing_parallelism: 2,
+        }
+    }
+}
+
+/// Rate limits: this many at once, then this many a minute.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Sign-ups, sign-ins and look-ups of invitations from one address; twenty times as many token
+    /// refreshes.
+    pub signin_per_minute: u32,
+    /// Messages by one user.
+    pub send_per_minute: u32,
+    /// All other requests by one user.
+    pub requests_per_minute: u32,
+    /// Messages that may wait to be stored; further ones get 503.
+    pub waiting_sends: usize,
+    /// The longest that a message waits; then it gets 503.
+    pub send_wait_seconds: u64,
+    /// The most open connections of chat_server.
+    pub max_connections: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            signin_per_minute: 30,
+            send_per_minute: 600,
+            requests_per_minute: 3000,
+            waiting_sends: 4096,
+            send_wait_seconds: 5,
+            max_connections: 10_000,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventLogConfig {
+    /// Clients that were away for longer must take a new snapshot.
+    pub retention_days: u32,
+}
+
+impl Default for EventLogConfig {
+    fn default() -> Self {
+        Self { retention_days: 7 }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorsConfig {
+    /// Origins of web pages that may call the servers, in addition to `server.public_url`.
+    pub origins: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// As in RUST_LOG: `info`, or `warn,chat_server=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Pretty }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// A value that is never logged, such as a URL with a password.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(SecretString::from(text.into()))
+    }
+
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
