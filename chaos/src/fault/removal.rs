@@ -181,19 +181,10 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
         world.narrow.refuse(false);
         until_reached(world, device, stay).await
     };
-    if elsewhere {
-        let came = timeout(HELD_AT_MOST, comes).await;
-        if !matches!(came, Ok(Ok(()))) {
-            other.database.heal();
-            world.narrow.heal();
-        }
-        let Ok(came) = came else {
-            let (reached, within) = (device.record().reached(), HELD_AT_MOST.as_secs());
-            return Ok(Outcome::Missed(format!("it was at {reached}, before {stay}, after {within} s")));
-        };
-        came?;
-    } else {
+    if !elsewhere {
         comes.await?;
+    } else if !comes_in_time(world, other, comes).await? {
+        return Ok(Outcome::Missed(format!("it was not at {stay} after {} s", HELD_AT_MOST.as_secs())));
     }
     world.narrow.refuse(true);
     let reached = device.record().reached();
@@ -218,6 +209,20 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
         return Ok(Outcome::Missed(format!("it was cut off at {reached}, behind {stay_ends}")));
     }
     Ok(Outcome::Done)
+}
+
+/// Waits for something while a server is kept from Postgres. Where it does not come in time, the server has Postgres back.
+async fn comes_in_time(
+    world: &World,
+    held: &Node,
+    comes: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<bool> {
+    let came = timeout(HELD_AT_MOST, comes).await;
+    if !matches!(came, Ok(Ok(()))) {
+        held.database.heal();
+        world.narrow.heal();
+    }
+    came.map_or(Ok(false), |came| came.map(|()| true))
 }
 
 /// How far the log is.
