@@ -1,6 +1,8 @@
 //! Downloads the programs of Postgres into a cache if none are installed.
 
 use std::{
+    ffi::OsStr,
+    fmt::Write as _,
     fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -12,6 +14,8 @@ use semver::Version;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use ureq::{Agent, tls::RootCerts, tls::TlsConfig};
+
+use crate::user::environment;
 
 /// The list of releases. Each is a whole Postgres for many targets.
 const RELEASES: &str = "https://api.github.com/repos/theseus-rs/postgresql-binaries/releases";
@@ -116,7 +120,7 @@ fn agent(timeout: Duration) -> Agent {
 fn read(agent: &Agent, url: &str) -> Result<Vec<u8>, ureq::Error> {
     let mut request = agent.get(url);
     // Without one GitHub answers few requests an hour to an address that many share.
-    if let Ok(token) = std::env::var("GITHUB_TOKEN").as_deref()
+    if let Some(token) = environment("GITHUB_TOKEN").as_deref().and_then(OsStr::to_str)
         && url.starts_with(RELEASES)
     {
         request = request.header("Authorization", format!("Bearer {token}"));
@@ -125,7 +129,10 @@ fn read(agent: &Agent, url: &str) -> Result<Vec<u8>, ureq::Error> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// An archive has one folder, which has the programs in `bin`.
