@@ -3,8 +3,8 @@
 use std::{cmp::Reverse, collections::BTreeSet};
 
 use chaos::fold::State;
-use chat_core::event::MayChange;
 use chat_core::EventKind;
+use chat_core::event::MayChange;
 use futures_util::future::join_all;
 use rand::{Rng, RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::{Value, json};
@@ -208,7 +208,9 @@ async fn each_kind_that_can_change_what_one_may_do_is_in_the_table() {
             for event in &device.events[already..] {
                 before.apply(&event.data).unwrap();
                 without
-                    .apply_by(&event.data, |k| if k == kind { MayChange::Nowhere } else { k.effect().changes_may })
+                    .apply_by(&event.data, |k| {
+                        if k == kind { MayChange::Nowhere } else { k.effect().changes_may }
+                    })
                     .unwrap();
             }
             assert_eq!(before.difference(&now), None, "{kind:?}");

@@ -134,10 +134,7 @@ async fn notifications(
             let (chat, person) = (sender.chat.0, sender.person.id.0);
             let (id, hash) = (Uuid::now_v7(), hash.as_slice());
             client
-                .execute(
-                    &statement,
-                    &[&id, &workspace, &chat, &person, &BODY, &client_id, &hash, &stamp],
-                )
+                .execute(&statement, &[&id, &workspace, &chat, &person, &BODY, &client_id, &hash, &stamp])
                 .await?;
             anyhow::Ok((client, statement))
         }

@@ -136,7 +136,7 @@ class Model {
   }
 
   private message(chat_id: string, seq: number, sender_id: string): Message {
-    return { id: `${chat_id}-${seq}`, chat_id, seq, sender_id, body: `body ${this.count++}`, created_at: AT }
+    return { id: `${chat_id}-${seq}`, chat_id, seq, kind: 'user', sender_id, body: `body ${this.count++}`, created_at: AT }
   }
 
   private pick<T>(items: readonly T[]): T | undefined {

@@ -28,7 +28,7 @@ class Server {
     if (!message) {
       const seq = this.messages.length + 1
       message = {
-        id: `m${seq}`, chat_id: entry.chat_id, seq, sender_id: 'me', body: entry.body, client_id: entry.client_id, created_at: '',
+        id: `m${seq}`, chat_id: entry.chat_id, seq, kind: 'user', sender_id: 'me', body: entry.body, client_id: entry.client_id, created_at: '',
       } // biome-ignore format: a table
       this.messages.push(message)
     }

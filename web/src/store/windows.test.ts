@@ -3,7 +3,7 @@ import type { Event, Message } from '../api/types'
 import { append, applyToWindow, fromPage, prepend, WINDOW_MAX } from './windows'
 
 const message = (seq: number, body = `${seq}`): Message => ({
-  id: `m${seq}`, chat_id: 'c', seq, sender_id: 'u', body, created_at: '2026-11-21T09:30:00.000Z',
+  id: `m${seq}`, chat_id: 'c', seq, kind: 'user', sender_id: 'u', body, created_at: '2026-11-21T09:30:00.000Z',
 }) // biome-ignore format: a table
 const page = (from: number, to: number, before = false, after = false) => ({
   items: Array.from({ length: to - from + 1 }, (_, i) => message(from + i)),

@@ -10,6 +10,7 @@ const message = (seq: number, sender_id: string, at: string, rest: Partial<Messa
   id: `m${seq}`,
   chat_id: 'c',
   seq,
+  kind: 'user',
   sender_id,
   body: `${seq}`,
   created_at: at,
