@@ -56,7 +56,7 @@ async fn a_batch_over_a_silent_connection_ends_and_the_next_takes_another() {
                 ann.post(&chat, "before").await;
             }
             // While one connection is enough, it is always the same.
-            assert_eq!(line.silence(app, "%send_single%").await, 1);
+            assert_eq!(line.silence(app, "%send_messages%").await, 1);
             let send = json!({ "body": "into silence", "client_id": "k" });
             let problem = ann.try_post(&chat, send.clone()).await.refused(503, "unavailable");
             assert!(problem["detail"].as_str().unwrap().contains("not known"), "{problem}");

@@ -27,7 +27,7 @@ pub enum Wakeup {
 }
 
 impl Wakeup {
-    /// Parses a payload of the database's function `log_ring`. Any other text means: read all
+    /// Parses a payload of the database's function `log_notify_row`. Any other text means: read all
     /// shards.
     pub fn parse(payload: &str) -> Self {
         row(payload).map_or(Self::Read(Shards::ALL), |row| Self::Row(Box::new(row)))

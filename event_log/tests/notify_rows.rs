@@ -1,10 +1,11 @@
 //! Rows that a NOTIFY carries: equal to the rows of the table, accepted only from writers of the
 //! log, and only where they follow.
 
-use std::{collections::BTreeSet, future::poll_fn};
+use std::future::poll_fn;
 
 use chat_core::MessageId;
 use event_log::{LogRow, Tail, TailEvent, TailHealth, read};
+use serde_json::{Value, json};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 use uuid::Uuid;
 
@@ -14,73 +15,26 @@ use crate::support::{Place, World, bodies, connect, make_place, next, say, take_
 const TRIES: usize = 50;
 
 /// Sends as chat_server does.
-async fn send(db: &Client, place: Place, body: &str, rings: bool) {
-    let Place { workspace, user, chat } = place;
-    let shard = i16::from(place.shard().number());
-    let none = None::<&str>;
-    let sent = db
-        .query(
-            "select from send_single($1, $2, $3, $4, $5, $6, null, null, null, $7, $8)",
-            &[&shard, &MessageId::generate().0, &workspace.0, &chat.0, &user.0, &body, &none, &rings],
-        )
-        .await
-        .unwrap();
-    assert_eq!(sent.len(), 1);
+async fn send(db: &Client, place: Place, body: &str, notify: bool) {
+    send_messages(db, &[place], body, notify).await;
 }
 
-/// Several in one transaction, as chat_server does; each place has one sender.
+/// Several in one transaction, as chat_server does.
 async fn send_batch(db: &Client, places: &[Place], body: &str) {
-    let ids = |of: fn(&Place) -> Uuid| places.iter().map(of).collect::<Vec<_>>();
-    let none = vec![None::<&str>; places.len()];
-    let (no_hash, no_reply) = (vec![None::<&[u8]>; places.len()], vec![None::<Uuid>; places.len()]);
-    let by_chat = places.iter().map(|place| (place.chat.0, place.workspace.0, place.user.0));
-    let (chats, chat_places) = sorted(&by_chat.collect::<Vec<_>>());
-    let (senders, _) = sorted(&ids(|place| place.user.0));
-    let (shards, shard_places) =
-        sorted(&places.iter().map(|place| i16::from(place.shard().number())).collect::<Vec<_>>());
-    let count = |of: &[i32], place: i32| i32::try_from(of.iter().filter(|p| **p == place).count()).unwrap();
-    let ordinals: Vec<i32> = (0..places.len()).map(|n| count(&chat_places[..=n], chat_places[n])).collect();
-    let shard_prevs: Vec<Option<i32>> = (0..places.len())
-        .map(|n| shard_places[..n].iter().rposition(|place| *place == shard_places[n]))
-        .map(|before| before.map(|before| i32::try_from(before + 1).unwrap()))
-        .collect();
-    let chat_numbers: Vec<i32> = (1..).take(chats.len()).collect();
-    let chat_counts: Vec<i32> = chat_numbers.iter().map(|chat| count(&chat_places, *chat)).collect();
-    let sent = db
-        .query_one(
-            "select bases from send_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, null, true)",
-            &[
-                &ids(|_| MessageId::generate().0),
-                &ids(|place| place.user.0),
-                &vec![body; places.len()],
-                &none,
-                &no_hash,
-                &no_reply,
-                &chat_places,
-                &ordinals,
-                &shard_places,
-                &shard_prevs,
-                &chats.iter().map(|chat| chat.0).collect::<Vec<_>>(),
-                &chats.iter().map(|chat| chat.1).collect::<Vec<_>>(),
-                &chat_counts,
-                &senders,
-                &shards,
-                &chat_numbers,
-                &chats.iter().map(|chat| chat.2).collect::<Vec<_>>(),
-                &chat_counts,
-            ],
-        )
-        .await
-        .unwrap();
-    assert_eq!(sent.get::<_, Option<Vec<i64>>>(0).unwrap().len(), chats.len());
+    send_messages(db, places, body, true).await;
 }
 
-/// Each once, in ascending order, and where each of `items` is among them, from 1.
-fn sorted<T: Ord + Copy>(items: &[T]) -> (Vec<T>, Vec<i32>) {
-    let sorted: Vec<T> = items.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-    let places =
-        items.iter().map(|item| i32::try_from(sorted.binary_search(item).unwrap() + 1).unwrap()).collect();
-    (sorted, places)
+async fn send_messages(db: &Client, places: &[Place], body: &str, notify: bool) {
+    let batch = places.iter().map(|place| {
+        json!({
+            "id": MessageId::generate(), "workspace_id": place.workspace, "chat_id": place.chat,
+            "sender_id": place.user, "body": body,
+        })
+    });
+    let batch = batch.collect::<Value>().to_string();
+    let sent =
+        db.query("select from send_messages($1::text::jsonb, $2)", &[&batch, &notify]).await.unwrap();
+    assert_eq!(sent.len(), places.len());
 }
 
 /// A tail that knows who may write.

@@ -68,9 +68,8 @@ async fn run(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> {
 /// Whether the database began with this program's first migration.
 async fn has_baseline(migrator: &Migrator, db: &mut PgConnection) -> anyhow::Result<bool> {
     let Some(first) = migrator.iter().next() else { return Ok(true) };
-    let checksum: Option<Vec<u8>> =
-        sqlx::query_scalar("select checksum from _sqlx_migrations where version = $1")
-            .bind(first.version)
+    let checksum =
+        sqlx::query_scalar!("select checksum from _sqlx_migrations where version = $1", first.version)
             .fetch_optional(db)
             .await?;
     Ok(checksum.is_some_and(|checksum| *checksum == *first.checksum))

@@ -44,14 +44,16 @@ async fn whether_one_can_see_a_user_is_the_same_in_sql() {
     let mut db = PgConnection::connect(database.url()).await.unwrap();
     let mut people = Vec::new();
     for workspace in [WorkspaceId::generate(), WorkspaceId::generate()] {
-        sqlx::query("insert into workspaces (id, name) values ($1, $1::text)")
+        sqlx::query("insert into workspaces (id, name, name_folded) values ($1, $1::text, $1::text)")
             .bind(workspace.0)
             .execute(&mut db)
             .await
             .unwrap();
         for role in ["owner", "admin", "member", "member"] {
             let id = Uuid::now_v7();
-            sqlx::query("insert into users (id, workspace_id, fullname, role) values ($1, $2, 'x', $3)")
+            sqlx::query(
+                "insert into users (id, workspace_id, fullname, fullname_folded, role) values ($1, $2, 'x', 'x', $3)",
+            )
                 .bind(id)
                 .bind(workspace.0)
                 .bind(role)

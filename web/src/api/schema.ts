@@ -24,7 +24,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List public channels that I could join */
+        /** List the public channels that the caller could join */
         get: operations["list_channels"];
         put?: never;
         post?: never;
@@ -41,7 +41,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List my chats, the newest first */
+        /** List the caller's chats, newest first */
         get: operations["list_chats"];
         put?: never;
         /** Create a chat, or get the single chat that exists already */
@@ -132,9 +132,9 @@ export interface paths {
         /** List the members of a chat, by user id */
         get: operations["list_members"];
         put?: never;
-        /** Add members; those who are members already stay as they are */
+        /** Add members to a chat; present members stay as they are */
         post: operations["add_members"];
-        /** Remove members; people who are not members are skipped */
+        /** Remove members from a chat; people who are not in it are ignored */
         delete: operations["remove_members"];
         options?: never;
         head?: never;
@@ -151,7 +151,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Remove a member */
+        /** Remove a member from a chat */
         delete: operations["remove_member"];
         options?: never;
         head?: never;
@@ -166,7 +166,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Messages of a chat */
+        /** List the messages of a chat */
         get: operations["list_messages"];
         put?: never;
         /** Send a message */
@@ -184,15 +184,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One message */
+        /** Get a message */
         get: operations["get_message"];
         put?: never;
         post?: never;
-        /** Delete a message: its text is gone everywhere, a mark stays in its place */
+        /** Delete a message; its text is erased, its place stays */
         delete: operations["delete_message"];
         options?: never;
         head?: never;
-        /** Edit one of my messages */
+        /** Edit a message of the caller */
         patch: operations["edit_message"];
         trace?: never;
     };
@@ -205,7 +205,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say how far I have read */
+        /** Mark a chat as read */
         post: operations["mark_read"];
         delete?: never;
         options?: never;
@@ -222,7 +222,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create a ticket to open a stream without headers, as EventSource must */
+        /** Create a stream ticket, for clients that cannot send a header (EventSource) */
         post: operations["create_ticket"];
         delete?: never;
         options?: never;
@@ -237,7 +237,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the invitations that still work, the newest first */
+        /** List the invitations that can still be used, newest first */
         get: operations["list_invites"];
         put?: never;
         /** Create an invitation */
@@ -255,7 +255,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Look up an invitation by its code; needs no token */
+        /** Preview an invitation; its code is enough, without a token */
         get: operations["show_invite"];
         put?: never;
         post?: never;
@@ -275,7 +275,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Join another workspace with my account */
+        /** Accept an invitation with the signed-in account */
         post: operations["accept_invite"];
         delete?: never;
         options?: never;
@@ -292,7 +292,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of a refresh token */
+        /** Sign out: end the session of a refresh token */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -309,7 +309,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Exchange a refresh token, which works once, for a new access token */
+        /** Refresh an access token; a refresh token is good for one use */
         post: operations["refresh"];
         delete?: never;
         options?: never;
@@ -324,7 +324,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List my sessions, the last used first */
+        /** List the caller's sessions, last used first */
         get: operations["list_sessions"];
         put?: never;
         post?: never;
@@ -344,7 +344,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End one of my sessions; its tokens stop working and its streams close */
+        /** End a session of the caller; its tokens stop working, its streams end */
         delete: operations["revoke_session"];
         options?: never;
         head?: never;
@@ -377,7 +377,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an account with a new workspace, or join one by invitation */
+        /** Sign up: create a workspace, or join one by invitation */
         post: operations["signup"];
         delete?: never;
         options?: never;
@@ -392,7 +392,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a snapshot of my state, with the cursor to follow the stream from */
+        /** Get a snapshot of the caller's state */
         get: operations["sync"];
         put?: never;
         post?: never;
@@ -409,7 +409,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the people of the workspace, the first joined first */
+        /** List the users of the workspace, in the order in which they joined */
         get: operations["list_users"];
         put?: never;
         post?: never;
@@ -426,14 +426,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get my profile */
+        /** Get the caller's user */
         get: operations["get_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change my profile */
+        /** Change the caller's profile */
         patch: operations["update_me"];
         trace?: never;
     };
@@ -444,14 +444,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a person */
+        /** Get a user */
         get: operations["get_user"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change a person's role, or deactivate or reactivate them */
+        /** Change a user's role, deactivate or reactivate them */
         patch: operations["update_user"];
         trace?: never;
     };
@@ -462,10 +462,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List my workspaces, the first joined first */
+        /** List the account's workspaces, in the order in which it joined them */
         get: operations["list_workspaces"];
         put?: never;
-        /** Create a workspace as its owner; switch to it to use it */
+        /** Create a workspace with the caller as its owner */
         post: operations["create_workspace"];
         delete?: never;
         options?: never;
@@ -486,7 +486,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Rename the workspace */
+        /** Rename the workspace of the access token */
         patch: operations["rename_workspace"];
         trace?: never;
     };
@@ -499,7 +499,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Switch to another of my workspaces: get an access token for it */
+        /** Create an access token for another workspace of the account */
         post: operations["switch_workspace"];
         delete?: never;
         options?: never;
@@ -548,7 +548,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the metrics for Prometheus */
+        /** Get metrics in the OpenMetrics format */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -564,7 +564,7 @@ export interface components {
     schemas: {
         /** @enum {string} */
         Anchor: "first_unread";
-        /** @description A chat as REST and events show it, the same for everybody who may see it. */
+        /** @description A chat as REST and events show it, the same for all who may see it. */
         Chat: {
             created_at: components["schemas"]["Timestamp"];
             description: string;
@@ -588,7 +588,7 @@ export interface components {
          * @enum {string}
          */
         ChatAction: "see" | "read" | "post" | "join" | "leave" | "add_members" | "remove_members" | "update" | "delete" | "transfer_ownership" | "delete_message_of_others";
-        /** @description What is left out stays. */
+        /** @description Fields that are left out do not change. */
         ChatChanges: {
             description?: components["schemas"]["ChatDescription"] | null;
             name?: components["schemas"]["ChatName"] | null;
@@ -628,7 +628,7 @@ export interface components {
          * @enum {string}
          */
         ChatKind: "single" | "group" | "private_channel" | "public_channel";
-        /** @description A chat as one of its members has it in their list. */
+        /** @description A chat as the caller sees it. */
         ChatListItem: {
             chat: components["schemas"]["Chat"];
             last_message?: components["schemas"]["Message"] | null;
@@ -637,7 +637,7 @@ export interface components {
             member?: components["schemas"]["Member"] | null;
             /**
              * Format: int64
-             * @description The `seq` up to which I have read.
+             * @description The `seq` up to which the caller has read.
              */
             read_seq: number;
             /**
@@ -648,9 +648,9 @@ export interface components {
         };
         /** @description A channel's or group's name: one line. */
         ChatName: string;
-        /** @description Those of my chats that were active last. */
+        /** @description The caller's chats that were active last. */
         ChatPart: {
-            /** @description Whether I am in others too. `GET /api/chat` lists all of them. */
+            /** @description Whether the caller is in more chats. `GET /api/chat` lists all of them. */
             has_more: boolean;
             items: components["schemas"]["ChatListItem"][];
         };
@@ -668,7 +668,7 @@ export interface components {
         ChatRequest: {
             description?: components["schemas"]["ChatDescription"] | null;
             kind: components["schemas"]["ChatKind"];
-            /** @description Who is to be in it; oneself may be left out. */
+            /** @description The members. The caller is one in any case and may be left out. */
             members?: components["schemas"]["UserId"][];
             name?: components["schemas"]["ChatName"] | null;
         };
@@ -710,7 +710,7 @@ export interface components {
         EditMessage: {
             body: components["schemas"]["MessageBody"];
         };
-        /** @description An e-mail address, in lower case. That mail reaches it is not checked here. */
+        /** @description An e-mail address, in lower case. It is not checked whether mail reaches it. */
         Email: string;
         /**
          * @description What happened: the `data` of a frame of the stream. Ignore types and fields that you do not know. The extension
@@ -754,7 +754,7 @@ export interface components {
         };
         /** @description An invitation as those who manage them see it. */
         Invite: {
-            /** @description Whoever has it may join. */
+            /** @description The code: anyone who has it may join. */
             code: string;
             created_at: components["schemas"]["Timestamp"];
             created_by: components["schemas"]["UserId"];
@@ -771,7 +771,7 @@ export interface components {
          * @description An invitation link.
          */
         InviteId: string;
-        /** @description What whoever holds a code may know of it. */
+        /** @description What the code of an invitation tells about it. */
         InvitePreview: {
             expires_at: components["schemas"]["Timestamp"];
             workspace_name: string;
@@ -799,13 +799,13 @@ export interface components {
             keys: Record<string, never>[];
         };
         Logout: {
-            /** @description Browsers leave it out: it comes by cookie. */
+            /** @description Browsers leave it out: they send it as a cookie. */
             refresh_token?: string | null;
         };
         MarkRead: {
             /**
              * Format: int64
-             * @description The newest message that was read. The position moves forward alone.
+             * @description The newest message that was read. The position only moves forward.
              */
             seq: number;
         };
@@ -824,7 +824,7 @@ export interface components {
             role: components["schemas"]["ChatRole"];
             user_id: components["schemas"]["UserId"];
         };
-        /** @description `owner` gives the chat to this member; the owner before becomes a member. */
+        /** @description `owner` transfers the chat to this member; the former owner becomes a member. */
         MemberChanges: {
             role: components["schemas"]["ChatRole"];
         };
@@ -916,7 +916,7 @@ export interface components {
          * @description A message.
          */
         MessageId: string;
-        /** @description A stretch of a chat, oldest first. */
+        /** @description Consecutive messages of a chat, oldest first. */
         MessageList: {
             /** @description Whether there are more in a direction that was asked for. */
             has_more: boolean;
@@ -935,7 +935,7 @@ export interface components {
              */
             type: "message.new";
         };
-        /** @description What is left out stays. */
+        /** @description Fields that are left out do not change. */
         MyChanges: {
             fullname?: components["schemas"]["FullName"] | null;
         };
@@ -977,7 +977,7 @@ export interface components {
                 member?: components["schemas"]["Member"] | null;
                 /**
                  * Format: int64
-                 * @description The `seq` up to which I have read.
+                 * @description The `seq` up to which the caller has read.
                  */
                 read_seq: number;
                 /**
@@ -992,7 +992,7 @@ export interface components {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
             items: {
-                /** @description Whoever has it may join. */
+                /** @description The code: anyone who has it may join. */
                 code: string;
                 created_at: components["schemas"]["Timestamp"];
                 created_by: components["schemas"]["UserId"];
@@ -1021,7 +1021,7 @@ export interface components {
             has_more: boolean;
             items: {
                 created_at: components["schemas"]["Timestamp"];
-                /** @description Whether it is the one that asks. */
+                /** @description Whether it is the session of the access token. */
                 current: boolean;
                 expires_at: components["schemas"]["Timestamp"];
                 id: components["schemas"]["SessionId"];
@@ -1075,7 +1075,7 @@ export interface components {
             /** @description Always `about:blank`: `code` tells the cases apart. */
             type: string;
         };
-        /** @description How far I have read. */
+        /** @description How far the caller has read. */
         ReadPosition: {
             /** Format: int64 */
             seq: number;
@@ -1083,7 +1083,7 @@ export interface components {
             unread_count: number;
         };
         Refresh: {
-            /** @description Browsers leave it out: it comes by cookie. */
+            /** @description Browsers leave it out: they send it as a cookie. */
             refresh_token?: string | null;
             workspace?: components["schemas"]["WorkspaceId"] | null;
         };
@@ -1114,7 +1114,7 @@ export interface components {
         /** @description A sign-in on one device, as its owner sees it. */
         Session: {
             created_at: components["schemas"]["Timestamp"];
-            /** @description Whether it is the one that asks. */
+            /** @description Whether it is the session of the access token. */
             current: boolean;
             expires_at: components["schemas"]["Timestamp"];
             id: components["schemas"]["SessionId"];
@@ -1146,20 +1146,20 @@ export interface components {
         SignUp: {
             email: components["schemas"]["Email"];
             fullname: components["schemas"]["FullName"];
-            /** @description A code that lets one into a workspace that is there already. */
+            /** @description The code of an invitation to an existing workspace. */
             invite?: string | null;
             password: components["schemas"]["Password"];
             workspace?: components["schemas"]["WorkspaceName"] | null;
         };
-        /** @description Signed in: a token for one workspace, and where else one could go. */
+        /** @description A token for one workspace, and all workspaces of the account. */
         SignedIn: {
             access_token: string;
             /**
              * Format: int64
-             * @description Seconds that the access token is good for.
+             * @description Seconds until the access token expires.
              */
             expires_in: number;
-            /** @description Good once, for the next refresh. Not given by a switch of workspace, which keeps the one there is. */
+            /** @description For one refresh. A switch of workspace gives none: the current one stays. */
             refresh_token?: string | null;
             /** @description Always `Bearer`. */
             token_type: string;
@@ -1173,20 +1173,20 @@ export interface components {
          *     there is: people come by `GET /api/users?ids=` as they are needed, chats beyond the limit by `GET /api/chat`.
          */
         Snapshot: {
-            /** @description My chats, the most recently active first: by their newest message, or by when I joined if that was later. */
+            /** @description The caller's chats, the most recently active first: by their newest message, or by a later join. */
             chats: components["schemas"]["ChatPart"];
             /** @description Connect the stream with this: what comes is exactly what happened since. */
             cursor: string;
-            /** @description The stream. */
+            /** @description The address of the stream. */
             events_url: string;
             user: components["schemas"]["User"];
             workspace: components["schemas"]["Workspace"];
         };
-        /** @description Leave to open a stream; may stand in its URL. */
+        /** @description Opens streams, and nothing else; may be part of their URL. */
         Ticket: {
             /**
              * Format: int64
-             * @description Seconds.
+             * @description Seconds until it expires.
              */
             expires_in: number;
             ticket: string;
@@ -1209,9 +1209,9 @@ export interface components {
             id: components["schemas"]["UserId"];
             role: components["schemas"]["WorkspaceRole"];
         };
-        /** @description What is left out stays. */
+        /** @description Fields that are left out do not change. */
         UserChanges: {
-            /** @description False takes away all access at once; the messages stay. */
+            /** @description False ends all access at once; the user's messages stay. */
             active?: boolean | null;
             role?: components["schemas"]["WorkspaceRole"] | null;
         };
@@ -1418,7 +1418,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description the single chat that there is */
+            /** @description the single chat that exists */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1614,7 +1614,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description also when I was in it already */
+            /** @description also when the caller is a member already */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1756,7 +1756,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description those who were added */
+            /** @description the members who were added */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1931,7 +1931,7 @@ export interface operations {
                 after?: number;
                 /** @description Messages on both sides of this `seq`, itself included. */
                 around?: number;
-                /** @description `first_unread`: as `around` the first message that I have not read. */
+                /** @description `first_unread`: as `around` the first message that the caller has not read. */
                 anchor?: components["schemas"]["Anchor"];
                 limit?: number;
             };
@@ -3028,7 +3028,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description says what is away */
+            /** @description names what is unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
