@@ -32,8 +32,7 @@ async fn send_messages(db: &Client, places: &[Place], body: &str, notify: bool) 
         })
     });
     let batch = batch.collect::<Value>().to_string();
-    let sent =
-        db.query("select from send_messages($1::text::jsonb, $2)", &[&batch, &notify]).await.unwrap();
+    let sent = db.query("select from send_messages($1::text::jsonb, $2)", &[&batch, &notify]).await.unwrap();
     assert_eq!(sent.len(), places.len());
 }
 

@@ -59,7 +59,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell what I may do in chats */
+        /** Get what the caller may do in chats */
         get: operations["list_may"];
         put?: never;
         post?: never;
@@ -624,7 +624,7 @@ export interface components {
          */
         ChatId: string;
         /**
-         * @description What a chat is for, fixed when it is made: the people in it agreed to that kind of privacy.
+         * @description The kind of a chat. It never changes, since the members agreed to its kind of privacy.
          * @enum {string}
          */
         ChatKind: "single" | "group" | "private_channel" | "public_channel";
@@ -632,7 +632,7 @@ export interface components {
         ChatListItem: {
             chat: components["schemas"]["Chat"];
             last_message?: components["schemas"]["Message"] | null;
-            /** @description What I may do in it. In no event: after one that can change it, ask `GET /api/chat/may`. */
+            /** @description What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`. */
             may: components["schemas"]["ChatAction"][];
             member?: components["schemas"]["Member"] | null;
             /**
@@ -642,7 +642,7 @@ export interface components {
             read_seq: number;
             /**
              * Format: int64
-             * @description How many messages came after that.
+             * @description How many messages of the main line came after that.
              */
             unread_count: number;
         };
@@ -809,12 +809,12 @@ export interface components {
              */
             seq: number;
         };
-        /** @description What I may do in one chat. */
+        /** @description What the caller may do in one chat. */
         May: {
             chat_id: components["schemas"]["ChatId"];
             may: components["schemas"]["ChatAction"][];
         };
-        /** @description What I may do in several chats. */
+        /** @description What the caller may do in several chats. */
         MayList: {
             items: components["schemas"]["May"][];
         };
@@ -868,17 +868,18 @@ export interface components {
              */
             type: "member.updated";
         };
-        /** @description A message as REST and events show it. */
+        /** @description The schema of a message as REST and events show it. Its JSON comes from the SQL function `message_json`. */
         Message: {
             /** @description Markdown, as written. Empty once deleted. */
             body: string;
             chat_id: components["schemas"]["ChatId"];
-            /** @description What the sender called this send. */
+            /** @description The sender's own name for this send. */
             client_id?: string | null;
             created_at: components["schemas"]["Timestamp"];
             deleted_at?: components["schemas"]["Timestamp"] | null;
             edited_at?: components["schemas"]["Timestamp"] | null;
             id: components["schemas"]["MessageId"];
+            kind: components["schemas"]["MessageKind"];
             reply_to?: components["schemas"]["MessageId"] | null;
             sender_id: components["schemas"]["UserId"];
             /**
@@ -916,6 +917,11 @@ export interface components {
          * @description A message.
          */
         MessageId: string;
+        /**
+         * @description Who wrote a message: a person or program, or Parlor itself about what happened in the chat.
+         * @enum {string}
+         */
+        MessageKind: "user" | "system";
         /** @description Consecutive messages of a chat, oldest first. */
         MessageList: {
             /** @description Whether there are more in a direction that was asked for. */
@@ -972,7 +978,7 @@ export interface components {
             items: {
                 chat: components["schemas"]["Chat"];
                 last_message?: components["schemas"]["Message"] | null;
-                /** @description What I may do in it. In no event: after one that can change it, ask `GET /api/chat/may`. */
+                /** @description What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`. */
                 may: components["schemas"]["ChatAction"][];
                 member?: components["schemas"]["Member"] | null;
                 /**
@@ -982,7 +988,7 @@ export interface components {
                 read_seq: number;
                 /**
                  * Format: int64
-                 * @description How many messages came after that.
+                 * @description How many messages of the main line came after that.
                  */
                 unread_count: number;
             }[];
@@ -1195,7 +1201,7 @@ export interface components {
         };
         /**
          * Format: date-time
-         * @description A moment. Postgres keeps microseconds; JSON shows milliseconds, cut off.
+         * @description A point in time. Postgres keeps microseconds; JSON has milliseconds, rounded down.
          */
         Timestamp: string;
         /** @description A user as REST and events show them. */
@@ -1458,7 +1464,7 @@ export interface operations {
     list_may: {
         parameters: {
             query: {
-                /** @description The chats, separated by commas; those that there are not, or that I may not see, are left out. */
+                /** @description The chats, separated by commas. Unknown chats and those that the caller may not see are left out. */
                 ids: components["schemas"]["ChatId"][];
             };
             header?: never;

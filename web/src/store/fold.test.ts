@@ -136,7 +136,15 @@ class Model {
   }
 
   private message(chat_id: string, seq: number, sender_id: string): Message {
-    return { id: `${chat_id}-${seq}`, chat_id, seq, kind: 'user', sender_id, body: `body ${this.count++}`, created_at: AT }
+    return {
+      id: `${chat_id}-${seq}`,
+      chat_id,
+      seq,
+      kind: 'user',
+      sender_id,
+      body: `body ${this.count++}`,
+      created_at: AT,
+    }
   }
 
   private pick<T>(items: readonly T[]): T | undefined {
@@ -192,7 +200,12 @@ describe('each kind of event', () => {
 })
 
 /** Folds events, and then asks what one may do where they can have changed it, as the store does. */
-function follow(state: State, events: readonly Event[], model: Model, table: Partial<typeof changesMay> = changesMay): State {
+function follow(
+  state: State,
+  events: readonly Event[],
+  model: Model,
+  table: Partial<typeof changesMay> = changesMay,
+): State {
   const stale = new Set<string>()
   let now = state
   for (const event of events) {

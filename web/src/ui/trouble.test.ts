@@ -8,7 +8,11 @@ const SERVER = '../chat_server/src'
 const sources = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.rs'))
   .map(name => readFileSync(`${SERVER}/${name}`, 'utf8').split('#[cfg(test)]')[0] ?? '')
-  .concat(readFileSync('../chat_core/src/text.rs', 'utf8').split('#[cfg(test)]')[0] ?? '')
+  .concat(
+    ['../chat_core/src/text.rs', '../http_server/src/problem.rs'].map(
+      name => readFileSync(name, 'utf8').split('#[cfg(test)]')[0] ?? '',
+    ),
+  )
   .join('\n')
 const found = (...marks: RegExp[]) =>
   new Set(marks.flatMap(mark => [...sources.matchAll(mark)].map(hit => hit[1] ?? '')))
