@@ -2,11 +2,10 @@ import { useEffect, useState, useSyncExternalStore } from 'react'
 import type { Session } from '../store/session'
 import { Store } from '../store/store'
 import { backoff, pause } from '../store/stream'
-import { useTexts } from '../texts'
-import { Logo } from './bits'
 import { SessionContext, StoreContext } from './hooks'
 import { doorOf, go, useRoute } from './route'
 import { SignIn, SignUp } from './SignIn'
+import { Splash } from './Splash'
 import { Workspace } from './Workspace'
 
 export function App({ session }: { session: Session }) {
@@ -76,15 +75,5 @@ function SignedIn({ session }: { session: Session }) {
     <StoreContext value={store}>
       <Workspace />
     </StoreContext>
-  )
-}
-
-export function Splash({ unreachable = false }: { unreachable?: boolean }) {
-  const t = useTexts()
-  return (
-    <div className="splash" role="status">
-      <Logo />
-      <p>{unreachable ? t.unreachable : <span className="visually-hidden">{t.loading}</span>}</p>
-    </div>
   )
 }

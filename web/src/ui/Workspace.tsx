@@ -1,7 +1,6 @@
 // The window of somebody who is signed in: the list of chats, the one that is open, and what opens over them.
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTexts } from '../texts'
-import { Splash } from './App'
 import { Guard } from './Broken'
 import { Empty, LandmarkContext } from './bits'
 import { Clipboard } from './Clipboard'
@@ -14,6 +13,7 @@ import { useNotifications } from './notifications'
 import type { Overlay } from './Overlays'
 import { go, useRoute } from './route'
 import { Sidebar } from './Sidebar'
+import { Splash } from './Splash'
 
 // Markdown and the scroller are the heavier half; they come while the first snapshot is fetched.
 const chatPane = () => import('./ChatPane').then(module => ({ default: module.ChatPane }))
