@@ -38,9 +38,11 @@ create function message_json(m messages, viewer uuid) returns json language sql 
         json_time(m.created_at), json_time(m.edited_at), json_time(m.deleted_at)
     )::message_shape);
 
--- The messages of the main line up to `read_to`, a seq of the chat or 0.
+-- The messages of the main line up to the seq `read_to`. By the last message that is visible: the one at `read_to` may be
+-- of a transaction that has just committed.
 create function root_no_at(chat uuid, read_to bigint) returns bigint language sql stable
-    return coalesce((select m.root_no from messages m where m.chat_id = chat and m.seq = read_to), 0);
+    return coalesce((
+        select m.root_no from messages m where m.chat_id = chat and m.seq <= read_to order by m.seq desc limit 1), 0);
 
 -- How many messages of a chat's main line a member has not read who has read up to `read_to`.
 create function unread_count(c chats, read_to bigint) returns bigint language sql stable

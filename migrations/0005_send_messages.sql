@@ -28,8 +28,12 @@ declare
     written event_log[];
     channel text;
 begin
+    -- Lock.
     perform from users u where u.id = any (select n.sender_id from unnest(new) n) order by u.id for share;
-    perform from chats c where c.id = any (select n.chat_id from unnest(new) n) order by c.id for no key update;
+    perform from chats c where (c.id, c.workspace_id) in (select n.chat_id, n.workspace_id from unnest(new) n)
+        order by c.id for no key update;
+
+    -- Store those that may be sent.
     perform set_config('parlor.events', 'by send_messages', true);
     with sendable as materialized (
         select n.*,
@@ -70,6 +74,7 @@ begin
         return;
     end if;
 
+    -- Write the events.
     foreach s in array shards loop -- ascending, since `distinct` sorts
         perform log_lock(s);
         heads := heads || log_head(s);

@@ -125,10 +125,10 @@ pub const DATABASE_AWAY: &str = "the database is not available now";
 
 /// Whether a SQLSTATE says that the same may work a moment later.
 pub fn is_away(code: &str, names_constraint: bool) -> bool {
-    // Lost connections, no resources (disk full too), shutting down, and losers of a deadlock or
-    // lock wait.
+    // Lost connections, no resources (disk full too), shutting down, a standby, and losers of a
+    // deadlock or lock wait.
     ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
-        || ["25P03", "40001", "40P01", "55P03", "57014"].contains(&code)
+        || ["25006", "25P03", "40001", "40P01", "55P03", "57014"].contains(&code)
         // Without a constraint's name: the event log has no partition for the next id.
         || (code == "23514" && !names_constraint)
 }

@@ -271,7 +271,7 @@ mod tests {
         send: Option<crate::http::messages::SendMessage>,
         #[serde(default)]
         #[expect(dead_code)]
-        read: Vec<crate::http::messages::MarkRead>,
+        read: Vec<crate::http::read_positions::MarkRead>,
     }
 
     proptest! {

@@ -32,8 +32,6 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list_chats, create_chat))
         .routes(routes!(list_may))
         .routes(routes!(get_chat, update_chat, delete_chat))
-        .routes(routes!(join_chat))
-        .routes(routes!(leave_chat))
         .routes(routes!(list_channels))
 }
 
@@ -338,40 +336,6 @@ pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Re
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Join a public channel
-#[utoipa::path(post, path = "/api/chat/{id}/join", tag = "chats", params(("id" = ChatId, Path)),
-    responses((status = 200, body = ChatListItem, description = "also when the caller is a member already"), (status = 403, body = Problem)))]
-pub async fn join_chat(
-    State(state): State<AppState>,
-    chat: VisibleChat,
-) -> Result<JsonResponse<ChatListItem>> {
-    let mut tx = state.db.begin().await?;
-    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
-    check_not_full(&mut tx, &[chat.user.id]).await?;
-    db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &[chat.user.id], ChatRole::Member).await?;
-    tx.commit().await?;
-    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
-    find(&state, &chat.user, chat.id).await.map(ok)
-}
-
-/// Leave a group or channel
-#[utoipa::path(post, path = "/api/chat/{id}/leave", tag = "chats", params(("id" = ChatId, Path)),
-    responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_must_transfer")))]
-pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<StatusCode> {
-    let mut tx = state.db.begin().await?;
-    let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Leave).await?;
-    if locked.chat_role == Some(ChatRole::Owner) {
-        return Err(ApiError::conflict(
-            "owner_must_transfer",
-            "you own the chat: give it to somebody else or delete it",
-        ));
-    }
-    db::members::delete(&mut tx, chat.id, &[chat.user.id]).await?;
-    tx.commit().await?;
-    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
-    Ok(StatusCode::NO_CONTENT)
-}
-
 /// List the public channels that the caller could join
 #[utoipa::path(get, path = "/api/channels", tag = "chats", params(ChannelPage),
     responses((status = 200, body = Page<Chat>, headers(("ETag" = String)))))]
@@ -399,7 +363,7 @@ pub async fn list_channels(
 }
 
 /// The chat as the database has it now.
-async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatListItem> {
+pub async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatListItem> {
     let membership = db::members::find(&state.db, id, user.id).await?;
     let found = db::chats::list_with_last(&state.db, &[id]).await?.pop().ok_or(ApiError::NotFound("chat"))?;
     let Some(membership) = membership else {

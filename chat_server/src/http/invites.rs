@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    account::{SignedIn, invite_invalid, sign_in_to},
+    signed_in::{SignedIn, sign_in_to},
     workspaces::too_many_workspaces,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         self, Page,
         invites::{Invite, NewInvite, OPEN_MAX},
     },
-    error::{ApiError, ConstraintExt as _, Problem, Result},
+    error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole_or_none},
     state::AppState,
 };
@@ -227,4 +227,10 @@ pub async fn accept_invite(
 /// What cannot be a code is none, before Postgres sees it.
 pub fn checked(code: &str) -> Result<&str> {
     if code.len() > 100 || code.contains('\0') { Err(ApiError::NotFound("invitation")) } else { Ok(code) }
+}
+
+/// The refusal of a code that is unknown, withdrawn, expired or used up: which of these is not told.
+pub fn invite_invalid() -> ApiError {
+    let field = InvalidField::new("/invite", "invite_invalid", "the invitation is not valid (any more)");
+    ApiError::Invalid { code: field.code, detail: field.detail.clone(), errors: vec![field] }
 }

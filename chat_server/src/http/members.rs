@@ -1,4 +1,4 @@
-//! The members of a chat.
+//! The members of a chat: who is in it, adding and removing, joining and leaving.
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{ChatId, ChatRole, UserId, chat::MEMBERS_PER_REQUEST_MAX, permission::ChatAction};
@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    chats::{check_not_full, check_users},
+    chats::{ChatListItem, check_not_full, check_users, find},
 };
 use crate::{
     auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
@@ -23,6 +23,8 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(list_members, add_members, remove_members))
         .routes(routes!(update_member, remove_member))
+        .routes(routes!(join_chat))
+        .routes(routes!(leave_chat))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -193,4 +195,38 @@ fn check_count(input: &MemberIds) -> Result<()> {
     }
     let rule = format!("name from 1 to {MEMBERS_PER_REQUEST_MAX} people");
     Err(ApiError::wrong_count("/user_ids", 1, MEMBERS_PER_REQUEST_MAX, rule))
+}
+
+/// Join a public channel
+#[utoipa::path(post, path = "/api/chat/{id}/join", tag = "chats", params(("id" = ChatId, Path)),
+    responses((status = 200, body = ChatListItem, description = "also when the caller is a member already"), (status = 403, body = Problem)))]
+pub async fn join_chat(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+) -> Result<JsonResponse<ChatListItem>> {
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
+    check_not_full(&mut tx, &[chat.user.id]).await?;
+    db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &[chat.user.id], ChatRole::Member).await?;
+    tx.commit().await?;
+    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
+    find(&state, &chat.user, chat.id).await.map(ok)
+}
+
+/// Leave a group or channel
+#[utoipa::path(post, path = "/api/chat/{id}/leave", tag = "chats", params(("id" = ChatId, Path)),
+    responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_must_transfer")))]
+pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<StatusCode> {
+    let mut tx = state.db.begin().await?;
+    let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Leave).await?;
+    if locked.chat_role == Some(ChatRole::Owner) {
+        return Err(ApiError::conflict(
+            "owner_must_transfer",
+            "you own the chat: give it to somebody else or delete it",
+        ));
+    }
+    db::members::delete(&mut tx, chat.id, &[chat.user.id]).await?;
+    tx.commit().await?;
+    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
+    Ok(StatusCode::NO_CONTENT)
 }

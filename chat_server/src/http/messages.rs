@@ -1,4 +1,4 @@
-//! Messages: sending (safe to repeat for ever), reading, editing, deleting, and how far one has read.
+//! Messages: sending (safe to repeat for ever), reading, editing and deleting.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::{
         messages::{Listed, Message, MessageJson, NewMessage, RequestHash},
     },
     error::{ApiError, InvalidField, Problem, Result},
-    extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole},
+    extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok},
     state::AppState,
 };
 
@@ -35,10 +35,11 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::default()
-        .routes(routes!(list_messages, send_message))
-        .routes(routes!(get_message, edit_message, delete_message))
-        .routes(routes!(mark_read))
+    OpenApiRouter::default().routes(routes!(list_messages, send_message)).routes(routes!(
+        get_message,
+        edit_message,
+        delete_message
+    ))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -56,22 +57,6 @@ pub struct SendMessage {
 #[serde(deny_unknown_fields)]
 pub struct EditMessage {
     pub body: MessageBody,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MarkRead {
-    /// The newest message that was read. The position only moves forward.
-    #[schema(minimum = 0)]
-    #[serde(deserialize_with = "whole")]
-    pub seq: i64,
-}
-
-/// How far the caller has read.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct ReadPosition {
-    pub seq: i64,
-    pub unread_count: i64,
 }
 
 /// At most one of `before`, `after`, `around` and `anchor`; without any, the newest messages.
@@ -211,7 +196,11 @@ async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewM
         tx.rollback().await?;
         return replay(state, new).await;
     }
-    if new.reply_to.is_some() {
+    let answered = match new.reply_to {
+        Some(id) => db::messages::find_authorship(&mut *tx, chat, id).await?,
+        None => None,
+    };
+    if new.reply_to.is_some() && answered.is_none_or(|answered| answered.is_deleted) {
         return Err(ApiError::invalid(
             "/reply_to",
             "no_such_message",
@@ -390,21 +379,4 @@ pub async fn delete_message(
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[]);
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Mark a chat as read
-#[utoipa::path(post, path = "/api/chat/{id}/read", tag = "messages", params(("id" = ChatId, Path)), request_body = MarkRead,
-    responses((status = 200, body = ReadPosition), (status = 403, body = Problem)))]
-pub async fn mark_read(
-    State(state): State<AppState>,
-    chat: ChatMember,
-    ApiJson(input): ApiJson<MarkRead>,
-) -> Result<JsonResponse<ReadPosition>> {
-    if input.seq < 0 {
-        return Err(ApiError::out_of_range("/seq", 0, None));
-    }
-    let position = db::members::mark_read(&state.db, chat.id, chat.user.id, input.seq).await?;
-    let (seq, unread_count) = position.ok_or(ApiError::NotFound("chat"))?;
-    state.caches.invalidate_chat(chat.id, &[chat.user.id]);
-    Ok(ok(ReadPosition { seq, unread_count }))
 }

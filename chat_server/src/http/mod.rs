@@ -6,8 +6,12 @@ pub mod health;
 pub mod invites;
 pub mod members;
 pub mod messages;
+pub mod read_positions;
 pub mod sessions;
+pub mod sign_in;
+mod signed_in;
 pub mod stream;
+pub mod sync;
 pub mod users;
 pub mod workspaces;
 
@@ -27,6 +31,7 @@ use crate::{
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .merge(account::router())
+        .merge(sign_in::router())
         .merge(sessions::router())
         .merge(workspaces::router())
         .merge(invites::router())
@@ -34,6 +39,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(chats::router())
         .merge(members::router())
         .merge(messages::router())
+        .merge(read_positions::router())
+        .merge(sync::router())
         .merge(stream::router())
         .merge(health::router())
 }

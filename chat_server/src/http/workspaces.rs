@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::account::{SignedIn, sign_in_to, workspace_taken};
+use super::signed_in::{SignedIn, sign_in_to};
 use crate::{
     auth::{CurrentUser, require_in_workspace},
     db::{self, Page, workspaces::Workspace},
@@ -67,6 +67,14 @@ pub async fn create_workspace(
         .await?;
     tx.commit().await?;
     Ok(created(workspace))
+}
+
+/// The refusal of a workspace name that is in use.
+pub fn workspace_taken() -> ApiError {
+    ApiError::conflict(
+        "workspace_taken",
+        "there is a workspace of this name: to join it, ask for an invitation",
+    )
 }
 
 /// The refusal of an account that is in as many workspaces as it may be.

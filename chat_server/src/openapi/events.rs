@@ -17,7 +17,7 @@ use utoipa::{
 
 use crate::{
     db::{chats::Chat, members::Member, messages::Message, users::User, workspaces::Workspace},
-    http::messages::ReadPosition,
+    http::read_positions::ReadPosition,
 };
 
 /// What happened: the `data` of a frame of the stream. Ignore types and fields that you do not know. The extension

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     db::messages::{
         NewMessage,
-        send::{Notify, SendError, StoredMessage},
+        send::{Notify, PIPELINED_MAX, SendError, StoredMessage},
     },
     doorbell::Doorbell,
     error::is_away,
@@ -28,7 +28,7 @@ use crate::{
 
 /// Batches on the main line at the same time: Postgres begins the second when it has committed the first, without
 /// waiting for this process to hear of it.
-const MAIN_LINE_BATCHES: usize = 2;
+const MAIN_LINE_BATCHES: usize = PIPELINED_MAX as usize;
 /// Larger batches send their NOTIFY after the commit: one read of so many events costs a reader less than one NOTIFY
 /// each, and a NOTIFY in a transaction makes other notifying transactions wait for its flush.
 const NOTIFY_IN_TRANSACTION_MAX: usize = 8;
@@ -81,10 +81,11 @@ impl Dispatcher {
         loop {
             self.start_batches(&running);
             let is_idle = running.is_empty() && self.queue.is_empty();
+            let may_receive = !self.inbox.is_closed() || !self.inbox.is_empty();
             tokio::select! {
                 biased;
                 Some(finished) = running.next() => self.finish(finished),
-                count = self.inbox.recv_many(&mut arrived, BATCH_MAX), if !self.inbox.is_closed() || !self.inbox.is_empty() => {
+                count = self.inbox.recv_many(&mut arrived, BATCH_MAX), if may_receive => {
                     for waiting in arrived.drain(..count) {
                         self.queue.push(waiting);
                     }
@@ -95,6 +96,7 @@ impl Dispatcher {
                         waiting.answer(Outcome::Failed(Failure::WaitedTooLong));
                     }
                 }
+                // Closed, nothing waits and nothing runs: every branch is off.
                 else => return,
             }
         }
@@ -153,13 +155,13 @@ impl Dispatcher {
                 }
             }
             Err(LineError::NoConnection) => self.give_up(batch, suspect, Failure::DatabaseAway),
-            Err(LineError::Send(e)) => self.fail(&e, batch, suspect),
+            Err(LineError::Send(e)) => self.fail(&e, batch, suspect, notify),
         }
     }
 
-    fn fail(&mut self, e: &SendError, batch: Vec<Waiting>, suspect: Option<Suspect>) {
+    fn fail(&mut self, e: &SendError, batch: Vec<Waiting>, suspect: Option<Suspect>, notify: Notify) {
         let count = batch.len();
-        if e.is_notify_queue_full() {
+        if notify == Notify::InTransaction && e.is_notify_queue_full() {
             warn!("{count} messages are stored without a NOTIFY: {e}");
             self.doorbell.notify_queue_is_full();
             self.put_back(batch, suspect);
@@ -175,7 +177,8 @@ impl Dispatcher {
                 self.queue.isolate(Suspect::Chat(waiting.new.chat_id));
             }
             self.put_back(batch, suspect);
-        } else if e.is_bad_message() && count > 1 {
+        } else if e.is_bad_message() && !matches!(suspect, Some(Suspect::Message(_))) {
+            // A message alone is tried once more too: another node may have stored its client id meanwhile.
             warn!("{count} messages are stored one by one: {e}");
             for waiting in &batch {
                 self.queue.isolate(Suspect::Message(waiting.new.id));

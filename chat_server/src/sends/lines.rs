@@ -15,6 +15,11 @@ use crate::db::messages::{
 
 /// Lines for isolated batches: so many locked chats or held shards are tried at the same time.
 const ISOLATED_LINES: usize = 3;
+/// How long a batch on the main line waits for a lock: longer than a batch of another node takes; short, since other
+/// messages wait behind it.
+const MAIN_LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+/// The same for an isolated batch, which only its suspect waits for: longer than a disk falters.
+const ISOLATED_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a batch waits for its connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two attempts to connect.
@@ -28,8 +33,14 @@ pub struct Lines {
 
 impl Lines {
     pub fn new(connector: &Connector) -> Self {
-        let line = || Line(Arc::new(Shared { connector: connector.clone(), connection: Mutex::default() }));
-        Self { main: line(), isolated: (0..ISOLATED_LINES).map(|_| line()).collect() }
+        let line = |lock_timeout| {
+            let connector = connector.clone().with_lock_timeout(lock_timeout);
+            Line(Arc::new(Shared { connector, connection: Mutex::default() }))
+        };
+        Self {
+            main: line(MAIN_LOCK_TIMEOUT),
+            isolated: (0..ISOLATED_LINES).map(|_| line(ISOLATED_LOCK_TIMEOUT)).collect(),
+        }
     }
 }
 
@@ -52,13 +63,14 @@ pub enum LineError {
 impl Line {
     /// As [`Connection::send`].
     pub async fn send(&self, new: &[&NewMessage], notify: Notify) -> Result<Vec<StoredMessage>, LineError> {
-        let Ok(connection) = timeout(CONNECT_TIMEOUT, self.connection()).await else {
-            error!("no connection to the database for a batch of {} messages", new.len());
+        let mut last_error = None;
+        let Ok(connection) = timeout(CONNECT_TIMEOUT, self.connection(&mut last_error)).await else {
+            let reason = last_error.map_or("it does not answer".to_owned(), |e| e.to_string());
+            error!("no connection to the database for a batch of {} messages: {reason}", new.len());
             return Err(LineError::NoConnection);
         };
         let outcome = connection.send(new, notify).await;
-        if matches!(outcome, Err(SendError::Silent)) {
-            // An answer that came now would be too late.
+        if outcome.as_ref().is_err_and(|e| !e.leaves_connection_usable()) {
             let mut current = self.0.connection.lock().await;
             if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
                 *current = None;
@@ -67,7 +79,7 @@ impl Line {
         outcome.map_err(LineError::Send)
     }
 
-    async fn connection(&self) -> Arc<Connection> {
+    async fn connection(&self, last_error: &mut Option<SendError>) -> Arc<Connection> {
         let mut current = self.0.connection.lock().await;
         if let Some(connection) = current.as_ref().filter(|connection| !connection.is_closed()) {
             return Arc::clone(connection);
@@ -75,8 +87,9 @@ impl Line {
         loop {
             match self.0.connector.connect().await {
                 Ok(connection) => return Arc::clone(current.insert(Arc::new(connection))),
-                Err(_) => sleep(RETRY_PAUSE).await,
+                Err(e) => *last_error = Some(e),
             }
+            sleep(RETRY_PAUSE).await;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Messages that wait to be stored, and which of them make a batch. Plain data: no task, no lock, no clock.
 //!
-//! Invariant: a message is in exactly one list, that of its suspect if it has one.
+//! Invariant: a message is in exactly one list. One that several suspects are of is in the list of the first of them: the
+//! newest suspects come first, and one that fails again goes to the end.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -90,7 +91,8 @@ impl Queue {
         let (waiting, healthy) =
             std::mem::take(&mut self.healthy).into_iter().partition(|waiting| suspect.is_of(&waiting.new));
         self.healthy = healthy;
-        self.isolated.push_back(Isolated { suspect, waiting, is_running: false });
+        // Before the others: most of what a failed batch makes suspect is innocent, and released at its first try.
+        self.isolated.push_front(Isolated { suspect, waiting, is_running: false });
     }
 
     /// `suspect` is none any more: its messages go into batches with others again.

@@ -60,7 +60,14 @@ fn connector(database: &TestDatabase, lifecycle: &Lifecycle) -> Connector {
 async fn connect(database: &TestDatabase) -> (PgConnection, Connection) {
     let mut db = PgConnection::connect(database.url()).await.unwrap();
     sqlx::raw_sql(CHATS).execute(&mut db).await.unwrap();
-    (db, connector(database, &Lifecycle::new()).connect().await.unwrap())
+    (
+        db,
+        connector(database, &Lifecycle::new())
+            .with_lock_timeout(Duration::from_millis(250))
+            .connect()
+            .await
+            .unwrap(),
+    )
 }
 
 /// A dispatcher at work.

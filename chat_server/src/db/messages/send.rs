@@ -32,9 +32,8 @@ pub const PLANNER_SETTINGS: [(&str, &str); 6] = [
     ("enable_mergejoin", "off"),
     ("jit", "off"),
 ];
-/// How long a batch waits for a row or a shard of the log that another transaction has locked. Longer than a batch of
-/// another node takes; short, since other messages wait behind it.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+/// Batches on one connection at the same time.
+pub const PIPELINED_MAX: u32 = 2;
 /// From the end of a statement to its answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
@@ -45,6 +44,7 @@ pub struct Connector {
     tls: MakeRustlsConnect,
     lifecycle: Lifecycle,
     statement_timeout: Duration,
+    lock_timeout: Duration,
 }
 
 /// One connection. Requests of several callers are pipelined. Dropping it closes it.
@@ -79,22 +79,20 @@ impl Connector {
     /// The URL cannot be read.
     pub fn new(url: &str, statement_timeout: Duration, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let database = Database::parse(url)?;
-        let mut config = database.config("chat_server");
-        let mut options = format!(
-            "{} -c statement_timeout={}ms -c lock_timeout={}ms -c idle_in_transaction_session_timeout=10s",
-            config.get_options().unwrap_or_default(),
-            statement_timeout.as_millis(),
-            LOCK_TIMEOUT.as_millis()
-        );
-        for (setting, value) in PLANNER_SETTINGS {
-            let _ = write!(options, " -c {setting}={value}"); // a String takes everything
-        }
-        config.options(options);
-        Ok(Self { config, tls: database.connector(), lifecycle: lifecycle.clone(), statement_timeout })
+        let config = database.config("chat_server");
+        let (tls, lifecycle) = (database.connector(), lifecycle.clone());
+        Ok(Self { config, tls, lifecycle, statement_timeout, lock_timeout: Duration::ZERO })
+    }
+
+    /// How long a batch waits for a row or a shard of the log that another transaction has locked.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, lock_timeout: Duration) -> Self {
+        self.lock_timeout = lock_timeout;
+        self
     }
 
     pub async fn connect(&self) -> Result<Connection, SendError> {
-        let (client, driver) = Box::pin(self.config.connect(self.tls.clone())).await?;
+        let (client, driver) = Box::pin(self.config().connect(self.tls.clone())).await?;
         let open = CancellationToken::new();
         let closed = open.clone();
         self.lifecycle.spawn_connection(async move {
@@ -102,9 +100,26 @@ impl Connector {
                 error!("a connection for sends was lost: {}", SendError::from(e));
             }
         });
+        let open = open.drop_guard();
         let statement = client.prepare(SEND_MESSAGES).await?;
-        let answer_timeout = self.statement_timeout + ANSWER_MARGIN;
-        Ok(Connection { client, statement, answer_timeout, _open: open.drop_guard() })
+        // The batch ahead may take its whole time first.
+        let answer_timeout = PIPELINED_MAX * self.statement_timeout + ANSWER_MARGIN;
+        Ok(Connection { client, statement, answer_timeout, _open: open })
+    }
+
+    fn config(&self) -> tokio_postgres::Config {
+        let mut config = self.config.clone();
+        let mut options = format!(
+            "{} -c statement_timeout={}ms -c lock_timeout={}ms -c idle_in_transaction_session_timeout=10s",
+            config.get_options().unwrap_or_default(),
+            self.statement_timeout.as_millis(),
+            self.lock_timeout.as_millis()
+        );
+        for (setting, value) in PLANNER_SETTINGS {
+            let _ = write!(options, " -c {setting}={value}"); // a String takes everything
+        }
+        config.options(options);
+        config
     }
 }
 
@@ -161,6 +176,11 @@ impl SendError {
             // A violation without a constraint's name: the event log has no partition for the next id.
             code.starts_with("22") || (code.starts_with("23") && e.constraint().is_some())
         })
+    }
+
+    /// After any other error the connection is given up: a failover or a migration may have made it useless.
+    pub fn leaves_connection_usable(&self) -> bool {
+        self.is_lock_timeout() || self.is_notify_queue_full() || self.is_bad_message()
     }
 
     fn has_code(&self, codes: &[&str]) -> bool {

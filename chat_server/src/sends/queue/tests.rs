@@ -105,13 +105,13 @@ fn a_suspect_that_fails_again_comes_after_the_others() {
         desk.put(1, number, None);
     }
     let (first, batch) = desk.queue.next_isolated().unwrap();
-    assert_eq!(first, chat(1));
+    assert_eq!(first, chat(2), "the newest suspect is tried first");
     desk.queue.try_later(first);
     for waiting in batch {
         desk.queue.push(waiting);
     }
-    assert_eq!(desk.isolated().unwrap().0, chat(2));
     assert_eq!(desk.isolated().unwrap().0, chat(1));
+    assert_eq!(desk.isolated().unwrap().0, chat(2));
     assert!(desk.isolated().is_none());
 }
 

@@ -1,0 +1,93 @@
+//! The snapshot that a client begins with, before it follows the stream.
+
+use std::collections::HashMap;
+
+use axum::extract::State;
+use chat_core::{Cursor, Shard};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Limit,
+    chats::{ChatListItem, item},
+    stream::events_url,
+};
+use crate::{
+    auth::CurrentUser,
+    db::{self, Page, users::User, workspaces::Workspace},
+    error::{ApiError, Result},
+    extract::{ApiQuery, JsonResponse, ok},
+    state::AppState,
+};
+
+/// The whole snapshot is one moment of the database.
+const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(sync))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SyncQuery {
+    /// How many chats to answer with, the most recently active first.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
+    pub limit: Limit,
+}
+
+/// What a client begins with, all of one moment, and the position in the stream that belongs to it. Bounded however much
+/// there is: people come by `GET /api/users?ids=` as they are needed, chats beyond the limit by `GET /api/chat`.
+#[derive(Serialize, ToSchema)]
+pub struct Snapshot {
+    /// Connect the stream with this: what comes is exactly what happened since.
+    pub cursor: String,
+    /// The address of the stream.
+    pub events_url: String,
+    pub user: User,
+    pub workspace: Workspace,
+    /// The caller's chats, the most recently active first: by their newest message, or by a later join.
+    pub chats: ChatPart,
+}
+
+/// The caller's chats that were active last.
+#[derive(Serialize, ToSchema)]
+pub struct ChatPart {
+    pub items: Vec<ChatListItem>,
+    /// Whether the caller is in more chats. `GET /api/chat` lists all of them.
+    pub has_more: bool,
+}
+
+/// Get a snapshot of the caller's state
+#[utoipa::path(get, path = "/api/sync", tag = "stream", params(SyncQuery), responses((status = 200, body = Snapshot)))]
+pub async fn sync(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    ApiQuery(query): ApiQuery<SyncQuery>,
+) -> Result<JsonResponse<Snapshot>> {
+    let limit = query.limit.get()?;
+    let mut tx = state.db.begin_with(BEGIN_SNAPSHOT).await?;
+    let shard = Shard::of(user.workspace_id);
+    let head = db::event_log::head(&mut *tx, shard).await?;
+    let me = db::users::find(&mut *tx, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
+    let workspace = db::workspaces::find(&mut *tx, user.workspace_id).await?;
+    let memberships = db::members::list_most_active(&mut *tx, user.id, limit + 1).await?;
+    let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);
+    let ids: Vec<_> = memberships.iter().map(|m| m.chat_id).collect();
+    let mut chats: HashMap<_, _> = db::chats::list_with_last(&mut *tx, &ids)
+        .await?
+        .into_iter()
+        .map(|found| (found.chat.id, found))
+        .collect();
+    tx.commit().await?;
+    let items = memberships
+        .iter()
+        .filter_map(|membership| Some(item(chats.remove(&membership.chat_id)?, membership, me.role)))
+        .collect();
+    let cursor =
+        Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
+    let events_url = events_url(&state);
+    Ok(ok(Snapshot { cursor, events_url, user: me, workspace, chats: ChatPart { items, has_more } }))
+}
