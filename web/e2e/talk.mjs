@@ -122,9 +122,12 @@ export async function steps(step, world) {
       await until('all have come', async () => /^\(12\) /.test(await ben.page.title()))
       await look(true)
       const scroller = await ben.page.locator('.scroller').boundingBox()
-      const line = await ben.page.locator('.unread-line').boundingBox()
-      assert.ok(line.y >= scroller.y && line.y < scroller.y + 200, `the line is at ${line.y}`)
-      assert.ok((await ben.message('meanwhile 1').first().boundingBox()).y > line.y)
+      const lineTop = async () => (await ben.page.locator('.unread-line').boundingBox()).y
+      await until('the line is at the top', async () => {
+        const top = await lineTop()
+        return top >= scroller.y && top < scroller.y + 200
+      })
+      assert.ok((await ben.message('meanwhile 1').first().boundingBox()).y > (await lineTop()))
       await until('what is in sight is read', async () => !/^\(12\) /.test(await ben.page.title()))
       await ben.page.getByRole('button', { name: /^\d+ new messages/ }).click()
       await until('all is read', async () => !/^\(/.test(await ben.page.title()))
