@@ -5,7 +5,7 @@
 //! from the inbox into its [`queue`], takes batches from there and runs them over its [`lines`] to Postgres: the main
 //! line carries two batches at a time, one behind the other. A batch that fails because of a lock or of one bad message
 //! is put back; what may be the cause is isolated, in batches of its own over lines of its own, until one is stored. So
-//! a locked chat, a held shard of the log or a bad message delays others once, for a lock timeout, and fails alone.
+//! a locked chat, a held shard of the log or a bad message fails alone, and delays others only when it is first met.
 
 mod dispatcher;
 mod lines;
