@@ -14,6 +14,8 @@ create table chats (
     last_seq bigint not null default 0,
     -- How many of them stand in the main line: what unread counts are made of.
     last_root_no bigint not null default 0,
+    -- How many messages were deleted so far. message.deleted carries it, so that a client counts each deletion once.
+    deleted_count bigint not null default 0,
     created_at timestamptz not null default now(),
     deleted_at timestamptz,
     -- The transaction that made the chat: chat.created tells its first members, not one event for each.
@@ -63,7 +65,7 @@ create function chat_json(c chats) returns json language sql stable as $$
                case when c.kind in ('single', 'group') then array(
                    select user_id from chat_members m where m.chat_id = c.id order by joined_at, user_id limit 10
                ) else '{}' end as member_ids,
-               c.last_seq, json_time(c.created_at) as created_at
+               c.last_seq, c.deleted_count, json_time(c.created_at) as created_at
     ) x
 $$;
 

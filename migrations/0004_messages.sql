@@ -19,11 +19,14 @@ create table messages (
     created_at timestamptz not null default clock_timestamp(),
     edited_at timestamptz,
     deleted_at timestamptz,
+    -- 1 for the first message of the chat that was deleted, 2 for the second ... Set by a trigger.
+    deleted_no bigint,
     constraint messages_chat_id_seq_key unique (chat_id, seq),
     foreign key (workspace_id, chat_id) references chats (workspace_id, id),
     foreign key (workspace_id, sender_id) references users (workspace_id, id)
 );
 create unique index messages_sender_id_client_id_key on messages (sender_id, client_id) where client_id is not null;
+create index messages_deleted on messages (chat_id, seq) where deleted_no is not null;
 
 -- The fields of a message in JSON. A type and not a subquery, so that Postgres inlines message_json where it is called.
 create type message_shape as (
@@ -44,9 +47,15 @@ create function root_no_at(chat uuid, read_to bigint) returns bigint language sq
     return coalesce((
         select m.root_no from messages m where m.chat_id = chat and m.seq <= read_to order by m.seq desc limit 1), 0);
 
--- How many messages of a chat's main line a member has not read who has read up to `read_to`.
+-- How many messages of a chat's main line are not unread for a member who has read up to `read_to`: those up to there,
+-- and those after it that were deleted.
+create function not_unread_count(c chats, read_to bigint) returns bigint language sql stable
+    return root_no_at(c.id, read_to) + case when c.deleted_count = 0 then 0 else (
+        select count(*) from messages m where m.chat_id = c.id and m.seq > read_to and m.deleted_no is not null) end;
+
+-- How many are unread.
 create function unread_count(c chats, read_to bigint) returns bigint language sql stable
-    return greatest(0, c.last_root_no - root_no_at(c.id, read_to));
+    return greatest(0, c.last_root_no - not_unread_count(c, read_to));
 
 create function chat_members_raise_event() returns trigger language plpgsql as $$
 declare
@@ -96,12 +105,23 @@ begin
     select * into c from chats where id = new.chat_id and deleted_at is null;
     if found then
         perform log_append(s, new.workspace_id, 'chat.read', 'users', array[new.user_id], new.chat_id, new.user_id, null, null,
-            json_build_object('read', json_build_object('seq', read_to, 'unread_count', unread_count(c, read_to))));
+            json_build_object('read', json_build_object('seq', read_to, 'unread_count', unread_count(c, read_to),
+                'last_seq', c.last_seq, 'deleted_count', c.deleted_count)));
     end if;
     return null;
 end $$;
 create constraint trigger chat_members_read after update of read_seq on chat_members deferrable initially deferred
     for each row when (old.read_seq is distinct from new.read_seq) execute function chat_members_raise_read();
+
+-- Counts a deletion. Before the update and not with the event: the lock of the chat comes before that of the shard, as
+-- for a send.
+create function messages_count_deleted() returns trigger language plpgsql as $$
+begin
+    update chats set deleted_count = deleted_count + 1 where id = new.chat_id returning deleted_count into new.deleted_no;
+    return new;
+end $$;
+create trigger messages_deleted before update of deleted_at on messages
+    for each row when (old.deleted_at is null and new.deleted_at is not null) execute function messages_count_deleted();
 
 -- Takes a message's body out of every event that carries it.
 create function log_scrub(m messages) returns void language sql as $$
@@ -117,6 +137,7 @@ declare
     m messages := case when tg_op = 'DELETE' then old else new end;
     s smallint := workspace_shard(m.workspace_id);
     kind text;
+    body json;
 begin
     perform log_lock(s);
     if tg_op = 'INSERT' then
@@ -133,8 +154,13 @@ begin
             return null;
         end if;
     end if;
-    perform log_append(s, m.workspace_id, kind, 'chat', null, m.chat_id, m.sender_id, null, m.id,
-        json_build_object('message', message_json(m, null)));
+    if kind = 'message.deleted' then
+        body := json_build_object('message', message_json(m, null), 'deleted_count', coalesce(
+            m.deleted_no, (select deleted_count from chats where id = m.chat_id)));
+    else
+        body := json_build_object('message', message_json(m, null));
+    end if;
+    perform log_append(s, m.workspace_id, kind, 'chat', null, m.chat_id, m.sender_id, null, m.id, body);
     return null;
 end $$;
 -- A call and not an expression: Postgres parses the condition of a trigger again for each statement, and a call is

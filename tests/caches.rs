@@ -49,9 +49,13 @@ async fn what_one_node_writes_the_other_shows() {
         let edited = ann.call_with(&format!("PATCH {path}"), json!({ "body": "hello" })).await.ok();
         list_shows(&there, &chat, "edit", |item| item["last_message"] == edited).await;
         ann.call(&format!("DELETE {path}")).await.no_content();
-        list_shows(&there, &chat, "deletion", |item| item["last_message"]["body"] == "").await;
+        list_shows(&there, &chat, "deletion", |item| {
+            item["last_message"]["body"] == "" && item["unread_count"] == 0
+        })
+        .await;
+        ann.post(&chat, "again").await;
         // Bob's other device, at the first node.
-        bob.mark_read(&chat, 1).await;
+        bob.mark_read(&chat, 2).await;
         list_shows(&there, &chat, "read position", |item| item["unread_count"] == 0).await;
         ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "name": "town hall" })).await.ok();
         list_shows(&there, &chat, "rename", |item| item["chat"]["name"] == "town hall").await;

@@ -107,14 +107,37 @@ impl State {
                     ensure!(seq <= last + 1, "message {seq} of {chat_id} came where {} was due", last + 1);
                 }
                 self.change(&chat_id, |item| {
-                    if message["seq"].as_i64() > item["chat"]["last_seq"].as_i64() {
-                        item["chat"]["last_seq"] = message["seq"].clone();
+                    let chat = &mut item["chat"];
+                    if message["seq"].as_i64() > chat["last_seq"].as_i64() {
+                        let new = number(&message["seq"]) - number(&chat["last_seq"]);
+                        chat["last_seq"] = message["seq"].clone();
                         item["last_message"] = message.clone();
+                        item["unread_count"] = json!(number(&item["unread_count"]) + new);
                     }
                     if message["sender_id"] == me && message["seq"].as_i64() > item["read_seq"].as_i64() {
                         item["read_seq"] = message["seq"].clone();
+                        item["unread_count"] = json!(0);
                     }
-                    count_unread(item);
+                })?;
+            }
+            "message.deleted" => {
+                let (message, count) = (&event["message"], number(&event["deleted_count"]));
+                let before = self.chats.get(&chat_id).map(|item| number(&item["chat"]["deleted_count"]));
+                // The same deletion comes again if a person writes to the row of a deleted message by hand.
+                ensure!(
+                    Some(count) <= before.map(|before| before + 1),
+                    "deletion {count} of {chat_id} after {before:?}"
+                );
+                self.change(&chat_id, |item| {
+                    if item["last_message"]["id"] == message["id"] {
+                        item["last_message"] = message.clone();
+                    }
+                    if count > number(&item["chat"]["deleted_count"]) {
+                        item["chat"]["deleted_count"] = json!(count);
+                        if message["seq"].as_i64() > item["read_seq"].as_i64() {
+                            item["unread_count"] = json!(number(&item["unread_count"]) - 1);
+                        }
+                    }
                 })?;
             }
             "chat.created" => {
@@ -127,6 +150,10 @@ impl State {
                 let read = &event["read"];
                 let before = self.chats.get(&chat_id).and_then(|item| item["read_seq"].as_i64());
                 ensure!(read["seq"].as_i64() >= before, "read {read} of {chat_id} after {before:?}");
+                let chat = self.chats.get(&chat_id).map(|item| &item["chat"]).unwrap_or(&Value::Null);
+                for of in ["last_seq", "deleted_count"] {
+                    ensure!(read[of] == chat[of], "{of} of {read} is not that of {chat}");
+                }
                 self.change(&chat_id, |item| {
                     item["read_seq"] = read["seq"].clone();
                     item["unread_count"] = read["unread_count"].clone();
@@ -179,11 +206,8 @@ impl State {
     fn replace_chat(&mut self, id: &str, event: &Value) -> anyhow::Result<()> {
         let chat = &event["chat"];
         let before = self.chats.get(id).and_then(|item| item["chat"]["last_seq"].as_i64());
-        ensure!(chat["last_seq"].as_i64() >= before, "{chat} after message {before:?}");
-        self.change(id, |item| {
-            item["chat"] = chat.clone();
-            count_unread(item);
-        })
+        ensure!(chat["last_seq"].as_i64() == before, "{chat} after message {before:?}");
+        self.change(id, |item| item["chat"] = chat.clone())
     }
 
     fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> anyhow::Result<()> {
@@ -193,9 +217,8 @@ impl State {
     }
 }
 
-fn count_unread(item: &mut Value) {
-    let number = |value: &Value| value.as_i64().unwrap_or_default();
-    item["unread_count"] = json!(number(&item["chat"]["last_seq"]) - number(&item["read_seq"]));
+fn number(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_default()
 }
 
 fn text(value: &Value) -> String {

@@ -165,6 +165,10 @@ impl Caches {
         }
     }
 
+    pub fn invalidate_memberships(&self, user: UserId) {
+        self.memberships.invalidate(&user);
+    }
+
     pub fn invalidate_session(&self, session: SessionId, user: UserId) {
         self.sessions.invalidate(&(session, user));
     }

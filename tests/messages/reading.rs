@@ -104,7 +104,10 @@ async fn unread_counts_follow_what_others_write() {
         ann.post(&chat, "one").await;
         ann.post(&chat, "two").await;
         assert_eq!((unread(&ann).await, unread(&bob).await), ((2, 0), (0, 2)));
-        assert_eq!(bob.mark_read(&chat, 1).await, json!({ "seq": 1, "unread_count": 1 }));
+        assert_eq!(
+            bob.mark_read(&chat, 1).await,
+            json!({ "seq": 1, "unread_count": 1, "last_seq": 2, "deleted_count": 0 })
+        );
         assert_eq!(unread(&bob).await, (1, 1));
         bob.post(&chat, "three").await;
         assert_eq!((unread(&ann).await, unread(&bob).await), ((2, 1), (3, 0)), "who writes has read");
@@ -125,7 +128,9 @@ async fn a_read_position_moves_forward_alone_and_not_past_the_end() {
         }
         for (seq, position) in [(3, 3), (1, 3), (1000, 5), (0, 5), (i64::MAX, 5)] {
             let read = bob.mark_read(&chat, seq).await;
-            assert_eq!(read, json!({ "seq": position, "unread_count": 5 - position }), "{seq}");
+            let expected =
+                json!({ "seq": position, "unread_count": 5 - position, "last_seq": 5, "deleted_count": 0 });
+            assert_eq!(read, expected, "{seq}");
         }
         let marks = join_all((0..8).map(|n| bob.mark_read(&chat, n))).await;
         assert!(marks.iter().all(|mark| mark["seq"] == 5), "{marks:?}");
@@ -153,6 +158,41 @@ async fn reading_on_one_device_while_writing_on_another_never_counts_below_zero(
             for read in reads {
                 assert!(read["unread_count"].as_i64().unwrap() >= 0, "round {round}: {read}");
             }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_message_is_unread_to_nobody() {
+    with_app(async |app| {
+        let (ann, bob, cid, chat) = three(app).await;
+        ann.add(&chat, &[&cid]).await;
+        let mut sent = Vec::new();
+        for n in 1..=5 {
+            sent.push(ann.post(&chat, &format!("m{n}")).await);
+        }
+        let delete = async |index: usize| {
+            let id = sent[index]["id"].as_str().unwrap();
+            ann.call(&format!("DELETE /api/chat/{chat}/messages/{id}")).await.no_content();
+        };
+        let unread = async |actor: &Actor| actor.listed(&chat).await["unread_count"].clone();
+        bob.mark_read(&chat, 3).await;
+        assert_eq!((unread(&bob).await, unread(&cid).await), (json!(2), json!(5)));
+        delete(1).await; // Bob has read it, Cid has not
+        assert_eq!((unread(&bob).await, unread(&cid).await), (json!(2), json!(4)));
+        delete(3).await;
+        delete(3).await; // a second time counts once
+        assert_eq!((unread(&bob).await, unread(&cid).await), (json!(1), json!(3)));
+        let position = cid.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": 2 })).await.ok();
+        assert_eq!(position, json!({ "seq": 2, "unread_count": 2, "last_seq": 5, "deleted_count": 2 }));
+        assert_eq!(cid.call(&format!("GET /api/chat/{chat}")).await.ok()["unread_count"], 2);
+        for index in [0, 2, 4] {
+            delete(index).await;
+        }
+        for actor in [&bob, &cid] {
+            let snapshot = actor.call("GET /api/sync").await.ok();
+            assert_eq!(snapshot["chats"]["items"][0]["unread_count"], 0, "{snapshot}");
         }
     })
     .await;

@@ -26,6 +26,8 @@ pub struct Chat {
     pub member_ids: Vec<UserId>,
     /// The `seq` of the newest message, 0 before the first.
     pub last_seq: i64,
+    /// How many of its messages were deleted so far.
+    pub deleted_count: i64,
     pub created_at: Timestamp,
 }
 
@@ -171,7 +173,7 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
                   case when c.kind in ('single', 'group') then array(
                       select user_id from chat_members m where m.chat_id = c.id order by joined_at, user_id limit 10
                   ) else '{}' end as "member_ids!: Vec<UserId>",
-                  c.last_seq, c.created_at as "created_at: Timestamp",
+                  c.last_seq, c.deleted_count, c.created_at as "created_at: Timestamp",
                   c.last_root_no,
                   case when m.id is not null then message_json(m, null) end as "last_message: Json<MessageJson>"
            from chats c left join messages m on m.chat_id = c.id and m.seq = c.last_seq
@@ -190,6 +192,7 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
             member_count: row.member_count,
             member_ids: row.member_ids,
             last_seq: row.last_seq,
+            deleted_count: row.deleted_count,
             created_at: row.created_at,
         };
         ChatWithLast {

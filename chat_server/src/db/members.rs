@@ -20,8 +20,22 @@ pub struct Membership {
     pub member: Member,
     /// Up to here the user has read.
     pub read_seq: i64,
-    /// The `root_no` at `read_seq`: unread messages of the main line are counted from it.
-    pub read_root_no: i64,
+    /// Messages of the main line that are not unread: those up to `read_seq`, and later ones that
+    /// were deleted.
+    pub not_unread_count: i64,
+    /// The chat's `deleted_count` at that moment. With another one `not_unread_count` is stale.
+    pub deleted_count: i64,
+}
+
+/// How far a user has read a chat, as REST and events show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadPosition {
+    pub seq: i64,
+    /// The unread messages after it, when `last_seq` was the newest message.
+    pub unread_count: i64,
+    pub last_seq: i64,
+    /// The messages of the chat that had been deleted by then.
+    pub deleted_count: i64,
 }
 
 /// Adds those who are not in it yet; they start with everything read. Who was added.
@@ -63,10 +77,10 @@ pub async fn delete(db: &mut PgConnection, chat: ChatId, users: &[UserId]) -> Re
 
 pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result<Option<Membership>> {
     let row = sqlx::query!(
-        r#"select user_id as "user_id: UserId", role as "role: ChatRole", joined_at as "joined_at: Timestamp",
-                  greatest(read_seq, sent_seq) as "read_seq!",
-                  root_no_at(chat_id, greatest(read_seq, sent_seq)) as "read_root_no!"
-           from chat_members where chat_id = $1 and user_id = $2"#,
+        r#"select m.user_id as "user_id: UserId", m.role as "role: ChatRole", m.joined_at as "joined_at: Timestamp",
+                  greatest(m.read_seq, m.sent_seq) as "read_seq!",
+                  not_unread_count(c, greatest(m.read_seq, m.sent_seq)) as "not_unread_count!", c.deleted_count
+           from chat_members m join chats c on c.id = m.chat_id where m.chat_id = $1 and m.user_id = $2"#,
         chat.0,
         user.0
     )
@@ -76,7 +90,8 @@ pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result
         chat_id: chat,
         member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
         read_seq: row.read_seq,
-        read_root_no: row.read_root_no,
+        not_unread_count: row.not_unread_count,
+        deleted_count: row.deleted_count,
     }))
 }
 
@@ -107,7 +122,7 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
     let rows = sqlx::query!(
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
                   m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!",
-                  root_no_at(m.chat_id, greatest(m.read_seq, m.sent_seq)) as "read_root_no!"
+                  not_unread_count(c, greatest(m.read_seq, m.sent_seq)) as "not_unread_count!", c.deleted_count
            from chat_members m join chats c on c.id = m.chat_id
            where m.user_id = $1 and c.deleted_at is null order by m.chat_id desc limit $2"#,
         user.0,
@@ -119,7 +134,8 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
         chat_id: row.chat_id,
         member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
         read_seq: row.read_seq,
-        read_root_no: row.read_root_no,
+        not_unread_count: row.not_unread_count,
+        deleted_count: row.deleted_count,
     });
     Ok(memberships.collect())
 }
@@ -130,7 +146,7 @@ pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64)
     let rows = sqlx::query!(
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
                   m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!",
-                  root_no_at(m.chat_id, greatest(m.read_seq, m.sent_seq)) as "read_root_no!"
+                  not_unread_count(c, greatest(m.read_seq, m.sent_seq)) as "not_unread_count!", c.deleted_count
            from chat_members m join chats c on c.id = m.chat_id
            left join messages l on l.chat_id = c.id and l.seq = c.last_seq
            where m.user_id = $1 and c.deleted_at is null
@@ -144,7 +160,8 @@ pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64)
         chat_id: row.chat_id,
         member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
         read_seq: row.read_seq,
-        read_root_no: row.read_root_no,
+        not_unread_count: row.not_unread_count,
+        deleted_count: row.deleted_count,
     });
     Ok(memberships.collect())
 }
@@ -197,25 +214,26 @@ pub async fn find_heir(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> R
     .await
 }
 
-/// Moves the read position forward, never back and never past the newest message. None: not a member. Else the position
-/// and how many messages are unread after it.
+/// Moves the read position forward, never back and never past the newest message. `None`: not a
+/// member.
 pub async fn mark_read(
     db: impl PgExecutor<'_>,
     chat: ChatId,
     user: UserId,
     seq: i64,
-) -> Result<Option<(i64, i64)>> {
+) -> Result<Option<ReadPosition>> {
     // The same value is written again when there is nothing to move: the trigger tells only a change.
-    let row = sqlx::query!(
+    sqlx::query_as!(
+        ReadPosition,
         r#"update chat_members m set read_seq = greatest(m.read_seq, least($3, c.last_seq))
            from chats c where c.id = m.chat_id and c.deleted_at is null and m.chat_id = $1 and m.user_id = $2
-           returning greatest(m.read_seq, m.sent_seq) as "read_seq!",
-                     unread_count(c, greatest(m.read_seq, m.sent_seq)) as "unread_count!""#,
+           returning greatest(m.read_seq, m.sent_seq) as "seq!",
+                     unread_count(c, greatest(m.read_seq, m.sent_seq)) as "unread_count!",
+                     c.last_seq, c.deleted_count"#,
         chat.0,
         user.0,
         seq
     )
     .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| (row.read_seq, row.unread_count)))
+    .await
 }

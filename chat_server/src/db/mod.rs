@@ -36,6 +36,9 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// silent would fill the pool for as long as the kernel believes in them; sqlx sets no keepalive.
 const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Begins a transaction whose reads are all of one moment.
+pub const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
 /// Items of a list when the caller names no limit, and the most it may name.
 pub const PAGE_DEFAULT: i64 = 50;
 pub const PAGE_MAX: i64 = 200;

@@ -1,5 +1,7 @@
 //! Chats: mine, those I could join, and what can be done to one.
 
+use std::collections::HashMap;
+
 use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{
     ChatId, ChatKind, ChatRole, UserId, WorkspaceRole,
@@ -92,7 +94,7 @@ pub struct ChatListItem {
     pub last_message: Option<MessageJson>,
     /// The `seq` up to which the caller has read.
     pub read_seq: i64,
-    /// How many messages of the main line came after that.
+    /// How many messages of the main line came after that and are not deleted.
     pub unread_count: i64,
     /// What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`.
     pub may: Vec<ChatAction>,
@@ -131,17 +133,56 @@ pub async fn list_chats(
 ) -> Result<Response> {
     let limit = page.limit.get()?;
     let memberships = state.caches.memberships(&state.db, user.id).await?;
-    let start = page.after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
-    let end = memberships.len().min(start + usize::try_from(limit).unwrap_or(usize::MAX));
-    let ids: Vec<ChatId> = memberships[start..end].iter().map(|m| m.chat_id).collect();
+    let (shown, has_more) = page_of(&memberships, page.after, limit);
+    let ids: Vec<ChatId> = shown.iter().map(|m| m.chat_id).collect();
     let chats = state.caches.chats(&state.db, &ids).await?;
-    let items = memberships[start..end]
+    let is_stale = |m: &Membership| chats.get(&m.chat_id).is_some_and(|found| !unread_is_known(found, m));
+    if shown.iter().any(is_stale) {
+        return list_uncached(&state, &user, page.after, limit, &known).await;
+    }
+    let items = shown
         .iter()
         .filter_map(|membership| {
             Some(item(chats.get(&membership.chat_id)?.as_ref().clone(), membership, user.role))
         })
         .collect::<Vec<_>>();
-    Ok(WithEtag::new(&Page { items, has_more: end < memberships.len() })?.answer(&known))
+    Ok(WithEtag::new(&Page { items, has_more })?.answer(&known))
+}
+
+/// A deletion changes the unread counts of many members, whose cached memberships it does not
+/// invalidate. The first list after it notices, and comes here.
+async fn list_uncached(
+    state: &AppState,
+    user: &CurrentUser,
+    after: Option<ChatId>,
+    limit: i64,
+    known: &IfNoneMatch,
+) -> Result<Response> {
+    state.caches.invalidate_memberships(user.id);
+    let mut tx = state.db.begin_with(db::BEGIN_SNAPSHOT).await?;
+    let memberships = db::members::list_of_user(&mut *tx, user.id, PER_USER_MAX).await?;
+    let (shown, has_more) = page_of(&memberships, after, limit);
+    let ids: Vec<ChatId> = shown.iter().map(|m| m.chat_id).collect();
+    let chats = db::chats::list_with_last(&mut *tx, &ids).await?;
+    tx.commit().await?;
+    let mut chats: HashMap<_, _> = chats.into_iter().map(|found| (found.chat.id, found)).collect();
+    let items = shown
+        .iter()
+        .filter_map(|membership| Some(item(chats.remove(&membership.chat_id)?, membership, user.role)))
+        .collect::<Vec<_>>();
+    Ok(WithEtag::new(&Page { items, has_more })?.answer(known))
+}
+
+/// A page of memberships, and whether there are more.
+fn page_of(memberships: &[Membership], after: Option<ChatId>, limit: i64) -> (&[Membership], bool) {
+    let start = after.map_or(0, |after| memberships.partition_point(|m| m.chat_id >= after));
+    let end = memberships.len().min(start + usize::try_from(limit).unwrap_or(usize::MAX));
+    (&memberships[start..end], end < memberships.len())
+}
+
+/// Whether the unread count follows from the two: no message was deleted between the reads of them.
+fn unread_is_known(found: &ChatWithLast, membership: &Membership) -> bool {
+    found.chat.deleted_count == membership.deleted_count
 }
 
 /// A chat as its member sees it, who has `role` in the workspace.
@@ -151,7 +192,7 @@ pub fn item(found: ChatWithLast, membership: &Membership, role: WorkspaceRole) -
         member: Some(membership.member.clone()),
         last_message: found.last_message,
         read_seq: membership.read_seq.min(found.chat.last_seq),
-        unread_count: (found.last_root_no - membership.read_root_no).max(0),
+        unread_count: (found.last_root_no - membership.not_unread_count).max(0),
         chat: found.chat,
     }
 }
@@ -364,8 +405,10 @@ pub async fn list_channels(
 
 /// The chat as the database has it now.
 pub async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatListItem> {
-    let membership = db::members::find(&state.db, id, user.id).await?;
-    let found = db::chats::list_with_last(&state.db, &[id]).await?.pop().ok_or(ApiError::NotFound("chat"))?;
+    let mut tx = state.db.begin_with(db::BEGIN_SNAPSHOT).await?;
+    let membership = db::members::find(&mut *tx, id, user.id).await?;
+    let found = db::chats::list_with_last(&mut *tx, &[id]).await?.pop().ok_or(ApiError::NotFound("chat"))?;
+    tx.commit().await?;
     let Some(membership) = membership else {
         return Ok(ChatListItem {
             may: may(&found.chat, user.role, None),

@@ -2,13 +2,13 @@
 
 use axum::extract::State;
 use chat_core::ChatId;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::ChatMember,
-    db,
+    db::{self, members::ReadPosition},
     error::{ApiError, Problem, Result},
     extract::{ApiJson, JsonResponse, ok, whole},
     state::AppState,
@@ -27,13 +27,6 @@ pub struct MarkRead {
     pub seq: i64,
 }
 
-/// How far the caller has read.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct ReadPosition {
-    pub seq: i64,
-    pub unread_count: i64,
-}
-
 /// Mark a chat as read
 #[utoipa::path(post, path = "/api/chat/{id}/read", tag = "messages", params(("id" = ChatId, Path)), request_body = MarkRead,
     responses((status = 200, body = ReadPosition), (status = 403, body = Problem)))]
@@ -46,7 +39,7 @@ pub async fn mark_read(
         return Err(ApiError::out_of_range("/seq", 0, None));
     }
     let position = db::members::mark_read(&state.db, chat.id, chat.user.id, input.seq).await?;
-    let (seq, unread_count) = position.ok_or(ApiError::NotFound("chat"))?;
+    let position = position.ok_or(ApiError::NotFound("chat"))?;
     state.caches.invalidate_chat(chat.id, &[chat.user.id]);
-    Ok(ok(ReadPosition { seq, unread_count }))
+    Ok(ok(position))
 }

@@ -21,9 +21,6 @@ use crate::{
     state::AppState,
 };
 
-/// The whole snapshot is one moment of the database.
-const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
-
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(sync))
 }
@@ -68,7 +65,7 @@ pub async fn sync(
     ApiQuery(query): ApiQuery<SyncQuery>,
 ) -> Result<JsonResponse<Snapshot>> {
     let limit = query.limit.get()?;
-    let mut tx = state.db.begin_with(BEGIN_SNAPSHOT).await?;
+    let mut tx = state.db.begin_with(db::BEGIN_SNAPSHOT).await?;
     let shard = Shard::of(user.workspace_id);
     let head = db::event_log::head(&mut *tx, shard).await?;
     let me = db::users::find(&mut *tx, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;

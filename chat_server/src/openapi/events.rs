@@ -15,9 +15,12 @@ use utoipa::{
     },
 };
 
-use crate::{
-    db::{chats::Chat, members::Member, messages::Message, users::User, workspaces::Workspace},
-    http::read_positions::ReadPosition,
+use crate::db::{
+    chats::Chat,
+    members::{Member, ReadPosition},
+    messages::Message,
+    users::User,
+    workspaces::Workspace,
 };
 
 /// What happened: the `data` of a frame of the stream. Ignore types and fields that you do not know. The extension
@@ -34,7 +37,14 @@ pub enum Event {
     MessageEdited { at: Timestamp, chat_id: ChatId, message: Message },
     /// A message is deleted: its place stays, its text is empty.
     #[serde(rename = "message.deleted")]
-    MessageDeleted { at: Timestamp, chat_id: ChatId, message: Message },
+    MessageDeleted {
+        at: Timestamp,
+        chat_id: ChatId,
+        message: Message,
+        /// The `deleted_count` of the chat with this one. An unread message is no longer unread: take one off, unless
+        /// the count of the chat was as high before.
+        deleted_count: i64,
+    },
     /// A chat is new. For its first members, whose joining is not told one by one.
     #[serde(rename = "chat.created")]
     ChatCreated { at: Timestamp, chat_id: ChatId, chat: Chat, members: Vec<Member> },

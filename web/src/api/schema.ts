@@ -567,6 +567,11 @@ export interface components {
         /** @description A chat as REST and events show it, the same for all who may see it. */
         Chat: {
             created_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description How many of its messages were deleted so far.
+             */
+            deleted_count: number;
             description: string;
             id: components["schemas"]["ChatId"];
             kind: components["schemas"]["ChatKind"];
@@ -642,7 +647,7 @@ export interface components {
             read_seq: number;
             /**
              * Format: int64
-             * @description How many messages of the main line came after that.
+             * @description How many messages of the main line came after that and are not deleted.
              */
             unread_count: number;
         };
@@ -894,6 +899,12 @@ export interface components {
         MessageDeletedEvent: {
             at: components["schemas"]["Timestamp"];
             chat_id: components["schemas"]["ChatId"];
+            /**
+             * Format: int64
+             * @description The `deleted_count` of the chat with this one. An unread message is no longer unread: take one off, unless
+             *     the count of the chat was as high before.
+             */
+            deleted_count: number;
             message: components["schemas"]["Message"];
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -954,6 +965,11 @@ export interface components {
             has_more: boolean;
             items: {
                 created_at: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description How many of its messages were deleted so far.
+                 */
+                deleted_count: number;
                 description: string;
                 id: components["schemas"]["ChatId"];
                 kind: components["schemas"]["ChatKind"];
@@ -988,7 +1004,7 @@ export interface components {
                 read_seq: number;
                 /**
                  * Format: int64
-                 * @description How many messages of the main line came after that.
+                 * @description How many messages of the main line came after that and are not deleted.
                  */
                 unread_count: number;
             }[];
@@ -1081,11 +1097,21 @@ export interface components {
             /** @description Always `about:blank`: `code` tells the cases apart. */
             type: string;
         };
-        /** @description How far the caller has read. */
+        /** @description How far a user has read a chat, as REST and events show it. */
         ReadPosition: {
+            /**
+             * Format: int64
+             * @description The messages of the chat that had been deleted by then.
+             */
+            deleted_count: number;
+            /** Format: int64 */
+            last_seq: number;
             /** Format: int64 */
             seq: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The unread messages after it, when `last_seq` was the newest message.
+             */
             unread_count: number;
         };
         Refresh: {

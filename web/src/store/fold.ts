@@ -3,7 +3,7 @@
 //
 // The invariant: an event that the state already contains changes nothing for good. So chats that were fetched later than the
 // cursor, and tabs that share a stream, can be folded too.
-import type { Chat, ChatItem, Event, Member, Message, Snapshot, User, Workspace } from '../api/types'
+import type { Chat, ChatItem, Event, Member, Message, ReadPosition, Snapshot, User, Workspace } from '../api/types'
 
 export interface State {
   readonly user: User
@@ -34,14 +34,12 @@ export function apply(state: State, event: Event): State {
       const member = event.members.find(member => member.user_id === me)
       return member ? add(state, event.chat, member, null) : state
     }
+    case 'message.deleted':
+      return change(state, event.chat_id, item => withDeleted(item, event.message, event.deleted_count))
     case 'chat.updated':
       return change(state, event.chat_id, item => withChat(item, event.chat))
     case 'chat.read':
-      return change(state, event.chat_id, item =>
-        event.read.seq < item.read_seq
-          ? item
-          : counted({ ...item, read_seq: event.read.seq, unread_count: event.read.unread_count }),
-      )
+      return change(state, event.chat_id, item => (event.read.seq <= item.read_seq ? item : withRead(item, event.read)))
     case 'member.joined':
       if (event.member.user_id === me) return add(state, event.chat, event.member, event.last_message ?? null)
       return change(state, event.chat_id, item => withChat(item, event.chat))
@@ -73,38 +71,62 @@ export function apply(state: State, event: Event): State {
 }
 
 function withNew(item: ChatItem, message: Message, me: string): ChatItem {
-  const next = { ...item }
+  let next = item
   if (message.seq > item.chat.last_seq) {
-    next.chat = { ...item.chat, last_seq: message.seq }
-    next.last_message = message
+    next = { ...withChat(item, { ...item.chat, last_seq: message.seq }), last_message: message }
   }
-  if (message.sender_id === me && message.seq > item.read_seq) next.read_seq = message.seq
-  return counted(next)
+  if (message.sender_id === me && message.seq > item.read_seq) {
+    next = { ...next, read_seq: message.seq, unread_count: next.chat.last_seq - message.seq }
+  }
+  return next
 }
 
-/** The position never goes back, so neither does an older picture of the chat take the newest `seq` away. */
+/** The count of deletions tells whether the state contains this one already. */
+function withDeleted(item: ChatItem, message: Message, deleted_count: number): ChatItem {
+  const next = item.last_message?.id === message.id ? { ...item, last_message: message } : item
+  if (deleted_count <= item.chat.deleted_count) return next
+  const unread_count = item.unread_count - (message.seq > item.read_seq ? 1 : 0)
+  return { ...next, chat: { ...item.chat, deleted_count }, unread_count }
+}
+
+/**
+ * A position may come before the messages and deletions that it counts, as the answer to my own request does. The unread
+ * count is less by those until they come, for a moment even below zero.
+ */
+function withRead(item: ChatItem, read: ReadPosition): ChatItem {
+  return {
+    ...item,
+    chat: { ...item.chat, deleted_count: read.deleted_count },
+    read_seq: read.seq,
+    unread_count: read.unread_count + item.chat.last_seq - read.last_seq,
+  }
+}
+
+/** Counts never go back, so an older picture of the chat does not take newer ones away. */
 function withChat(item: ChatItem, chat: Chat): ChatItem {
   const last_seq = Math.max(chat.last_seq, item.chat.last_seq)
-  return counted({ ...item, chat: last_seq === chat.last_seq ? chat : { ...chat, last_seq } })
-}
-
-function counted(item: ChatItem): ChatItem {
-  return { ...item, unread_count: item.chat.last_seq - item.read_seq }
+  const deleted_count = Math.max(chat.deleted_count, item.chat.deleted_count)
+  const unread_count = item.unread_count + last_seq - item.chat.last_seq
+  return { ...item, chat: { ...chat, last_seq, deleted_count }, unread_count }
 }
 
 function add(state: State, chat: Chat, member: Member, last_message: Message | null): State {
   const known = state.chats.get(chat.id)
   const item = known
-    ? counted({
-        ...withChat(known, chat),
+    ? {
+        // Who joins starts with everything read, also where their leaving went by unseen.
+        ...(chat.last_seq > known.read_seq ? withAllRead(known, chat) : withChat(known, chat)),
         member,
         last_message: (last_message?.seq ?? 0) > (known.last_message?.seq ?? 0) ? last_message : known.last_message,
-        // Whoever joins starts with everything read, also where their leaving went by unseen.
-        read_seq: Math.max(known.read_seq, chat.last_seq),
-      })
+      }
     : // What one may do there is not in an event: the store asks.
       { chat, member, last_message, read_seq: chat.last_seq, unread_count: 0, may: [] }
   return { ...state, chats: new Map(state.chats).set(chat.id, item) }
+}
+
+function withAllRead(item: ChatItem, chat: Chat): ChatItem {
+  const next = withChat(item, chat)
+  return { ...next, read_seq: chat.last_seq, unread_count: next.chat.last_seq - chat.last_seq }
 }
 
 function without(state: State, id: string): State {
