@@ -22,9 +22,9 @@ mod writers;
 mod caches;
 mod floods;
 mod limits;
+mod maintenance;
 mod silence;
 mod statements;
-mod upkeep;
 
 mod contract;
 mod events_page;

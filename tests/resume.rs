@@ -152,7 +152,7 @@ async fn past_retention_a_client_is_reset_and_the_snapshot_puts_it_right() {
         let old = cursor(&ann).await;
         let mut open = Device::connect(&ann, &before).await;
 
-        // As the upkeep does: the next partition begins, the one before is dropped.
+        // As maintenance does: closes the partition and drops it.
         let mut db =
             sqlx::PgConnection::connect(app.config.database.url.as_ref().unwrap().expose()).await.unwrap();
         sqlx::query("select event_log_roll('0 seconds')").execute(&mut db).await.unwrap();

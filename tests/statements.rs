@@ -68,7 +68,7 @@ async fn no_list_costs_a_statement_for_each_of_its_items() {
             world.grow(2).await;
             let mut before = costs(&world, &counter).await;
             assert!(before.values().all(|statements| (1..=9).contains(statements)), "{before:?}");
-            // Once more in case the server's own upkeep came in between; what grows does so each time.
+            // Repeated, in case the maintenance of the server ran in between; a count that grows does so each time.
             for _ in 0..3 {
                 world.grow(8).await;
                 let now = costs(&world, &counter).await;

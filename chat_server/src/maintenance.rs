@@ -1,4 +1,5 @@
-//! Upkeep in the background. One node of several does what concerns the database; the others stand by.
+//! Background maintenance. Each node keeps its own keys and limits. The maintenance of the database
+//! is done by one node; the others stand by.
 
 use std::time::Duration;
 
@@ -10,19 +11,19 @@ use tracing::{info, warn};
 use crate::{db, state::AppState};
 
 const ROUND: Duration = Duration::from_secs(5);
-/// A round that takes longer is given up with its connection.
+/// A round that takes longer is abandoned, and its connection is closed.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(120);
-/// A sign of life in each shard of the log.
+/// The interval of ticks in each shard of the log.
 const TICK_EVERY: Duration = Duration::from_secs(60);
 const TRIM_EVERY: Duration = Duration::from_secs(600);
 const EXCHANGE_KEYS_EVERY: Duration = Duration::from_secs(60);
-/// Rows taken away in one transaction; a larger one would hold a shard's lock for long.
+/// Rows deleted in one transaction. More would hold a shard's lock for too long.
 const DELETE_BATCH: i64 = 200;
-/// Batches in one round.
+/// The most batches in one round.
 const BATCHES_MAX: usize = 50;
 const DAY_SECONDS: f64 = 86_400.0;
 
-/// Keeps the keys exchanged and the limits small on this node.
+/// Exchanges keys and trims the rate limits on this node.
 pub async fn keep_node(state: AppState) -> anyhow::Result<()> {
     let mut rounds = interval(EXCHANGE_KEYS_EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,7 +36,7 @@ pub async fn keep_node(state: AppState) -> anyhow::Result<()> {
     }
 }
 
-/// Keeps the database, if this node is the one that does.
+/// Maintains the database while this node holds the lock.
 pub async fn keep_database(options: PgConnectOptions, config: EventLogConfig) -> anyhow::Result<()> {
     let mut rounds = interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -46,7 +47,7 @@ pub async fn keep_database(options: PgConnectOptions, config: EventLogConfig) ->
             keeper = match Keeper::elect(&options, &config).await {
                 Ok(elected) => elected,
                 Err(e) => {
-                    warn!("upkeep of the database: {e}");
+                    warn!("maintenance of the database: {e}");
                     None
                 }
             };
@@ -57,13 +58,14 @@ pub async fn keep_database(options: PgConnectOptions, config: EventLogConfig) ->
             Ok(Err(e)) => e.to_string(),
             Err(_) => "no answer from the database".into(),
         };
-        warn!("upkeep of the database: {failure}");
-        // With its connection goes the lock: any node may be the next.
+        warn!("maintenance of the database: {failure}");
+        // Closing the connection releases the lock, so any node may be next.
         keeper = None;
     }
 }
 
-/// The node that does the upkeep, by a lock that lives as long as this connection.
+/// The node that maintains the database. It holds an advisory lock for as long as this connection
+/// lives.
 struct Keeper {
     connection: PgConnection,
     retention_seconds: f64,
@@ -73,11 +75,13 @@ struct Keeper {
 
 impl Keeper {
     async fn elect(options: &PgConnectOptions, config: &EventLogConfig) -> sqlx::Result<Option<Self>> {
-        // Longer than on the pool: detaching a partition waits for old transactions.
-        let options =
-            options.clone().application_name("chat_server upkeep").options([("statement_timeout", "60s")]);
+        // Longer than in the pool: detaching a partition waits for old transactions.
+        let options = options
+            .clone()
+            .application_name("chat_server maintenance")
+            .options([("statement_timeout", "60s")]);
         let mut connection = PgConnection::connect_with(&options).await?;
-        if !db::event_log::try_upkeep(&mut connection).await? {
+        if !db::event_log::try_lock_maintenance(&mut connection).await? {
             return Ok(None);
         }
         let now = Instant::now();
@@ -87,7 +91,7 @@ impl Keeper {
 
     async fn round(&mut self) -> sqlx::Result<()> {
         let db = &mut self.connection;
-        // A partition is a seventh of retention, or less where a lot happens.
+        // A partition lasts a seventh of retention, or less when many events are written.
         db::event_log::roll(&mut *db, self.retention_seconds / 7.0).await?;
         if self.next_tick <= Instant::now() {
             self.next_tick = Instant::now() + TICK_EVERY;
@@ -118,7 +122,8 @@ impl Keeper {
                 break;
             }
         }
-        // A partition is dropped up to a seventh of retention late; until then a returning member has to be told.
+        // A partition is dropped up to a seventh of retention late. Until then a member who returns
+        // must get the event.
         for _ in 0..DELETE_BATCH {
             if !db::chats::delete_forgotten(&mut *db, 2.0 * self.retention_seconds).await? {
                 break;
@@ -135,7 +140,8 @@ mod tests {
 
     use super::*;
 
-    /// A workspace with a person, chats deleted so many days ago, and sessions that ended so many hours ago.
+    /// A workspace with a person, chats that were deleted some days ago, and sessions that ended
+    /// some hours ago.
     const LEFT_BEHIND: &str = "
         insert into accounts (id, email, email_folded, password_hash)
             values (gen_random_uuid(), 'ann@acme.example', 'ann@acme.example', '');
@@ -162,9 +168,10 @@ mod tests {
         let names = async |keeper: &mut Keeper, sql: &'static str| -> Vec<String> {
             sqlx::query_scalar(sql).fetch_all(&mut keeper.connection).await.unwrap()
         };
-        // The log may speak of a chat for up to twice retention.
+        // The log may contain events of a chat for up to twice retention.
         assert_eq!(names(&mut keeper, "select name from chats order by deleted_at desc").await, ["1", "13"]);
-        // A token of a session that has just ended may still be shown, and is to be told apart from garbage.
+        // The token of a session that has just ended may still be used, and must not look like an
+        // invalid one.
         let sessions = names(&mut keeper, "select user_agent from sessions order by user_agent").await;
         assert_eq!(sessions, ["expired", "live", "revoked"]);
     }

@@ -25,7 +25,7 @@ use crate::{
     tail,
 };
 
-/// A chat_server that has its address and its database, ready to serve.
+/// A chat_server that has bound its port and prepared its database.
 pub struct ChatServer {
     listener: TcpListener,
     address: SocketAddr,
@@ -34,11 +34,11 @@ pub struct ChatServer {
 }
 
 impl ChatServer {
-    /// Migrates the database, reads or makes the signing key, starts the background tasks and takes
-    /// the port.
+    /// Migrates the database, reads or creates the signing key, starts the background tasks and
+    /// binds the port.
     ///
     /// # Errors
-    /// One line for each thing that can be wrong: port, database, key.
+    /// One line for each possible cause: the port, the database or the key.
     pub async fn start(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let (host, port) = (config.server.host.clone(), config.server.port);
         let listener = http_server::listen("server.host, server.port", &host, port).await?;
@@ -77,14 +77,14 @@ impl ChatServer {
         };
         until_stop("tail", Box::pin(tail::follow(log_tail.invalidations_only(), Arc::clone(&state.caches))));
         until_stop("doorbell", Box::pin(state.doorbell.clone().run(options.clone())));
-        until_stop("node upkeep", Box::pin(maintenance::keep_node(state.clone())));
-        let upkeep = maintenance::keep_database(options, state.config.event_log.clone());
-        until_stop("database upkeep", Box::pin(upkeep));
+        until_stop("node maintenance", Box::pin(maintenance::keep_node(state.clone())));
+        let maintenance = maintenance::keep_database(options, state.config.event_log.clone());
+        until_stop("database maintenance", Box::pin(maintenance));
         let router = router(state.clone())?;
         Ok(Self { listener, address, state, router })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -94,7 +94,7 @@ impl ChatServer {
         &self.state
     }
 
-    /// Serves until the lifecycle stops, then lets requests under way finish within
+    /// Serves until the lifecycle stops, then lets requests in progress finish within
     /// `server.drain_seconds`.
     pub async fn serve(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
         info!("chat_server listening on {}", self.address);
@@ -109,13 +109,13 @@ impl ChatServer {
         };
         let served =
             http_server::serve(self.listener, self.router, limits, opened, &lifecycle, async {}).await;
-        // No request is under way any more that could send.
+        // No request is left that could send.
         self.state.sends.close();
         served
     }
 }
 
-/// What a background task is made of.
+/// The future of a background task.
 type Work = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 /// Starts and serves: what the binary and the launcher's subcommand do.

@@ -1,14 +1,14 @@
-//! Upkeep of the event log: signs of life, partitions ahead, retention.
+//! Queries for the maintenance of the event log: ticks, new partitions, retention.
 
 use chat_core::Shard;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgExecutor, Result};
 
-/// Names the upkeep among advisory locks: one node at a time does it.
-const UPKEEP_LOCK: i64 = 0x5041_524c_4f52; // "PARLOR"
+/// The advisory lock of maintenance: one node at a time does it.
+const MAINTENANCE_LOCK: i64 = 0x5041_524c_4f52; // "PARLOR"
 
-/// Whether this connection now does the upkeep; the lock is held until it is closed.
-pub async fn try_upkeep(db: &mut PgConnection) -> Result<bool> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "won!""#, UPKEEP_LOCK).fetch_one(db).await
+/// Whether this connection got the lock. It holds the lock until it is closed.
+pub async fn try_lock_maintenance(db: &mut PgConnection) -> Result<bool> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "won!""#, MAINTENANCE_LOCK).fetch_one(db).await
 }
 
 /// Writes a tick into a shard.
@@ -17,13 +17,14 @@ pub async fn tick(db: impl PgExecutor<'_>, shard: Shard) -> Result<()> {
     Ok(())
 }
 
-/// Keeps partitions ahead of the sequence and closes one that has been in use for `max_age_seconds`.
+/// Creates partitions ahead of the sequence, and closes a partition that is older than
+/// `max_age_seconds`.
 pub async fn roll(db: impl PgExecutor<'_>, max_age_seconds: f64) -> Result<()> {
     sqlx::query!("select event_log_roll(make_interval(secs => $1))", max_age_seconds).fetch_one(db).await?;
     Ok(())
 }
 
-/// Starts of the partitions whose newest event is older than retention.
+/// The first ids of the partitions whose newest event is older than retention.
 pub async fn list_expired_partitions(db: impl PgExecutor<'_>, retention_seconds: f64) -> Result<Vec<i64>> {
     sqlx::query_scalar!(
         "select start_id from event_log_partitions where closed_at < now() - make_interval(secs => $1) order by start_id",
@@ -33,8 +34,8 @@ pub async fn list_expired_partitions(db: impl PgExecutor<'_>, retention_seconds:
     .await
 }
 
-/// Drops one partition without stopping readers or writers: DETACH CONCURRENTLY waits for old transactions instead of
-/// blocking new ones. Safe to call again after it was cut off half-way.
+/// Drops one partition without blocking readers or writers: DETACH CONCURRENTLY waits for old
+/// transactions instead of blocking new ones. Safe to call again after an interruption.
 pub async fn drop_partition(db: &mut PgConnection, start_id: i64) -> Result<()> {
     let name = format!("event_log_p{start_id}");
     let state = sqlx::query_scalar!(
@@ -54,7 +55,7 @@ pub async fn drop_partition(db: &mut PgConnection, start_id: i64) -> Result<()> 
     Ok(())
 }
 
-/// The end of a shard as a transaction sees it, and what else a cursor is made of.
+/// The newest row of a shard in the snapshot of a transaction, and the other parts of a cursor.
 pub struct Head {
     pub id: i64,
     pub generation: i32,
