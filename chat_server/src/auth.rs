@@ -1,8 +1,8 @@
-//! Who is asking, and what they may do, as values to hold: a handler that needs a member of a chat
-//! takes one.
+//! Authentication and authorisation as values: a handler that needs a member of a chat takes a
+//! [`ChatMember`].
 //!
-//! For reads the extractors here are enough. A write is decided in its own transaction, by
-//! [`lock_chat`] or by the SQL of the write itself.
+//! The extractors here authorise reads. A write is authorised in its own transaction, by
+//! [`lock_chat`] or by the SQL of the write.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -32,7 +32,7 @@ pub struct CurrentUser {
     pub workspace_id: WorkspaceId,
     pub account_id: AccountId,
     pub session_id: SessionId,
-    /// As of a moment ago; a write looks again.
+    /// May be slightly out of date; a write reads it again.
     pub role: WorkspaceRole,
 }
 
@@ -84,12 +84,12 @@ fn unauthenticated() -> ApiError {
     }
 }
 
-/// The refusal of a known user whose role does not allow it.
+/// The error for a known user whose role does not allow the action.
 pub fn forbidden() -> ApiError {
     ApiError::Forbidden { code: "forbidden", detail: "your role does not allow this" }
 }
 
-/// The address that a request came from, for limits where no user is known.
+/// The address of the client, for rate limits where no user is known.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
@@ -104,8 +104,8 @@ impl FromRequestParts<AppState> for ClientAddress {
     }
 }
 
-/// The entry that the outermost of our own proxies has written; what is left of it anybody could
-/// have written.
+/// The entry that the outermost of our own proxies added. The client may have forged every entry
+/// before it.
 fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<IpAddr> {
     let skip = trusted_proxies.checked_sub(1)?;
     let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
@@ -113,7 +113,7 @@ fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<IpAddr> 
     hops.iter().rev().nth(skip)?.trim().parse().ok()
 }
 
-/// One customer of an IPv6 provider has at least a /64: counted as one address.
+/// Counts the addresses of an IPv6 /64 as one: one customer of a provider has at least that many.
 fn group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -125,7 +125,7 @@ fn group(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A chat that the caller may see, and how they stand in it.
+/// A chat that the caller may see, and the caller's roles in it.
 #[derive(Clone, Copy, Debug)]
 pub struct VisibleChat {
     pub user: CurrentUser,
@@ -152,7 +152,7 @@ impl FromRequestParts<AppState> for VisibleChat {
     }
 }
 
-/// A chat that the caller is a member of, so may read.
+/// A chat that the caller is a member of, and so may read.
 #[derive(Clone, Copy, Debug)]
 pub struct ChatMember {
     pub user: CurrentUser,
@@ -169,18 +169,18 @@ impl FromRequestParts<AppState> for ChatMember {
     }
 }
 
-/// A chat under lock in a transaction, with what was asked allowed in it.
+/// A chat that is locked in a transaction, in which the caller may do what was asked.
 pub struct AuthorisedChat {
     pub kind: ChatKind,
     pub chat_role: Option<ChatRole>,
     pub member_count: i64,
 }
 
-/// Locks the chat and decides, in the caller's transaction, whether they may do `action` there.
-/// Until it ends neither the chat, its members nor the caller's role can change.
+/// Locks the chat and decides, in the caller's transaction, whether the user may do `action` there.
+/// Until the transaction ends, the chat, its members and the user's role cannot change.
 ///
 /// # Errors
-/// 401 when the caller was deactivated meanwhile, 404 when they may not know the chat, 403 when
+/// 401 if the user was deactivated in the meantime, 404 if they may not know of the chat, 403 if
 /// they may not do this.
 pub async fn lock_chat(
     tx: &mut PgConnection,
@@ -195,10 +195,10 @@ pub async fn lock_chat(
     Ok(AuthorisedChat { kind: chat.kind, chat_role: chat.chat_role, member_count: chat.member_count })
 }
 
-/// Decides, in the caller's transaction, whether they may do `action` to the workspace.
+/// Decides, in the caller's transaction, whether the user may do `action` to the workspace.
 ///
 /// # Errors
-/// 401 when the caller was deactivated meanwhile, 403 when they may not do this.
+/// 401 if the user was deactivated in the meantime, 403 if they may not do this.
 pub async fn require_in_workspace(
     tx: &mut PgConnection,
     user: &CurrentUser,
@@ -208,21 +208,21 @@ pub async fn require_in_workspace(
     if role.may(action) { Ok(()) } else { Err(forbidden()) }
 }
 
-/// The caller's role, which cannot change until the transaction ends. Taken before any lock on a
+/// The user's role, which cannot change until the transaction ends. Call this before any lock on a
 /// chat.
 pub async fn lock_user(tx: &mut PgConnection, user: &CurrentUser) -> Result<WorkspaceRole> {
     db::users::lock_active(tx, user.workspace_id, user.id).await?.ok_or_else(session_over)
 }
 
-/// Locks the caller and others, before a chat is locked that they are to be changed in: all at
-/// once, since everybody who locks several users does it in order of id.
+/// Locks the caller and other users, before the chat in which they change is locked. All are locked
+/// in one call, in order of id, so that two transactions cannot deadlock.
 pub async fn lock_users(tx: &mut PgConnection, user: &CurrentUser, others: &[UserId]) -> Result<()> {
     let everybody: Vec<UserId> = others.iter().copied().chain([user.id]).collect();
     db::users::lock_active_ids(tx, user.workspace_id, &everybody).await?;
     Ok(())
 }
 
-/// The refusal of a user who was deactivated meanwhile.
+/// The error for a user who was deactivated in the meantime.
 pub fn session_over() -> ApiError {
     ApiError::Unauthenticated { code: "session_over", detail: "the user was deactivated" }
 }
@@ -277,7 +277,7 @@ mod tests {
                 .map(|value| (header::HeaderName::from_static("x-forwarded-for"), value.parse().unwrap()))
                 .collect();
             prop_assert_eq!(forwarded_for(&headers, 0), None);
-            // What our own proxies add at the end counts, whatever stands before it.
+            // Only the entries that our own proxies added at the end count.
             for proxy in 1..=skip {
                 let address = format!("10.0.0.{proxy}");
                 headers.append("x-forwarded-for", address.parse().unwrap());

@@ -1,7 +1,8 @@
-//! Caches of chats, memberships and sessions, so that chat lists and tokens cost no query. They are
-//! right on every node, because every change is in the event log: a node invalidates what it writes
-//! before it answers, and what others write when the tail of the log brings it. While the tail is
-//! behind, the caches are not used.
+//! Caches of chats, memberships and sessions, so that chat lists and tokens cost no query.
+//!
+//! The caches are right on every node, because every change is in the event log. A node invalidates
+//! what it writes before it responds. It invalidates what other nodes write when the tail of the
+//! log reports it. While the tail is behind, the caches are not used.
 
 use std::{
     collections::HashMap,
@@ -29,19 +30,18 @@ use crate::{
     error::Result,
 };
 
-/// A bound on how long a value is cached; not what makes it right.
+/// An upper bound. Invalidation keeps the values right, not this.
 const TIME_TO_LIVE: Duration = Duration::from_secs(600);
-/// How long the tail of the log may have been silent; it reads several times a second.
+/// How old the tail's last read may be. It reads several times a second.
 pub const TAIL_FRESH: Duration = Duration::from_secs(2);
 const CHATS_MAX: u64 = 50_000;
 const USERS_MAX: u64 = 20_000;
 const SESSIONS_MAX: u64 = 50_000;
-/// Keys share a version by their hash. An invalidated key also stops loads under way of the keys
-/// that share its version from being cached.
+/// Each key has a version, which it shares with the keys of the same hash. An invalidation raises
+/// the version, so loads that are in progress for any of these keys are not cached.
 const VERSIONS: usize = 4096;
 
-/// Values by key, with a guard against a slow read that would put back a value that has changed
-/// since the read began.
+/// Values by key. A slow read cannot put back a value that was invalidated after the read began.
 struct GuardedCache<K, V> {
     values: Cache<K, V>,
     versions: Vec<AtomicU64>,
@@ -66,7 +66,7 @@ where
         &self.versions[usize::try_from(index).unwrap_or(0)]
     }
 
-    /// To be read before the database is, and given to [`GuardedCache::insert`] with the result.
+    /// Call this before the database is read, and pass the result to [`GuardedCache::insert`].
     fn version(&self, key: &K) -> u64 {
         self.counter(key).load(Ordering::SeqCst)
     }
@@ -75,7 +75,7 @@ where
     fn insert(&self, key: K, value: V, version: u64) {
         if self.version(&key) == version {
             self.values.insert(key, value);
-            // An invalidation may have come between the check and the insert.
+            // The key may have been invalidated between the check and the insert.
             if self.version(&key) != version {
                 self.values.invalidate(&key);
             }
@@ -83,7 +83,7 @@ where
     }
 
     fn invalidate(&self, key: &K) {
-        // The version first: a load that began before must not insert after the value is removed.
+        // The version goes first: a load that began earlier must not insert after the removal.
         self.counter(key).fetch_add(1, Ordering::SeqCst);
         self.values.invalidate(key);
     }
@@ -95,7 +95,8 @@ where
         self.values.invalidate_all();
     }
 
-    /// The load is boxed: it is rare and would enlarge the future of every request.
+    /// The future of the load is boxed: a load is rare, and its future would enlarge every
+    /// request's.
     async fn get_or_load<F: Future<Output = Result<V>>>(
         &self,
         usable: bool,
@@ -120,9 +121,9 @@ pub struct Caches {
     chats: GuardedCache<ChatId, Arc<ChatWithLast>>,
     memberships: GuardedCache<UserId, Arc<Vec<Membership>>>,
     sessions: GuardedCache<(SessionId, UserId), Option<Bearer>>,
-    /// Whether the tail of the log is being followed.
+    /// Whether the tail follows the log.
     current: AtomicBool,
-    /// How well it does: a read that hangs shows here first.
+    /// Shows first when a read of the tail hangs.
     tail: TailHealth,
 }
 
@@ -137,11 +138,10 @@ impl Caches {
         }
     }
 
-    /// Sets whether the tail follows the log. When it starts again, all older values are
-    /// invalidated.
+    /// Sets whether the tail follows the log. When it starts again, everything is invalidated.
     pub fn set_current(&self, current: bool) {
         if current && !self.current.load(Ordering::SeqCst) {
-            self.invalidate_all(); // before any of it is used again
+            self.invalidate_all(); // before any value is used again
         }
         self.current.store(current, Ordering::SeqCst);
     }
@@ -156,8 +156,7 @@ impl Caches {
         self.sessions.invalidate_all();
     }
 
-    /// A chat's shape, newest message or members changed, and with the members the chat lists of
-    /// `users`.
+    /// Invalidates a chat's shape, newest message and members, and the chat lists of `users`.
     pub fn invalidate_chat(&self, chat: ChatId, users: &[UserId]) {
         self.chats.invalidate(&chat);
         for user in users {
@@ -173,7 +172,7 @@ impl Caches {
         self.sessions.invalidate(&(session, user));
     }
 
-    /// A user's role or activity changed, which is cached with each of their sessions.
+    /// Invalidates all sessions, which hold their user's role and whether the user is active.
     pub fn invalidate_users(&self) {
         self.sessions.invalidate_all();
     }
@@ -197,7 +196,7 @@ impl Caches {
         }
     }
 
-    /// What the bearer of a token may do; `None` if their session is over.
+    /// What the bearer of a token may do; `None` if the session is over.
     pub async fn bearer(
         &self,
         db: &PgPool,
@@ -215,7 +214,7 @@ impl Caches {
         self.memberships.get_or_load(self.is_usable(), user, load).await
     }
 
-    /// Chats by id; those that are not cached are read by one query. Deleted ones are left out.
+    /// Chats by id. One query reads those that are not cached. Deleted chats are left out.
     pub async fn chats(&self, db: &PgPool, ids: &[ChatId]) -> Result<HashMap<ChatId, Arc<ChatWithLast>>> {
         let usable = self.is_usable();
         let mut found = HashMap::with_capacity(ids.len());
@@ -254,7 +253,7 @@ mod tests {
         let cache = Names::new(10);
         for invalidate in [|c: &Names| c.invalidate(&1), |c: &Names| c.invalidate_all()] {
             let version = cache.version(&1);
-            invalidate(&cache); // the change comes while the old value is being read
+            invalidate(&cache); // the change happens while the old value is being read
             cache.insert(1, "old", version);
             assert_eq!(cache.values.get(&1), None);
             cache.insert(1, "new", cache.version(&1));

@@ -1,6 +1,7 @@
-//! Sends NOTIFYs after a commit, for writes that send none in their own transaction. One connection of its own and one
-//! NOTIFY at a time; requests that come meanwhile are merged into the next. A transaction that only notifies flushes no
-//! WAL. If this process dies before it notifies, readers find the rows by their poll.
+//! Sends NOTIFYs after a commit, for writes that send none in their own transaction. It has its own
+//! connection and sends one NOTIFY at a time; requests that arrive meanwhile are merged into the
+//! next. A transaction that only notifies flushes no WAL. If this process dies before it notifies,
+//! readers find the rows by polling.
 
 use std::{
     sync::{
@@ -18,13 +19,13 @@ use tokio::{
 };
 use tracing::warn;
 
-/// A NOTIFY that takes longer is given up with its connection.
+/// A NOTIFY that takes longer is abandoned, and its connection is closed.
 const RING_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
-/// How long no transaction notifies by itself once Postgres had no room for a NOTIFY.
+/// For how long transactions send no NOTIFY after Postgres reported a full notify queue.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Handle for writers.
+/// The writers' handle.
 #[derive(Clone, Default)]
 pub struct Doorbell {
     shards: Arc<AtomicU16>,
@@ -39,12 +40,13 @@ impl Doorbell {
         self.wake.notify_one();
     }
 
-    /// Whether a transaction may send its own NOTIFY. While Postgres has no room for that, the transaction would fail.
+    /// Whether a transaction may send its own NOTIFY. It would fail while the notify queue of
+    /// Postgres is full.
     pub fn may_notify_in_transaction(&self) -> bool {
         self.paused_until().is_none_or(|until| until <= Instant::now())
     }
 
-    /// Postgres had no room for a NOTIFY.
+    /// Records that the notify queue of Postgres was full.
     pub fn notify_queue_is_full(&self) {
         *self.paused_until() = Some(Instant::now() + FULL_QUEUE_PAUSE);
     }

@@ -1,5 +1,5 @@
-//! What goes wrong, named by what it means to the caller. Every error becomes a [`Problem`] with a
-//! stable `code`. Internals are logged once and never sent.
+//! The errors of requests, named by what they mean to the caller. Every error becomes a [`Problem`]
+//! with a stable `code`. Internal causes are logged once and never sent.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -12,22 +12,22 @@ use tracing::error;
 
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
 
-/// A refusal or a failure of a request.
+/// An error of a request: a refusal or a failure.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// 400: not readable at all.
+    /// 400: the request cannot be parsed.
     #[error("{0}")]
     Malformed(String),
-    /// 401: no proof of who is asking, or no good one.
+    /// 401: the credentials are missing or not valid.
     #[error("{detail}")]
     Unauthenticated { code: &'static str, detail: &'static str },
-    /// 403: known, seen, and not allowed.
+    /// 403: the caller may know of it but not do this.
     #[error("{detail}")]
     Forbidden { code: &'static str, detail: &'static str },
-    /// 404: not there, or not for the caller to know.
+    /// 404: it does not exist, or the caller may not know that it does.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// 409: against what is there already.
+    /// 409: it conflicts with the current state.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: Cow<'static, str> },
     /// 413.
@@ -36,13 +36,13 @@ pub enum ApiError {
     /// 415.
     #[error("send the body as application/json, in UTF-8")]
     UnsupportedMediaType,
-    /// 422: readable, but not a value that makes sense here.
+    /// 422: it can be parsed but is not valid.
     #[error("{detail}")]
     Invalid { code: &'static str, detail: String, errors: Vec<InvalidField> },
     /// 429.
     #[error("too many requests")]
     RateLimited { retry_after: Duration, policy: String },
-    /// 503: later it may work.
+    /// 503: a retry may succeed.
     #[error("{0}")]
     Unavailable(&'static str),
     /// 500.
@@ -66,13 +66,13 @@ impl ApiError {
         InvalidField { min: Some(min), max, ..InvalidField::new(pointer, "out_of_range", detail) }.into()
     }
 
-    /// 422 for a list of too few or too many.
+    /// 422 for a list with too few or too many entries.
     pub fn wrong_count(pointer: &str, min: usize, max: usize, detail: impl Into<String>) -> Self {
         let [min, max] = [min, max].map(|bound| i64::try_from(bound).ok());
         InvalidField { min, max, ..InvalidField::new(pointer, "wrong_count", detail) }.into()
     }
 
-    /// 409 with a code of its own.
+    /// 409 with its own code.
     pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Conflict { code, detail: detail.into() }
     }
@@ -101,8 +101,8 @@ impl From<InvalidField> for ApiError {
 }
 
 impl From<sqlx::Error> for ApiError {
-    /// A database that is away or too busy is 503, which a client may retry; anything else is our
-    /// fault.
+    /// A database that is away or overloaded is 503, which a client may retry. Any other error is
+    /// our fault.
     fn from(error: sqlx::Error) -> Self {
         let away = match &error {
             sqlx::Error::PoolTimedOut
@@ -123,20 +123,20 @@ impl From<sqlx::Error> for ApiError {
 
 pub const DATABASE_AWAY: &str = "the database is not available now";
 
-/// Whether a SQLSTATE says that the same may work a moment later.
+/// Whether a retry of a statement that failed with this SQLSTATE may succeed.
 pub fn is_away(code: &str, names_constraint: bool) -> bool {
-    // Lost connections, no resources (disk full too), shutting down, a standby, and losers of a
-    // deadlock or lock wait.
+    // Lost connections, no resources (a full disk too), shutdown, a standby, and the losers of a
+    // deadlock or lock timeout.
     ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
         || ["25006", "25P03", "40001", "40P01", "55P03", "57014"].contains(&code)
         // Without a constraint's name: the event log has no partition for the next id.
         || (code == "23514" && !names_constraint)
 }
 
-/// Lets a violated constraint, by its name in the schema, become an answer.
+/// Turns a violation of a named constraint into an error for the caller.
 pub trait ConstraintExt<T> {
     /// # Errors
-    /// `to_error()` when the constraint was violated, else whatever else went wrong.
+    /// `to_error()` if the constraint was violated, else the original error.
     fn on_constraint(self, name: &str, to_error: impl FnOnce() -> ApiError) -> Result<T>;
 }
 

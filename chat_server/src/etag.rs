@@ -1,5 +1,5 @@
-//! Entity tags (RFC 9110, section 13): a client that sends the tag of the response it has is
-//! answered 304 without a body while that response is still right.
+//! Entity tags (RFC 9110, section 13). A client sends the tag of the response that it has. While
+//! that response is still current, it gets 304 without a body.
 
 use std::convert::Infallible;
 
@@ -16,9 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
 
-/// For one user. A client may keep it and has to ask each time whether it still holds.
+/// For one user. A client may store it and must revalidate it each time.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
-/// The same for everybody.
+/// The same for all users.
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, no-cache");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bytes of the hash in the tag: enough that no two responses share one.
@@ -44,7 +44,7 @@ impl WithEtag {
         Ok(Self { body: body.into(), tag })
     }
 
-    /// Answers one user.
+    /// The response for one user.
     pub fn answer(&self, known: &IfNoneMatch) -> Response {
         let mut response = self.answer_with(known, PRIVATE);
         // A cache must not give it to another user.
@@ -52,7 +52,7 @@ impl WithEtag {
         response
     }
 
-    /// Answers anybody.
+    /// The response for any caller.
     pub fn answer_publicly(&self, known: &IfNoneMatch) -> Response {
         self.answer_with(known, PUBLIC)
     }
@@ -86,7 +86,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    /// The weak comparison. A list that cannot be read includes nothing.
+    /// The weak comparison. A list that cannot be parsed includes nothing.
     fn includes(&self, tag: &HeaderValue) -> bool {
         // Our own tags have no comma in them.
         self.0.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|given| {

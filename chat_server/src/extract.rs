@@ -1,4 +1,4 @@
-//! Extractors whose rejections are our problem+json, and JSON responses.
+//! Extractors whose rejections are problem+json, and JSON responses.
 
 use std::error::Error as _;
 
@@ -53,8 +53,7 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> 
     }
 }
 
-/// JSON is UTF-8 (RFC 8259, section 8.1): a body that says it is in another charset would be read
-/// as something else than was meant.
+/// JSON is UTF-8 (RFC 8259, section 8.1). A body that declares another charset would be misread.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
@@ -68,7 +67,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read_body(body: Body) -> Result<Bytes, ApiError> {
-    // Announced as too large: refused before it arrives.
+    // Its length is announced, so it is refused before it arrives.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(ApiError::TooLarge { max_bytes: BODY_BYTES_MAX });
     }
@@ -79,7 +78,7 @@ async fn read_body(body: Body) -> Result<Bytes, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    // Serde would read the fields of an object from an array as well, by their order.
+    // Serde would also read an object's fields from an array, by their order.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(ApiError::invalid("", "invalid", "must be an object"));
     }
@@ -88,8 +87,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let pointer = pointer(e.path());
         let inner = e.into_inner();
         if inner.is_data() {
-            // serde_json adds where in the text it stopped, which means nothing to a program that
-            // built the body.
+            // serde_json appends the position at which it stopped, which means nothing to a program
+            // that built the body.
             let text = inner.to_string();
             let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
             refused_by_serde(pointer, detail).into()
@@ -101,7 +100,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// Serde hands on words alone.
+/// Serde passes errors on as text only.
 fn refused_by_serde(pointer: String, detail: &str) -> InvalidField {
     if let Some(error) = TextError::from_words(detail) {
         return InvalidField::text(pointer, error);
@@ -113,13 +112,13 @@ fn refused_by_serde(pointer: String, detail: &str) -> InvalidField {
     InvalidField::new(pointer, code, detail)
 }
 
-/// For `deserialize_with`: a number without a fraction, however it is written. To JSON Schema 5.0
-/// is an integer, and some languages write it so.
+/// For `deserialize_with`: an integer in any spelling. In JSON Schema 5.0 is an integer, and some
+/// languages write it so.
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(deserializer: D) -> Result<T, D::Error> {
     whole_of(&serde_json::Number::deserialize(deserializer)?)
 }
 
-/// The same for what may be left out; needs `default` as well.
+/// The same for an optional field; needs `default` as well.
 pub fn whole_or_none<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -127,7 +126,7 @@ pub fn whole_or_none<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
 }
 
 fn whole_of<T: TryFrom<i64>, E: de::Error>(number: &serde_json::Number) -> Result<T, E> {
-    /// Beyond it a float does not tell whole numbers apart.
+    /// Above this a float cannot represent every integer.
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and is within the exact ones")]
     let from_float = |float: f64| (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then_some(float as i64);
@@ -148,7 +147,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-/// Parameters in the path. One that cannot be an id names nothing: 404.
+/// Parameters in the path. One that is not a valid id gives 404.
 pub struct ApiPath<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath<T> {

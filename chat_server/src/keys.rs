@@ -1,5 +1,5 @@
-//! The keys that tokens are signed and verified with: this server's own from a file that it makes
-//! on its first run, and everybody's public ones from the database.
+//! The keys that sign and verify tokens: this server's private key, from a file that it creates on
+//! its first run, and the public keys of all servers, from the database.
 
 use std::{
     fs,
@@ -17,25 +17,25 @@ use tracing::info;
 
 use crate::db::signing_keys;
 
-/// Most tokens in the cache; some 200 bytes each.
+/// The most cached tokens; each takes about 200 bytes.
 const VERIFIED_MAX: u64 = 50_000;
-/// A bound on how long a token is cached; not what makes the cache right.
+/// An upper bound. The generation keeps the cache right, not this.
 const VERIFIED_TTL: Duration = Duration::from_secs(600);
 
-/// Signs with our key, verifies with everybody's.
+/// Signs with our key and verifies with the keys of all servers.
 pub struct Keys {
     pub signer: Signer,
     ring: KeyRing,
-    /// Good access tokens by their hash, with the generation of the key ring that verified them: a
-    /// signature takes longer to verify than most requests to answer.
+    /// Valid access tokens by their hash, with the generation of the key ring that verified them.
+    /// Verifying a signature takes longer than most requests.
     verified: Cache<[u8; 32], (Claims, u64)>,
 }
 
 impl Keys {
-    /// Reads the key file, or makes it.
+    /// Reads the key file, or creates it.
     ///
     /// # Errors
-    /// The file cannot be read or made, or holds no key.
+    /// The file cannot be read or created, or holds no key.
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let shown = file.display();
         let pem = match fs::read_to_string(file) {
@@ -45,7 +45,7 @@ impl Keys {
                 create_private(file, &pem)
                     .with_context(|| format!("{shown}: the signing key cannot be kept there"))?;
                 info!("made a new signing key in {shown}");
-                // Another process may have made one at the same moment; the file decides.
+                // Another process may have created one at the same moment. Both use the file.
                 fs::read_to_string(file)?
             }
             Err(e) => return Err(e).with_context(|| format!("{shown}: the signing key cannot be read")),
@@ -58,14 +58,14 @@ impl Keys {
         })
     }
 
-    /// Publishes our key and loads those of all servers.
+    /// Publishes our key and loads the keys of all servers.
     pub async fn exchange(&self, db: &PgPool) -> sqlx::Result<()> {
         signing_keys::publish(db, self.signer.kid(), &self.signer.public_key()).await?;
         self.ring.replace(signing_keys::list(db).await?);
         Ok(())
     }
 
-    /// Verifies an access token. A key that is not known yet is looked for in the database.
+    /// Verifies an access token. An unknown key is looked up in the database.
     pub async fn verify(&self, db: &PgPool, token: &str) -> Result<Claims, VerifyError> {
         let hash = secret_hash(token);
         let generation = self.ring.generation();
@@ -87,7 +87,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Whole or not at all, never over an existing one, readable by its owner alone.
+/// Creates the file whole or not at all, never over an existing one, readable by its owner alone.
 fn create_private(file: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;

@@ -1,8 +1,9 @@
 //! chat_server: every action of Parlor over REST, and all writes.
 //!
-//! A request goes `server` (sockets) → `middleware` (ids, limits, logs) → `router` → `http/<noun>` (what
-//! is asked) → `auth` (who asks, may they) → `db/<noun>` (SQL). The database's triggers write what a write
-//! changed into the event log; `tail` reads it and empties `cache`, `doorbell` wakes other readers.
+//! A request goes through `server` (sockets), `middleware` (ids, limits, logs), `router`,
+//! `http/<noun>` (the handler), `auth` (authentication and authorisation) and `db/<noun>` (SQL).
+//! Triggers in the database write each change into the event log. `tail` reads the log and
+//! invalidates `cache`; `doorbell` wakes other readers.
 
 pub mod state;
 

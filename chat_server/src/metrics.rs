@@ -1,4 +1,5 @@
-//! What this server counts, in the form of Prometheus. One registry for each server, no globals.
+//! The metrics of chat_server in the format of Prometheus. Each server has its own registry; there
+//! are no globals.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +9,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Labels of a request: few values each.
+/// The labels of a request. Each has few values.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RequestLabels {
     pub method: &'static str,
@@ -17,14 +18,14 @@ pub struct RequestLabels {
     pub status: u16,
 }
 
-/// Labels of a duration.
+/// The labels of a duration.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RouteLabels {
     pub method: &'static str,
     pub route: String,
 }
 
-/// Handles to all metrics. Clones count into the same ones.
+/// Handles to all metrics. Clones share them.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
@@ -88,7 +89,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a request and how long it took.
+    /// Counts a request and observes its duration.
     pub fn observe_request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         let route = route.to_owned();
         self.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
@@ -98,7 +99,7 @@ impl Metrics {
     /// The text format of OpenMetrics.
     ///
     /// # Errors
-    /// Formatting failed, which it does not into a string.
+    /// Formatting failed; writing into a string never does.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

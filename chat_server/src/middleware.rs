@@ -1,6 +1,5 @@
 //! The layers around all routes: metrics and access log, common headers, compression, panics, the
-//! time limit; outside of them CORS, request id and problem+json, which `http_server` has for both
-//! servers.
+//! time limit. The layers that both servers share are outside of these, in `http_server`.
 
 use std::{
     sync::Arc,
@@ -27,11 +26,11 @@ use tower_http::{
 
 use crate::metrics::Metrics;
 
-/// From a request's head to its response's; the request's body included.
+/// From the head of the request to the head of the response, including the body of the request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-/// Stands in metrics and logs for requests that match no route.
+/// The label in metrics and logs of requests that match no route.
 const NO_ROUTE: &str = "(none)";
 
 /// Adds the layers to all routes and to the fallback.
@@ -72,7 +71,7 @@ fn cors(config: &Config) -> CorsLayer {
         ])
 }
 
-/// Counts and logs a request by its route, never by its path, which has ids, or its query.
+/// Counts and logs a request by its route. Never by its path, which contains ids, or its query.
 async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = method_label(request.method());
@@ -94,18 +93,18 @@ async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Ne
     response
 }
 
-/// A client may invent methods; an invented one must not become a label of its own.
+/// A client may invent methods. An unknown one must not become a label.
 fn method_label(method: &Method) -> &'static str {
     const METHODS: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "OPTIONS", "HEAD", "PUT"];
     METHODS.into_iter().find(|label| *label == method.as_str()).unwrap_or("OTHER")
 }
 
 /// Makes an uncompressed response acceptable to every client, as the last resort. Otherwise
-/// `CompressionLayer` answers 406 to `Accept-Encoding: identity;q=0` after the handler has run,
-/// and a message that was stored would look refused.
+/// `CompressionLayer` responds 406 to `Accept-Encoding: identity;q=0` after the handler has run,
+/// and a message that was stored would seem refused.
 fn accept_identity(mut request: Request) -> Request {
     if let Entry::Occupied(mut entry) = request.headers_mut().entry(header::ACCEPT_ENCODING) {
-        // First, because the first mention of an encoding counts.
+        // Inserted first, because the first mention of an encoding counts.
         let given: Vec<_> = entry.insert_mult(HeaderValue::from_static("identity;q=0.001")).collect();
         for value in given {
             entry.append(value);
@@ -121,7 +120,8 @@ mod tests {
 
     use super::*;
 
-    /// What the layers answer around routes that return, panic and never return; and the metrics.
+    /// The response of the layers around routes that return, panic or never return; and the
+    /// metrics.
     async fn ask(path: &str, encodings: &'static str) -> (Response, String) {
         let router = Router::new()
             .route("/notes/{id}", get(async || "x".repeat(1000)))

@@ -1,4 +1,4 @@
-//! The OpenAPI document: assembled from the handlers, so that it cannot say anything else than they do.
+//! The OpenAPI document, assembled from the handlers, so that it always agrees with them.
 
 pub mod events;
 
@@ -17,7 +17,7 @@ use crate::{
     openapi::events::{ControlFrame, Event},
 };
 
-/// What is said once for all operations.
+/// The parts that apply to all operations.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Parlor", description = "Team chat: REST for actions, Server-Sent Events for everything that happens.",
@@ -56,7 +56,7 @@ pub fn document() -> Document {
     document
 }
 
-/// Adds what is not said at each handler.
+/// Adds the parts that no handler states.
 pub fn complete(document: &mut Document) {
     if let Some(components) = &mut document.components {
         events::name_variants(components);
@@ -65,7 +65,7 @@ pub fn complete(document: &mut Document) {
     add_refusals(document);
 }
 
-/// An operation whose answer has an entity tag may be asked whether it still holds.
+/// Documents 304 and `If-None-Match` for every operation whose response has an entity tag.
 fn add_revalidation(document: &mut Document) {
     for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
         let Some(RefOr::T(found)) = operation.responses.responses.get("200") else { continue };
@@ -83,7 +83,7 @@ fn add_revalidation(document: &mut Document) {
     }
 }
 
-/// Every operation may answer with a problem: the refusals that all share are not repeated at each handler.
+/// Documents the errors that every operation may return, so that no handler repeats them.
 fn add_refusals(document: &mut Document) {
     for item in document.paths.paths.values_mut() {
         let operations = [

@@ -1,5 +1,5 @@
-//! Password hashing: Argon2id with the parameters that OWASP names (19 MiB, 2 passes), on the blocking pool, and few at
-//! once, so that a flood of sign-ins cannot starve everything else.
+//! Password hashing: Argon2id with the parameters of OWASP (19 MiB, 2 passes), on the blocking
+//! pool. Few hashes run at once, so that a flood of sign-ins cannot starve other work.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, Result};
 
-/// Requests that may wait for a free place; further ones are told to come back.
+/// Requests that may wait for a permit; further ones get 503.
 const WAITING_MAX: usize = 64;
 
 /// Hashes and checks passwords.
@@ -21,7 +21,7 @@ const WAITING_MAX: usize = 64;
 pub struct Hasher {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
-    /// Checked when there is no such account, so that both answers take the same time.
+    /// Verified if there is no such account, so that both cases take the same time.
     decoy: Arc<str>,
 }
 
@@ -35,30 +35,30 @@ impl Hasher {
         })
     }
 
-    /// A place among those that hash, or wait to. To be had before anything else is done for a request that needs it: a
-    /// flood of them then costs no query either.
+    /// Reserves a place among the requests that hash or wait. Call this before any other work for
+    /// the request, so that a flood costs no queries.
     ///
     /// # Errors
-    /// 503 when too many wait already.
+    /// 503 if too many requests wait.
     pub fn admit(&self) -> Result<Place> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| busy())?;
         Ok(Place { hasher: self.clone(), _admitted: admitted })
     }
 }
 
-/// Good for one password.
+/// Permits one hash.
 pub struct Place {
     hasher: Hasher,
     _admitted: OwnedSemaphorePermit,
 }
 
 impl Place {
-    /// The PHC string to keep.
+    /// The hash as a PHC string, to be stored.
     pub async fn hash(self, password: Password) -> Result<String> {
         self.run(move || hash(password.expose())).await
     }
 
-    /// Whether `password` is the one behind `hash`. None for `hash` takes as long and is false.
+    /// Whether `password` matches `hash`. If `hash` is None, it takes as long and returns false.
     pub async fn verify(self, password: Password, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.hasher.decoy.to_string());
@@ -76,7 +76,7 @@ impl Place {
         &self,
         work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T> {
-        // Owned by the work: a caller that goes away must not let another one start beside it.
+        // The permit belongs to the work: if the caller goes away, the work still counts.
         let running = Arc::clone(&self.hasher.running).acquire_owned().await.map_err(|_| busy())?;
         let outcome = tokio::task::spawn_blocking(move || {
             let outcome = work();

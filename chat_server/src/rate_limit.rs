@@ -1,5 +1,5 @@
-//! Rates: so many at once, then so many a minute, by user, or by address where no user is known. Each node counts for
-//! itself; a client spread over n nodes gets up to n times the rate.
+//! Rate limits: a burst, then a number a minute, by user, or by address if no user is known. Each
+//! node counts by itself; a client that is spread over n nodes gets up to n times the rate.
 
 use std::{hash::Hash, net::IpAddr, num::NonZeroU32};
 
@@ -12,7 +12,7 @@ use governor::{
 
 use crate::error::{ApiError, Result};
 
-/// How much more often one may refresh than sign in.
+/// How many refreshes are allowed for each sign-in.
 const REFRESHES_PER_SIGNIN: u32 = 20;
 
 /// One rate for many keys.
@@ -28,7 +28,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 
     /// # Errors
-    /// 429 when the key has used up its share.
+    /// 429 if the key is over its rate.
     pub fn check(&self, key: &K) -> Result<()> {
         self.limiter.check_key(key).map_err(|until| ApiError::RateLimited {
             retry_after: until.wait_time_from(DefaultClock::default().now()),
@@ -42,11 +42,11 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 }
 
-/// All rates of this server.
+/// All rate limits of this server.
 pub struct RateLimits {
     /// Sign-up, sign-in, invite look-ups.
     pub signin: Limit<IpAddr>,
-    /// Refresh and logout, which cost no password hash: a whole office comes from one address.
+    /// Refresh and logout, which cost no password hash. A whole office may share one address.
     pub refresh: Limit<IpAddr>,
     pub send: Limit<UserId>,
     pub requests: Limit<UserId>,
@@ -62,7 +62,8 @@ impl RateLimits {
         }
     }
 
-    /// Drops the keys that are back at their full share, so that memory does not grow with all who ever came.
+    /// Drops the keys that are back at their full burst, so that memory does not grow with every
+    /// key ever seen.
     pub fn forget_idle(&self) {
         self.signin.forget_idle();
         self.refresh.forget_idle();

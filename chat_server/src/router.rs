@@ -19,7 +19,7 @@ use crate::{
 const DOCUMENT_PATH: &str = "/api/openapi.json";
 const DOCUMENT_PAGE: &str = "/api/docs";
 
-/// Everything that chat_server answers.
+/// All routes with their layers.
 pub fn router(state: AppState) -> Result<Router> {
     let (api, mut document) =
         OpenApiRouter::with_openapi(Base::openapi()).merge(http::router()).split_for_parts();

@@ -11,12 +11,12 @@ use crate::{
     rate_limit::RateLimits, sends::Sends,
 };
 
-/// Clones are the same state. Each request clones it several times, so it is one `Arc` with one
+/// Clones share one state. Each request clones it several times, so it is one `Arc` with one
 /// counter.
 #[derive(Clone)]
 pub struct AppState(Arc<State>);
 
-/// What [`AppState`] leads to.
+/// The contents of [`AppState`].
 pub struct State {
     pub config: Config,
     pub db: PgPool,

@@ -1,4 +1,5 @@
-//! Follows the event log and invalidates what other nodes have changed.
+//! Follows the event log and invalidates what changed. Other nodes' changes reach the caches only
+//! this way.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::cache::Caches;
 pub async fn follow(mut tail: Tail, caches: Arc<Caches>) -> anyhow::Result<()> {
     loop {
         match tail.next().await {
-            // LISTEN was there before the first read: from here on nothing is missed.
+            // LISTEN was active before the first read, so no change is missed from here on.
             TailEvent::Ready(_) => caches.set_current(true),
             TailEvent::Rows(rows) => {
                 for row in &rows {

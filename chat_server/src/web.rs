@@ -1,5 +1,5 @@
-//! The web client's files, as built into a folder or carried in the program, with the headers that
-//! keep message content from ever being run.
+//! Serves the web client's files, from a folder or embedded in the program. The headers forbid a
+//! browser to run any message content.
 
 mod embedded;
 
@@ -18,11 +18,10 @@ use tower_http::services::ServeFile;
 
 use crate::{error::ApiError, extract::ApiPath, state::AppState};
 
-/// The client's own addresses; everything else stays 404.
+/// The client's own pages. Every other path is 404.
 const PAGES: [&str; 4] = ["/", "/signin", "/signup", "/c/{*rest}"];
 
-/// Serves the client. Whether it has been built is looked at anew with each page: it may be in the
-/// making.
+/// Serves the client. Each page checks anew whether it was built, since a build may be running.
 pub fn router(config: &Config) -> Router<AppState> {
     let client = Client { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
     let mut router = Router::new();
@@ -32,7 +31,7 @@ pub fn router(config: &Config) -> Router<AppState> {
     router.route("/{file}", any(file)).route("/assets/{file}", any(asset)).layer(Extension(Arc::new(client)))
 }
 
-/// The built client: that of the folder if there is one, else that of the program.
+/// The built client: from the folder if there is one, else embedded.
 struct Client {
     folder: PathBuf,
     policy: String,
@@ -83,7 +82,7 @@ async fn file(
     client.file(&name, request).await.ok_or(ApiError::NotFound("page"))
 }
 
-/// A script, a style or a font. Their names change with their content.
+/// A script, a style or a font. Its name changes with its content.
 async fn asset(
     Extension(client): Extension<Arc<Client>>,
     ApiPath(name): ApiPath<String>,
@@ -99,13 +98,14 @@ async fn asset(
     Ok(response)
 }
 
-/// A slash may be encoded, and a leading dot may lead to a parent folder or to a hidden file.
+/// Refuses an encoded slash, and a leading dot, which may lead to a parent folder or to a hidden
+/// file.
 fn is_readable(name: &str, request: &Request) -> bool {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     reads && !name.contains(['/', '\\']) && !name.starts_with('.')
 }
 
-/// Nothing inline and nothing from elsewhere, but for the stream.
+/// No inline scripts and no other origins, except for the stream.
 fn content_security_policy(config: &Config) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; manifest-src 'self'; \

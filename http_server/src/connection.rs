@@ -29,21 +29,21 @@ use tracing::debug;
 
 use crate::takeover::Taken;
 
-/// A request's head must have arrived by then; between requests a connection may be idle as long.
+/// The time limit for a request's head, and for an idle connection between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes of a request's head, and of what is written ahead of a slow socket.
+/// The most bytes of a request's head, and of output that is buffered for a slow socket.
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
-/// How long, and for how many bytes, a closed connection still reads what the client sends and
-/// throws it away. Without that the kernel answers it with a reset, which may overtake a refusal.
+/// How long, and for how many bytes, a closed connection still reads and discards input. Otherwise
+/// the kernel sends a reset, which may overtake the response.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// What ends a connection from outside. The tokens belong to this connection alone: it polls them
-/// often, and a shared token would make all connections contend for its lock.
+/// Cancellation tokens that end a connection. They belong to this connection alone: it polls them
+/// often, and connections that share a token would contend for its lock.
 pub struct Ends {
-    /// Ends it after the current response.
+    /// Ends the connection after the current response.
     pub ending: CancellationToken,
-    /// Ends it at once.
+    /// Ends the connection at once.
     pub cut: CancellationToken,
 }
 
@@ -74,7 +74,7 @@ pub async fn serve(
         }
         Ok::<_, Infallible>(response)
     });
-    // HTTP/1.1 alone: for HTTP/2 a TLS proxy stands in front, which speaks HTTP/1.1 to us.
+    // HTTP/1.1 only. For HTTP/2 a TLS proxy stands in front, which speaks HTTP/1.1 to us.
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -113,7 +113,7 @@ pub async fn serve(
     None
 }
 
-/// Where the service leaves a response that takes the socket over.
+/// The service stores a response that takes the socket over here.
 #[derive(Default)]
 struct TakenSlot(Mutex<Option<Taken>>);
 
@@ -125,7 +125,7 @@ impl TakenSlot {
 
 /// Waits until the client closes as well. hyper has shut down our side already.
 async fn linger(stream: TcpStream) {
-    // However it ends, the connection is over.
+    // The connection is over in any case.
     let _ = timeout(LINGER, copy(&mut stream.take(LINGER_BYTES_MAX), &mut sink())).await;
 }
 

@@ -1,7 +1,7 @@
-//! What both servers do around a request. It serves a router over HTTP/1.1 with the limits that
-//! `axum::serve` does not have: on the time of a request's head, on buffers, on connections, on
-//! clients that vanish, and on how long stopping may take. [`middleware`] and [`problem`] are the
-//! layers and the form of refusals that the servers share.
+//! The HTTP server around a router, for both servers. It serves HTTP/1.1 with limits that
+//! `axum::serve` does not have: on the time of a request's head, buffers, connections, vanished
+//! clients, and the time of stopping. [`middleware`] and [`problem`] are the layers and the form of
+//! errors that the servers share.
 
 mod connection;
 mod takeover;
@@ -28,25 +28,25 @@ use tracing::{debug, warn};
 
 use connection::Ends;
 
-/// After a failed accept (no file descriptors left), so that the loop does not spin.
+/// The pause after a failed accept (no file descriptors left), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// A peer that leaves what we send unacknowledged for so long is gone.
+/// A connection is closed when sent data stays unacknowledged for this long.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections that wait to be accepted; as many as a storm of reconnects brings at once.
+/// Connections that wait to be accepted: as many as a storm of reconnects brings at once.
 const BACKLOG: u32 = 4096;
-/// What lies unsent in the kernel counts as sent here: little of it, so that a slow client is seen
-/// as slow.
+/// Unsent bytes in the kernel count as sent, so their number is kept low. Otherwise a slow client
+/// would not be noticed.
 const UNSENT_BYTES: u32 = 16 * 1024;
 
-/// What a server may use.
+/// The limits of a server.
 pub struct Limits {
     /// Further connections are closed at once.
     pub max_connections: usize,
-    /// How long the end of open connections is waited for once it is to stop.
+    /// How long a stop waits for open connections to end.
     pub drain: Duration,
 }
 
-/// Takes a port. `what` names the settings, for the error.
+/// Binds a port. `what` names its settings.
 ///
 /// # Errors
 /// One line that names the settings.
@@ -61,7 +61,7 @@ pub async fn listen(what: &str, host: &str, port: u16) -> anyhow::Result<TcpList
 }
 
 /// Serves until the lifecycle stops. Then it accepts no more connections, waits for `before_end`
-/// (which may end long responses), lets requests under way finish, and returns within the drain
+/// (which may end long responses), lets requests in progress finish, and returns within the drain
 /// time. `opened` is called with +1 and -1. Each request has a `ConnectInfo<SocketAddr>`.
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let places = Arc::new(Semaphore::new(limits.max_connections));
     let connections = lifecycle.child();
-    // Connections outlive the stop: how they end is decided below.
+    // Connections outlive the stop; they are ended below.
     let ending = CancellationToken::new();
     let over = CancellationToken::new();
     loop {
@@ -92,7 +92,7 @@ pub async fn serve(
                 continue;
             }
         };
-        // Full: a new connection is closed at once rather than left waiting.
+        // No permit is free: a new connection is closed at once rather than left waiting.
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             drop(stream);
             continue;
@@ -107,7 +107,7 @@ pub async fn serve(
             let Some((stream, taken)) = connection::serve(stream, address, &router, ends).await else {
                 return;
             };
-            // In a new task, so that the memory of this one, which held hyper, is given back.
+            // In a new task, so that the memory of this one, which held hyper, is freed.
             let writer = taken.start(stream);
             of_writer.spawn_connection(async move {
                 let _held = held;
@@ -117,14 +117,14 @@ pub async fn serve(
     }
     drop(listener);
     let deadline = Instant::now() + limits.drain;
-    let _ = timeout_at(deadline, before_end).await; // late or not, the end comes next
+    let _ = timeout_at(deadline, before_end).await; // continue even if it is late
     ending.cancel();
     let finished = connections.finish(deadline.saturating_duration_since(Instant::now())).await;
     over.cancel();
     finished
 }
 
-/// Counts a connection for as long as it is kept, whichever way it ends.
+/// Counts a connection while it is open, however it ends.
 struct Open<F: Fn(i64)>(F);
 
 impl<F: Fn(i64)> Open<F> {

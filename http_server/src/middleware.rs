@@ -1,4 +1,4 @@
-//! The layers that both servers have around their routes: CORS, request id, problem+json.
+//! The layers that both servers share: CORS, request id, problem+json.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::{
 
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// Adds the layers to all routes and to the fallback. Preflight requests are answered by `cors` and
-/// reach none of the others.
+/// Adds the layers to all routes and to the fallback. `cors` responds to preflight requests, which
+/// reach none of the other layers.
 pub fn wrap(router: Router, cors: CorsLayer) -> Router {
     router.layer(
         ServiceBuilder::new()
@@ -30,7 +30,7 @@ pub fn wrap(router: Router, cors: CorsLayer) -> Router {
     )
 }
 
-/// Which web pages may call a server: its own and those in the configuration. The caller adds the
+/// The origins that may call a server: its own and those in the configuration. The caller adds the
 /// methods and headers.
 pub fn cors(config: &Config) -> CorsLayer {
     let origins = config.web_origins().into_iter().filter_map(|origin| origin.parse().ok());

@@ -64,7 +64,7 @@ impl Problem {
         }
     }
 
-    /// What a bare status of the framework means; `None` if it is no refusal.
+    /// The problem for a bare error status of the framework; `None` for any other status.
     fn of_status(status: StatusCode) -> Option<Self> {
         let (code, detail) = match status {
             StatusCode::NOT_FOUND => ("not_found", "there is no such path"),
@@ -82,7 +82,7 @@ impl InvalidField {
         Self { pointer: pointer.into(), code, min: None, max: None, detail: detail.into() }
     }
 
-    /// A text that breaks a rule of its type.
+    /// A text that violates a rule of its type.
     pub fn text(pointer: impl Into<String>, error: TextError) -> Self {
         let (min, max) = error.bounds();
         let bound = |bound: Option<usize>| bound.and_then(|bound| i64::try_from(bound).ok());
@@ -91,8 +91,8 @@ impl InvalidField {
 }
 
 impl IntoResponse for Problem {
-    /// The problem travels in the extensions: [`render`] writes the body, since only it knows the
-    /// request id.
+    /// The problem is passed on in the extensions. [`render`] writes the body, since the request id
+    /// is known only there.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
@@ -101,8 +101,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes a problem as JSON with the request id, which the response's headers have by now. Gives
-/// the framework's own bare refusals (no such path, wrong method) the same form.
+/// Writes a problem as JSON with the request id, which is in the response's headers by then. The
+/// framework's bare errors (unknown path, wrong method) get the same form.
 pub fn render(mut response: Response) -> Response {
     let status = response.status();
     let has_body = response.headers().contains_key(header::CONTENT_TYPE);

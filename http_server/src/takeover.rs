@@ -1,4 +1,4 @@
-//! Responses that go on for hours. When such a response's head is ready, its socket is taken from
+//! Responses that last for hours. When such a response's head is ready, its socket is taken from
 //! hyper, whose buffers and state would cost ten times what an idle stream needs.
 
 use std::{
@@ -13,16 +13,16 @@ use axum::{
 };
 use tokio::net::TcpStream;
 
-/// Writes the response, from its head on, until it ends.
+/// Writes the response, including its head, until it ends.
 pub type Writer = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Start = Box<dyn FnOnce(Socket) -> Writer + Send>;
 
-/// In the extensions of the response to a GET: a [`Writer`] will write it. Dropped unused if the
-/// client has gone by then.
+/// An extension of the response to a GET: a [`Writer`] writes the response. It is dropped unused if
+/// the client has gone.
 #[derive(Clone)]
 pub struct Takeover(Arc<Mutex<Option<Start>>>);
 
-/// A socket that from now on carries one response.
+/// A socket that carries only this response from now on.
 pub struct Socket {
     pub stream: TcpStream,
     /// The head of the response, to be written first.
@@ -38,7 +38,7 @@ impl Takeover {
     }
 }
 
-/// A response whose head is ready and whose socket hyper gives up.
+/// A response whose head is ready and whose socket is taken from hyper.
 pub struct Taken {
     start: Start,
     head: Vec<u8>,
@@ -59,7 +59,7 @@ impl Taken {
     }
 }
 
-/// As hyper would have written it (RFC 9112, sections 4 and 5).
+/// The head as hyper would write it (RFC 9112, sections 4 and 5).
 fn write_head(response: &Response, is_chunked: bool) -> Vec<u8> {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();

@@ -19,7 +19,7 @@ pub struct Invite {
     pub uses: i32,
 }
 
-/// What a new invitation says.
+/// The fields of a new invitation.
 pub struct NewInvite {
     pub workspace_id: WorkspaceId,
     pub code: String,
@@ -29,7 +29,7 @@ pub struct NewInvite {
     pub max_uses: i32,
 }
 
-/// Where an invitation leads.
+/// The workspace and role that an invitation leads to.
 pub struct Admission {
     pub workspace_id: WorkspaceId,
     pub workspace_name: String,
@@ -37,7 +37,7 @@ pub struct Admission {
     pub expires_at: Timestamp,
 }
 
-/// Invitations that one workspace may have open.
+/// The most open invitations of a workspace.
 pub const OPEN_MAX: i64 = 1000;
 
 pub async fn insert(db: impl PgExecutor<'_>, new: &NewInvite) -> Result<Invite> {
@@ -69,7 +69,7 @@ pub async fn count_open(db: impl PgExecutor<'_>, workspace: WorkspaceId) -> Resu
     .await
 }
 
-/// Those that can still be used and whose makers the viewer can see, newest first.
+/// The invitations that can still be used and whose creators the viewer can see, newest first.
 pub async fn list(
     db: impl PgExecutor<'_>,
     viewer: UserId,
@@ -92,7 +92,7 @@ pub async fn list(
     .await
 }
 
-/// False when the workspace has no such code that can still be withdrawn.
+/// False if the workspace has no such invitation that can still be withdrawn.
 pub async fn revoke(db: impl PgExecutor<'_>, workspace: WorkspaceId, code: &str) -> Result<bool> {
     let done = sqlx::query!(
         "update invites set revoked_at = now() where workspace_id = $1 and code = $2 and revoked_at is null",
@@ -104,7 +104,8 @@ pub async fn revoke(db: impl PgExecutor<'_>, workspace: WorkspaceId, code: &str)
     Ok(done.rows_affected() > 0)
 }
 
-/// Where a code leads, if it can still be used: its maker must still be one who may invite.
+/// The workspace that a code leads to, if it can still be used. Its creator must still be allowed
+/// to invite.
 pub async fn find_open(db: impl PgExecutor<'_>, code: &str) -> Result<Option<Admission>> {
     sqlx::query_as!(
         Admission,
@@ -119,7 +120,7 @@ pub async fn find_open(db: impl PgExecutor<'_>, code: &str) -> Result<Option<Adm
     .await
 }
 
-/// Takes one use. None: it cannot be used (any more); of two that want the last use one gets None.
+/// Takes one use. None: the code cannot be used, or a concurrent request took the last use.
 pub async fn take_use(db: impl PgExecutor<'_>, code: &str) -> Result<Option<Admission>> {
     sqlx::query_as!(
         Admission,

@@ -1,4 +1,4 @@
-//! Brings the schema of a database up to this program's.
+//! Migrates the schema of the database to that of this program.
 
 use std::time::Duration;
 
@@ -10,15 +10,16 @@ use sqlx::{
 use tokio::time::sleep;
 use tracing::warn;
 
-/// The schema, as this program knows it.
+/// The migrations of this program.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
-/// How often a migration is tried that other transactions block.
+/// How often a migration is tried that is blocked by other transactions.
 const ATTEMPTS: u32 = 5;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// # Errors
-/// The database cannot be reached, is of another Parlor, or a migration failed. One line each.
+/// One line each: the database cannot be reached, belongs to another version of Parlor, or a
+/// migration failed.
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
     run(&MIGRATOR, pool).await
 }
@@ -26,7 +27,8 @@ pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
 async fn run(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> {
     let mut attempts = 1;
     loop {
-        // A connection that is closed afterwards: a failed migration keeps the lock of the migrator on it.
+        // The connection is closed at the end: after a failed migration it still holds the
+        // migrator's lock.
         let mut db = pool.acquire().await.context("the database cannot be prepared")?.detach();
         let outcome = migrator.run(&mut db).await;
         let outcome = match outcome {
@@ -40,7 +42,7 @@ async fn run(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> {
             }
             outcome => outcome,
         };
-        let _ = db.close().await; // closed or lost, the lock is free
+        let _ = db.close().await; // closed or lost, the lock is released
         match outcome {
             Ok(()) => return Ok(()),
             Err(MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _))
@@ -65,7 +67,7 @@ async fn run(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> {
     }
 }
 
-/// Whether the database began with this program's first migration.
+/// Whether the first migration of the database is this program's.
 async fn has_baseline(migrator: &Migrator, db: &mut PgConnection) -> anyhow::Result<bool> {
     let Some(first) = migrator.iter().next() else { return Ok(true) };
     let checksum =
@@ -75,7 +77,7 @@ async fn has_baseline(migrator: &Migrator, db: &mut PgConnection) -> anyhow::Res
     Ok(checksum.is_some_and(|checksum| *checksum == *first.checksum))
 }
 
-/// A lock was not got in time, or two transactions waited for each other: nothing of the migration has happened.
+/// A lock timeout or a deadlock: the migration was rolled back.
 fn is_lock_error(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| ["40P01", "55P03"].contains(&code.as_ref()))
@@ -94,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// The schema, and then a migration that takes two tables.
+    /// The schema, then a migration that locks two tables.
     fn with_locking_migration() -> Migrator {
         let locking = Migration::new(
             9000,
@@ -111,7 +113,8 @@ mod tests {
         let database = TestDatabase::new().await.unwrap();
         let options: PgConnectOptions = database.url().parse().unwrap();
         let pool = PgPool::connect_with(options.options([("deadlock_timeout", "50ms")])).await.unwrap();
-        // Postgres ends the migration and not the writer, whose own check for deadlocks would come later.
+        // Postgres must cancel the migration, not the writer, so the writer's own deadlock check
+        // comes later.
         let mut writer = pool.begin().await.unwrap();
         sqlx::raw_sql("set local deadlock_timeout = '20s'; select from messages for no key update")
             .execute(&mut *writer)

@@ -1,4 +1,5 @@
-//! All SQL, one file a noun: free functions, executor first. Nothing here begins or commits; whoever calls does.
+//! All SQL of chat_server, one file for each noun: free functions with the executor first. No
+//! function begins or commits a transaction; the caller does.
 
 pub mod accounts;
 pub mod chats;
@@ -30,10 +31,11 @@ use utoipa::ToSchema;
 /// How long a request waits for a connection before it answers 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A connection that was used more lately is not asked again whether it still is one.
+/// A pooled connection that was idle for longer is tested before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// A connection that is given back answers by then, or is closed. Without that, those over which the database has fallen
-/// silent would fill the pool for as long as the kernel believes in them; sqlx sets no keepalive.
+/// A connection is closed unless it answers within this time when it is returned to the pool.
+/// Otherwise connections to a silent database would fill the pool until the kernel's timeouts; sqlx
+/// sets no keepalive.
 const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Begins a transaction whose reads are all of one moment.
@@ -52,7 +54,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// From up to `limit + 1` rows, the way every list query fetches them.
+    /// From up to `limit + 1` rows, as every list query fetches them.
     pub fn from_rows(mut items: Vec<T>, limit: i64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = items.len() > limit;
@@ -61,10 +63,11 @@ impl<T> Page<T> {
     }
 }
 
-/// How to connect. Bounds on waiting are set for each connection: a lock or a query that hangs must not pin it.
+/// The options of a connection, with limits on how long it waits: a blocked lock or query must not
+/// pin it.
 ///
 /// # Errors
-/// The URL cannot be read; its text is not shown, since it holds a password.
+/// The URL cannot be parsed. The error does not contain the URL, which holds a password.
 pub fn connect_options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url.expose()).map_err(|_| {
         anyhow::anyhow!("database.url cannot be read: expected postgres://user:password@host:port/name")
@@ -75,13 +78,13 @@ pub fn connect_options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
             ("lock_timeout", "2s"),
             ("statement_timeout", "10s"),
             ("idle_in_transaction_session_timeout", "10s"),
-            // Compiling a query pays for reports over millions of rows, not here.
+            // JIT compilation pays for reports over millions of rows, not here.
             ("jit", "off"),
         ])
         .disable_statement_logging())
 }
 
-/// Opens the pool; connections are made when they are needed.
+/// Opens the pool. It connects on demand.
 pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
     PgPoolOptions::new()
         .max_connections(config.max_connections)
@@ -103,13 +106,13 @@ pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// A `like` pattern that finds `text` anywhere, whatever characters it has.
+/// A `like` pattern that finds `text` anywhere. Every character of `text` stands for itself.
 pub fn contains_pattern(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
 }
 
-/// Whether the database answers.
+/// Whether the database responds.
 pub async fn ping(db: &PgPool) -> sqlx::Result<()> {
     sqlx::query!("select 1 as one").fetch_one(db).await?;
     Ok(())
@@ -124,13 +127,14 @@ mod tests {
 
     use super::*;
 
-    /// Searches that are asked of a real Postgres at once.
+    /// The number of random searches to compare with Postgres.
     const SEARCHES: usize = 2000;
 
     #[tokio::test]
     async fn a_search_finds_what_has_its_text_and_nothing_else() {
         let mut runner = TestRunner::default();
-        // Few characters, so that many are found, and all that `like` gives a meaning to.
+        // Few characters, so that searches find something, and all characters that `like` treats
+        // specially.
         let texts = (r"[a-bA-B%_\\'ß界]{0,8}", r"[a-b%_\\界]{1,3}");
         let mut texts = || texts.new_tree(&mut runner).unwrap().current();
         let (texts, searches): (Vec<String>, Vec<String>) = (0..SEARCHES).map(|_| texts()).unzip();
@@ -182,7 +186,7 @@ mod tests {
                     .to_owned(),
             ),
         ] {
-            // Nor where a copy of another database is written.
+            // Also while a logical copy of the database is loaded (`replica`).
             for role in ["origin", "replica"] {
                 let sql = format!("set session_replication_role = {role}; {sql}");
                 let failed = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut db).await.unwrap_err();

@@ -1,4 +1,5 @@
-//! Tests alone: that the rules in SQL are those of [`chat_core::permission`], and that every query asks them.
+//! Tests that the rules in SQL equal those of [`chat_core::permission`], and that every query that
+//! returns people asks them.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-/// The name in the database, which is that in JSON.
+/// The name in the database, which equals the name in JSON.
 fn name(of: impl Serialize) -> String {
     serde_json::to_value(of).unwrap().as_str().unwrap().to_owned()
 }
@@ -99,7 +100,7 @@ async fn the_people_one_sees_cost_no_call_of_a_function() {
     assert!(!plan.concat().contains("users_seen_by"), "{plan:#?}");
 }
 
-/// Queries that answer with people and do not ask whom the viewer can see, each with the reason.
+/// Queries that return people without asking whom the viewer can see, each with the reason.
 const ALLOWED: [(&str, &str); 20] = [
     ("chats::list_with_last", "ids alone, the same for all who read the chat, as in events"),
     ("invites::insert", "one's own"),
@@ -123,9 +124,9 @@ const ALLOWED: [(&str, &str); 20] = [
     ("users::lock_for_update", "for a lock"),
 ];
 
-/// A query of `db/` as it was stored at the last build.
+/// A query of `db/`, as the last build stored it.
 struct Stored {
-    /// As in `users::list`.
+    /// For example `users::list`.
     function: String,
     sql: String,
     columns: Vec<String>,
@@ -137,7 +138,7 @@ impl Stored {
             let plain = column.split([':', '?', '!']).next().unwrap_or_default();
             column.contains("UserId") || ["fullname", "email", "external_id"].contains(&plain)
         };
-        // A message's JSON names its sender.
+        // The JSON of a message names its sender.
         self.columns.iter().any(shows) || self.sql.contains("message_json(")
     }
 
@@ -146,7 +147,7 @@ impl Stored {
     }
 }
 
-/// The names of what answers with people and does not ask.
+/// The names of queries that return people and do not ask.
 fn without_asking(queries: &[Stored]) -> BTreeSet<&str> {
     queries.iter().filter(|q| q.returns_people() && !q.asks()).map(|q| q.function.as_str()).collect()
 }
@@ -202,7 +203,7 @@ fn every_query_that_answers_with_people_asks_whom_the_viewer_can_see() {
     assert!(
         ["users::find", "users::list", "users::list_of", "members::list"].iter().all(|q| asking.contains(*q))
     );
-    // Without its call, each would be found.
+    // Without its call, each query is found.
     for query in &mut queries {
         query.sql = query.sql.replace("users_seen_by(", "users(").replace("can_see_user(", "true or (");
     }

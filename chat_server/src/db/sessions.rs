@@ -18,21 +18,21 @@ pub struct Session {
     pub current: bool,
 }
 
-/// Whom a session stands for now.
+/// The user that a session is for.
 pub struct SessionUser {
     pub session_id: SessionId,
     pub account_id: AccountId,
     pub user_id: UserId,
 }
 
-/// Whether the bearer of an access token may still act, and as what.
+/// What the bearer of an access token may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Bearer {
     pub role: WorkspaceRole,
     pub account_id: AccountId,
 }
 
-/// Sessions that one account may hold; beyond it the oldest-used one is revoked.
+/// The most sessions of an account. Beyond it, the session that was unused for longest is revoked.
 pub const PER_ACCOUNT_MAX: i64 = 100;
 
 pub async fn insert(
@@ -64,18 +64,20 @@ pub async fn insert_refresh_token(db: impl PgExecutor<'_>, hash: &[u8], session:
     Ok(())
 }
 
-/// How long a refresh token still counts after its first use, as long as none that came after it was used: the answer may
-/// have been lost on its way, and takes up to the request timeout.
+/// How long a refresh token may be used again after its first use, as long as no later token of the
+/// session was used. The response may have been lost on its way, which the client notices only
+/// after the request timeout.
 pub const REFRESH_GRACE_SECONDS: i64 = 30;
 
-/// Uses up a refresh token, and with it the others of its session that were not used yet, without a grace for these: at
-/// most one of those who hold one goes on. None: it was used before, its session is over, or there is none such.
+/// Uses up a refresh token and the other unused tokens of its session. Only this one gets a grace
+/// period, so at most one of several holders can continue. None: the token is unknown, was used
+/// before, or its session is over.
 pub async fn use_refresh_token(
     db: &mut PgConnection,
     hash: &[u8],
     ttl_seconds: i64,
 ) -> Result<Option<SessionUser>> {
-    // One after another, so that the statement below sees what the other has done.
+    // Serialises concurrent uses, so that the statement below sees the effects of the other one.
     sqlx::query!(
         "select from sessions where id = (select session_id from refresh_tokens where hash = $1) for update",
         hash
@@ -112,7 +114,8 @@ pub async fn use_refresh_token(
     .await
 }
 
-/// Somebody shows a token that was used before: whoever it is, the whole family ends. True if there was such a token.
+/// A token was used again after its grace period, so it may be stolen: revokes the whole session.
+/// True if there is such a token.
 pub async fn revoke_reused(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<bool> {
     let known = sqlx::query_scalar!(
         r#"with family as (select session_id from refresh_tokens where hash = $1 and used_at is not null),
@@ -126,7 +129,7 @@ pub async fn revoke_reused(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<bool>
     Ok(known)
 }
 
-/// The session that a refresh token, used or not, belongs to.
+/// Revokes the session that a refresh token belongs to, used or not.
 pub async fn revoke_by_token(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<()> {
     sqlx::query!(
         "update sessions s set revoked_at = now() from refresh_tokens t
@@ -138,7 +141,7 @@ pub async fn revoke_by_token(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<()>
     Ok(())
 }
 
-/// False when the account has no such session.
+/// False if the account has no such session.
 pub async fn revoke(db: impl PgExecutor<'_>, account: AccountId, id: SessionId) -> Result<bool> {
     let done = sqlx::query!(
         "update sessions set revoked_at = coalesce(revoked_at, now()) where id = $1 and account_id = $2",
@@ -150,7 +153,7 @@ pub async fn revoke(db: impl PgExecutor<'_>, account: AccountId, id: SessionId) 
     Ok(done.rows_affected() > 0)
 }
 
-/// Keeps an account's sessions few.
+/// Revokes an account's sessions beyond [`PER_ACCOUNT_MAX`].
 pub async fn revoke_beyond_limit(db: impl PgExecutor<'_>, account: AccountId) -> Result<()> {
     sqlx::query!(
         "update sessions set revoked_at = now() where id in (
@@ -169,7 +172,7 @@ pub async fn set_user(db: impl PgExecutor<'_>, id: SessionId, user: UserId) -> R
     Ok(())
 }
 
-/// Those that can still be used, last used first.
+/// The sessions that can still be used, last used first.
 pub async fn list(db: impl PgExecutor<'_>, account: AccountId, current: SessionId) -> Result<Vec<Session>> {
     sqlx::query_as!(
         Session,
@@ -207,7 +210,7 @@ pub async fn find_bearer(
     .await
 }
 
-/// Forgets sessions that nobody can use any more and no stream can still hold; at most `limit` of them.
+/// Deletes at most `limit` sessions that have ended and that no stream can still use.
 pub async fn delete_expired(db: impl PgExecutor<'_>, limit: i64) -> Result<u64> {
     let done = sqlx::query!(
         "delete from sessions where id in (

@@ -1,8 +1,8 @@
-//! The public keys that tokens are verified with.
+//! The public keys that verify tokens.
 
 use sqlx::{PgExecutor, Result};
 
-/// Adds this server's key, or says that its owner is still there.
+/// Publishes this server's key, or renews the time at which its owner was last seen.
 pub async fn publish(db: impl PgExecutor<'_>, kid: &str, public_key: &[u8]) -> Result<()> {
     sqlx::query!(
         "insert into signing_keys (kid, public_key) values ($1, $2) on conflict (kid) do update set seen_at = now()",

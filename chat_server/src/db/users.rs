@@ -1,4 +1,4 @@
-//! People inside a workspace.
+//! The people of a workspace.
 
 use chat_core::{
     AccountId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
@@ -21,21 +21,21 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-/// A user with what only the server needs to know.
+/// A user, with fields that only the server needs.
 pub struct UserOfAccount {
     pub id: UserId,
     pub workspace_id: WorkspaceId,
     pub active: bool,
 }
 
-/// A user under lock.
+/// A user whose row is locked.
 pub struct LockedUser {
     pub id: UserId,
     pub role: WorkspaceRole,
     pub active: bool,
 }
 
-/// Violates `users_workspace_id_account_id_key` when the account is in the workspace already.
+/// Violates `users_workspace_id_account_id_key` if the account has a user in the workspace.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     id: UserId,
@@ -58,7 +58,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// None where the viewer cannot see them.
+/// None if the viewer cannot see them.
 pub async fn find(db: impl PgExecutor<'_>, viewer: UserId, id: UserId) -> Result<Option<User>> {
     sqlx::query_as!(
         User,
@@ -74,7 +74,8 @@ pub async fn find(db: impl PgExecutor<'_>, viewer: UserId, id: UserId) -> Result
     .await
 }
 
-/// Whom the viewer can see, by id, so by when they came. `pattern` is matched against the folded name and e-mail.
+/// The users whom the viewer can see, by id, and so by the time they joined. `pattern` is matched
+/// against the folded name and e-mail.
 pub async fn list(
     db: impl PgExecutor<'_>,
     viewer: UserId,
@@ -100,7 +101,7 @@ pub async fn list(
     .await
 }
 
-/// Those of `ids` that the viewer can see, the rest as in [`list`].
+/// The users of `ids` whom the viewer can see; the other arguments as in [`list`].
 pub async fn list_of(
     db: impl PgExecutor<'_>,
     viewer: UserId,
@@ -129,7 +130,7 @@ pub async fn list_of(
     .await
 }
 
-/// The account's user in a workspace, deactivated or not.
+/// The account's user in a workspace, active or deactivated.
 pub async fn find_of_account(
     db: impl PgExecutor<'_>,
     account: AccountId,
@@ -146,7 +147,7 @@ pub async fn find_of_account(
     .await
 }
 
-/// The user that a session stands for, or if that one is deactivated the account's first active one.
+/// The user of a session. If that user is deactivated: the account's first active one.
 pub async fn find_for_session(
     db: impl PgExecutor<'_>,
     account: AccountId,
@@ -163,7 +164,8 @@ pub async fn find_for_session(
     .await
 }
 
-/// An active user's role, and a lock that keeps both so until the transaction ends. Taken before any lock on a chat.
+/// An active user's role. It locks the row, so that both stay until the transaction ends. Call this
+/// before any lock on a chat.
 pub async fn lock_active(
     db: &mut PgConnection,
     workspace: WorkspaceId,
@@ -179,9 +181,10 @@ pub async fn lock_active(
     .await
 }
 
-/// Users and, if asked for, all owners: their roles and whether they are active, locked for a change of either. All in one
-/// order, so that two who change one another do not wait for each other. Not a full lock: rows that name a user may be
-/// written meanwhile, else a sender who holds their own chat and this would wait for one another.
+/// Locks users and, with `owners`, all owners of the workspace, for a change of role or activity.
+/// All are locked in order of id, so that two transactions cannot deadlock. The lock is not
+/// exclusive against foreign keys: rows that name a user may be written. Otherwise a sender who
+/// holds the lock of their chat would deadlock with it.
 pub async fn lock_for_update(
     db: &mut PgConnection,
     workspace: WorkspaceId,
@@ -201,7 +204,8 @@ pub async fn lock_for_update(
     .await
 }
 
-/// Those of `ids` who are active users of the workspace, locked so that they stay so.
+/// The ids of `ids` that are active users of the workspace. They are locked, so that they stay
+/// active.
 pub async fn lock_active_ids(
     db: impl PgExecutor<'_>,
     workspace: WorkspaceId,

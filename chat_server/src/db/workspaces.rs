@@ -19,7 +19,7 @@ pub struct Workspace {
 /// Workspaces that one account may be in.
 pub const PER_ACCOUNT_MAX: usize = 100;
 
-/// Violates `workspaces_name_key` when the name is taken.
+/// Violates `workspaces_name_key` if the name is taken.
 pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceName) -> Result<Workspace> {
     sqlx::query_as!(
         Workspace,
@@ -60,7 +60,8 @@ pub async fn any(db: impl PgExecutor<'_>) -> Result<bool> {
     sqlx::query_scalar!(r#"select exists (select from workspaces) as "any!""#).fetch_one(db).await
 }
 
-/// Those that an account has an active user in, oldest membership first; at most [`PER_ACCOUNT_MAX`].
+/// The workspaces in which an account has an active user, oldest membership first; at most
+/// [`PER_ACCOUNT_MAX`].
 pub async fn list_of_account(db: impl PgExecutor<'_>, account: AccountId) -> Result<Vec<Workspace>> {
     sqlx::query_as!(
         Workspace,

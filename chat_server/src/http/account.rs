@@ -1,4 +1,4 @@
-//! Signing up: a new account, with a new workspace or by an invitation.
+//! Sign-up: a new account, with a new workspace or by an invitation.
 
 use axum::{extract::State, http::HeaderMap, response::IntoResponse};
 use axum_extra::extract::cookie::CookieJar;

@@ -1,4 +1,4 @@
-//! Whether this server lives and can do its work, its figures, and the public halves of the keys.
+//! Health checks, metrics, and the public keys.
 
 use axum::{
     extract::State,
@@ -20,7 +20,7 @@ use crate::{
     state::AppState,
 };
 
-/// A database that answers slower than this is away.
+/// A database that takes longer counts as unavailable.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn router() -> OpenApiRouter<AppState> {

@@ -1,4 +1,4 @@
-//! Invitation links: how people come into a workspace.
+//! Invitation links, by which people join a workspace.
 
 use axum::{extract::State, http::StatusCode};
 use chat_core::{
@@ -187,7 +187,7 @@ pub async fn accept_invite(
     let mut tx = state.db.begin().await?;
     let there = db::users::find_of_account(&mut *tx, user.account_id, found.workspace_id).await?;
     let id = match there {
-        // Already in: nothing is used up.
+        // Already a member: no use is taken.
         Some(there) if there.active => there.id,
         Some(_) => {
             return Err(ApiError::Forbidden {
@@ -224,12 +224,13 @@ pub async fn accept_invite(
     sign_in_to(&state, user.account_id, user.session_id, id, found.workspace_id, None).await.map(ok)
 }
 
-/// What cannot be a code is none, before Postgres sees it.
+/// Refuses a text that cannot be a code, before it reaches Postgres.
 pub fn checked(code: &str) -> Result<&str> {
     if code.len() > 100 || code.contains('\0') { Err(ApiError::NotFound("invitation")) } else { Ok(code) }
 }
 
-/// The refusal of a code that is unknown, withdrawn, expired or used up: which of these is not told.
+/// The error for a code that is unknown, withdrawn, expired or used up. The caller does not learn
+/// which.
 pub fn invite_invalid() -> ApiError {
     let field = InvalidField::new("/invite", "invite_invalid", "the invitation is not valid (any more)");
     ApiError::Invalid { code: field.code, detail: field.detail.clone(), errors: vec![field] }

@@ -1,4 +1,4 @@
-//! Messages: sending (safe to repeat for ever), reading, editing and deleting.
+//! Messages: send, read, edit and delete. A send may be repeated at any time.
 
 use std::sync::Arc;
 
@@ -148,7 +148,7 @@ fn client_id(headers: &HeaderMap, in_body: Option<ClientId>) -> Result<Option<Cl
     let Some(header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(in_body) };
     let invalid = |code, detail| ApiError::invalid(POINTER, code, detail);
     let text = header.to_str().map_err(|_| invalid("not_ascii", "must be visible ASCII"))?;
-    // The draft standard writes it as a quoted string; many send it bare.
+    // The draft standard writes it as a quoted string; many clients send it bare.
     let text = text.trim().trim_matches('"');
     let in_header = ClientId::parse(text).map_err(|e| InvalidField::text(POINTER, e))?;
     match in_body {
@@ -157,7 +157,7 @@ fn client_id(headers: &HeaderMap, in_body: Option<ClientId>) -> Result<Option<Cl
     }
 }
 
-/// What makes two sends the same one.
+/// A hash of what makes two sends the same.
 fn request_hash(chat: ChatId, body: &MessageBody, reply_to: Option<MessageId>) -> RequestHash {
     let mut hash = Sha256::new();
     hash.update(chat.0.as_bytes());
@@ -166,7 +166,8 @@ fn request_hash(chat: ChatId, body: &MessageBody, reply_to: Option<MessageId>) -
     RequestHash(hash.finalize().into())
 }
 
-/// The client id was used before: the first message again, if it is the same send and its chat still for the sender.
+/// The client id was used before. Responds with the first message if this is the same send and the
+/// sender may still see the chat.
 async fn replay(state: &AppState, new: &NewMessage) -> Result<Response> {
     let client_id = new.client_id.as_ref().ok_or(ApiError::NotFound("message"))?;
     let sent = db::messages::find_sent(&state.db, new.sender_id, client_id)
@@ -185,8 +186,9 @@ async fn replay(state: &AppState, new: &NewMessage) -> Result<Response> {
     Ok(response)
 }
 
-/// Nothing was inserted. Why is looked up afterwards, so that a good send costs no query more. A send that came through
-/// before is answered again though the message it replied to has been deleted since.
+/// Nothing was inserted. The reason is looked up afterwards, so that a successful send costs no
+/// extra query. A repeated send gets its message even if the message that it replied to was deleted
+/// since.
 async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewMessage) -> Result<Response> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, user, chat, ChatAction::Post).await?;
@@ -260,7 +262,7 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// The messages after `seq`, the nearest.
+    /// The nearest messages after `seq`.
     async fn after(&self, seq: i64, limit: i64) -> Result<MessageList> {
         let mut items = self.list_from(seq.saturating_add(1), limit + 1).await?;
         let has_more_after = cut(&mut items, limit);
@@ -271,7 +273,7 @@ impl Pages<'_> {
         Ok(list(items, has_more_after, has_more_before, has_more_after))
     }
 
-    /// The messages before `end`, the nearest; the newest if it is None.
+    /// The nearest messages before `end`; the newest if it is None.
     async fn before(&self, end: Option<i64>, limit: i64) -> Result<MessageList> {
         let end_seq = end.unwrap_or(i64::MAX);
         let mut items = self.list_before(end_seq, limit + 1).await?;
@@ -281,7 +283,7 @@ impl Pages<'_> {
         Ok(list(items, has_more_before, has_more_before, has_more_after))
     }
 
-    /// About half of them before `seq`, the rest from it on.
+    /// About half of them are before `seq`; the rest begin at it.
     async fn around(&self, seq: i64, limit: i64) -> Result<MessageList> {
         let half = limit / 2;
         let mut items = self.list_before(seq, half + 1).await?;
@@ -307,7 +309,8 @@ fn list(items: Vec<Listed>, has_more: bool, has_more_before: bool, has_more_afte
     MessageList { items, has_more, has_more_before, has_more_after }
 }
 
-/// Cuts a list that was fetched with one item too many. Whether there was.
+/// Removes the extra item of a list that was fetched with one too many. Returns whether there was
+/// one.
 fn cut(items: &mut Vec<Listed>, limit: i64) -> bool {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = items.len() > limit;

@@ -1,4 +1,5 @@
-//! The REST interface: one file a noun, each with its routes, its request and answer types and its handlers.
+//! The REST API: one file for each noun, with its routes, its request and response types, and its
+//! handlers.
 
 pub mod account;
 pub mod chats;
@@ -45,7 +46,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(health::router())
 }
 
-/// How many items a list may answer with.
+/// The length of a page.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Limit(Option<i64>);
@@ -75,12 +76,12 @@ impl<T: FromStr> TryFrom<String> for Ids<T> {
     }
 }
 
-/// As many as a page may have.
+/// The most ids, which is the largest page.
 const IDS_MAX: usize = 200;
 
 impl<T> Ids<T> {
     /// # Errors
-    /// 422 where there are more than [`IDS_MAX`].
+    /// 422 if there are more than [`IDS_MAX`].
     pub fn get(&self) -> Result<&[T]> {
         if self.0.len() > IDS_MAX {
             return Err(ApiError::wrong_count("ids", 0, IDS_MAX, format!("at most {IDS_MAX} at once")));
@@ -92,10 +93,10 @@ impl<T> Ids<T> {
 /// Most characters of a search text.
 const QUERY_MAX: usize = 100;
 
-/// A search text as a pattern.
+/// A search text as a `like` pattern.
 ///
 /// # Errors
-/// 422 when it is too long or holds NUL.
+/// 422 if it is too long or contains NUL.
 pub fn pattern(query: Option<&str>) -> Result<Option<String>> {
     let Some(query) = query.map(str::trim).filter(|query| !query.is_empty()) else { return Ok(None) };
     if query.chars().count() > QUERY_MAX {

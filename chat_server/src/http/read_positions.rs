@@ -1,4 +1,4 @@
-//! How far a member has read a chat.
+//! The read positions of members.
 
 use axum::extract::State;
 use chat_core::ChatId;

@@ -1,4 +1,4 @@
-//! Where one is signed in, and ending that.
+//! The sessions of an account: list them and end them.
 
 use axum::{extract::State, http::StatusCode};
 use chat_core::SessionId;
@@ -37,7 +37,7 @@ pub async fn revoke_session(
     if !db::sessions::revoke(&state.db, user.account_id, id).await? {
         return Err(ApiError::NotFound("session"));
     }
-    // Of any of the account's users: which ones the device used is not recorded.
+    // All users of the account, since the session may have been used with any of them.
     state.caches.invalidate_users();
     Ok(StatusCode::NO_CONTENT)
 }

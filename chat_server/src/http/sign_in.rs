@@ -1,4 +1,4 @@
-//! Signing in and out, and refreshing an access token.
+//! Sign-in, sign-out, and the refresh of access tokens.
 
 use axum::{
     extract::State,

@@ -1,4 +1,4 @@
-//! What signing up, signing in, refreshing and switching the workspace answer, and the session behind it.
+//! Sessions, and the response of sign-up, sign-in, refresh and a switch of workspace.
 
 use axum::http::{HeaderMap, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -19,7 +19,7 @@ use crate::{
 
 /// The cookie with the refresh token, for browsers; not readable by scripts.
 pub const REFRESH_COOKIE: &str = "refresh_token";
-/// What is kept of a device's name.
+/// The length to which a user agent is cut.
 const USER_AGENT_MAX: usize = 200;
 
 /// A token for one workspace, and all workspaces of the account.
@@ -39,7 +39,8 @@ pub struct SignedIn {
     pub workspaces: Vec<Workspace>,
 }
 
-/// A new session with its first refresh token, which the caller gives away after the commit.
+/// Creates a session with its first refresh token, which the caller must send only after the
+/// commit.
 pub async fn start_session(
     tx: &mut PgConnection,
     state: &AppState,
@@ -93,7 +94,7 @@ pub fn with_cookie(jar: CookieJar, state: &AppState, signed_in: &SignedIn) -> Co
     jar.add(cookie)
 }
 
-/// How long a session that is not used stays, in seconds.
+/// How long an unused session lasts, in seconds.
 pub fn ttl_seconds(state: &AppState) -> i64 {
     i64::try_from(state.config.auth.refresh_token_seconds).unwrap_or(i64::MAX)
 }

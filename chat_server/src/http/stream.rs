@@ -1,4 +1,4 @@
-//! Tickets, with which a client opens a stream where it cannot send a header.
+//! Tickets, for clients that cannot send a header when they open a stream.
 
 use axum::extract::State;
 use chat_core::token::{Claims, Purpose, TICKET_TTL};

@@ -1,4 +1,4 @@
-//! The snapshot that a client begins with, before it follows the stream.
+//! The snapshot from which a client starts before it follows the stream.
 
 use std::collections::HashMap;
 

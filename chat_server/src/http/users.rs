@@ -157,11 +157,12 @@ pub async fn update_user(
     find(&state, &user, id).await
 }
 
-/// What a deactivated user owned goes to whoever was there longest, so that no chat is left without an owner who can act.
+/// Transfers what a deactivated user owned to the longest-standing member, so that every chat has
+/// an owner who can act.
 async fn hand_over_chats(tx: &mut PgConnection, user: UserId) -> Result<Vec<(ChatId, UserId)>> {
     let mut handed_over = Vec::new();
     for chat in db::chats::lock_owned(tx, user).await? {
-        // Given away by somebody else while the lock was waited for.
+        // Another request transferred it while this one waited for the lock.
         if db::members::find_owner(&mut *tx, chat).await? != Some(user) {
             continue;
         }

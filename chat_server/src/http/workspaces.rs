@@ -1,4 +1,4 @@
-//! Workspaces: mine, new ones, and moving between them.
+//! Workspaces: list, create, rename, and switch between them.
 
 use axum::extract::State;
 use chat_core::{UserId, WorkspaceId, WorkspaceRole, permission::WorkspaceAction, text::WorkspaceName};
@@ -69,7 +69,7 @@ pub async fn create_workspace(
     Ok(created(workspace))
 }
 
-/// The refusal of a workspace name that is in use.
+/// The error for a workspace name that is taken.
 pub fn workspace_taken() -> ApiError {
     ApiError::conflict(
         "workspace_taken",
@@ -77,7 +77,7 @@ pub fn workspace_taken() -> ApiError {
     )
 }
 
-/// The refusal of an account that is in as many workspaces as it may be.
+/// The error for an account that is in the most workspaces allowed.
 pub fn too_many_workspaces() -> ApiError {
     ApiError::conflict("too_many_workspaces", "the account is in as many workspaces as it may be")
 }

@@ -1,4 +1,4 @@
-//! The client inside the program, where it was built with the feature `embed-web`.
+//! The client embedded in the program, with the feature `embed-web`.
 
 use axum::{http::HeaderMap, response::Response};
 
