@@ -57,7 +57,8 @@ impl Config {
     /// `PARLOR_SECTION__KEY`, and `DATABASE_URL` for `database.url`.
     ///
     /// # Errors
-    /// The file cannot be read, or a key in it or in the environment is unknown or has a wrong value.
+    /// The file cannot be read, or a key in it or in the environment is unknown or has a wrong
+    /// value.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let text = if file.is_some() || path.exists() { read(path)? } else { String::new() };

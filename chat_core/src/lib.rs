@@ -1,7 +1,9 @@
-//! What both servers must agree on: the words of the domain, its rules, the events, tokens, configuration and the life
-//! of a process. No HTTP and no SQL text here; a thing that one server alone needs does not belong here either.
+//! The code that both servers must agree on: the words of the domain, its rules, the events,
+//! tokens, configuration and the life of a process. It has no HTTP and no SQL text. Code that only
+//! one server needs does not belong here.
 //!
-//! Pure modules first, plumbing last; the plumbing may use the pure ones, never the reverse.
+//! The pure modules come first, then the ones with I/O, which may use the pure ones but not the
+//! reverse.
 
 pub mod chat;
 pub mod cursor;

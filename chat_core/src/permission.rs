@@ -1,5 +1,5 @@
-//! Who may do what, in one place and pure: roles in a workspace, roles in a chat, and two tables of decisions.
-//! Membership itself is a row in the database; what is here decides what that row allows.
+//! Who may do what, as pure rules: roles in a workspace, roles in a chat, and a decision for each
+//! action. Membership is a row in the database; these rules decide what that row allows.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,10 +26,10 @@ pub enum ChatRole {
     Member,
 }
 
-/// What somebody wants to do to the workspace.
+/// An action of a user on the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkspaceAction {
-    /// Make, list and withdraw invitations.
+    /// Create, list and withdraw invitations.
     Invite,
     /// Rename the workspace.
     Rename,
@@ -44,7 +44,7 @@ impl WorkspaceRole {
         match action {
             WorkspaceAction::Invite | WorkspaceAction::Rename => self.is_admin(),
             WorkspaceAction::ChangeRole { target, new } => self.is_admin() && self >= target && self >= new,
-            // Owners are made members first: an owner cannot be locked out in one slip.
+            // An owner must be made a member first, so that one mistake cannot lock an owner out.
             WorkspaceAction::Deactivate { target } => self.is_admin() && target != Self::Owner,
         }
     }
@@ -97,7 +97,7 @@ impl ChatAction {
     ];
 }
 
-/// How a user stands towards a chat of their workspace.
+/// The roles of a user towards a chat of their workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub kind: ChatKind,
@@ -107,8 +107,8 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// The rule of each action. Workspace admins look after public channels, and after private ones they are in; what
-    /// they were not invited to stays closed to them too.
+    /// Whether the user may do this. Workspace admins moderate public channels, and the private
+    /// ones that they are in; other private chats are closed to them too.
     pub fn may(self, action: ChatAction) -> bool {
         let member = self.chat_role.is_some();
         let owner = self.chat_role == Some(ChatRole::Owner);
@@ -129,7 +129,7 @@ impl Standing {
         }
     }
 
-    /// Everything that they may do: what clients are told as `may`.
+    /// All actions that the user may do. Clients get them as `may`.
     pub fn allowed(self) -> Vec<ChatAction> {
         ChatAction::ALL.into_iter().filter(|action| self.may(*action)).collect()
     }

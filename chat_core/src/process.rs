@@ -1,4 +1,4 @@
-//! The frame of a server program: configuration, logs, signals, and the last word if it fails.
+//! Runs a server program: configuration, logs, signals, and one line if it fails.
 
 use std::{path::Path, process::ExitCode, time::Duration};
 
@@ -6,9 +6,9 @@ use tokio::runtime::Runtime;
 
 use crate::{config::Config, lifecycle::Lifecycle, telemetry};
 
-/// How long background tasks may take to end after the servers have.
+/// How long background tasks may take to end after the servers have ended.
 const DRAIN: Duration = Duration::from_secs(3);
-/// How long blocking work (a password hash, a download) may take after everything else has ended.
+/// How long blocking work (a password hash, a download) may take after that.
 const BLOCKING_DRAIN: Duration = Duration::from_secs(1);
 
 /// Loads the configuration and runs `work` until it ends. A failure is printed as one line that
@@ -26,7 +26,7 @@ where
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Also where the words of a library span several lines.
+            // In one line, even if the text of a library has several.
             let words = format!("{error:#}");
             let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
             eprintln!("{program}: {}", lines.join("; "));
@@ -48,6 +48,6 @@ where
     lifecycle.stop_on_signals()?;
     let outcome = work(config, lifecycle.clone()).await;
     lifecycle.stop();
-    // A background task that died is why the servers stopped.
+    // If a background task died, its failure explains why the servers stopped.
     lifecycle.finish(DRAIN).await.and(outcome)
 }

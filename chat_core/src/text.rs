@@ -1,12 +1,12 @@
-//! Text from outside, parsed once at the edge: a value of one of these types is within its limits and holds no control
-//! characters that break a terminal, a log line or Postgres (which cannot store NUL). [`fold`] decides when two texts
-//! count as equal.
+//! Text from outside, parsed once at the edge. A value of one of these types is within its limits
+//! and holds no control characters that break a terminal, a log line or Postgres (which cannot
+//! store NUL). [`fold`] decides when two texts count as equal.
 
 use icu_casemap::CaseMapperBorrowed;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
-/// Why a text was refused, in words for whoever sent it.
+/// Why a text was refused, in words for the person who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     #[error("must not be empty")]
@@ -24,7 +24,7 @@ pub enum TextError {
 }
 
 impl TextError {
-    /// Names the rule to programs. Stable.
+    /// A stable name of the rule, for programs.
     pub fn code(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -36,7 +36,7 @@ impl TextError {
         }
     }
 
-    /// Least and most characters, as far as it is about them.
+    /// The least and most characters, if the error is about the length.
     pub fn bounds(self) -> (Option<usize>, Option<usize>) {
         match self {
             Self::TooShort(min) => (Some(min), None),
@@ -45,7 +45,7 @@ impl TextError {
         }
     }
 
-    /// Reads it back from its words, which are all that serde lets through.
+    /// Parses its own text, which is all that serde passes on.
     pub fn from_words(words: &str) -> Option<Self> {
         let number = words.split(' ').find_map(|word| word.parse().ok()).unwrap_or_default();
         [
@@ -61,7 +61,7 @@ impl TextError {
     }
 }
 
-/// Each is as the OpenAPI document says: the pattern and the function must agree.
+/// The pattern in the OpenAPI document and the function must agree.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $min:tt..=$max:tt, $parse:expr, $pattern:literal) => {
         $(#[$doc])*
@@ -72,9 +72,9 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// Most characters (Unicode scalar values).
+            /// The most characters (Unicode scalar values).
             pub const MAX: usize = $max;
-            /// What it looks like, as a regular expression (ECMA 262).
+            /// The same rule as a regular expression (ECMA 262).
             pub const PATTERN: &'static str = $pattern;
 
             /// # Errors
@@ -161,12 +161,13 @@ impl std::fmt::Debug for Password {
     }
 }
 
-/// Two are enough for every text that is known; the bound keeps hostile input from looping.
+/// Two rounds are enough for every known text. The limit keeps hostile input from looping.
 const FOLD_ROUNDS_MAX: usize = 4;
 
-/// A text as equality and search see it: compatibility forms composed (NFKC) and case folded, so that `Straße`, `STRASSE`
-/// and fullwidth letters are equal. Folding twice changes nothing. Stored beside what a person wrote; Postgres is never
-/// asked to compare without case, since what it takes for a letter differs between databases.
+/// The form of a text for equality and search: compatibility forms composed (NFKC) and case folded,
+/// so that `Straße`, `STRASSE` and fullwidth letters are equal. Folding is idempotent. The folded
+/// text is stored beside the original. Postgres never compares without case, since its idea of a
+/// letter differs between databases.
 pub fn fold(text: &str) -> String {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
     let case = CaseMapperBorrowed::new();
@@ -193,7 +194,7 @@ fn limit(text: &str, min: usize, max: usize) -> Result<(), TextError> {
 }
 
 fn line(text: &str, min: usize, max: usize) -> Result<String, TextError> {
-    // Before it is trimmed, which would take a line break away as well.
+    // Checked before trimming, which would remove a line break.
     if text.chars().any(char::is_control) {
         return Err(TextError::ControlCharacters);
     }
@@ -218,7 +219,7 @@ fn body(text: &str, min: usize, max: usize) -> Result<String, TextError> {
 }
 
 fn email(text: &str, min: usize, max: usize) -> Result<String, TextError> {
-    // A few letters become longer in lower case, and that is what is kept.
+    // A few letters become longer in lower case, and the lower case is stored.
     let text = line(&text.to_lowercase(), min, max)?;
     let (local, domain) = text.rsplit_once('@').ok_or(TextError::NotAnEmail)?;
     let plain = |c: char| !c.is_whitespace() && c != '@' && c != ',' && c != '<' && c != '>';
@@ -296,7 +297,8 @@ mod tests {
         }
     }
 
-    /// Like what people and attackers write: short pieces from all corners of Unicode, some of them long.
+    /// Text like that of people and attackers: short pieces from all parts of Unicode, some of them
+    /// long.
     fn any_text() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             8 => "[a-z@.,<> ]{1,8}".prop_map(String::from),
@@ -308,7 +310,7 @@ mod tests {
         prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
     }
 
-    /// What holds for a type of text and any input.
+    /// The properties of a text type for any input.
     macro_rules! holds {
         ($name:ident, $min:expr, $text:expr) => {{
             let (text, min): (&str, usize) = ($text, $min);

@@ -1,5 +1,5 @@
 //! Access tokens and stream tickets: Ed25519-signed JWTs (RFC 7519, RFC 8037) with a key id in the
-//! header. chat_server signs; everybody verifies with public keys alone, which the servers share
+//! header. chat_server signs. Every server verifies with public keys alone, which the servers share
 //! through the database.
 
 use std::{
@@ -27,15 +27,15 @@ use tracing::warn;
 
 use crate::ids::{SessionId, UserId, WorkspaceId};
 
-/// A ticket is good for this long, for as many connects as its holder likes.
+/// A ticket is valid for this long, for any number of connections.
 pub const TICKET_TTL: Duration = Duration::from_secs(60);
-/// Clocks of two servers may differ by this much.
+/// The clocks of two servers may differ by this much.
 const LEEWAY_SECONDS: u64 = 5;
 const ISSUER: &str = "parlor";
-/// An unknown key id makes the keys be loaded again, but not more often than this.
+/// An unknown key id causes a reload of the keys, but not more often than this.
 const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a token is good for. A ticket opens streams and nothing else; it may stand in a URL.
+/// What a token is for. A ticket only opens streams; it may be part of a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Access,
@@ -51,7 +51,7 @@ impl Purpose {
     }
 }
 
-/// Who the bearer is: one user in one workspace, signed in on one device.
+/// The identity of the bearer: one user in one workspace, signed in on one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     pub sub: UserId,
@@ -77,7 +77,7 @@ pub enum TokenError {
     Expired,
     #[error("the token is not valid")]
     Invalid,
-    /// Signed with a key that is not in the ring; the ring may be behind.
+    /// Signed with a key that is not in the ring. The ring may be out of date.
     #[error("the token's key is not known")]
     UnknownKey,
 }
@@ -115,7 +115,7 @@ impl Signer {
         Ok(Self { kid, key: EncodingKey::from_ed_der(&der), public })
     }
 
-    /// Makes a new key, as PEM text to be kept.
+    /// Generates a key, as PEM text.
     pub fn generate_pem() -> anyhow::Result<String> {
         let key = SigningKey::from_bytes(&rand::random());
         Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
@@ -130,7 +130,7 @@ impl Signer {
         self.public
     }
 
-    /// Signs a token that says `claims`.
+    /// Signs a token with these `claims`.
     pub fn sign(&self, claims: Claims, purpose: Purpose, now_seconds: u64) -> anyhow::Result<String> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.kid.clone());
@@ -145,12 +145,12 @@ impl std::fmt::Debug for Signer {
     }
 }
 
-/// The public keys that are accepted now; replaced as a whole.
+/// The public keys that are accepted now. They are replaced as a whole.
 #[derive(Default)]
 pub struct KeyRing {
     keys: ArcSwap<HashMap<String, DecodingKey>>,
     generation: AtomicU64,
-    /// The last load that an unknown key caused.
+    /// The last load that was caused by an unknown key.
     last_load: Mutex<Option<Load>>,
 }
 
@@ -161,27 +161,28 @@ struct Load {
 }
 
 impl KeyRing {
-    /// Accepts exactly these keys from now on: key id and raw Ed25519 public key.
+    /// Replaces the accepted keys: key id and raw Ed25519 public key.
     pub fn replace(&self, keys: impl IntoIterator<Item = (String, Vec<u8>)>) {
         let keys = keys.into_iter().map(|(kid, raw)| (kid, DecodingKey::from_ed_der(&raw))).collect();
         self.keys.store(Arc::new(keys));
-        // After the keys: a token that was verified with the old ones belongs to the old
+        // After the keys: a token that was verified with the old keys belongs to the old
         // generation.
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Changes with every [`KeyRing::replace`]. A verified token may be cached with the generation
-    /// that was read before its verification, and counts while the generation is the same.
+    /// that was read before the verification. The cached result is valid while the generation is
+    /// the same.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// Verifies a token. If its key is unknown, replaces the keys by those that `load` finds, and
+    /// Verifies a token. If its key is unknown, replaces the keys by those that `load` returns, and
     /// tries once more.
     ///
     /// # Errors
-    /// The token is refused; or its key is unknown and `load` failed, so that a refusal, which
-    /// clients take as final, would be wrong.
+    /// The token is refused. Or its key is unknown and `load` failed: then a refusal would be
+    /// wrong, since clients take it as final.
     pub async fn verify_or_reload<F, E>(
         &self,
         token: &str,
@@ -224,7 +225,7 @@ impl KeyRing {
     /// Verifies a token with the keys that are known now.
     ///
     /// # Errors
-    /// [`TokenError::UnknownKey`] may change after the keys are loaded again; the others are final.
+    /// [`TokenError::UnknownKey`] may change after a reload of the keys; the others are final.
     pub fn verify(&self, token: &str, purpose: Purpose) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         if header.alg != Algorithm::EdDSA {
@@ -252,12 +253,12 @@ pub fn random_secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
-/// Bytes as text in the way of JOSE (RFC 7515): base64url without padding.
+/// Bytes as base64url without padding, as in JOSE (RFC 7515).
 pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What is kept of a secret: its SHA-256. Enough for random ones, which cannot be guessed from it.
+/// The stored form of a secret: its SHA-256. A random secret cannot be guessed from it.
 pub fn secret_hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret).into()
 }
@@ -359,11 +360,11 @@ mod tests {
         let away = async || Err("the database is away");
         let verify = async |token: &str| ring.verify_or_reload(token, Purpose::Access, away).await;
         assert_eq!(verify(&foreign).await, Err(VerifyError::Unavailable));
-        // Soon after a load there is no other, and the refusal stays as unsure as it was.
+        // Soon after a load there is no other, so the result stays unknown.
         let there = async || Ok::<_, String>(vec![key(&known), key(&unknown)]);
         let soon = ring.verify_or_reload(&foreign, Purpose::Access, there).await;
         assert_eq!(soon, Err(VerifyError::Unavailable));
-        // What the known keys decide needs no load.
+        // A token of a known key needs no load.
         assert!(verify(&sign(&known, NOW)).await.is_ok());
         assert_eq!(verify(&sign(&known, 1000)).await, Err(VerifyError::Refused(TokenError::Expired)));
         assert_eq!(verify("a.b.c").await, Err(VerifyError::Refused(TokenError::Invalid)));

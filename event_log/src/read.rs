@@ -173,7 +173,7 @@ pub struct ReplayFor<'a> {
     pub chats: &'a [ChatId],
 }
 
-/// All rows of a shard after `after`, with payloads for one user. Rows of other workspaces are
+/// The next rows of a shard after `after`, with payloads for one user. Rows of other workspaces are
 /// included, without payloads, so that `prev_id` proves that none is missing. At most `rows_max`
 /// rows and `bytes_max` bytes of payload, but always one row.
 pub async fn replay(

@@ -46,7 +46,7 @@ pub(crate) const COLUMNS: &str = "e.shard, e.id, e.prev_id, e.timeline, e.at, e.
      e.users, e.chat_id, e.user_id, e.session_id, e.message_id, e.payload";
 
 impl LogRow {
-    /// What the event means to whoever reads it.
+    /// The meaning of the event for its readers.
     pub fn effect(&self) -> Effect {
         Effect::of(&self.kind, self.audience)
     }

@@ -1,4 +1,5 @@
-//! TLS to Postgres, by the same `sslmode` and `sslrootcert` of the URL that sqlx reads in chat_server.
+//! TLS to Postgres, by the same `sslmode` and `sslrootcert` of the URL that sqlx reads in
+//! chat_server.
 
 use std::{path::Path, sync::Arc};
 
@@ -13,7 +14,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::form_urlencoded;
 
-/// What a URL asks of the connection.
+/// The TLS that a URL asks for.
 #[derive(Clone)]
 pub struct Tls {
     pub mode: SslMode,
@@ -21,20 +22,21 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// The URL without what it says of TLS, and that.
+    /// Splits a URL into the URL without its TLS parameters, and the TLS that these ask for.
     ///
-    /// The modes are those of libpq, section "SSL Support": `prefer` and `require` encrypt without checking who answers,
-    /// `verify-full` checks the certificate and its name against `sslrootcert` and the public authorities.
+    /// The modes are those of libpq, section "SSL Support": `prefer` and `require` encrypt without
+    /// checking the server, `verify-full` checks the certificate and its name against `sslrootcert`
+    /// and the public authorities.
     ///
     /// # Errors
-    /// A mode that is not known, or the file of certificates cannot be used.
+    /// The mode is unknown, or the file of certificates cannot be used.
     pub fn split_from(url: &str) -> anyhow::Result<(String, Self)> {
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let mut mode = "prefer".to_owned();
         let mut root_certificates = None;
         let mut others = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            // One pair, or none where it is only "=".
+            // One pair; none for a lone "=".
             for (key, value) in form_urlencoded::parse(pair.as_bytes()) {
                 match &*key {
                     "sslmode" => mode = value.into_owned(),
@@ -72,7 +74,7 @@ impl Tls {
     }
 }
 
-/// The public authorities, and those of the file.
+/// The public authorities, and those in the file.
 fn roots(file: Option<&Path>) -> anyhow::Result<RootCertStore> {
     let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let Some(file) = file else { return Ok(roots) };
@@ -88,8 +90,8 @@ fn roots(file: Option<&Path>) -> anyhow::Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Accepts any certificate: this protects against a listener on the line, not against a server that
-/// poses as Postgres.
+/// Accepts any certificate. This protects against eavesdroppers, not against a server that poses as
+/// Postgres.
 #[derive(Debug)]
 struct AcceptAnyCertificate(Arc<CryptoProvider>);
 

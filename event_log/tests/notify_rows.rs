@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use crate::support::{Place, World, bodies, connect, make_place, next, say, take_rows, until};
 
-/// More than the polls that may come first.
+/// More than the number of polls that may come first.
 const TRIES: usize = 50;
 
-/// Sends as chat_server does.
+/// Sends a message as chat_server does.
 async fn send(db: &Client, place: Place, body: &str, notify: bool) {
     send_messages(db, &[place], body, notify).await;
 }
 
-/// Several in one transaction, as chat_server does.
+/// Sends several messages in one transaction, as chat_server does.
 async fn send_batch(db: &Client, places: &[Place], body: &str) {
     send_messages(db, places, body, true).await;
 }
@@ -36,7 +36,7 @@ async fn send_messages(db: &Client, places: &[Place], body: &str, notify: bool) 
     assert_eq!(sent.len(), places.len());
 }
 
-/// A tail that knows who may write.
+/// A tail that knows which backends may write.
 async fn listening(world: &World) -> (Tail, TailHealth) {
     let (tail, health) = world.tail().await;
     until("the doorbell is heard", async || health.doorbell_round_trip().is_some()).await;
@@ -113,7 +113,7 @@ async fn a_row_too_long_for_a_ring_is_read() {
     }
 }
 
-/// What would be the next row after `row`, though nobody has written it.
+/// A forged row that would be the next one after `row`.
 fn forged(row: &LogRow, timeline: i32) -> String {
     let id = |id: Option<Uuid>| id.unwrap();
     format!(
@@ -147,8 +147,9 @@ async fn only_who_may_write_the_log_is_believed_and_only_on_its_timeline() {
     assert!(next.payload.contains("true as well") && next.prev_id == row.id, "{next:?}");
     assert_eq!(health.notify_rows(), 0);
 
-    // What was refused above is believed from its owner: it was refused for where it came from.
-    // Again and again, since one that comes when the poll is due is looked for in the log.
+    // The owner's NOTIFY of the same payload is accepted: the payload was refused above only
+    // because of its sender. Repeated, since a row that arrives when the poll is due is read from
+    // the log instead.
     let forged = forged(&next, next.timeline);
     let rings = async {
         loop {
@@ -163,7 +164,7 @@ async fn only_who_may_write_the_log_is_believed_and_only_on_its_timeline() {
     reader.end(&world).await;
 }
 
-/// Somebody who may log in, and what they were granted.
+/// A role that may log in, and its grants.
 struct Role {
     name: String,
     url: String,
@@ -223,7 +224,8 @@ async fn who_may_not_read_the_log_hears_nothing_of_what_is_said() {
     for body in ["a secret".to_owned(), "x".repeat(8_000)] {
         send(&world.db, world.place, &body, true).await;
     }
-    // Of the first nothing came: where it is said, nobody told.
+    // The first NOTIFY heard is the large message's, with the shard alone. The small one went to
+    // the secret channel.
     assert_eq!(told.recv().await.unwrap(), world.place.shard().number().to_string());
     drop(client);
     stranger.end(&world).await;

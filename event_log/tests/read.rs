@@ -1,4 +1,4 @@
-//! The queries beside the tail's own.
+//! The queries that the tail does not use.
 
 use chat_core::{ChatId, UserId};
 use event_log::read::{self, MembershipChange, ReplayFor};

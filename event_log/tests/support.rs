@@ -1,5 +1,5 @@
-//! A database with one workspace and one chat, a second connection to act with, and a cable that
-//! can be cut.
+//! A database with one workspace and one chat, a second connection to act with, and a network cable
+//! that can be cut.
 
 use std::{
     net::SocketAddr,
@@ -61,7 +61,7 @@ impl World {
         Self { _database: None, url: url.to_owned(), lifecycle, db, place }
     }
 
-    /// A tail that has come to the end of the log.
+    /// A tail that has reached the end of the log.
     pub async fn tail(&self) -> (Tail, TailHealth) {
         self.tail_of(&self.url).await
     }
@@ -84,7 +84,7 @@ impl World {
         event_log::read::heads(&self.db).await.unwrap().of(self.place.shard())
     }
 
-    /// Ends the backends of this database with that name, and tells how many.
+    /// Ends the backends of this database with that name, and returns their number.
     pub async fn terminate(&self, application_name: &str) -> usize {
         let sql = "select pg_terminate_backend(pid) from pg_stat_activity
                    where datname = current_database() and application_name = $1";
@@ -121,7 +121,7 @@ pub async fn make_place(db: &Client, shard: u8) -> Place {
     Place { workspace, user, chat }
 }
 
-/// Sends a message, in the transaction that `db` is in if any.
+/// Sends a message, in the open transaction of `db` if there is one.
 pub async fn say(db: &Client, place: Place, body: &str) {
     let Place { workspace, user, chat } = place;
     let sql = "with next as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1
@@ -137,12 +137,12 @@ pub fn address_of(url: &str) -> String {
     after.split_once('/').unwrap().0.to_owned()
 }
 
-/// What the tail reports next.
+/// The next event of the tail.
 pub async fn next(tail: &mut Tail) -> TailEvent {
     timeout(DEADLINE, tail.next()).await.expect("the tail reports nothing")
 }
 
-/// Takes rows until there are `count`; anything else that the tail reports is a failure.
+/// Takes rows until there are `count`; any other event of the tail is a failure.
 pub async fn take_rows(tail: &mut Tail, count: usize) -> Vec<LogRow> {
     let mut taken = Vec::new();
     while taken.len() < count {
@@ -155,7 +155,7 @@ pub async fn take_rows(tail: &mut Tail, count: usize) -> Vec<LogRow> {
     taken
 }
 
-/// The bodies of messages among rows.
+/// The bodies of the messages among the rows.
 pub fn bodies(rows: &[LogRow]) -> Vec<String> {
     rows.iter()
         .filter(|row| row.kind == "message.new")
@@ -163,7 +163,7 @@ pub fn bodies(rows: &[LogRow]) -> Vec<String> {
         .collect()
 }
 
-/// Awaits a condition that somebody else makes true.
+/// Waits until a condition holds.
 pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     let poll = async {
         while !condition().await {
@@ -173,8 +173,8 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     timeout(DEADLINE, poll).await.unwrap_or_else(|_| panic!("in vain: {what}"));
 }
 
-/// A cable to Postgres. Cut, it carries nothing and closes nothing, as when a machine vanishes from
-/// the network.
+/// A cable to Postgres. When it is cut, it passes nothing and closes nothing, as when a machine
+/// vanishes from the network.
 pub struct Cable {
     pub address: SocketAddr,
     is_cut: Arc<AtomicBool>,
@@ -192,7 +192,7 @@ impl Cable {
             while let Ok((near, _)) = listener.accept().await {
                 let target = leads_to.lock().unwrap().clone();
                 let Ok(far) = TcpStream::connect(&target).await else { continue };
-                // What was opened before a cut stays dead after the repair.
+                // Connections that were opened before a cut stay dead after the repair.
                 let dead = Arc::new(AtomicBool::new(false));
                 let (near_read, near_write) = near.into_split();
                 let (far_read, far_write) = far.into_split();
@@ -216,12 +216,12 @@ impl Cable {
         Self { address, is_cut, target }
     }
 
-    /// From now on, for new connections.
+    /// Leads new connections to this target.
     pub fn lead_to(&self, target: String) {
         *self.target.lock().unwrap() = target;
     }
 
-    /// `url` by way of this cable.
+    /// `url` through this cable.
     pub fn through(&self, url: &str) -> String {
         let (user, after) = url.rsplit_once('@').unwrap();
         let (_, database) = after.split_once('/').unwrap();

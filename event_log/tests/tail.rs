@@ -1,4 +1,4 @@
-//! What the tail promises: everything, in order, or word of a gap.
+//! The tail reports every row in order, or a gap.
 
 use std::time::{Duration, Instant};
 
@@ -63,13 +63,13 @@ async fn a_lower_id_that_is_committed_later_is_not_lost() {
     let elsewhere = make_place(&world.db, 6).await;
     let (mut tail, _) = world.tail().await;
 
-    // Draws its id now and keeps the shard's lock.
+    // Draws its id now and holds the shard's lock.
     slow.batch_execute("begin; set constraints all immediate").await.unwrap();
     say(&slow, world.place, "lower id").await;
-    // Another shard goes on, with a higher id.
+    // Another shard continues, with a higher id.
     say(&world.db, elsewhere, "higher id").await;
     let first = take_rows(&mut tail, 1).await;
-    // In the same shard the next one waits its turn.
+    // In the same shard the next writer waits for the lock.
     let waiting = connect(&world.lifecycle, &world.url).await;
     let neighbour = make_place_beside(&world).await;
     let ((), second) = tokio::join!(say(&waiting, neighbour, "queued"), async {
@@ -83,7 +83,7 @@ async fn a_lower_id_that_is_committed_later_is_not_lost() {
     assert!(second[0].id < first[0].id, "the test did not make the case it is about");
 }
 
-/// A second chat of the same workspace, as rows that raise no event, since the lock is taken.
+/// A second chat of the same workspace. Its rows raise no event, since the lock is taken.
 async fn make_place_beside(world: &World) -> crate::support::Place {
     let chat = chat_core::ChatId::generate();
     let (workspace, user) = (world.place.workspace, world.place.user);
@@ -120,7 +120,7 @@ async fn the_doorbell_is_heard_and_without_it_the_poll_finds() {
     let world = World::new().await;
     let (mut tail, health) = world.tail().await;
     until("a round trip", async || health.doorbell_round_trip().is_some()).await;
-    // A poll may happen to come first; not every time.
+    // A poll may come first, but not every time.
     for n in 1.. {
         assert!(n < 50, "no ring is ever heard");
         world.say("ringing").await;
@@ -131,7 +131,7 @@ async fn the_doorbell_is_heard_and_without_it_the_poll_finds() {
     }
     world.execute("set parlor.doorbell = 'after'").await;
     let by_poll = health.found_by_poll();
-    // The first may be laid to a ring that came late for the rows before.
+    // The doorbell may still ring for the rows before, but not every time.
     for n in 1.. {
         assert!(n < 3, "the doorbell rings without a NOTIFY");
         world.say("silently").await;
@@ -192,7 +192,7 @@ async fn a_restarted_postgres_loses_nothing() {
     assert_eq!(take_rows(&mut tail, 1).await[0].prev_id, before[0].id);
 }
 
-/// By a real standby, which had not got the last row yet when the primary died.
+/// With a real standby, which lacks the last row when the primary dies.
 #[tokio::test]
 async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
     let primary = TestCluster::start().await.unwrap();
@@ -241,8 +241,7 @@ async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
         let before = kept.iter().find(|kept| kept.shard == row.shard).unwrap();
         assert_eq!((row.prev_id, row.timeline), (before.id, 2), "the chain goes on over the failover");
     }
-    // What a client that saw it would come back with is good for nothing, even if the id is used
-    // again.
+    // A cursor of the lost row is not valid, even if its id is used again.
     let found = event_log::read::find_timeline(&follower, lost.shard, lost.id).await.unwrap();
     assert_ne!(found, Some(lost.timeline));
 }
@@ -302,7 +301,7 @@ async fn retention_that_overtook_the_tail_is_told_as_a_gap() {
     take_rows(&mut tail, 1).await;
     world.terminate("parlor tail").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
-    // What dropping the partition takes away.
+    // The effect of dropping the partition.
     world.execute("delete from event_log").await;
     world.say("kept").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
@@ -325,7 +324,7 @@ async fn a_row_of_another_timeline_in_the_same_place_is_told_as_a_gap() {
     take_rows(&mut tail, 1).await;
     world.terminate("parlor tail").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
-    // As after a failover that lost the row and gave its id again.
+    // As after a failover that lost the row and used its id again.
     world.execute("update event_log set timeline = 2 where payload like '%\"seen\"%'").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     assert!(matches!(next(&mut tail).await, TailEvent::Gap { shard, .. } if shard == world.place.shard()));
@@ -369,7 +368,7 @@ async fn a_long_backlog_comes_in_pages() {
     let world = World::new().await;
     let (mut tail, _) = world.tail().await;
     let (s, head) = (world.place.shard().number(), world.head().await.id);
-    // Every hundredth is so large that bytes cut the page.
+    // Every hundredth is so large that the limit of bytes ends the page.
     world
         .execute(&format!(
             "insert into event_log (shard, id, prev_id, timeline, at, kind, audience, payload)
