@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::queries::Queries;
 
-/// The keys are loaded again this often, so that one that was taken away is refused.
+/// How often the keys are reloaded, so that a removed key is refused.
 const RELOAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Verifies tokens with the public keys that chat_servers publish in the database.
@@ -43,7 +43,7 @@ impl Auth {
     }
 
     /// # Errors
-    /// The token is refused, or its key is unknown and the database is away.
+    /// The token is refused, or its key is unknown and the database is unavailable.
     pub async fn verify(&self, credential: &Credential<'_>) -> Result<Claims, VerifyError> {
         let (token, purpose) = match credential {
             Credential::AccessToken(token) => (token, Purpose::Access),

@@ -29,13 +29,13 @@ use crate::{
     subscription::Subscription,
 };
 
-/// How long the tail may have been silent; it reads several times a second.
+/// How old the tail's last read may be. It reads several times a second.
 const TAIL_FRESH: Duration = Duration::from_secs(2);
-/// A stream that cannot begin by then is asked to come back.
+/// A stream that cannot begin within this time is told to retry later.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// What every handler has.
+/// The state that every handler gets.
 #[derive(Clone)]
 pub struct AppState {
     pub hub: Arc<Hub>,
@@ -46,7 +46,7 @@ pub struct AppState {
     pub max_age: Duration,
 }
 
-/// Everything that notify_server answers.
+/// All routes with their layers.
 pub fn router(state: AppState, config: &Config) -> Router {
     let router = Router::new()
         .route("/events", get(events))
@@ -98,7 +98,7 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
     if matches!(credential, Credential::AccessToken(_)) {
         age = age.min(until(claims.exp));
     }
-    // Browsers send the header on a reconnect, when the URL still holds the cursor of the first
+    // Browsers send the header on a reconnect, while the URL still holds the cursor of the first
     // connect.
     let from_header = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
     let given = |text: &&str| !text.is_empty();
@@ -112,13 +112,14 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
             response.extensions_mut().insert(takeover);
             response
         }
-        // For EventSource the one answer after which it does not come back by itself.
+        // The only response after which EventSource does not reconnect.
         Err(Refusal::Over) => StatusCode::NO_CONTENT.into_response(),
         Err(Refusal::Busy | Refusal::Unavailable) => retry_later(state),
     }
 }
 
-/// To a browser every status but 200 is final, so "later" is said in a stream that ends at once.
+/// For a browser every status but 200 is final, so "retry later" is sent in a stream that ends at
+/// once.
 fn retry_later(state: &AppState) -> Response {
     state.metrics.refused.inc();
     event_stream(Body::from(Frame::retry(rand::random_range(5000..15_000)).text().to_vec()))
@@ -128,7 +129,7 @@ fn event_stream(body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache, no-transform"),
-        // nginx would hold the frames back.
+        // Otherwise nginx buffers the frames.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     (headers, body).into_response()
@@ -139,7 +140,7 @@ fn until(exp: u64) -> Duration {
     Duration::from_secs(exp.saturating_sub(now))
 }
 
-/// The parameters of `/events`. Unknown ones are passed over: proxies and polyfills add their own.
+/// The parameters of `/events`. Unknown ones are ignored: proxies and polyfills add their own.
 #[derive(Default)]
 struct Query {
     ticket: Option<String>,
@@ -150,7 +151,7 @@ impl Query {
     fn parse(uri: &Uri) -> Self {
         let mut query = Self::default();
         for pair in uri.query().unwrap_or_default().split('&') {
-            // Tickets and cursors are made of characters that need no escaping.
+            // Tickets and cursors contain no characters that need escaping.
             match pair.split_once('=') {
                 Some(("ticket", value)) => query.ticket = Some(value.to_owned()),
                 Some(("last_event_id", value)) => query.last_event_id = Some(value.to_owned()),
@@ -161,9 +162,9 @@ impl Query {
     }
 }
 
-/// Red while anything is away that delivery needs; says which.
+/// Not ready while anything is missing that delivery needs; the body names it.
 async fn ready(State(state): State<AppState>) -> Response {
-    // The tail asks the database several times a second, on a connection of its own.
+    // The tail asks the database several times a second, on its own connection.
     if !state.tail.is_connected() {
         return unavailable("database: does not answer");
     }

@@ -1,11 +1,11 @@
-//! Decides which streams get an event, and keeps all state of this server, by shard.
+//! Decides which streams get an event, and holds all state of this server by shard.
 //!
-//! The invariant: each shard has one lock. Under it an event enters the ring, changes the memberships and goes to the
-//! queues of the live streams; under it a stream that has caught up becomes live. So no event can fall between replay
-//! and live, and none can come twice.
+//! The invariant: each shard has one lock. An event enters the ring, changes the memberships and
+//! enters the queues of the live streams under that lock. A stream that has caught up becomes live
+//! under the same lock. So no event is lost between replay and live, and none is sent twice.
 
 mod catch_up;
-mod upkeep;
+mod maintenance;
 
 pub use catch_up::CaughtUp;
 
@@ -45,20 +45,20 @@ use crate::{
     write_pacing::WritePacing,
 };
 
-/// How long a cursor from a node that is ahead is waited for.
+/// How long to wait for the log when a client's cursor is ahead of this server.
 const AHEAD_WAIT: Duration = Duration::from_secs(5);
 
 /// All shards and all streams of this server.
 pub struct Hub {
     pub config: NotifyConfig,
     pub metrics: Metrics,
-    /// The oldest an event of the log can be.
+    /// The greatest age of an event in the log.
     log_life: Duration,
     pacing: WritePacing,
     queries: Queries,
     loader: Loader,
     shards: Vec<Mutex<ShardState>>,
-    /// How far each shard has come, for those who wait for it.
+    /// The position of each shard, for those that wait for it.
     positions: Vec<watch::Sender<i64>>,
     generation: AtomicU64,
     is_ready: AtomicBool,
@@ -73,19 +73,19 @@ struct ShardState {
     workspaces: HashMap<WorkspaceId, Workspace>,
 }
 
-/// Why no stream is opened.
+/// Why a stream is not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Too many, or stopping: come back later.
+    /// Too many streams, or the server is stopping: retry later.
     Busy,
-    /// The session is over or the user deactivated: do not come back.
+    /// The session is over or the user is deactivated: do not retry.
     Over,
-    /// The database is away.
+    /// The database is unavailable.
     Unavailable,
 }
 
 impl Hub {
-    /// `retention` is that of the log.
+    /// `retention` is the log's.
     pub fn new(
         config: NotifyConfig,
         retention: Duration,
@@ -102,7 +102,7 @@ impl Hub {
             positions: (0..SHARDS).map(|_| watch::Sender::new(0)).collect(),
             config,
             metrics,
-            // Partitions are dropped whole, so some of it is older than retention.
+            // Partitions are dropped whole, so some rows are older than retention.
             log_life: retention * 2,
             pacing: WritePacing::default(),
             queries,
@@ -115,7 +115,7 @@ impl Hub {
         }
     }
 
-    /// Whether the rings are filled and the tail has begun.
+    /// Whether the rings are filled and the tail has started.
     pub fn is_ready(&self) -> bool {
         self.is_ready.load(Ordering::Acquire)
     }
@@ -124,7 +124,7 @@ impl Hub {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// What waits for the socket that most waits for.
+    /// The bytes of the longest queue of a stream.
     pub fn largest_queue_bytes(&self) -> usize {
         let largest = Shard::all().filter_map(|shard| {
             let state = self.lock(shard);
@@ -134,13 +134,13 @@ impl Hub {
         largest.max().unwrap_or_default()
     }
 
-    /// Fills the rings with what was there before the tail's first row.
+    /// Fills the rings with the rows before the tail's first one.
     pub async fn begin(&self, heads: &Heads) -> anyhow::Result<()> {
         self.generation.store(u64::try_from(heads.generation).unwrap_or(0), Ordering::Release);
         for shard in Shard::all() {
             let head = heads.of(shard);
             let rows = self.queries.newest(shard, head.id, self.config.ring_events).await?;
-            // Empty: everything before the head is only in the database.
+            // Empty: every row before the head is only in the database.
             let base = match rows.first() {
                 Some(first) => Head { id: first.prev_id, timeline: 0 },
                 None => head,
@@ -161,12 +161,12 @@ impl Hub {
         Ok(())
     }
 
-    /// Takes over what the tail has read, in its order.
+    /// Applies the rows that the tail read, in order.
     pub fn apply(&self, rows: &[LogRow]) {
         let generation = self.generation();
         for rows in rows.chunk_by(|a, b| a.shard == b.shard) {
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
-            // Framed before the lock is taken, which streams that catch up are waiting for.
+            // Framed before the lock is taken, since streams that catch up wait for the lock.
             let entries: Vec<_> = rows.iter().map(|row| Arc::new(Entry::new(row, generation))).collect();
             let mut state = self.lock(first.shard);
             for entry in &entries {
@@ -185,12 +185,13 @@ impl Hub {
         }
     }
 
-    /// Waits until the sockets have what [`Hub::apply`] gave them, or for a moment.
+    /// Waits until the sockets have written what [`Hub::apply`] queued, for a short time at most.
     pub async fn wait_for_writes(&self) {
         self.pacing.wait().await;
     }
 
-    /// Continuity of a shard is lost. Drops its ring and workspaces, and sends `reset` to each of its streams.
+    /// The tail lost the continuity of a shard. Drops its ring and workspaces, and sends `reset` to
+    /// each of its streams.
     pub fn reset_shard(&self, shard: Shard, head: Head) {
         let cursor = self.cursor(shard, head);
         let mut state = self.lock(shard);
@@ -204,7 +205,7 @@ impl Hub {
         self.positions[shard.index()].send_replace(head.id);
     }
 
-    /// Opens a stream that goes on after `last_event_id`, or from now on.
+    /// Opens a stream that continues after `last_event_id`, or from now on.
     ///
     /// # Errors
     /// See [`Refusal`].
@@ -229,7 +230,7 @@ impl Hub {
         let mut guard = self.lock(shard);
         let state = &mut *guard;
         let head = state.ring.head();
-        // A gap has dropped it since it was loaded: the client retries.
+        // A gap dropped the workspace after it was loaded: the client retries.
         let Some(workspace) = state.workspaces.get_mut(&claims.ws) else { return Err(Refusal::Busy) };
         if !workspace.admits(claims.sub, claims.sid) {
             return Err(Refusal::Over);
@@ -266,7 +267,7 @@ impl Hub {
         Ok(stream)
     }
 
-    /// Closes the hub's side of a stream.
+    /// Removes a stream from the hub.
     pub fn leave(&self, stream: &Stream) {
         let mut state = self.lock(Shard::of(stream.workspace));
         if let Some(workspace) = state.workspaces.get_mut(&stream.workspace) {
@@ -287,7 +288,7 @@ impl Hub {
             .is_ok()
     }
 
-    /// Whether a stream may go on after a cursor.
+    /// Whether a stream may continue after a cursor.
     async fn check(&self, shard: Shard, text: &str) -> Result<Start, Refusal> {
         let Ok(point) = text.parse::<ResumePoint>() else { return Ok(Start::Reset(ResetReason::Malformed)) };
         let cursor = point.cursor;
@@ -297,7 +298,8 @@ impl Hub {
         if cursor.shard != shard {
             return Ok(Start::Reset(ResetReason::OtherWorkspace));
         }
-        // Before the first event of all: whether it is still there shows when its first page is read.
+        // A cursor before the first event. Whether the log still begins there is checked when the
+        // first page is read.
         if cursor.id == 0 {
             return Ok(Start::After(point));
         }
@@ -309,14 +311,15 @@ impl Hub {
         if timeline != Some(cursor.timeline) {
             return Ok(Start::Reset(ResetReason::Unknown));
         }
-        // The cursor may come from a snapshot or a server that is ahead of this one, or that filtered by newer events.
+        // The cursor may come from a snapshot or server that is ahead of this one, or the replay
+        // was filtered by newer events.
         let ahead = cursor.id.max(point.filtered_as_of);
         let mut position = self.positions[shard.index()].subscribe();
         let reached = timeout(AHEAD_WAIT, position.wait_for(|position| *position >= ahead)).await;
         if matches!(reached, Ok(Ok(_))) { Ok(Start::After(point)) } else { Err(Refusal::Unavailable) }
     }
 
-    /// Makes sure that a workspace is in memory.
+    /// Ensures that a workspace is in memory.
     async fn load(&self, id: WorkspaceId) -> Result<(), Refusal> {
         if self.lock(Shard::of(id)).workspaces.contains_key(&id) {
             return Ok(());
@@ -324,7 +327,7 @@ impl Hub {
         if self.loader.load(id).await { Ok(()) } else { Err(Refusal::Unavailable) }
     }
 
-    /// Reads several workspaces from the database and puts them in place, as of each shard's position.
+    /// Loads several workspaces from the database, as of each shard's position.
     pub async fn load_batch(&self, ids: Vec<WorkspaceId>) -> anyhow::Result<()> {
         let (heads, loaded) = self.queries.load(&ids).await?;
         for (id, workspace) in loaded {
@@ -364,7 +367,7 @@ impl Hub {
         i32::try_from(self.generation.load(Ordering::Acquire)).unwrap_or(0)
     }
 
-    /// Sets what cursors must agree with, after a restore.
+    /// Sets the generation that cursors must have, after a restore.
     pub fn set_generation(&self, generation: i32) {
         self.generation.store(u64::try_from(generation).unwrap_or(0), Ordering::Release);
     }
@@ -374,7 +377,7 @@ impl Hub {
     }
 }
 
-/// Where a stream begins.
+/// Where a stream starts.
 #[derive(Clone, Copy)]
 enum Start {
     Now,
@@ -390,7 +393,7 @@ impl ShardState {
         let previous = self.ring.head().id;
         self.ring.push(Arc::clone(entry));
         let Some(workspace) = entry.workspace.and_then(|id| self.workspaces.get_mut(&id)) else { return };
-        // A member who joins gets the event like the others, and so does one who leaves.
+        // The event of joining or leaving goes to the member whom it is about as well.
         let comes_in = entry.effect.membership.adds_members();
         if comes_in {
             workspace.apply(entry);

@@ -1,5 +1,5 @@
 //! Collects the requests to load workspaces into batches: however many clients reconnect at once,
-//! the database gets a few queries. How a batch is loaded is the hub's business.
+//! the database gets a few queries. The caller of [`run`] decides how a batch is loaded.
 
 use std::collections::HashSet;
 
@@ -14,10 +14,10 @@ const BATCH_MAX: usize = 2000;
 
 type Request = (WorkspaceId, oneshot::Sender<bool>);
 
-/// Takes requests.
+/// The sender of requests.
 pub struct Loader(mpsc::Sender<Request>);
 
-/// The other end, for [`run`].
+/// The receiver, for [`run`].
 pub struct Requests(mpsc::Receiver<Request>);
 
 pub fn channel() -> (Loader, Requests) {
@@ -33,7 +33,7 @@ impl Loader {
     }
 }
 
-/// Loads what is requested, by `load`, until every [`Loader`] is gone.
+/// Loads what is requested, by `load`, until every [`Loader`] is dropped.
 pub async fn run<F: Future<Output = anyhow::Result<()>>>(
     mut requests: Requests,
     load: impl Fn(Vec<WorkspaceId>) -> F,

@@ -1,9 +1,10 @@
-//! Which events after a cursor a returning user gets: those that they could see when they happened, of chats that they
-//! have not left since.
+//! Decides which events after a cursor a returning user gets: those that they could see when they
+//! happened, of chats that they have not left since.
 //!
-//! Events of a chat from before the user left it are withheld, even if they have joined again. A stay is the time from
-//! a joining to the next leaving. The invariant: a client gets no event of a stay whose beginning it was not told,
-//! wherever the leaving and joining happen, between two pages or between two connections.
+//! Events of a chat from before the user left it are withheld, even if they have joined again. A
+//! stay is the time from a join to the next leave. The invariant: a client gets no event of a stay
+//! whose beginning it was not told, even if the leave and the join fall between two pages or two
+//! connections.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,15 +31,18 @@ pub struct Replay {
     pub cursor: i64,
     /// The user's chats at `cursor`.
     chats: HashSet<ChatId>,
-    /// The newest event that the hub knew when something was last withheld: see [`crate::resume_point`].
+    /// The newest event that the hub knew when an event was last withheld: see
+    /// [`crate::resume_point`].
     pub filtered_as_of: i64,
-    /// The event by which the user last joined each chat between the cursor and the beginning of this walk.
+    /// The event by which the user last joined each chat, between the cursor and the start of this
+    /// walk.
     joined: HashMap<ChatId, i64>,
 }
 
 impl Replay {
-    /// Begins after `cursor`. `now`: the user's chats today. `changes`: all joins and leaves since the cursor, from which
-    /// the chats at the cursor are reconstructed. `filtered_as_of`: see [`crate::resume_point`].
+    /// Starts after `cursor`. `now`: the user's chats today. `changes`: all joins and leaves since
+    /// the cursor, from which the chats at the cursor are reconstructed. `filtered_as_of`: see
+    /// [`crate::resume_point`].
     pub fn new(
         user: UserId,
         workspace: WorkspaceId,
@@ -51,7 +55,7 @@ impl Replay {
         let mut joined = HashMap::new();
         let mut seen = HashSet::new();
         for change in changes {
-            // The first change of a chat tells whether the user was in it before.
+            // The first change of a chat tells whether the user was a member before.
             if seen.insert(change.chat_id) {
                 if change.joined {
                     chats.remove(&change.chat_id);
@@ -66,7 +70,7 @@ impl Replay {
         Self { user, workspace, cursor, chats, filtered_as_of, joined }
     }
 
-    /// Moves on over `entry`, and says whether the user gets it. `now`: the memberships at `head`.
+    /// Moves past `entry` and returns whether the user gets it. `now`: the memberships at `head`.
     pub fn passes(&mut self, entry: &Entry, now: &Workspace, head: i64) -> bool {
         self.cursor = entry.id;
         if entry.workspace != Some(self.workspace) {
@@ -108,7 +112,7 @@ impl Replay {
 
     /// Whether the user is in the chat now and has not left it since the event `id`.
     fn stays(&self, chat: ChatId, id: i64, now: &Workspace) -> bool {
-        // The hub knows of joinings that it has seen; older ones are in `joined`.
+        // The hub knows the joins that it has seen; older ones are in `joined`.
         let joined = self.joined.get(&chat).copied().unwrap_or(0);
         now.member_since(self.user, chat).is_some_and(|since| since.max(joined) <= id)
     }

@@ -6,9 +6,10 @@ use chat_core::{Cursor, cursor::NotACursor};
 
 /// A cursor, plus the newest event that the server knew when it filtered the replay.
 ///
-/// The second part is needed while the client has not reached its own `member.left`, and events of that chat were left
-/// out before it: a server that is behind `filtered_as_of` does not know of the leaving and would send the rest. It must
-/// wait until it has come that far. Text form: the cursor, then `~` and the id if it is needed.
+/// The second part is needed while the client has not reached its own `member.left`, and earlier
+/// events of that chat were left out. A server that is behind `filtered_as_of` does not know that
+/// the user left, and would send the rest. It must first reach that event. Text form: the cursor,
+/// then `~` and the id if it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumePoint {
     pub cursor: Cursor,
@@ -37,7 +38,7 @@ impl FromStr for ResumePoint {
             return Ok(text.parse::<Cursor>()?.into());
         };
         let cursor: Cursor = cursor.parse()?;
-        // Parsed as the id of a cursor, so that it follows the same rules.
+        // Parsed as the id of a cursor, so that the same rules apply.
         let filtered_as_of =
             Cursor { id: 0, ..cursor }.to_string().trim_end_matches('0').to_owned() + filtered_as_of;
         let filtered_as_of = filtered_as_of.parse::<Cursor>()?.id;
@@ -65,7 +66,7 @@ mod tests {
     }
 
     proptest! {
-        /// As they come in a header, all of them and good ones with a byte changed.
+        /// Valid and invalid headers: random text, and valid cursors with one byte changed.
         #[test]
         fn any_bytes_are_read_or_refused(
             bytes in prop::collection::vec(any::<u8>(), 0..60),

@@ -127,7 +127,7 @@ impl Ring {
             let key = if payload.contains_key("message") { "message" } else { "last_message" };
             payload.insert(key.into(), tombstone.clone());
             let cursor = Cursor { generation, timeline: entry.timeline, shard, id: entry.id };
-            // As it was written, which may be a kind that this server does not know.
+            // The kind as written, which this server may not know.
             let kind = payload.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
             let at = entry.frame.written_at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
             let scrubbed = Frame::event(cursor, &kind, &Value::Object(payload).to_string(), at);
@@ -208,7 +208,7 @@ pub(crate) mod tests {
         );
     }
 
-    /// As a writer with psql may leave them in the log: Postgres keeps any text but NUL.
+    /// Any text but NUL, which a writer with psql may leave in the log.
     fn any_payload() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             Just("\n\n".to_owned()),
@@ -239,7 +239,7 @@ pub(crate) mod tests {
             let entry = Entry::new(&row, 1);
             prop_assert_eq!(entry.is_unreadable, serde_json::from_str::<HashMap<String, Box<RawValue>>>(&payload).is_err());
             let text = std::str::from_utf8(entry.frame.text()).unwrap();
-            // As a browser reads it: CR, LF and CRLF end a line, an empty line ends the frame.
+            // Parses as a browser does: CR, LF and CRLF end a line, an empty line ends the frame.
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
             prop_assert!(text.ends_with("\n\n"));
             let lines: Vec<&str> = text[..text.len() - 2].split('\n').collect();

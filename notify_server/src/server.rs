@@ -22,10 +22,10 @@ use crate::{
     queries::Queries,
 };
 
-/// Connections beside the streams, for health checks and those who are told to come back.
+/// Connections beyond the streams, for health checks and for clients that are told to retry later.
 const SPARE_CONNECTIONS: usize = 256;
 
-/// A notify_server that has its address, ready to serve.
+/// A notify_server that has bound its port.
 pub struct NotifyServer {
     listener: TcpListener,
     address: SocketAddr,
@@ -34,11 +34,11 @@ pub struct NotifyServer {
 }
 
 impl NotifyServer {
-    /// Takes the port and starts to follow the log. The database may be away; until it is there,
-    /// clients are told to come back.
+    /// Binds the port and starts to follow the log. The database may be unavailable; until it is
+    /// there, clients are told to retry later.
     ///
     /// # Errors
-    /// One line for each thing that can be wrong: port, database URL.
+    /// One line for each possible cause: the port or the database URL.
     pub async fn start(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let listener =
             http_server::listen("notify.host, notify.port", &config.notify.host, config.notify.port).await?;
@@ -83,7 +83,7 @@ impl NotifyServer {
         Ok(Self { listener, address, state, router })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -112,7 +112,7 @@ pub async fn run(config: Config, lifecycle: Lifecycle) -> anyhow::Result<()> {
     NotifyServer::start(config, &lifecycle).await?.serve(lifecycle).await
 }
 
-/// Feeds the hub from the log until dropped.
+/// Applies the log to the hub until dropped.
 async fn follow(mut tail: Tail, hub: Arc<Hub>) -> anyhow::Result<()> {
     loop {
         match tail.next().await {

@@ -1,7 +1,8 @@
-//! One workspace in memory: who is in which chat as of the shard's position, and whose streams are open.
+//! One workspace in memory: the members of its chats as of the shard's position, and its open
+//! streams.
 //!
-//! It follows the log that the streams are fed from, so a member who is removed by event N does not get event N + 1, on
-//! any server.
+//! It follows the same log that feeds the streams. So on every server, a member who is removed by
+//! event N does not get event N + 1.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,17 +26,17 @@ type Streams = HashMap<u64, Arc<Stream>>;
 /// Members and streams of one workspace.
 #[derive(Default)]
 pub struct Workspace {
-    /// With the event by which each membership began; 0: before the workspace was loaded. Deleted chats stay as long as
-    /// the log may hold their events.
+    /// Each chat with the event by which the membership began; 0: before the workspace was loaded.
+    /// A deleted chat stays for as long as the log may hold its events.
     chats_of: HashMap<UserId, HashMap<ChatId, i64>>,
-    /// Since when each is known to be deleted.
+    /// When this server learnt of each deletion.
     deleted: HashMap<ChatId, Instant>,
     inactive: HashSet<UserId>,
     /// Sessions whose access tokens may not have expired yet.
     revoked: HashMap<SessionId, Instant>,
     streams_of_chat: HashMap<ChatId, Streams>,
     streams_of_user: HashMap<UserId, Streams>,
-    /// Since when there has been no stream.
+    /// Since when the workspace has no stream.
     pub idle_since: Option<Instant>,
 }
 
@@ -62,7 +63,7 @@ impl Workspace {
         !self.inactive.contains(&user) && !self.revoked.contains_key(&session)
     }
 
-    /// Applies what an event changes about members, users and sessions.
+    /// Applies an event to members, users and sessions.
     pub fn apply(&mut self, entry: &Entry) {
         if let Some(chat) = entry.chat {
             match entry.effect.membership {
@@ -97,12 +98,12 @@ impl Workspace {
         }
     }
 
-    /// Forgets the revoked sessions whose tokens have expired by now.
+    /// Drops the revoked sessions whose tokens have expired by now.
     pub fn forget_revoked(&mut self, token_life: Duration) {
         self.revoked.retain(|_, since| since.elapsed() < token_life);
     }
 
-    /// Forgets the deleted chats whose events the log no longer holds, with their members.
+    /// Drops the deleted chats whose events the log no longer holds, with their members.
     pub fn forget_deleted(&mut self, log_life: Duration) {
         let is_over = |since: &Instant| since.elapsed() >= log_life;
         let over: HashSet<ChatId> =
@@ -183,12 +184,13 @@ impl Workspace {
         self.streams_of_user.values().flat_map(HashMap::values)
     }
 
-    /// Whether the user is in the chat now, and it is there.
+    /// Whether the user is a member of the chat now, and it is not deleted.
     pub fn is_member(&self, user: UserId, chat: ChatId) -> bool {
         self.member_since(user, chat).is_some()
     }
 
-    /// The event by which the user joined the chat, if they are in it now; 0: before the workspace was loaded.
+    /// The event by which the user joined the chat, if they are in it now; 0: before the workspace
+    /// was loaded.
     pub fn member_since(&self, user: UserId, chat: ChatId) -> Option<i64> {
         let since = self.chats_of.get(&user)?.get(&chat)?;
         (!self.deleted.contains_key(&chat)).then_some(*since)

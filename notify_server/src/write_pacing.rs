@@ -28,12 +28,12 @@ struct Inner {
 }
 
 impl WritePacing {
-    /// A connection was woken.
+    /// Counts a connection that was woken.
     pub fn add(&self) {
         self.0.due.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// It has written.
+    /// The connection has written.
     pub fn remove(&self) {
         if self.0.due.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.none_left.notify_one();
@@ -49,7 +49,7 @@ impl WritePacing {
                 self.0.none_left.notified().await;
             }
         };
-        let _ = timeout(WAIT_MAX, written).await; // late: they write more at a time
+        let _ = timeout(WAIT_MAX, written).await; // if it is late, the sockets write more at a time
         let took = began.elapsed();
         if took > SHORT {
             sleep((took * 2).min(WAIT_MAX)).await;

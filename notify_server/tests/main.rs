@@ -1,5 +1,6 @@
-//! The edges of the process that a well-behaved client never meets: silent and slow sockets, a database that is away or
-//! hangs, keys that cannot be looked up. What people see is in the tests of the whole system.
+//! The process under conditions that ordinary clients do not cause: silent and slow sockets, a
+//! database that is away or hangs, keys that cannot be looked up. What people see is tested in the
+//! end-to-end tests.
 #![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
 
 use std::{net::SocketAddr, time::Duration};
@@ -87,7 +88,7 @@ impl Scene {
         self.signer.sign(self.claims, Purpose::Access, 0).unwrap()
     }
 
-    /// A request, and its answer as far as it has come when it contains `until`.
+    /// Sends a request and returns the response up to `until`.
     async fn ask(&self, request: &str, until: &str) -> String {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
         socket.write_all(format!("{request}\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
@@ -123,7 +124,7 @@ async fn connect(lifecycle: &Lifecycle, url: &str) -> Client {
     client
 }
 
-/// All that comes until `mark` is in it, or until the end if `mark` is empty.
+/// Reads until `mark` arrives, or until the end if `mark` is empty.
 async fn read_until(socket: &mut TcpStream, mark: &str) -> String {
     let mut got = Vec::new();
     let read = async {
@@ -157,7 +158,7 @@ async fn a_connection_that_says_nothing_is_let_go() {
     assert_eq!(read_until(&mut silent, "").await, "");
     read_until(&mut slow, "").await;
     assert!(connected.elapsed() < Duration::from_secs(15));
-    // A stream speaks only once and stays.
+    // A stream sends its first frame and stays open.
     assert!(scene.events(&scene.token(), "connected").await.contains("retry: "));
     scene.lifecycle.stop();
 }
@@ -177,7 +178,7 @@ async fn a_client_that_takes_nothing_is_cut_and_disturbs_nobody() {
     read_until(&mut reading, "connected").await;
     while scene.metric("parlor_notify_streams ").await < 2.0 {}
 
-    // Far more than the sockets and the queue take.
+    // Far more than the sockets and the queue hold.
     scene.say(1, 400, 20_000).await;
     let got = read_until(&mut reading, "\"seq\":400,").await;
     assert_eq!(got.matches("event: message.new").count(), 400);
@@ -225,7 +226,7 @@ async fn readiness_says_that_the_database_is_away_and_nobody_is_sent_off_for_goo
 
 #[tokio::test]
 async fn a_connection_on_which_a_query_hangs_is_not_used_again() {
-    // One's own server: its processes can be stopped.
+    // This test has its own Postgres, whose processes can be stopped.
     let cluster = TestCluster::start().await.unwrap();
     let url = cluster.create_database("hanging").await.unwrap();
     let scene = Scene::new(&url, |_| {}).await;
@@ -297,7 +298,7 @@ async fn a_stream_is_the_last_answer_of_its_connection_in_the_clients_own_versio
     let scene = Scene::new(database.url(), |_| {}).await;
     let authorization = format!("authorization: Bearer {}", scene.token());
 
-    // After another answer on the same connection, and in chunks.
+    // After another response on the same connection, and in chunks.
     let mut socket = TcpStream::connect(scene.address).await.unwrap();
     socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     read_until(&mut socket, r#"{"status":"ok"}"#).await;
@@ -307,13 +308,13 @@ async fn a_stream_is_the_last_answer_of_its_connection_in_the_clients_own_versio
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\r\nx-request-id: "), "{answer}");
     assert!(answer.contains("\r\ntransfer-encoding: chunked\r\n"), "{answer}");
 
-    // An old client knows no chunks: until the connection ends.
+    // An HTTP/1.0 client knows no chunks: the body lasts until the connection ends.
     let old = scene.ask(&format!("GET /events HTTP/1.0\r\n{authorization}"), "event: connected").await;
     let (head, body) = old.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("connection: close") && !head.contains("transfer-encoding"), "{old}");
     assert!(body.starts_with("retry: "), "{old}");
 
-    // HEAD gets the head, and no stream is left behind.
+    // HEAD gets the head, and no stream stays open.
     let head = scene.ask(&format!("HEAD /events HTTP/1.1\r\nconnection: close\r\n{authorization}"), "").await;
     assert!(
         head.contains("200 OK") && head.contains("text/event-stream") && head.ends_with("\r\n\r\n"),
@@ -340,7 +341,7 @@ async fn who_talks_into_a_stream_is_cut_off() {
         format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", scene.token());
     socket.write_all(request.as_bytes()).await.unwrap();
     read_until(&mut socket, "connected").await;
-    // A little is passed over: the next request of somebody who pipelines.
+    // A few bytes are ignored: a client may pipeline its next request.
     socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     scene.say(1, 1, 10).await;
     read_until(&mut socket, "message.new").await;

@@ -1,4 +1,5 @@
-//! Streams that lag: page by page after their cursor, from the ring or from the database, until they are live.
+//! Lets lagging streams catch up, page by page after their cursor, from the ring or the database,
+//! until they are live.
 
 use std::sync::Arc;
 
@@ -12,23 +13,25 @@ use crate::{
     workspace::membership_change,
 };
 
-/// One page of catching up from memory: what it sends, and what it looks at, since it holds the lock meanwhile.
+/// The most frames of a page from memory, and the most entries that it looks at, since it holds the
+/// shard's lock.
 const PAGE_FRAMES: usize = 64;
 const PAGE_BYTES: usize = 128 * 1024;
 const PAGE_ENTRIES: usize = 2000;
 
-/// What catching up has come to.
+/// The outcome of one step of catching up.
 pub enum CaughtUp {
-    /// Something was queued or looked at: poll the stream again.
+    /// Frames were queued or entries passed: poll the stream again.
     Progress,
-    /// From now on the hub sends by itself.
+    /// The stream is live: the hub queues its events.
     Live,
-    /// The log no longer holds what comes after the cursor, or the workspace is gone: the stream is ending.
+    /// The log lacks the events after the cursor, or the workspace is gone: the stream ends.
     Closed,
 }
 
 impl Hub {
-    /// Reads on for a stream that lags. Call again while it does; `replay` is kept by the caller meanwhile.
+    /// One step of catching up for a lagging stream. Call it until the stream is live. The caller
+    /// keeps `replay` between the steps.
     pub async fn catch_up(&self, stream: &Stream, replay: &mut Option<Replay>, cursor: i64) -> CaughtUp {
         loop {
             match self.catch_up_from_memory(stream, replay, cursor) {
@@ -37,7 +40,7 @@ impl Hub {
                     Ok(Some(done)) => return done,
                     Ok(None) => {}
                     Err(e) => {
-                        // The client comes back with its cursor: nothing is lost.
+                        // The client reconnects with its cursor, so nothing is lost.
                         warn!("a replay could not be read: {e:#}");
                         stream.close(None, true);
                         return CaughtUp::Closed;
@@ -47,7 +50,7 @@ impl Hub {
         }
     }
 
-    /// None: the ring does not reach back that far.
+    /// None: the ring does not reach back to the cursor.
     pub(super) fn catch_up_from_memory(
         &self,
         stream: &Stream,
@@ -61,7 +64,8 @@ impl Hub {
         };
         let from = replay.as_ref().map_or(cursor, |replay| replay.cursor);
         if from > state.ring.head().id {
-            // Only after a gap, whose streams are all closed; never to be waited for here.
+            // Only after a gap, which has closed the stream already. Never wait for the workspace
+            // under the lock.
             stream.close(None, true);
             return Some(CaughtUp::Closed);
         }
@@ -93,7 +97,8 @@ impl Hub {
         Some(if is_live { CaughtUp::Live } else { CaughtUp::Progress })
     }
 
-    /// One page from the database. None: go on, from memory if it reaches back by now.
+    /// One page from the database. None: continue, from memory if the ring now reaches back far
+    /// enough.
     async fn catch_up_from_database(
         &self,
         stream: &Stream,
@@ -125,7 +130,8 @@ impl Hub {
         if self.lock(shard).ring.reaches_back_to(from) {
             return Ok(None);
         }
-        // Those that the user joined on this page have their payloads withheld: known only now, so asked for again.
+        // The payloads of chats that the user joined on this page were withheld, because the join
+        // is known only now. Read it again.
         let joined = rows.iter().filter_map(|row| membership_change(&Entry::new(&row.row, 1), user));
         let joined: Vec<_> =
             joined.map(|change| change.chat_id).filter(|chat| !chats.contains(chat)).collect();
@@ -136,7 +142,7 @@ impl Hub {
         Ok(self.catch_up_from_page(stream, replay, &rows))
     }
 
-    /// Takes over what the database gave. None: nothing on the page was for the stream.
+    /// Queues a page that was read from the database. None: nothing on the page was for the stream.
     pub(super) fn catch_up_from_page(
         &self,
         stream: &Stream,
@@ -154,8 +160,8 @@ impl Hub {
         }
         let head = state.ring.head().id;
         let mut page = Page::default();
-        // The database may be ahead of the tail. What is known of members is of the tail's position, so what lies
-        // behind that is left to the ring.
+        // The database may be ahead of the tail. Memberships are known as of the tail's position,
+        // so later rows are left to the ring.
         for row in rows.iter().take_while(|row| row.row.id <= head) {
             if row.row.prev_id != replay.cursor {
                 return Some(self.give_up(stream, shard, &state));
@@ -171,8 +177,8 @@ impl Hub {
         stream.filtered_as_of.store(replay.filtered_as_of, Ordering::Relaxed);
         self.metrics.replayed.inc_by(page.frames.len() as u64);
         if page.frames.is_empty() {
-            // Nothing for this client, but it moves on: what it would have to read again after a reconnect gets less,
-            // it sees that we live, and we see that it does.
+            // Nothing for this client, but its cursor moves: a reconnect has less to read, the
+            // client sees that the server is alive, and the write shows that the client is.
             let passed = rows.iter().take_while(|row| row.row.id <= replay.cursor).last()?;
             let cursor = self.cursor(shard, Head { id: replay.cursor, timeline: passed.row.timeline });
             page.push(replay.frame(&Arc::new(Frame::heartbeat(cursor))));
@@ -181,7 +187,8 @@ impl Hub {
         Some(CaughtUp::Progress)
     }
 
-    /// The log no longer holds what the stream would have to get: it is told so, and closed, to come back from here.
+    /// The log lacks events that the stream needs. Sends `reset`, whose id is the current position,
+    /// and closes the stream.
     fn give_up(&self, stream: &Stream, shard: Shard, state: &ShardState) -> CaughtUp {
         self.metrics.resumed(Resume::Reset(ResetReason::Expired));
         let here = self.cursor(shard, state.ring.head());
@@ -190,14 +197,15 @@ impl Hub {
     }
 }
 
-/// A page that was read again, without what was written meanwhile: of chats joined there nothing is known yet.
+/// A page that was read again, without rows written since the first read: chats joined in those are
+/// not known yet.
 pub(super) fn without_newer(mut again: Vec<ReplayRow>, first: &[ReplayRow]) -> Vec<ReplayRow> {
     let last = first.last().map_or(0, |row| row.row.id);
     again.retain(|row| row.row.id <= last);
     again
 }
 
-/// Frames for one stream, within limits.
+/// Frames for one stream, up to a limit.
 #[derive(Default)]
 struct Page {
     frames: Vec<Arc<Frame>>,

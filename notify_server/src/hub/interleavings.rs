@@ -1,5 +1,6 @@
-//! Threads that meet at the hub, in thousands of orders: the tail that brings events, sockets that take frames, clients
-//! that come, and the clock. A stream that would wait for ever is a deadlock, which Shuttle reports.
+//! Runs the threads that meet at the hub in thousands of orders: the tail that applies events,
+//! sockets that take frames, new clients, and the clock. A stream that waits for ever is a
+//! deadlock, which Shuttle reports.
 
 use std::{
     collections::HashSet,
@@ -15,7 +16,7 @@ use time::OffsetDateTime;
 use super::*;
 use crate::{loader, subscription::Subscription};
 
-/// Orders tried out by each test. The seeds are Shuttle's: a failure prints how to repeat it.
+/// The number of orders that each test tries. A failure prints how to repeat it.
 const ORDERS: usize = 300;
 const EVENTS: i64 = 6;
 
@@ -59,7 +60,7 @@ impl Scene {
         }
     }
 
-    /// Goes on after the event `id`, or from now on.
+    /// Opens a stream after the event `id`, or from now on.
     fn open(&self, after: Option<i64>) -> Result<Subscription, Refusal> {
         let start = after.map_or(Start::Now, |id| {
             Start::After(Cursor { generation: 0, timeline: 1, shard: Shard::of(self.claims.ws), id }.into())
@@ -79,7 +80,7 @@ fn take(mut subscription: Subscription, last: i64) -> Vec<i64> {
             break;
         }
         text.push_str(&write_part(&subscription.stream));
-        // It takes no more than one frame at a time.
+        // Takes one frame at a time.
         if text.ends_with("\n\n") {
             if text.contains("event: message.new\n") {
                 let id = text.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
@@ -110,7 +111,7 @@ fn a_stream_that_catches_up_while_events_come_gets_each_once_and_in_order() {
     static CAUGHT_UP: Count = Count::new(0);
     let game = || {
         let scene = Scene::new();
-        // Large ones, so that the queue of a slow socket overflows.
+        // Large events, so that the queue of a slow socket overflows.
         let rows: Vec<LogRow> =
             (1..=EVENTS).map(|id| scene.row(id, EventKind::MessageNew, 100_000)).collect();
         scene.hub.apply(&rows[..2]);
@@ -147,7 +148,7 @@ fn a_stream_that_begins_now_gets_all_that_comes_after_its_first_event() {
             let scene = Arc::clone(&scene);
             thread::spawn(move || {
                 (1..=EVENTS).for_each(|id| scene.hub.apply(&[scene.row(id, EventKind::MessageNew, 1)]));
-                // By then it is open.
+                // The stream is open by then.
                 scene.hub.apply(&[scene.row(EVENTS + 1, EventKind::SessionRevoked, 1)]);
             })
         };
@@ -172,7 +173,7 @@ fn a_session_that_is_revoked_while_its_stream_opens_keeps_none() {
             thread::spawn(move || scene.hub.apply(&[scene.row(1, EventKind::SessionRevoked, 1)]))
         };
         match scene.open(None) {
-            // Ends, or this waits for ever.
+            // The stream must end, or this waits for ever.
             Ok(subscription) => {
                 take(subscription, i64::MAX);
                 OPENED.fetch_add(1, Relaxed);

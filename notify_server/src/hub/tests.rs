@@ -1,4 +1,5 @@
-//! Whatever the order of events, reads and reconnects: what a client gets is what it may see, each once, in order.
+//! Checks that, in any order of events, reads and reconnects, a client gets exactly the events it
+//! may see, once and in order.
 
 mod game;
 mod history;

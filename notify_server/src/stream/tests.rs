@@ -1,4 +1,4 @@
-//! What a queue hands on, and what it keeps, when its socket takes all, some or nothing.
+//! The queue of a stream, with a socket that takes all frames, some or none.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn poll(stream: &Stream) -> String {
     }
 }
 
-/// Ids from 11 on; returns the one that did not fit.
+/// Offers ids from 11 on; returns the one that did not fit.
 fn overflow(stream: &Stream) -> i64 {
     overflow_from(stream, 11)
 }
@@ -58,7 +58,7 @@ async fn an_overflow_goes_on_after_what_the_socket_took() {
     assert_eq!(poll(&stream), "taken");
     offer(&stream, 60, 61, &"x".repeat(QUEUE_BYTES_MAX - 100));
     assert_eq!(offer(&stream, 61, 62, &"too much".repeat(20)), Offered::Overflowed);
-    // Not after 41: what lies between was not for this stream.
+    // Not after 41: the events between were not for this stream.
     assert_eq!(poll(&stream), "catch up after 60");
     assert_eq!(offer(&stream, 62, 63, "e"), Offered::Passed);
 }
@@ -122,7 +122,7 @@ async fn a_frame_that_is_half_written_is_written_to_its_end() {
         stream.write(false, socket).unwrap();
     };
     write(4);
-    // Overflows between two writes: the rest of "two" must come before anything else.
+    // The queue overflows between two writes: the rest of "two" must be written first.
     overflow_from(&stream, 14);
     write(1);
     assert_eq!(stream.poll(Waker::noop()), Next::Write);

@@ -1,4 +1,5 @@
-//! Clients that come, fall behind, go and come back while a log is applied: each gets what it may see, once, in order.
+//! Random runs: clients connect, fall behind, leave and return while a log is applied. Each must
+//! get the events it may see, once and in order.
 
 use std::{collections::BTreeMap, task::Waker};
 
@@ -12,19 +13,19 @@ use super::{
 };
 use crate::{hub::*, loader, replay::Replay, stream::Next, workspace::membership_change};
 
-/// Whose clients there are.
+/// The user of each client.
 const CLIENTS: [usize; 3] = [0, 0, 1];
 
-/// What the server and its clients do.
+/// A step of the server or of a client.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// The tail brings so many rows.
+    /// The tail applies this many rows.
     Apply(usize),
-    /// A socket takes so many frames.
+    /// A socket takes this many frames.
     Take { client: usize, frames: usize, page: usize, ahead: usize },
-    /// A client comes back with the last cursor it saw.
+    /// A client reconnects with the last cursor it saw.
     Resume { client: usize },
-    /// A client comes with the cursor of so many rows ago.
+    /// A client connects with the cursor from this many rows ago.
     GoBack { client: usize, rows: usize },
 }
 
@@ -60,7 +61,8 @@ proptest! {
     }
 }
 
-/// Between two pages of a replay, or two connections, a user leaves a chat and comes back: what was withheld stays so.
+/// A user leaves a chat and returns, between two pages of a replay or between two connections.
+/// Events that were withheld stay withheld.
 #[test]
 fn a_chat_that_was_left_and_joined_again_comes_with_its_beginning_or_not_at_all() {
     let (user, chat) = (1, 0);
@@ -78,10 +80,10 @@ fn a_chat_that_was_left_and_joined_again_comes_with_its_beginning_or_not_at_all(
     for comes_again in [false, true] {
         let mut game = Game::new(history.clone(), 1, 1, 0);
         game.apply(4);
-        // The first page: the joining is withheld, since the leaving is known.
+        // The first page: the join is withheld, since the leaving is known.
         game.take(client, 1, 2, 0);
         assert_eq!(game.clients[client].got, [ids[2]]);
-        // Whoever takes the client up from here must know of the leaving, too.
+        // The next server must know of the leaving, too.
         assert_eq!((game.clients[client].cursor, game.clients[client].filtered_as_of), (ids[2], ids[4]));
         game.apply(2);
         if comes_again {
@@ -102,18 +104,18 @@ struct Game {
     clients: Vec<Client>,
 }
 
-/// One stream, and what it should have got.
+/// One stream, and the events it should have received.
 struct Client {
     user: usize,
     stream: Arc<Stream>,
     replay: Option<Replay>,
     start: i64,
-    /// Of the last frame, heartbeats included; and how far the server had come that gave it, if it says so.
+    /// The position in the last frame, heartbeats included, and its `filtered_as_of`.
     cursor: i64,
     filtered_as_of: i64,
     fold: Fold,
     got: Vec<i64>,
-    /// For each row, the position of the hub when it was last decided whether the client gets it.
+    /// For each row, the position of the hub when the last decision about it was made.
     decided_at: BTreeMap<i64, i64>,
 }
 
@@ -125,7 +127,7 @@ impl Game {
         let hub = Hub::new(config, RETENTION, queries, load, Metrics::default());
         let mut game = Self { history, hub, _requests: requests, applied: 0, clients: Vec::new() };
         game.apply(known.max(1));
-        // The database was read a little before the tail came here.
+        // The database was read before the tail reached this position.
         let lag = load_lag.min(ring_events).min(game.applied);
         let read_at = game.id_at(game.applied - lag);
         let workspace = game.history.workspace_after(read_at);
@@ -197,7 +199,7 @@ impl Game {
         self.clients[client] = self.connect(self.clients[client].user, cursor, filtered_as_of, fold);
     }
 
-    /// What the body of an answer does. Returns whether it has to wait for the hub.
+    /// One step of the connection. Returns whether it must wait for the hub.
     fn take(&mut self, client: usize, frames: usize, page: usize, ahead: usize) -> bool {
         let mut taken = 0;
         while taken < frames {
@@ -211,7 +213,7 @@ impl Game {
                     if text.contains("event: connected") {
                         assert_eq!(cursor.id, client.start);
                     } else if text.contains("event: heartbeat") {
-                        // A page of the database on which nothing was for this client.
+                        // A page of the database that had nothing for this client.
                         assert!(client.got.last().is_none_or(|last| *last <= cursor.id));
                     } else {
                         client.got.push(cursor.id);
@@ -249,7 +251,8 @@ impl Game {
         client.replay = if matches!(outcome, CaughtUp::Live) { None } else { replay };
     }
 
-    /// As [`Hub::catch_up_from_database`], with the history as the database, which is `ahead` of the tail.
+    /// As [`Hub::catch_up_from_database`]. The history is the database, which is `ahead` of the
+    /// tail.
     fn catch_up_from_database(
         &self,
         stream: &Stream,
@@ -294,7 +297,7 @@ impl Game {
         self.hub.catch_up_from_page(stream, replay, &rows).unwrap_or(CaughtUp::Progress)
     }
 
-    /// The client has exactly what it should have up to `until`.
+    /// Checks that the client has exactly the events it should have up to `until`.
     fn check(&self, client: usize, until: i64) {
         let client = &self.clients[client];
         let expected: Vec<i64> = self

@@ -1,4 +1,4 @@
-//! A log that could have been, and what each user may see of it.
+//! A random but possible log, and what each user may see of it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::hub::*;
 /// Users 0 and 1 have clients, 2 has none.
 pub const USERS: usize = 3;
 
-/// What may happen. Impossible things (who is in does not join) become ticks.
+/// An action. Impossible ones (a member joins again) become ticks.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     Say { chat: usize },
@@ -41,18 +41,18 @@ pub fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// The chats that a client knows, each with its last message.
+/// The chats that a client knows, with the last message of each.
 pub type Fold = HashMap<ChatId, Option<i64>>;
 
-/// A log, and after each row who is in which chat.
+/// A log, and the members of each chat after each row.
 #[derive(Clone)]
 pub struct History {
     pub workspace: WorkspaceId,
     pub users: Vec<UserId>,
     pub rows: Vec<LogRow>,
-    /// By index of a row; one more in front for the beginning.
+    /// By index of a row, preceded by the state at the beginning.
     states: Vec<Members>,
-    /// When each user has left each chat or it was deleted under them.
+    /// The positions at which each user left each chat or lost it by deletion.
     departures: HashMap<(usize, ChatId), Vec<i64>>,
     messages: HashMap<ChatId, Vec<i64>>,
 }
@@ -95,7 +95,7 @@ impl History {
         let pick = |chat: usize| state.chats.get(chat).copied().filter(|chat| !state.deleted.contains(chat));
         let mut row = LogRow {
             shard: Shard::of(self.workspace),
-            // Other shards take ids too.
+            // Other shards use ids of the same sequence.
             id: prev_id + 1 + prev_id % 3,
             prev_id,
             timeline: 1,
@@ -118,7 +118,7 @@ impl History {
         };
         match action {
             Action::Say { chat } => {
-                // In a deleted chat too: a send may have been under way.
+                // Also in a deleted chat: a send may have been in progress.
                 if let Some(chat) = state.chats.get(chat).copied() {
                     tell(EventKind::MessageNew, Audience::Chat, Some(chat), Some(0));
                     self.messages.entry(chat).or_default().push(row.id);
@@ -184,7 +184,7 @@ impl History {
         &self.states[if id == 0 { 0 } else { self.index(id) + 1 }]
     }
 
-    /// The rule in other words than the code has: by the whole history.
+    /// The rule, stated independently of the code, by the whole history.
     pub fn may_see(&self, user: usize, row: &LogRow, now: i64) -> bool {
         if row.workspace_id != Some(self.workspace) {
             return false;
@@ -211,15 +211,15 @@ impl History {
         self.messages.get(&chat)?.iter().rev().find(|id| **id <= until).copied()
     }
 
-    /// What a snapshot says after the row with that id.
+    /// The snapshot after the row with that id.
     pub fn snapshot(&self, user: usize, id: i64) -> Fold {
         let state = self.state_after(id);
         let chats = state.chats.iter().filter(|chat| state.is_member(user, **chat));
         chats.map(|chat| (*chat, self.last_message(*chat, id))).collect()
     }
 
-    /// What a client makes of the row with that id. Of a chat that it does not know nothing must come, and no message
-    /// without those before it.
+    /// Applies the row with that id as a client does. The client must know the chat, and must have
+    /// every earlier message of it.
     pub fn fold(&self, user: usize, fold: &mut Fold, id: i64) {
         let row = &self.rows[self.index(id)];
         let Some(chat) = row.chat_id else { return };

@@ -1,4 +1,4 @@
-//! One user in one chat, and what their streams say in situations of all kinds.
+//! The frames of the streams of one user in one chat, in various situations.
 
 use std::{collections::HashSet, task::Waker};
 
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::RETENTION;
 use crate::{hub::*, loader, replay::Replay, stream::Next};
 
-/// A user in one chat of a workspace, for whom something goes on there.
+/// A user in one chat of a workspace in which events happen.
 struct Scene {
     hub: Hub,
     _requests: loader::Requests,
@@ -78,7 +78,7 @@ impl Scene {
     }
 }
 
-/// The names of the frames that a stream gives now, and how it goes on.
+/// The names of the frames that a stream gives now, and its state afterwards.
 fn frames(stream: &Stream) -> Vec<String> {
     let mut names = Vec::new();
     loop {
@@ -123,7 +123,8 @@ fn what_was_written_while_a_page_was_read_again_is_left_for_the_next() {
         chat_id: Some(chat),
         ..scene.row(EventKind::MemberJoined, Audience::Chat)
     };
-    // The user joins a chat, for which the page is read again, and meanwhile another.
+    // The user joins a chat, so the page is read again, and joins another chat between the two
+    // reads.
     let (first_chat, second_chat) = (ChatId::generate(), ChatId::generate());
     let rows = [joins(&mut scene, first_chat), joins(&mut scene, second_chat)];
     scene.hub.apply(&rows);
@@ -174,7 +175,7 @@ fn a_page_with_nothing_for_the_client_moves_it_on() {
     let rows = [ReplayRow { row: foreign, withheld: true }];
     let mut replay = Replay::new(scene.user, scene.workspace, 0, 0, HashSet::from([scene.chat]), []);
     scene.hub.catch_up_from_page(&stream, &mut replay, &rows);
-    // What the client says it saw last is further on, should it come back now.
+    // The client's last cursor is further on than its last event.
     assert_eq!(frames(&stream), ["heartbeat".to_owned(), format!("catch up after {id}")]);
 }
 
@@ -281,7 +282,8 @@ fn a_payload_that_is_no_json_is_told_as_a_reset_and_stops_nothing() {
     assert_eq!(frames(&stream), ["connected", "reset", "message.new"]);
 }
 
-/// A node that does not know yet of what another has judged by takes nobody up who comes from there.
+/// A server must not resume a client whose replay was filtered by events that this server does not
+/// know yet.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_behind_waits_for_what_a_client_was_judged_by() {
     let mut scene = Scene::new(NotifyConfig::default());

@@ -1,4 +1,4 @@
-//! What happens to streams with time: heartbeats, ages, slow clients, and the end.
+//! The periodic work on streams: heartbeats, maximum ages, slow clients, and the drain.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,15 +8,17 @@ use tokio::time::Instant;
 use super::Hub;
 use crate::{frame::Frame, stream::Stream, sync::atomic::Ordering, workspace::Workspace};
 
-/// No access token lives longer (the configuration allows an hour), with room for clocks that differ.
+/// Longer than any access token lives (the configuration allows an hour), with room for clocks that
+/// differ.
 const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
-/// A workspace without streams is forgotten after this time.
+/// A workspace without streams is dropped after this time.
 const IDLE_WORKSPACE: Duration = Duration::from_secs(300);
-/// How often what is remembered of deleted chats is looked through.
+/// How often deleted chats are dropped from memory.
 const TRIM_EVERY_SECONDS: u64 = 60;
 
 impl Hub {
-    /// Heartbeats, ages, slow clients, idle workspaces: to be called once a second with a number that counts up.
+    /// Heartbeats, maximum ages, slow clients, idle workspaces. Call it once a second with a number
+    /// that counts up.
     pub fn tick(&self, second: u64) {
         let now = Instant::now();
         let slow = Duration::from_secs(self.config.slow_client_seconds);
@@ -48,8 +50,8 @@ impl Hub {
         }
     }
 
-    /// Takes no more streams and closes those there are, spread over the drain time, each told to come back a little
-    /// later than at once.
+    /// Accepts no more streams and closes the open ones, spread over the drain time. Each client is
+    /// told to reconnect after a short pause.
     pub async fn drain(&self) {
         self.is_draining.store(true, Ordering::Release);
         let mut streams: Vec<Arc<Stream>> = Vec::new();
@@ -64,7 +66,7 @@ impl Hub {
         let pause = window / u32::try_from(streams.len()).unwrap_or(u32::MAX);
         let started = Instant::now();
         for (index, stream) in streams.iter().enumerate() {
-            // Paused in steps that a timer can keep.
+            // Pauses are summed, since a timer cannot keep very short ones.
             let due = pause * u32::try_from(index).unwrap_or(u32::MAX);
             if due > started.elapsed() + Duration::from_millis(10) {
                 tokio::time::sleep_until(started + due).await;
@@ -73,7 +75,7 @@ impl Hub {
         }
     }
 
-    /// Cuts the streams that have outlived the drain.
+    /// Cuts the streams that outlived the drain.
     pub fn cut_all(&self) {
         for shard in Shard::all() {
             self.lock(shard).workspaces.values().flat_map(Workspace::streams).for_each(|stream| stream.cut());
