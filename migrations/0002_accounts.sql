@@ -3,16 +3,16 @@ create table accounts (
     id uuid primary key,
     -- In lower case.
     email text not null,
-    -- chat_core::text::fold of email, as in every *_folded column below: equality and search use it, never lower() or a
-    -- collation, which differ between databases.
+    -- chat_core::text::fold of email, as in every *_folded column below: equality and search use
+    -- it, never lower() or a collation, which differ between databases.
     email_folded text not null constraint accounts_email_key unique,
     -- Argon2id, PHC string.
     password_hash text not null,
     created_at timestamptz not null default now()
 );
 
--- A row is a tenant. Every row of the tables below carries its id, and composite foreign keys keep rows of two
--- workspaces apart.
+-- A row is a tenant. Every row of the tables below carries its id, and composite foreign keys keep
+-- rows of two workspaces apart.
 create table workspaces (
     id uuid primary key,
     name text not null,
@@ -54,7 +54,8 @@ create index sessions_account on sessions (account_id);
 create index sessions_revoked on sessions (revoked_at) where revoked_at is not null;
 create index sessions_expires on sessions (expires_at);
 
--- A row is a refresh token, by its SHA-256. Used ones stay until the session is gone: seeing one again means theft.
+-- A row is a refresh token, by its SHA-256. Used ones stay until the session is gone: seeing one
+-- again means theft.
 create table refresh_tokens (
     hash bytea primary key,
     session_id uuid not null references sessions (id) on delete cascade,
@@ -92,13 +93,14 @@ create function user_json(u users) returns json language sql stable as $$
     ) x
 $$;
 
--- The people that a user can see. Every query that answers with people reads them from here. Postgres inlines such a
--- function, so that it costs no call; it would not inline can_see_user. The rule is chat_core::permission's.
+-- The people that a user can see. Every query that returns people reads them from here. Postgres
+-- inlines this function, so it costs no call; it would not inline can_see_user. The rule is
+-- chat_core::permission's.
 create function users_seen_by(viewer uuid) returns setof users language sql stable as $$
     select p.* from users p where p.workspace_id = (select v.workspace_id from users v where v.id = viewer)
 $$;
 
--- The same about one person.
+-- The same for one person.
 create function can_see_user(viewer uuid, person uuid) returns boolean language sql stable as $$
     select exists (select from users_seen_by(viewer) p where p.id = person)
 $$;
@@ -137,8 +139,8 @@ create constraint trigger users_updated after update on users deferrable initial
         is distinct from (new.fullname, new.role, new.account_id, new.deactivated_at)
     ) execute function users_raise_event();
 
--- A session has streams in any workspace its account belongs to; each of those logs gets the event. Shards are taken
--- in ascending order, so two revocations cannot wait for one another.
+-- A session has streams in any workspace of its account, so each of their logs gets the event.
+-- Shards are locked in ascending order, so that two revocations cannot deadlock.
 create function sessions_raise_event() returns trigger language plpgsql as $$
 declare u record;
 begin

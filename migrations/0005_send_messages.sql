@@ -1,20 +1,24 @@
--- What a message to be stored says. The parameter of send_messages is JSON with these fields, so that a column that is
--- added later is a field that older callers leave out.
+-- The fields of a message to be stored. The parameter of send_messages is JSON with these fields,
+-- so that a column that is added later is a field that older callers leave out.
 create type new_message as (
     id uuid, workspace_id uuid, chat_id uuid, sender_id uuid, body text, client_id text, request_hash bytea, reply_to uuid
 );
 
--- Whether a member may post. The rule is chat_core::permission's; a test compares them over all combinations.
+-- Whether a member may post. The rule is chat_core::permission's; a test compares them over all
+-- combinations.
 create function may_post(chat_kind text, workspace_role text, chat_role text) returns boolean language sql immutable
     return chat_role is not null;
 
--- Stores messages of any workspaces in the order of their ids, writes their events, and returns each stored message as
--- JSON. Left out are those that may not be sent: the sender is no active member of a chat that exists, or may not post
--- there; reply_to is not in the chat; client_id was used before. `batch` must not name a client_id of a sender twice.
+-- Stores messages of any workspaces in the order of their ids, writes their events, and returns
+-- each stored message as JSON. It leaves out messages that may not be sent: the sender is no active
+-- member of an existing chat, or may not post there; reply_to is not in the chat; client_id was
+-- used before. `batch` must not name a client_id of a sender twice.
 --
--- With `notify`, the NOTIFY with each event is part of the transaction. Otherwise the caller sends one after the commit.
+-- With `notify`, the transaction includes the NOTIFY of each event. Otherwise the caller sends one
+-- after the commit.
 --
--- Locks are taken in one order, so that two batches cannot deadlock: users, chats, shards, each ascending.
+-- Locks are taken in one order, so that two batches cannot deadlock: users, chats, shards, each
+-- ascending.
 create function send_messages(batch jsonb, notify boolean) returns table (id uuid, message json) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -42,7 +46,8 @@ begin
         from unnest(new) n
         join chats c on c.id = n.chat_id and c.workspace_id = n.workspace_id and c.deleted_at is null
         join users u on u.id = n.sender_id and u.deactivated_at is null
-        -- `offset 0` keeps this a look-up of one member. Joined freely, Postgres read all chats of the sender.
+        -- `offset 0` keeps this a look-up of one member. Joined freely, Postgres read all chats of
+        -- the sender.
         cross join lateral (
             select m.role from chat_members m where m.chat_id = n.chat_id and m.user_id = n.sender_id offset 0
         ) m
@@ -81,7 +86,7 @@ begin
     end loop;
     now_at := clock_timestamp();
     with event as (
-        -- Of each message its shard and the id of its event, in the order of `stored`.
+        -- For each message its shard and the id of its event, in the order of `stored`.
         select i, workspace_shard(stored[i].workspace_id) as shard, nextval('event_log_id') as id
         from generate_subscripts(stored, 1) i
     ), event_row as (

@@ -1,5 +1,6 @@
--- A row is the public half of a key that some chat_server signs tokens with. Every server verifies against all of them,
--- so nodes share no secret. A key whose owner has not been seen for a day is no longer accepted.
+-- A row is the public half of a key with which a chat_server signs tokens. Every server verifies
+-- with all of them, so nodes share no secret. A key whose owner was not seen for a day is no longer
+-- accepted.
 create table signing_keys (
     kid text primary key,
     -- Raw Ed25519 public key, 32 bytes.
