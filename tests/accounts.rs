@@ -46,7 +46,7 @@ async fn taken_names_are_refused() {
         let same_email =
             json!({ "workspace": "other", "fullname": "Eve", "email": "ANN@acme.example", "password": PASSWORD });
         app.try_sign_up(same_email.clone()).await.refused(409, "email_taken");
-        // The refused sign-up left nothing behind: the name is free.
+        // The refused sign-up stored nothing: the name is free.
         app.try_sign_up(json!({ "email": "eve@x.example", "workspace": "other", "fullname": "Eve", "password": PASSWORD }))
             .await
             .created();
@@ -132,7 +132,7 @@ async fn unknown_e_mail_and_wrong_password_get_the_same_answer() {
             problem
         };
         assert_eq!(answer("ann@acme.example").await, answer("nobody@acme.example").await);
-        // Nor does the workspace named tell a guesser anything.
+        // The named workspace tells a guesser nothing either.
         let body =
             json!({ "email": "ann@acme.example", "password": "wrong password", "workspace": "nowhere" });
         app.call_with("POST /api/signin", body).await.refused(401, "wrong_credentials");
@@ -150,9 +150,9 @@ async fn a_refresh_token_is_good_once_and_its_reuse_ends_the_family() {
         assert!(third.refresh_token != second.refresh_token && second.refresh_token != ann.refresh_token);
         third.call("GET /api/users/me").await.ok();
 
-        // Not a moment's grace: the client is known to have got the answer, since it went on from it.
+        // No grace period: the client has used the new token, so it received the response.
         refresh(app, &ann.refresh_token).await.refused(401, "refresh_token_reused");
-        // Whoever stole it, neither of the two goes on: tokens of both kinds are dead.
+        // The session is revoked: neither holder can continue with any token.
         refresh(app, &third.refresh_token).await.refused(401, "refresh_token_invalid");
         for actor in [&ann, &second, &third] {
             actor.call("GET /api/users/me").await.refused(401, "session_over");
@@ -163,7 +163,7 @@ async fn a_refresh_token_is_good_once_and_its_reuse_ends_the_family() {
     .await;
 }
 
-/// Makes it seem that every refresh token was used so much earlier.
+/// Moves every use of a refresh token into the past.
 async fn age_uses(app: &App, seconds: i64) {
     sqlx::query("update refresh_tokens set used_at = used_at - make_interval(secs => $1)")
         .bind(f64::from(i32::try_from(seconds).unwrap()))
@@ -181,7 +181,7 @@ async fn a_refresh_whose_answer_was_lost_may_be_repeated_for_a_moment() {
         let again = Actor::signed_in(app, &refresh(app, &ann.refresh_token).await.ok());
         assert_eq!(again.claims().sid, ann.claims().sid, "it is the same session");
         let next = Actor::signed_in(app, &refresh(app, &again.refresh_token).await.ok());
-        // The first answer did arrive, at somebody who kept it: of two that go different ways neither goes on.
+        // The first response did arrive, at a second holder. The two cannot both continue.
         refresh(app, &lost.refresh_token).await.refused(401, "refresh_token_reused");
         refresh(app, &next.refresh_token).await.refused(401, "refresh_token_invalid");
     })
@@ -251,7 +251,7 @@ async fn logout_ends_this_session_and_no_other() {
         app.call_with("POST /api/logout", body.clone()).await.no_content();
         phone.call("GET /api/users/me").await.refused(401, "session_over");
         ann.call("GET /api/users/me").await.ok();
-        // Leaving twice, or with a token that never was, is leaving.
+        // Signing out twice, or with an unknown token, succeeds.
         app.call_with("POST /api/logout", body).await.no_content();
         app.call_with("POST /api/logout", json!({ "refresh_token": "garbage\u{0}" })).await.no_content();
         app.call("POST /api/logout").await.no_content();

@@ -1,4 +1,4 @@
-//! Chat lists and tokens are remembered by each node and still right on every node.
+//! Chat lists and tokens are cached by each node and are right on every node.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ async fn on_two_nodes(app: &App) -> (Actor, Actor, Node) {
     let ann = app.sign_up("acme", "Ann").await;
     let bob = app.invite(&ann, "Bob").await;
     let second = app.start_chat_server().await;
-    // The caches are in use once the tail of the log is followed.
+    // The caches are used once the tail of the log is followed.
     for node in [&app.chat, &second] {
         eventually(async || {
             let reply = ann.at(node).call("GET /health/ready").await;
@@ -22,7 +22,7 @@ async fn on_two_nodes(app: &App) -> (Actor, Actor, Node) {
     (ann, bob, second)
 }
 
-/// Waits until a person's list on their node shows what it should.
+/// Waits until a person's list on their node shows the expected state.
 async fn list_shows(actor: &Actor, chat: &Chat, what: &str, is: impl Fn(&Value) -> bool) {
     eventually(async || {
         let item = actor.listed(chat).await;
@@ -148,7 +148,7 @@ async fn over_one_connection_each_token_counts_for_itself_and_while_it_is_good()
         for who in [&ann, &ann, &eve, &ann, &eve, &eve] {
             let reply = me(&who.token).await;
             assert!(reply.status == 200 && reply.body.contains(&who.id), "{reply:?}");
-            // The same but for its last letters, which are of its signature.
+            // The same token but for its last letters, which belong to the signature.
             me(&format!("{}AAAA", &who.token[..who.token.len() - 4])).await.refused(401, "unauthenticated");
         }
         for elsewhere in [false, true] {
@@ -159,7 +159,7 @@ async fn over_one_connection_each_token_counts_for_itself_and_while_it_is_good()
             let node = if elsewhere { &other } else { &app.chat };
             ann.at(node).call(&format!("DELETE /api/sessions/{}", phone.claims().sid)).await.no_content();
             if elsewhere {
-                // Until the event has come to this node.
+                // Until the event has reached this node.
                 eventually(async || match me(&phone.token).await.status {
                     401 => Ok(()),
                     status => Err(format!("still {status}")),
@@ -191,7 +191,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Asks for a list again as somebody who has it. The list now, or None if it is still the same.
+/// Asks for a list again with its tag. Returns the list, or None if it has not changed.
 async fn again(actor: &Actor, path: &str, tag: &str) -> Option<Value> {
     let reply = actor.request(&format!("GET {path}"), &[("if-none-match", tag)], None).await;
     assert_eq!(reply.header("cache-control"), Some("private, no-cache"), "{reply:?}");
@@ -225,20 +225,21 @@ async fn a_list_that_is_still_the_same_is_not_sent_again() {
             assert_eq!(again(&bob, path, &format!("\"other\", {tag}")).await, None);
             assert_eq!(tag_of(&bob, path).await, tag, "and whole for who does not ask so");
             assert!(again(&bob, path, "\"other\"").await.is_some());
-            // The tag is no key to it.
+            // The tag gives no access.
             let stranger = app.sign_up(&format!("other{}", path.len()), "Eve").await;
             let theirs = stranger.request(&format!("GET {path}"), &[("if-none-match", &tag)], None).await;
             assert_ne!(theirs.status, 304, "{path}: {theirs}");
             let nobody = app.call(&format!("GET {path}")).await;
             nobody.refused(401, "unauthenticated");
         }
-        // The other node gives the same answer the same tag.
+        // Both nodes give the same response the same tag.
         let there = bob.at(&second);
         list_shows(&there, &chat, "created", Value::is_object).await;
         let tag = tag_of(&bob, "/api/chat").await;
         assert_eq!(again(&there, "/api/chat", &tag).await, None);
 
-        // Whatever it shows: a message, reading it, a name, who is in it.
+        // The tag changes with everything that the list shows: a message, a read position, a name,
+        // the members.
         let mut tag = tag;
         let mut changed = async |what: &str| {
             assert!(again(&bob, "/api/chat", &tag).await.is_some(), "{what}");
@@ -300,7 +301,8 @@ async fn a_node_whose_tail_was_cut_off_does_not_show_what_is_stale() {
         let there = bob.at(&second);
         for round in 0..3 {
             list_shows(&there, &chat, "before", Value::is_object).await;
-            // Every backend of the database but ours: pools, listeners and doorbells reconnect.
+            // Ends every backend of the database but ours: pools, listeners and doorbells must
+            // reconnect.
             sqlx::query(
                 "select pg_terminate_backend(pid) from pg_stat_activity
                  where datname = current_database() and pid <> pg_backend_pid()",

@@ -1,4 +1,4 @@
-//! The four kinds of chat, each with what it allows and what it refuses.
+//! The four kinds of chat: what each allows and refuses.
 
 mod may;
 mod members;
@@ -115,13 +115,14 @@ async fn a_group_has_three_people_or_more() {
                 .await
                 .refused_at(422, "invalid", "/members");
         }
-        // The same people may have several groups; two of the same name too.
+        // The same people may have several groups, even of the same name.
         for _ in 0..2 {
             create(&ann, json!({ "kind": "group", "name": "lunch", "members": ids(&[&bob, &cid]) }))
                 .await
                 .created();
         }
-        // Any member renames it and brings others in; the owner alone removes, and not below three.
+        // Any member renames it and adds others. Only the owner removes members, and not below
+        // three.
         bob.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "name": "dinner" })).await.ok();
         bob.add(&chat, &[&dora]).await;
         bob.call(&format!("DELETE /api/chat/{chat}/members/{}", cid.id)).await.refused(403, "forbidden");
@@ -130,7 +131,7 @@ async fn a_group_has_three_people_or_more() {
             .await
             .refused(409, "too_few_members");
         cid.call(&format!("GET /api/chat/{chat}")).await.refused(404, "not_found");
-        // Nobody is kept: leaving goes below three.
+        // Leaving is always allowed, even below three.
         bob.call(&format!("POST /api/chat/{chat}/leave")).await.no_content();
         assert_eq!(ann.listed(&chat).await["chat"]["member_count"], 2);
     })
@@ -142,7 +143,7 @@ async fn a_group_is_closed_to_everyone_else() {
     with_app(async |app| {
         let (ann, bob, cid, dora) = four(app).await;
         let chat = bob.group(&[&cid, &dora]).await;
-        // Not even to the workspace's owner.
+        // It is hidden even from the workspace's owner.
         for operation in
             ["GET /api/chat/{}", "POST /api/chat/{}/join", "GET /api/chat/{}/messages", "DELETE /api/chat/{}"]
         {
@@ -178,7 +179,7 @@ async fn a_private_channel_starts_with_its_creator_and_grows_by_invitation() {
             .refused(403, "forbidden");
         cid.call(&format!("DELETE /api/chat/{chat}")).await.refused(403, "forbidden");
         cid.call(&format!("DELETE /api/chat/{chat}/members/{}", dora.id)).await.refused(403, "forbidden");
-        // Once in it, an admin of the workspace looks after it too.
+        // As a member, an admin of the workspace may moderate it too.
         bob.add(&chat, &[&ann]).await;
         ann.remove(&chat, &dora).await;
         ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "description": "ours" })).await.ok();
@@ -197,7 +198,7 @@ async fn anyone_in_the_workspace_finds_and_joins_a_public_channel() {
         assert_eq!(found["items"][0]["id"], chat.0.as_str());
         let seen = cid.call(&format!("GET /api/chat/{chat}")).await.ok();
         assert_eq!((&seen["member"], &seen["last_message"]), (&Value::Null, &Value::Null));
-        // Seen is not read: that takes joining.
+        // A channel that one sees can be read only after joining.
         for operation in ["GET /api/chat/{}/messages", "GET /api/chat/{}/members", "POST /api/chat/{}/leave"]
         {
             cid.call(&operation.replace("{}", &chat.0)).await.refused(403, "not_a_member");
@@ -214,7 +215,8 @@ async fn anyone_in_the_workspace_finds_and_joins_a_public_channel() {
         assert_eq!(cid.call("GET /api/channels").await.ok()["items"], json!([]));
         assert_eq!(member_ids(&cid, &chat).await, ids(&[&bob, &cid]));
 
-        // A removed member may come back to what is open to all; an admin looks after it from outside.
+        // A removed member may join an open channel again. An admin moderates it without being a
+        // member.
         bob.remove(&chat, &cid).await;
         cid.try_post(&chat, json!({ "body": "hi" })).await.refused(403, "not_a_member");
         cid.call(&format!("POST /api/chat/{chat}/join")).await.ok();
@@ -240,7 +242,7 @@ async fn channel_names_are_unique_in_a_workspace_and_not_across() {
         ann.call_with(&format!("PATCH /api/chat/{second}"), json!({ "name": "GENERAL" }))
             .await
             .refused(409, "chat_name_taken");
-        // A name is free again when its channel is gone or renamed.
+        // A name is free again when its channel is deleted or renamed.
         ann.call(&format!("DELETE /api/chat/{chat}")).await.no_content();
         ann.call_with(&format!("PATCH /api/chat/{second}"), json!({ "name": "general" })).await.ok();
         bob.public_channel("second", &[]).await;
@@ -304,7 +306,7 @@ async fn a_deleted_chat_is_gone_for_everyone() {
             actor.try_post(&chat, json!({ "body": "hi" })).await.refused(404, "not_found");
         }
         assert_eq!(bob.call("GET /api/channels").await.ok()["items"], json!([]));
-        // Its messages go in the background, from the log too.
+        // Its messages are deleted in the background, from the log too.
         crate::support::eventually(async || {
             let left: i64 = sqlx::query_scalar(
                 "select (select count(*) from messages where chat_id = $1)

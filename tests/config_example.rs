@@ -1,4 +1,4 @@
-//! app.yml.example: all that can be configured, as it is by default.
+//! app.yml.example lists every key with its default.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -8,7 +8,7 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/app.yml.example");
 
 #[test]
 fn example_says_what_is_so_without_it() {
-    // Both are read with the environment of the test, whatever that is.
+    // Both are read in the environment of the test, which may set keys.
     let nothing = tempfile::NamedTempFile::new().unwrap();
     let default = Config::load(Some(nothing.path())).unwrap();
     let example = Config::load(Some(Path::new(EXAMPLE))).unwrap();
@@ -26,9 +26,9 @@ fn example_has_every_key_and_a_word_on_each() {
     }
 }
 
-/// `section.key` of a text that indents sections by `step` less than their keys.
+/// `section.key` of every key, in a text that indents keys by `step`.
 fn keys(text: &str, step: usize) -> BTreeSet<String> {
-    // The Debug output has one level around it.
+    // The Debug output has one more level around it.
     let outer = if step == 4 { 4 } else { 0 };
     let mut section = "";
     let mut keys = BTreeSet::new();

@@ -1,5 +1,5 @@
-//! What is promised to other programs: the OpenAPI document, the form of refusals, and that an event shows a thing as
-//! REST does.
+//! The promises to other programs: the OpenAPI document, the form of errors, and that events show
+//! each thing as REST does.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Actor, App, Device, with_app};
 
-/// Compares with a file beside the tests; `UPDATE_SNAPSHOTS=1` in the environment accepts what is now.
+/// Compares with a file beside the tests. `UPDATE_SNAPSHOTS=1` in the environment accepts the
+/// current text.
 fn compare_with_snapshot(name: &str, text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
     #[expect(clippy::disallowed_methods, reason = "asked of whoever runs the test, not configuration")]
@@ -39,7 +40,7 @@ async fn the_openapi_document_is_the_one_we_know() {
         let document = app.call("GET /api/openapi.json").await.ok();
         let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
         compare_with_snapshot("openapi.json", &text);
-        // What it refers to is in it, and bodies of another shape than it shows are refused.
+        // Every reference can be resolved, and a body with an unknown field is refused.
         for reference in text.split("\"$ref\": \"#").skip(1) {
             let pointer = reference.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
@@ -146,7 +147,7 @@ async fn web_pages_of_known_origins_may_call_and_others_may_not() {
         };
         assert_eq!(preflight("https://app.example").await.as_deref(), Some("https://app.example"));
         assert_eq!(preflight("https://evil.example").await, None);
-        // Refusals too, or a page would not learn why.
+        // Errors have the header too. Otherwise a page could not read the reason.
         let refused = async |origin: Option<&str>| {
             let mut request = app.client.get(format!("{}/api/chat", app.chat.url));
             if let Some(origin) = origin {
@@ -212,7 +213,8 @@ async fn last(app: &App, kind: EventKind) -> Value {
     payload
 }
 
-/// The document shows `frame` as one of the variants of `union`, with exactly its fields, all the way down.
+/// Checks that `frame` is a variant of `union` in the document, with exactly its fields, at every
+/// depth.
 fn assert_in_document(document: &Value, union: &str, frame: &Value) {
     let kind = frame["type"].as_str().unwrap();
     let union = &document["components"]["schemas"][union];
@@ -228,7 +230,7 @@ fn assert_fields(document: &Value, schema: &Value, value: &Value, path: &str) {
         return assert_fields(document, document.pointer(&reference[1..]).unwrap(), value, path);
     }
     if let Some(choices) = schema["oneOf"].as_array() {
-        // One of a thing and null.
+        // A choice between a type and null.
         let thing = choices.iter().find(|choice| choice["type"] != "null").unwrap();
         if !value.is_null() {
             assert_fields(document, thing, value, path);
@@ -247,7 +249,7 @@ fn assert_fields(document: &Value, schema: &Value, value: &Value, path: &str) {
     }
 }
 
-/// A message event has exactly what REST answers for that message.
+/// Checks that a message event has exactly what REST responds for that message.
 async fn assert_message(app: &App, actor: &Actor, kind: EventKind) {
     let event = last(app, kind).await;
     let message = &event["message"];
@@ -259,7 +261,8 @@ async fn assert_message(app: &App, actor: &Actor, kind: EventKind) {
     assert_eq!(*message, actor.call(&path).await.ok(), "{kind:?}");
 }
 
-/// A chat event has exactly the chat that REST answers, and the member as in the list of members.
+/// Checks that a chat event has exactly the chat that REST returns, and the member as in the list
+/// of members.
 async fn assert_chat(app: &App, actor: &Actor, kind: EventKind) {
     let event = last(app, kind).await;
     let id = event["chat_id"].as_str().unwrap();
@@ -299,7 +302,7 @@ async fn events_show_things_in_the_very_shape_that_rest_gives() {
         let renamed = ann.call_with(&rename, json!({ "name": "Acme Ltd" })).await.ok();
         assert_eq!(last(app, EventKind::WorkspaceUpdated).await["workspace"], renamed);
 
-        // A group, since member_ids shows there.
+        // A group, since only groups show member_ids.
         let cid = app.invite(&ann, "Cid").await;
         let dora = app.invite(&ann, "Dora").await;
         let chat = ann.group(&[&bob, &cid]).await;
@@ -330,7 +333,7 @@ async fn events_show_things_in_the_very_shape_that_rest_gives() {
         assert_eq!(last(app, EventKind::ChatRead).await["read"], read);
         ann.call(&format!("DELETE {path}")).await.no_content();
         assert_message(app, &bob, EventKind::MessageDeleted).await;
-        // The events before it say the same now: the text is gone.
+        // The earlier events now lack the text as well.
         let told = payloads(app, "message.edited").await;
         let deleted = last(app, EventKind::MessageDeleted).await;
         assert_eq!(told.last().unwrap()["message"], deleted["message"]);
@@ -345,7 +348,7 @@ async fn events_show_things_in_the_very_shape_that_rest_gives() {
         ann.call(&format!("DELETE /api/sessions/{session}")).await.no_content();
         assert_eq!(last(app, EventKind::SessionRevoked).await["session"], json!({ "id": session }));
 
-        // The triggers write the audience that the table of events says.
+        // The triggers write the audience of the table of events.
         let written: Vec<(String, String)> =
             sqlx::query_as("select distinct kind, audience from event_log").fetch_all(&app.db).await.unwrap();
         let written: BTreeSet<(&str, &str)> =
@@ -418,7 +421,7 @@ async fn every_event_belongs_to_its_chain() {
             let end = ends.insert(shard, id).unwrap_or(0);
             assert_eq!(prev_id, end, "shard {shard} at {id}");
         }
-        // In a chat, the order of the log is the order of seq.
+        // Within a chat, the log has messages in order of seq.
         let seqs: Vec<i64> = payloads(app, "message.new")
             .await
             .iter()

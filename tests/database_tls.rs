@@ -1,4 +1,4 @@
-//! Between the servers and a Postgres elsewhere nobody reads along, and nobody answers in its place.
+//! TLS to a remote Postgres: no eavesdropper can read it, and no other server can pose as Postgres.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::support::{eventually, process::ServerProcess};
 /// A Postgres whose certificate is for 127.0.0.1, not for `localhost`.
 struct Encrypted {
     url: String,
-    /// Of the authority that signed it, and of another.
+    /// The certificates of the authority that signed it, and of another one.
     authority: PathBuf,
     stranger: PathBuf,
     _cluster: TestCluster,
@@ -34,7 +34,7 @@ impl Encrypted {
 
         let mut db = PgConnection::connect(&url).await.unwrap();
         for (file, content) in [("server.crt", certificate.pem()), ("server.key", key.serialize_pem())] {
-            // As Postgres's own user, and for nobody else: it refuses a key that others may read.
+            // Postgres refuses a key that other users may read, so its own user writes it.
             let write = format!(
                 "copy (select $pem${content}$pem$) to program 'umask 077; sed \"s/\\\\\\\\n/\\n/g\" > {file}'"
             );
@@ -54,12 +54,12 @@ impl Encrypted {
             _cluster: cluster,
             _folder: folder,
         };
-        // The reload takes its time.
+        // The reload takes a moment.
         eventually(async || this.is_encrypted("sslmode=require").await.map(|_| ())).await;
         this
     }
 
-    /// How a connection of the log's kind goes: encrypted, not, or why it was refused.
+    /// How a connection of event_log goes: encrypted, not encrypted, or why it was refused.
     async fn is_encrypted(&self, query: &str) -> Result<bool, String> {
         self.is_encrypted_at(&self.url, query).await
     }

@@ -53,7 +53,7 @@ async fn each_example_looks_like_the_real_event() {
     .await;
 }
 
-/// The JSON blocks by the kind that the heading before them names.
+/// The JSON blocks of the page, by the kind in the heading before them.
 fn examples() -> BTreeMap<String, Value> {
     PAGE.split("\n### `")
         .skip(1)
@@ -66,7 +66,7 @@ fn examples() -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The same keys and types all the way down. Null goes with anything.
+/// Checks that both have the same keys and types at every depth. Null matches any type.
 fn assert_alike(path: &str, example: &Value, real: &Value) {
     match (example, real) {
         (Value::Null, _) | (_, Value::Null) => {}

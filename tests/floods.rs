@@ -1,4 +1,4 @@
-//! Clients that try to use the servers up: they get refusals, and everybody else goes on.
+//! Clients that try to exhaust the servers are refused, and all others can continue.
 
 use std::time::Duration;
 
@@ -10,16 +10,17 @@ use crate::support::{Actor, Device, app::PASSWORD, raw::Raw, with_app};
 
 /// Connections of one attacker.
 const SLOW: usize = 200;
-/// Well over the 10 seconds for a head and the 30 for a request.
+/// Well over the 10 seconds for a request's head and the 30 for a request.
 const CUT_BY: Duration = Duration::from_secs(90);
 
-/// Rounds of everybody else before and during a flood, of which the middle one counts.
+/// Rounds of an ordinary person before and during a flood; the median counts.
 const ROUNDS: usize = 20;
-/// What a round may take longer during a flood, and what it may take in any case: it shares the machine with the flood.
+/// How many times longer a round may take during a flood, and what it may take in any case: it
+/// shares the machine with the flood.
 const SLOWER_MAX: u32 = 20;
 const ROUND_MAX: Duration = Duration::from_secs(2);
 
-/// How long it takes, in the middle, until what Ann does has come to her device and she has read her state.
+/// The median time until an action of Ann reaches her device and she has read her state.
 async fn round_time(ann: &Actor, device: &mut Device, name: &str) -> Duration {
     let mut times = Vec::new();
     for round in 0..ROUNDS {
@@ -38,7 +39,8 @@ fn assert_served(calm: Duration, flooded: Duration) {
     assert!(flooded <= ROUND_MAX.max(calm * SLOWER_MAX), "{flooded:?} during the flood, {calm:?} before it");
 }
 
-/// Sends `bytes` one at a time, too slowly ever to come to an end; what was answered when the server had enough.
+/// Sends `bytes` one at a time, too slowly ever to finish. Returns the response when the server
+/// gives up.
 async fn dribble(mut raw: Raw, head: String) -> String {
     let began = Instant::now();
     raw.send(head.as_bytes()).await;
@@ -82,7 +84,8 @@ async fn clients_that_dribble_are_cut_and_nobody_waits_for_them() {
         assert_served(calm, flooded);
         let mut told = 0;
         for (number, answer) in answers.iter().enumerate() {
-            // Whose head never ends gets no answer to it; a body is told why if there is still somebody to tell.
+            // An endless head gets no response. An endless body gets one, if the connection is
+            // still open.
             let is_told = answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"code\":\"timeout\"");
             let is_right = match number % 4 {
                 0 | 1 => answer.is_empty(),
@@ -126,7 +129,7 @@ async fn thousands_of_sign_ins_at_once_leave_room_for_everybody_else() {
             }
         }
         assert!(busy > 0, "what waits for a hash is bounded");
-        // The door is open again.
+        // New connections are accepted again.
         crate::support::eventually(async || {
             let body = json!({ "email": ann.email, "password": PASSWORD });
             let reply = app.call_with("POST /api/signin", body).await;

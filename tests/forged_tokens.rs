@@ -1,4 +1,4 @@
-//! Tokens that somebody has made up: none opens anything, at either server.
+//! Forged tokens are refused by both servers.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chat_core::token::{Purpose, Signer};
@@ -11,7 +11,7 @@ fn base64url(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// The parts of a token, as JSON and as it stands.
+/// The parts of a token: header and claims as JSON, and the signature as it is.
 fn parts(token: &str) -> (Value, Value, String) {
     let parts: Vec<&str> = token.split('.').collect();
     let json = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
@@ -31,7 +31,7 @@ fn hs256(secret: &[u8], kid: &str, claims: &Value) -> String {
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret)).unwrap()
 }
 
-/// Tokens that look like `good`, which is Ann's, and are not.
+/// Tokens that look like `good`, which is Ann's, but are forged.
 fn forged(good: &str, ours: &str, victim: &Actor) -> Vec<(&'static str, String)> {
     let (header, claims, signature) = parts(good);
     let kid = header["kid"].as_str().unwrap();
@@ -107,7 +107,7 @@ async fn forged_tokens_open_nothing() {
         let ann = app.sign_up("acme", "Ann").await;
         let eve = app.sign_up("other", "Eve").await;
         let pem = std::fs::read_to_string(app.config.key_file()).unwrap();
-        // The forger's tools do make good tokens, given the key.
+        // With the right key, the same functions make a valid token.
         let (header, claims, _) = parts(&ann.token);
         ann.with_token(sign(&pem, &header, &claims)).call("GET /api/users/me").await.ok();
 
@@ -136,7 +136,7 @@ async fn a_key_that_is_taken_away_signs_nothing_any_more() {
         let ann = app.sign_up("acme", "Ann").await;
         ann.at(&other).call("GET /api/users/me").await.ok();
         let kid = parts(&ann.token).0["kid"].as_str().unwrap().to_owned();
-        // Its owner publishes it once a minute at the most, and is stopped so that it does not.
+        // The owner of a key publishes it once a minute. It is stopped here so that it does not.
         app.stop_node(&app.chat).await;
         sqlx::query("delete from signing_keys where kid = $1").bind(&kid).execute(&app.db).await.unwrap();
         let fresh = app.start_notify_server().await;

@@ -1,4 +1,4 @@
-//! The program itself, as a process: started on nothing, stopped, killed, started where something is in the way.
+//! The launcher as a process: first start, stop, kill, and starts that must fail.
 
 use std::{
     fs::{self, File, Permissions},
@@ -14,7 +14,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A first start runs initdb; a machine that builds something else meanwhile takes its time.
+/// A first start runs initdb, which is slow on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 /// Longer than the servers' drain and a checkpoint of Postgres.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ async fn killed_launcher_starts_again_with_all_data() {
     first.child.kill().unwrap();
     first.child.wait().unwrap();
 
-    // At once: what it left may still be running.
+    // Started at once, while the Postgres of the first may still run.
     let second = home.start().await;
     assert!(is_gone(postmaster));
     assert_eq!(second.sign_in().await, StatusCode::OK);
@@ -93,7 +93,7 @@ async fn open_stream_does_not_hold_up_the_end() {
     assert_eq!(stream.status(), StatusCode::OK);
     assert!(stream.chunk().await.unwrap().is_some());
     let reading = async {
-        // To its end: whether it is closed in order or cut is notify_server's own tests' business.
+        // Reads to its end. Whether the stream is closed or cut is tested in notify_server.
         while let Ok(Some(_)) = stream.chunk().await {}
     };
     let (status, ()) = tokio::join!(parlor.stop(), reading);
@@ -131,7 +131,7 @@ async fn demo_is_there_after_the_first_run_and_unchanged_after_the_second() {
         let chats = chats["items"].as_array().unwrap();
         assert!(chats.iter().any(|item| item["unread_count"].as_i64() > Some(0)), "nothing to read");
         if contents.is_empty() {
-            // What people make of it stays.
+            // What people change in it stays.
             let general = chats.iter().find(|item| item["chat"]["name"] == "general").unwrap();
             let url = format!("{}/api/chat/{}", parlor.api, general["chat"]["id"].as_str().unwrap());
             let request = parlor.client.patch(url).bearer_auth(token).json(&json!({ "name": "everybody" }));
@@ -272,7 +272,7 @@ impl Home {
         fs::read_to_string(self.path().join("log")).unwrap_or_default()
     }
 
-    /// The launcher on free ports, whatever the environment of the tests is.
+    /// The launcher on free ports, independent of the environment of the tests.
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
         command
@@ -319,7 +319,7 @@ impl Home {
         parlor
     }
 
-    /// The process that is Postgres, as it says itself.
+    /// The process id of Postgres, from its own file.
     fn postmaster(&self) -> Option<u32> {
         read_pid(&self.data().join("postgres/cluster/postmaster.pid"))
     }
@@ -330,7 +330,7 @@ struct Parlor {
     child: Child,
     client: Client,
     postmaster: PathBuf,
-    /// What it told the person who started it.
+    /// What it printed.
     said: String,
     api: String,
     events: String,
@@ -363,8 +363,8 @@ impl Parlor {
 }
 
 impl Drop for Parlor {
-    /// Leaves nothing behind after a test that failed either: Postgres goes when its launcher does, and its folder
-    /// is not to be removed before.
+    /// Leaves nothing behind, even after a failed test: Postgres ends with its launcher, and its
+    /// folder must not be removed earlier.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -381,7 +381,7 @@ fn ann() -> Value {
     })
 }
 
-/// Runs what must not start: fails, and says one line.
+/// Runs a launcher that must not start: it fails and prints one line.
 async fn refused(mut command: Command) -> String {
     if !command.get_envs().any(|(name, _)| name == "PARLOR_LOG__LEVEL") {
         command.env("PARLOR_LOG__LEVEL", "error");
@@ -421,7 +421,7 @@ fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
 }
 
-/// Ended; one that nobody has waited for yet counts.
+/// Whether the process has ended; a zombie counts.
 fn is_gone(process: u32) -> bool {
     let stat = Command::new("ps").args(["-o", "stat=", "-p", &process.to_string()]).output().unwrap().stdout;
     matches!(stat.first(), None | Some(b'Z'))

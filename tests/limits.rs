@@ -1,4 +1,4 @@
-//! What a client can use up, and what it is told then.
+//! The limits of a client, and the errors when they are reached.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -30,10 +30,11 @@ async fn sign_ins_from_one_address_are_limited_and_told_when_to_come_back() {
                 assert!(reply.header("ratelimit-policy").unwrap().contains("q=3;w=60"), "{reply:?}");
                 reply.refused(429, "rate_limited");
             }
-            // Who is in already is not kept from working, nor from staying in.
+            // Signed-in people can still work and refresh their sessions.
             ann.call("GET /api/users/me").await.ok();
             app.call_with("POST /api/refresh", json!({ "refresh_token": ann.refresh_token })).await.ok();
-            // That has a limit of its own, 60 a minute: all at once, since it fills up again by one a second.
+            // Refreshes have their own limit, 60 a minute. All are sent at once, since it refills
+            // by one a second.
             let guesses = join_all((0..100).map(|_| app.call("POST /api/refresh"))).await;
             let limited = guesses.iter().filter(|reply| reply.status == 429).count();
             assert!((1..=41).contains(&limited), "{limited} of 100");

@@ -1,5 +1,6 @@
-//! What people and programs can do with Parlor, over real HTTP and SSE against a real Postgres. The list of modules is
-//! the table of contents; each test's name is what it promises.
+//! End-to-end tests: what people and programs can do with Parlor, over real HTTP and SSE with a
+//! real Postgres. The list of modules is the table of contents; the name of each test is what it
+//! promises.
 #![expect(clippy::unwrap_used, reason = "in a test an unexpected error is a failure")]
 
 mod support;

@@ -1,4 +1,4 @@
-//! What chat_server does to the database in the background disturbs nobody.
+//! The background maintenance of chat_server disturbs no request.
 
 use chat_server::db;
 use private_postgres::testing::TestDatabase;
@@ -27,8 +27,8 @@ async fn messages_of_deleted_chats_go_by_one_shard_at_a_time() {
         let mut tx = db.begin().await.unwrap();
         let gone = db::chats::delete_messages_of_deleted(&mut *tx, 200).await.unwrap();
         assert_eq!(gone, 2);
-        // The triggers of the log, which else run at commit. Who holds one shard and waits for another can deadlock
-        // with the end of a session, which needs several.
+        // Runs the log's triggers now instead of at commit. A transaction that holds one shard and
+        // waits for another can deadlock with the end of a session, which needs several shards.
         sqlx::raw_sql("set constraints all immediate").execute(&mut *tx).await.unwrap();
         let shards: i64 = sqlx::query_scalar(
             "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()",
@@ -43,7 +43,7 @@ async fn messages_of_deleted_chats_go_by_one_shard_at_a_time() {
         assert_eq!(messages, left);
     }
     assert_eq!(db::chats::delete_messages_of_deleted(&mut db, 200).await.unwrap(), 0);
-    // Kept as long as the log may speak of it, then forgotten, one by one.
+    // A chat is kept for as long as the log may have events of it, then deleted, one at a time.
     assert!(!db::chats::delete_forgotten(&mut db, 3600.0).await.unwrap());
     assert!(db::chats::delete_forgotten(&mut db, -1.0).await.unwrap());
 }

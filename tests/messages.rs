@@ -1,4 +1,4 @@
-//! Sending (safe to repeat), reading by pages, editing, deleting, replies and read positions.
+//! Sending (with repeats), reading by pages, editing, deleting, replies and read positions.
 
 mod reading;
 
@@ -76,7 +76,7 @@ async fn outsiders_cannot_send_or_read() {
             cid.call(&format!("{operation} {}", path(&private, &message))).await.refused(404, "not_found");
         }
         edit(&cid, &private, &message, "mine").await.refused(404, "not_found");
-        // Nor by the way of a chat that one is in.
+        // A chat that one is in gives no access either.
         let own = cid.private_channel("own", &[]).await;
         for operation in ["GET", "DELETE"] {
             cid.call(&format!("{operation} {}", path(&own, &message))).await.refused(404, "not_found");
@@ -106,7 +106,7 @@ async fn the_same_send_again_is_the_same_message() {
         let again = ann.try_post(&chat, send.clone()).await;
         assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
         assert_eq!(again.ok(), first);
-        // By the header, quoted as the draft standard has it, and bare.
+        // With the header, quoted as the draft standard has it, and bare.
         for key in ["a-1", "\"a-1\""] {
             let reply = ann
                 .request(
@@ -117,7 +117,7 @@ async fn the_same_send_again_is_the_same_message() {
                 .await;
             assert_eq!(reply.ok(), first);
         }
-        // Another person's key of the same name is another key.
+        // The same key of another person is another key.
         let bobs = bob.try_post(&chat, send).await.created();
         assert_ne!(bobs["id"], first["id"]);
         assert_eq!(seqs(&page(&ann, &chat, "").await), [1, 2]);
@@ -188,13 +188,14 @@ async fn a_retry_is_answered_whatever_happened_to_the_message_since() {
         delete(&ann, &chat, &first).await.no_content();
         let again = ann.try_post(&chat, send.clone()).await;
         assert_eq!((again.status, &again.body["id"], &again.body["body"]), (200, &first["id"], &json!("")));
-        // What it answered is gone: a new reply cannot be sent, this one was.
+        // The message that it replied to is deleted: a new reply is refused, a repeat of the old
+        // one is not.
         delete(&bob, &chat, &answered).await.no_content();
         let again = ann.try_post(&chat, send.clone()).await;
         assert_eq!((again.status, &again.body["id"]), (200, &first["id"]), "{again}");
         assert_eq!(count(app, &chat).await, 2);
 
-        // Not for somebody who may no longer see the chat.
+        // A repeat is refused if the sender may no longer see the chat.
         let group = ann.private_channel("plans", &[&bob]).await;
         let send = json!({ "body": "hi", "client_id": "b" });
         bob.try_post(&group, send.clone()).await.created();
@@ -244,7 +245,7 @@ async fn messages_of_many_senders_are_numbered_without_gaps() {
         let there = bob.at(&app.start_chat_server().await);
         let sends = (0..40).map(|n| {
             let sender = if n % 2 == 0 { &ann } else { &there };
-            // Some are refused in between; they take no number.
+            // Some are refused in between; those use no seq.
             let reply_to = if n % 8 == 3 { json!(uuid::Uuid::now_v7()) } else { Value::Null };
             sender.try_post(&chat, json!({ "body": format!("m{n}"), "reply_to": reply_to }))
         });
@@ -265,7 +266,7 @@ async fn authors_edit_their_own_messages_and_nobody_else_does() {
         assert_ne!(edited["edited_at"], Value::Null);
         assert_eq!(edit(&bob, &chat, &sent, "hello").await.ok(), edited, "the same text is no edit");
         assert_eq!(ann.listed(&chat).await["last_message"], edited);
-        // Not even by the owner of channel and workspace.
+        // Not even the owner of the channel and the workspace may.
         edit(&ann, &chat, &sent, "mine").await.refused(403, "forbidden");
         edit(&bob, &chat, &sent, " ").await.refused_at(422, "invalid", "/body");
         edit(&bob, &chat, &json!({ "id": uuid::Uuid::now_v7().to_string() }), "x")
@@ -290,7 +291,7 @@ async fn a_deleted_message_leaves_a_mark_and_no_text() {
         delete(&cid, &chat, &first).await.refused(403, "forbidden");
         delete(&bob, &chat, &first).await.no_content();
         delete(&bob, &chat, &first).await.no_content();
-        // Whoever looks after the channel deletes what others wrote.
+        // A moderator of the channel deletes messages of others.
         delete(&ann, &chat, &second).await.no_content();
         let list = page(&cid, &chat, "").await;
         assert_eq!((bodies(&list), seqs(&list)), (vec![String::new(), String::new()], vec![1, 2]));
@@ -301,7 +302,7 @@ async fn a_deleted_message_leaves_a_mark_and_no_text() {
             .unwrap();
         assert_eq!(left, 0, "the log keeps no text of deleted messages");
 
-        // In a group nobody deletes for others.
+        // In a group no member deletes messages of others.
         let group = ann.group(&[&bob, &cid]).await;
         let sent = bob.post(&group, "mine").await;
         delete(&ann, &group, &sent).await.refused(403, "forbidden");

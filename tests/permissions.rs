@@ -1,5 +1,5 @@
-//! The permission matrix: every operation of the OpenAPI document, asked by everyone from nobody to the owner. An
-//! operation that is not in the tables fails the test, so none is added without its refusals being decided.
+//! The permission matrix: every operation of the OpenAPI document, called by every kind of caller
+//! from no token to the owner. An operation without a row fails the test, so each has a decision.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Actor, App, Chat, eventually, with_app};
 
-/// Who asks, in the order of the columns.
+/// The callers, in the order of the columns.
 const ASKERS: [&str; 7] =
     ["no token", "expired token", "other workspace", "outsider", "member", "removed member", "owner"];
 
-/// An operation and the status that each asker gets.
+/// An operation and the status for each caller.
 type Row = (&'static str, [u16; 7]);
 
-/// Open to everybody: they need no token, so a bad one does not matter.
+/// Public operations: they need no token, so a bad one is ignored.
 const OPEN: [Row; 9] = [
     ("POST /api/signup", [422; 7]),
     ("POST /api/signin", [422; 7]),
@@ -28,7 +28,7 @@ const OPEN: [Row; 9] = [
     ("GET /.well-known/jwks.json", [200; 7]),
 ];
 
-/// About oneself or the workspace.
+/// Operations on oneself or the workspace.
 const WORKSPACE: [Row; 21] = [
     ("GET /api/sessions", [401, 401, 200, 200, 200, 200, 200]),
     ("DELETE /api/sessions/{id}", [401, 401, 404, 404, 404, 404, 204]),
@@ -53,7 +53,7 @@ const WORKSPACE: [Row; 21] = [
     ("POST /api/events/ticket", [401, 401, 201, 201, 201, 201, 201]),
 ];
 
-/// About a private channel: whoever is not in it is told that there is none.
+/// Operations on a private channel. Callers who are not in it get 404.
 const PRIVATE_CHANNEL: [Row; 16] = [
     ("GET /api/chat/{id}", [401, 401, 404, 404, 200, 404, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 404, 403, 404, 200]),
@@ -73,7 +73,7 @@ const PRIVATE_CHANNEL: [Row; 16] = [
     ("POST /api/chat/{id}/read", [401, 401, 404, 404, 200, 404, 200]),
 ];
 
-/// The same about a public channel: everyone in the workspace sees that it is there.
+/// The same on a public channel, which everyone in the workspace can see.
 const PUBLIC_CHANNEL: [Row; 16] = [
     ("GET /api/chat/{id}", [401, 401, 404, 200, 200, 200, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 403, 403, 403, 200]),
@@ -148,7 +148,7 @@ struct People {
     stranger: Actor,
 }
 
-/// Asks each operation as each asker, each time of a chat that nobody has touched yet.
+/// Calls each operation as each caller, each time on a new chat.
 async fn walk(app: &App, rows: &[Row], kind: &str) {
     eventually(async || {
         let reply = app.call("GET /health/ready").await;
@@ -221,7 +221,8 @@ async fn ask(app: &App, people: &People, kind: &str, operation: &str, asker: &st
     asker.request(&operation, &[], body).await.status
 }
 
-/// What an operation is sent: good enough that only permission decides. Sign-ups and sign-ins are refused as empty.
+/// A body for an operation, valid enough that only permission decides. Sign-ups and sign-ins are
+/// refused as empty.
 fn body(operation: &str, unique: &str, other: &Actor, outsider: &Actor) -> Option<Value> {
     let (method, path) = operation.split_once(' ').unwrap();
     let last = path.rsplit('/').next().unwrap();

@@ -1,6 +1,6 @@
-//! Requests that are no good HTTP, too large, or made to be read differently by a proxy and by us:
-//! each is refused, and the connection ends where its bytes cannot be trusted any more. What hyper
-//! refuses by itself (400, 414, 431) has no body.
+//! Requests that are not valid HTTP, too large, or meant to be read differently by a proxy and by
+//! us. Each is refused, and the connection is closed where its bytes cannot be trusted any more.
+//! The errors of hyper itself (400, 414, 431) have no body.
 
 use crate::support::{
     app::{Node, PASSWORD},
@@ -25,7 +25,7 @@ async fn heads_that_are_too_large_are_refused() {
             assert_eq!(reply.status, 431, "{reply:?}");
             let reply = Raw::ask(node, format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(100_000)));
             assert_eq!(reply.await.status, 431);
-            // What fits is answered.
+            // A request within the limit is answered.
             let fits = format!(
                 "GET /health/live?{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
                 "a".repeat(8000)
@@ -46,7 +46,7 @@ async fn bodies_that_are_too_large_are_refused_in_words_however_they_are_sent() 
         let chunked =
             format!("{head}transfer-encoding: chunked\r\n\r\n{size:x}\r\n{}\r\n0\r\n\r\n", "a".repeat(size));
         Raw::ask(&app.chat, chunked).await.refused(413, "too_large");
-        // Announced, and never sent.
+        // The length is announced, and the body never sent.
         Raw::ask(&app.chat, format!("{head}content-length: 99999999999\r\n\r\n"))
             .await
             .refused(413, "too_large");
@@ -75,8 +75,8 @@ async fn what_is_no_http_is_refused() {
     .await;
 }
 
-/// A proxy in front that goes by another header than we do takes the rest for a body, we for a request: it must not be
-/// run. RFC 9112, section 6.3.
+/// Request smuggling: a proxy that obeys the other header takes the rest for a body, we take it for
+/// a request. It must not be run. RFC 9112, section 6.3.
 #[tokio::test]
 async fn a_request_whose_end_is_in_doubt_is_the_last_on_its_connection() {
     with_app(async |app| {
@@ -91,10 +91,10 @@ async fn a_request_whose_end_is_in_doubt_is_the_last_on_its_connection() {
         let chunk = format!("{:x}\r\n{credentials}\r\n0\r\n\r\n", credentials.len());
         let length = credentials.len();
         for doubtful in [
-            // Both: the chunks count, and nothing after them.
+            // Both headers: the chunks count, and nothing after them is run.
             format!("{head}content-length: {}\r\ntransfer-encoding: chunked\r\n\r\n{chunk}", chunk.len()),
             format!("{head}transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n{chunk}"),
-            // Refused outright.
+            // Refused in any case.
             format!("{head}content-length: {length}\r\ncontent-length: 4\r\n\r\n{credentials}"),
             format!("{head}content-length: +{length}\r\n\r\n{credentials}"),
             format!("{head}content-length: {length}, 4\r\n\r\n{credentials}"),
@@ -109,7 +109,7 @@ async fn a_request_whose_end_is_in_doubt_is_the_last_on_its_connection() {
             assert!([200, 400].contains(&replies[0].status), "{doubtful}: {replies:?}");
         }
         assert_eq!(ann.call("GET /api/users/me").await.ok()["fullname"], "Ann");
-        // The same bytes behind a request that is in order are a request.
+        // The same bytes after a valid request are a request.
         let fine = format!("{head}content-length: {length}\r\n\r\n{credentials}");
         let close = smuggled.replace("host: x", "host: x\r\nconnection: close");
         let replies = Raw::exchange(&app.chat, fine + &close).await;
@@ -189,7 +189,7 @@ async fn a_path_leads_nowhere_but_where_it_says() {
             let reply = get(&notify, path).await;
             assert_eq!(reply.status, 404, "{path}: {reply:?}");
         }
-        // Another host in the request line does not lead there, nor do methods that are no requests to us.
+        // Another host in the request line has no effect. Unknown methods are refused.
         let reply = Raw::ask(
             &app.chat,
             "GET http://evil.example/../secret HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",

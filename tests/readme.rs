@@ -1,4 +1,4 @@
-//! The README says what is so.
+//! The README's commands work.
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ async fn first_conversation_goes_as_the_readme_shows_it() {
     let database = TestDatabase::new().await.unwrap();
     let chat = ServerProcess::start("chat_server", database.url());
     let notify = ServerProcess::start("notify_server", database.url());
-    // curl does not come back when a server that has just started asks for it.
+    // curl does not retry when a server that has just started answers 503.
     eventually(async || {
         let ready = reqwest::get(format!("{}/health/ready", notify.url()))
             .await

@@ -1,4 +1,4 @@
-//! A client that was away has, when it comes back, exactly what the database has; or it is told that it has not.
+//! A client that was away gets exactly the events that the database has, or is told that it cannot.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_device_whose_socket_is_cut_again_and_again_misses_nothing_and_hears_n
         let nodes = [
             app.start_notify_server().await,
             app.start_notify_server().await,
-            // This one reads what is older than the last few events from the database.
+            // This server reads all but the last few events from the database.
             app.start_notify_server_configured(|notify| notify.ring_events = 2).await,
         ];
         let chat = ann.public_channel("general", &[&bob]).await;
@@ -43,7 +43,7 @@ async fn a_device_whose_socket_is_cut_again_and_again_misses_nothing_and_hears_n
         };
         let listening = async {
             for round in 0.. {
-                // After some events, somewhere in the middle of what comes.
+                // After some events, in the middle of the replay.
                 for _ in 0..=round % 7 {
                     let frame = device.next_event().await;
                     if frame.data["user"]["fullname"] == "end" {
@@ -72,7 +72,7 @@ async fn a_snapshot_and_the_events_after_its_cursor_have_no_gap_between_them() {
         let ann_alone = [&ann];
         let ((), ()) = futures_util::join!(talk(&ann_alone, &chat, 60), async {
             for _ in 0..10 {
-                // Taken while others are committing.
+                // Taken while other writers commit.
                 let cursor = cursor(&bob).await;
                 devices.push((cursor.clone(), Device::connect_after(&bob, &node, &cursor).await));
             }
@@ -98,7 +98,7 @@ async fn everything_from_the_first_event_on_can_be_heard_again() {
         }
         ann.mark("end").await;
         let expected = events_after(&app.db, &ann, &first).await;
-        // The same from memory, from the database by pages, and from a bit of both.
+        // From memory, from the database by pages, and from both.
         for ring_events in [4096, 1, 300] {
             let node = app.start_notify_server_configured(|notify| notify.ring_events = ring_events).await;
             let mut device = Device::connect_after(&ann, &node, &first).await;
@@ -130,7 +130,7 @@ async fn a_cursor_that_cannot_be_continued_is_answered_with_a_reset() {
             let mut device = Device::connect_after(&ann, &node, &cursor).await;
             let reset = device.next_frame().await.unwrap();
             assert_eq!((reset.event.as_str(), &reset.data["reason"]), ("reset", &json!(why)), "{cursor}");
-            // The stream goes on from now, and its new cursor is good.
+            // The stream continues from now, and its new cursor is valid.
             ann.post(&chat, "after the reset").await;
             device.next_event().await;
             device.cut();
@@ -167,7 +167,7 @@ async fn past_retention_a_client_is_reset_and_the_snapshot_puts_it_right() {
             sqlx::query_scalar("select min(id) from event_log").fetch_one(&mut db).await.unwrap();
         assert!(oldest > first + 1_000_000, "{oldest}");
 
-        // Who follows live notices nothing.
+        // A live client notices nothing.
         open.next_event().await;
         ann.mark("live").await;
         open.until_mark("live").await;

@@ -1,4 +1,5 @@
-//! Sends that come together are stored together: each is answered for itself, whatever becomes of the others.
+//! Concurrent sends are stored in one batch. Each gets its own answer, whatever happens to the
+//! others.
 
 use futures_util::{future::join_all, join};
 use serde_json::{Value, json};
@@ -11,14 +12,15 @@ use crate::support::{
     eventually, with_app, with_app_configured,
 };
 
-/// A message with this body stays in its batch until the gate is opened; what is sent meanwhile gathers.
+/// A message with this body blocks its batch until the gate is opened. Sends in the meantime queue
+/// up.
 const GATE: &str = "gate";
 const GATE_KEY: i64 = 42;
 
-/// Holds up the batches that the gate's messages are in.
+/// Blocks the batches that contain a message of the gate.
 struct Gate(PgConnection);
 
-/// Batches of one shard, so of one workspace, that are under way at once.
+/// The batches in progress of one shard, and so of one workspace.
 const BATCHES: i64 = 1;
 
 impl Gate {
@@ -40,7 +42,7 @@ impl Gate {
         Self(db)
     }
 
-    /// So many of its messages.
+    /// Waits until this many of its messages are blocked.
     async fn until_at_it(&mut self, count: i64) {
         eventually(async || {
             let there: i64 = sqlx::query_scalar(
@@ -76,8 +78,8 @@ async fn until_under_way(app: &App, count: i64) {
     .await;
 }
 
-/// Sends a message of the gate for each combiner, in chats of their own. Returns once all are at it; what is returned ends
-/// when they are sent.
+/// Sends a blocked message for each batch in progress, in chats of their own. Returns once all are
+/// blocked. The returned future completes when they are sent.
 async fn at_the_gate(gatekeeper: &Actor, gate: &mut Gate) -> impl Future<Output = Vec<Value>> + use<> {
     let mut held = JoinSet::new();
     for count in 1..=BATCHES {
@@ -87,13 +89,13 @@ async fn at_the_gate(gatekeeper: &Actor, gate: &mut Gate) -> impl Future<Output 
             let chat = gatekeeper.private_channel(&name, &[]).await;
             gatekeeper.post(&chat, GATE).await
         });
-        // Else the next would be in the same batch.
+        // Otherwise the next would be in the same batch.
         gate.until_at_it(count).await;
     }
     held.join_all()
 }
 
-/// Has all batches under way, and then all of `sends` waiting; `meanwhile`, with them; then lets all go. The
+/// Blocks all batches, queues all of `sends`, runs `meanwhile`, then unblocks them. Returns the
 /// answers to `sends`.
 async fn together(
     app: &App,
@@ -120,7 +122,8 @@ async fn two(app: &App) -> (Actor, Actor, Chat, Chat) {
     (ann, bob, one, two)
 }
 
-/// In each chat, seq order is log order, and each row of the log names the one before it.
+/// Checks that in each chat the order of seq is the order of the log, and that each row names the
+/// one before it.
 async fn check_log(app: &App) {
     let swapped: i64 = sqlx::query_scalar(
         "select count(*) from (
@@ -163,7 +166,8 @@ async fn what_gathers_is_stored_at_once_and_told_in_order() {
         let batches = async || metric(app, &app.chat, "parlor_chat_send_batches_total").await;
         let before = batches().await;
         let replies = together(app, &ann, sends, async || {}).await;
-        // That of the gate, one that was begun behind it with the first message, and that of all others.
+        // The batch of the gate, the one behind it with the first message, and the one with all
+        // others.
         let batches = batches().await - before;
         assert!((BATCHES + 1..=BATCHES + 2).contains(&batches), "{batches}");
         for reply in replies {
@@ -200,13 +204,13 @@ async fn the_same_client_id_twice_in_a_batch_is_one_message() {
         let (ann, bob, one, two) = two(app).await;
         let send = json!({ "body": "once", "client_id": "k" });
         let mut sends: Vec<_> = (0..5).map(|_| ann.try_post(&one, send.clone())).collect();
-        sends.push(ann.try_post(&two, send.clone())); // another message under the same name
-        sends.push(bob.try_post(&one, send.clone())); // another sender's name
+        sends.push(ann.try_post(&two, send.clone())); // another message with the same client id
+        sends.push(bob.try_post(&one, send.clone())); // the client id of another sender
         let replies = together(app, &ann, sends, async || {}).await;
         let statuses = |replies: &[Reply]| replies.iter().map(|reply| reply.status).collect::<Vec<_>>();
         let mine = statuses(&replies[..6]);
         assert_eq!(mine.iter().filter(|status| **status == 201).count(), 1, "{mine:?}");
-        // Whichever of the two messages came first, the other is refused.
+        // One of the two messages came first; the other is refused.
         assert!(mine.contains(&422), "{mine:?}");
         assert!(mine.iter().all(|status| matches!(status, 200 | 201 | 422)), "{mine:?}");
         assert_eq!(replies[6].status, 201);
@@ -225,7 +229,7 @@ async fn one_bad_message_does_not_take_its_batch_along() {
     with_app(async |app| {
         let (ann, bob, one, two) = two(app).await;
         let cid = app.invite(&ann, "Cid").await;
-        // One that the statement fails on, one that fails its commit.
+        // One message makes the statement fail, another one its commit.
         sqlx::raw_sql(
             "alter table messages add constraint no_poison check (body <> 'poison');
              create function fail_late() returns trigger language plpgsql as $$ begin
@@ -280,7 +284,7 @@ async fn a_chat_that_somebody_keeps_locked_holds_up_no_other() {
             }
         };
         let (stuck, ()) = join!(stuck, others);
-        // Given up after the usual wait for a lock, or still to be sent; never both.
+        // It timed out on the lock, or can still be sent; never both.
         assert_eq!(stuck.header("retry-after"), Some("1"), "{stuck:?}");
         stuck.refused(503, "unavailable");
         tx.rollback().await.unwrap();
@@ -317,7 +321,7 @@ async fn many_sends_to_a_locked_chat_hold_up_nobody_of_their_batch() {
             };
             let (others, ()) = join!(join_all(others), open);
             assert!(others.iter().all(|reply| reply.status == 201), "{others:?}");
-            // Each of those to the locked chat waits for two seconds, one after the other.
+            // Each send to the locked chat waits for two seconds, one after the other.
             let waiting = metric(app, &app.chat, "parlor_chat_sends_under_way").await;
             assert!(waiting >= 16, "{waiting}");
             tx.rollback().await.unwrap();
@@ -341,7 +345,7 @@ async fn two_nodes_over_the_same_chats_are_no_deadlock() {
             chats.push(ann.public_channel(&format!("c{n}"), &[&bob]).await);
         }
         for round in 0..15 {
-            // The same sends on both nodes, in opposite orders; every client id on both.
+            // The same sends on both nodes, in opposite orders: every client id is used on both.
             let send = |actor: &Actor, n: usize| {
                 let message = json!({ "body": format!("m{n}"), "client_id": format!("{round}-{n}") });
                 let (actor, chat) = (actor.clone(), chats[n % 8].clone());
@@ -403,7 +407,7 @@ async fn a_sender_removed_or_deactivated_while_their_send_waits_is_refused() {
 #[tokio::test]
 async fn a_full_queue_is_refused_at_once_and_who_waits_is_stored() {
     with_app_configured(
-        // One for the gate.
+        // One is for the gate.
         |config| config.limits.waiting_sends = 5,
         async |app| {
             let (ann, bob, one, _) = two(app).await;
@@ -443,7 +447,7 @@ async fn a_send_that_nobody_can_tell_the_end_of_may_be_repeated() {
         let problem = reply.refused(503, "unavailable");
         assert!(problem["detail"].as_str().unwrap().contains("not known"), "{problem}");
         gate.open().await;
-        // Stored by the first try or by this one, once.
+        // Stored once, by the first attempt or by this one.
         eventually(async || {
             let again = ann.try_post(&one, send.clone()).await;
             if matches!(again.status, 200 | 201) { Ok(()) } else { Err(again.to_string()) }
@@ -472,7 +476,7 @@ async fn a_server_that_stops_stores_what_waits() {
             })
             .await;
             let open = async {
-                // It listens no more: it is stopping.
+                // It no longer listens: it is stopping.
                 eventually(async || {
                     let asked = app.client.get(format!("{}/health/live", node.url)).send().await;
                     if asked.is_err() { Ok(()) } else { Err("it still answers".into()) }

@@ -1,4 +1,4 @@
-//! Where one is signed in, tokens that do not count, and ending sessions.
+//! Sessions: listing them, ending them, and tokens that are refused.
 
 use chat_core::token::{Claims, Purpose};
 use serde_json::json;
@@ -51,11 +51,11 @@ async fn tokens_that_do_not_count_are_refused() {
 
         let expired = app.sign(Claims { exp: good.exp - 10_000, ..good }, Purpose::Access);
         ann.with_token(expired).call("GET /api/users/me").await.refused(401, "token_expired");
-        // A ticket opens streams and nothing else.
+        // A ticket only opens streams.
         let ticket = ann.call("POST /api/events/ticket").await.created();
         let ticket = ticket["ticket"].as_str().unwrap();
         ann.with_token(ticket).call("GET /api/users/me").await.refused(401, "unauthenticated");
-        // Rightly signed, but of a session, a user and a workspace that do not belong together.
+        // Correctly signed, but for a session, a user and a workspace that do not belong together.
         for claims in [
             Claims { sub: eve.claims().sub, ..good },
             Claims { sid: eve.claims().sid, ..good },

@@ -1,4 +1,4 @@
-//! A database that falls silent over a connection, without an end that anybody sees, costs that connection and not the
+//! A database connection that falls silent without being closed costs that connection, not the
 //! server.
 
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::{App, eventually, with_app_configured};
 
-/// Stands between the servers and their database.
+/// The proxy between the servers and their database.
 struct Line(Proxy);
 
 impl Line {
@@ -26,7 +26,8 @@ impl Line {
         config.database.url = Some(Secret::new(format!("{user}@{}/{name}", self.0.address())));
     }
 
-    /// From now on nothing passes over the connections that last did what is like `query`; new ones are well. How many.
+    /// Silences the connections whose last statement is like `query`; new ones work. Returns their
+    /// number.
     async fn silence(&self, app: &App, query: &str) -> usize {
         let ports: Vec<i32> = sqlx::query_scalar(
             "select client_port from pg_stat_activity
@@ -55,7 +56,7 @@ async fn a_batch_over_a_silent_connection_ends_and_the_next_takes_another() {
             for _ in 0..5 {
                 ann.post(&chat, "before").await;
             }
-            // While one connection is enough, it is always the same.
+            // While one connection is enough, it is always the same one.
             assert_eq!(line.silence(app, "%send_messages%").await, 1);
             let send = json!({ "body": "into silence", "client_id": "k" });
             let problem = ann.try_post(&chat, send.clone()).await.refused(503, "unavailable");
@@ -80,7 +81,7 @@ async fn silent_connections_do_not_stay_in_the_pool() {
             let asked = join_all((0..4).map(|_| ann.call("GET /api/users"))).await;
             assert!(asked.iter().all(|reply| reply.status == 200), "{asked:?}");
             assert!(line.silence(app, "%").await >= 2);
-            // Whoever asks now waits for nothing, and goes away before the server gives up.
+            // Requests made now hang. Their clients leave before the server gives up.
             let patience = std::time::Duration::from_secs(1);
             let asks = (0..4).map(|_| tokio::time::timeout(patience, ann.call("GET /api/users")));
             join_all(asks).await;

@@ -1,4 +1,4 @@
-//! What is asked of the database for one request does not grow with what is answered.
+//! The number of statements for a request does not grow with the length of its response.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Actor, App, Chat, statements::StatementCounter, with_app_configured};
 
-/// Everything that there is a list of, so many of each more than before.
+/// A workspace in which everything that has a list can grow.
 struct World<'a> {
     app: &'a App,
     ann: Actor,
@@ -31,7 +31,7 @@ impl World<'_> {
     }
 }
 
-/// By path: with the parameters to ask it with.
+/// Every list by its path, with the parameters to call it with.
 fn lists(chat: &Chat) -> BTreeMap<&'static str, Vec<String>> {
     let messages = ["", "?before=3", "?after=1", "?around=2", "?anchor=first_unread"];
     let messages = messages.map(|query| format!("/api/chat/{chat}/messages{query}"));
@@ -68,7 +68,8 @@ async fn no_list_costs_a_statement_for_each_of_its_items() {
             world.grow(2).await;
             let mut before = costs(&world, &counter).await;
             assert!(before.values().all(|statements| (1..=9).contains(statements)), "{before:?}");
-            // Repeated, in case the maintenance of the server ran in between; a count that grows does so each time.
+            // Repeated, in case the maintenance of the server ran in between; a count that grows
+            // does so each time.
             for _ in 0..3 {
                 world.grow(8).await;
                 let now = costs(&world, &counter).await;
@@ -83,12 +84,13 @@ async fn no_list_costs_a_statement_for_each_of_its_items() {
     .await;
 }
 
-/// How many statements each list takes. Nothing of it is remembered: it has all just changed.
+/// The number of statements of each list. Nothing of it is cached, since everything has just
+/// changed.
 async fn costs(world: &World<'_>, counter: &StatementCounter) -> BTreeMap<String, usize> {
     let mut costs = BTreeMap::new();
     for paths in lists(&world.chat).into_values() {
         for path in paths {
-            // Signing in and what a request needs anyway are known by then.
+            // The statements that any request needs have run by then.
             world.ann.call("GET /api/users/me").await.ok();
             let before = counter.executed();
             let answer = world.ann.call(&format!("GET {path}")).await.ok();
@@ -100,7 +102,7 @@ async fn costs(world: &World<'_>, counter: &StatementCounter) -> BTreeMap<String
     costs
 }
 
-/// The paths of all operations that answer with a list, by the document.
+/// The paths of all operations that return a list, by the document.
 async fn documented_lists(app: &App) -> BTreeSet<String> {
     let document = app.call("GET /api/openapi.json").await.ok();
     let holds_list = |operation: &Value| {

@@ -1,4 +1,5 @@
-//! Everything that happens reaches every device of everyone who may see it, in order, once; and nobody else.
+//! Every event reaches every device of everyone who may see it, in order and once, and no other
+//! device.
 
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ async fn each_kind_of_event_reaches_every_device_of_everyone_it_is_for_and_nobod
                 continue;
             }
             let place = [&ann, &bob, &cid].iter().position(|known| known.id == actor.id).unwrap();
-            // The bodies of deleted messages are no longer in the log, and were in the stream.
+            // The log no longer has the bodies of deleted messages, which were in the stream.
             let expected = without_bodies(&events_for(&app.db, actor).await[before[place].len()..]);
             assert_eq!(without_bodies(&device.events), expected, "{}", actor.name);
             seen.extend(device.kinds().into_iter().map(ToOwned::to_owned));
@@ -52,7 +53,7 @@ async fn each_kind_of_event_reaches_every_device_of_everyone_it_is_for_and_nobod
     .await;
 }
 
-/// Frames without what a deletion takes out of the log afterwards.
+/// Frames without the bodies that a deletion later removes from the log.
 fn without_bodies(frames: &[Frame]) -> Vec<Frame> {
     let mut frames = frames.to_vec();
     for frame in &mut frames {
@@ -137,7 +138,7 @@ async fn a_quiet_stream_beats_and_its_beat_is_a_cursor() {
         let node = app.start_notify_server_configured(|notify| notify.heartbeat_seconds = 1).await;
         let mut device = Device::connect(&ann, &node).await;
         let start = device.last_id.clone();
-        // Not for Ann, but maybe in her shard: a cursor that moves on over it.
+        // Not for Ann, but possibly in her shard: her cursor moves past it.
         let chat = eve.public_channel("general", &[]).await;
         eve.post(&chat, "hi").await;
         let own = ann.public_channel("general", &[]).await;
@@ -199,7 +200,7 @@ async fn streams_over_the_limit_are_asked_to_come_back() {
         refused(&ann).await;
         let _bobs = Device::connect(&bob, &node).await;
         refused(&bob).await;
-        // A place that is given up is free again.
+        // A closed stream frees its place.
         first.cut();
         crate::support::eventually(async || {
             let text =
@@ -237,7 +238,7 @@ async fn a_stream_starts_with_what_comes_after_it_and_not_before() {
         let node = app.start_notify_server().await;
         let chat: Chat = ann.public_channel("general", &[]).await;
         ann.post(&chat, "before").await;
-        // Let in by its cursor, it shows that the node has come this far.
+        // Its cursor was accepted, so the node has read this far.
         Device::connect(&ann, &node).await;
         let mut device = Device::connect_without_cursor(&ann, &node).await;
         ann.post(&chat, "after").await;

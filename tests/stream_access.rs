@@ -1,4 +1,4 @@
-//! Who may hold a stream: tokens, tickets, and what takes them away.
+//! Who may hold a stream: tokens, tickets, and what ends access.
 
 use chat_core::token::{Claims, Purpose};
 use serde_json::json;
@@ -151,7 +151,8 @@ async fn a_session_that_is_ended_ends_its_streams_and_no_others() {
         }
         ann.mark("still here").await;
         open.until_mark("still here").await;
-        // Their tokens have not expired, and open nothing any more: do not come back.
+        // Their tokens have not expired, but give no access: 204 tells EventSource not to
+        // reconnect.
         for node in &nodes {
             for actor in [&phone, &tablet] {
                 let bearer = format!("Bearer {}", actor.token);
@@ -208,7 +209,8 @@ async fn a_ticket_opens_streams_for_as_long_as_it_lives() {
         assert!(ticket["url"].as_str().unwrap().ends_with(&format!("/events?ticket={text}")));
         let cursor = ann.call("GET /api/sync").await.ok()["cursor"].as_str().unwrap().to_owned();
         ann.mark("after the snapshot").await;
-        // As EventSource does: the cursor of the first connect stays in the URL, the header wins.
+        // As EventSource does: the cursor of the first connect stays in the URL, and the header
+        // wins.
         for _ in 0..2 {
             let query = format!("?ticket={text}&last_event_id={cursor}");
             let mut device = Device::connect_by_url(&node, &query, None).await;
@@ -235,7 +237,7 @@ async fn what_is_no_ticket_opens_nothing() {
         try_stream(&node, &format!("?ticket={late}"), &[]).await.refused(401, "token_expired");
         let late = format!("Bearer {}", app.sign(expired, Purpose::Access));
         try_stream(&node, "", &[("authorization", &late)]).await.refused(401, "token_expired");
-        // An access token lives long: in a URL it is not taken, whatever it is called.
+        // An access token is long-lived, so it is not accepted in a URL, under any name.
         for name in ["ticket", "access_token", "token"] {
             try_stream(&node, &format!("?{name}={}", ann.token), &[]).await.refused(401, "unauthenticated");
         }

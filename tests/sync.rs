@@ -1,4 +1,5 @@
-//! A snapshot and the events after it make the next snapshot: whatever people do, on every device, live or caught up.
+//! A snapshot and the events after it give the next snapshot, for any actions, on every device,
+//! live or resumed.
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
@@ -12,11 +13,11 @@ use serde_json::{Value, json};
 use crate::support::{Actor, App, Chat, Device, Node, Reply, everything_happens, with_app};
 
 const ROUNDS: usize = 6;
-/// Groups of actions in a round; those of one group happen at the same time.
+/// Groups of actions in a round. The actions of one group run at the same time.
 const GROUPS: usize = 12;
 const AT_ONCE: usize = 3;
 
-/// A snapshot somebody has, and the device that keeps it current.
+/// A person's snapshot, and the device that keeps it current.
 struct Follower {
     actor: Actor,
     first: Value,
@@ -68,7 +69,7 @@ async fn snapshot_holds_the_chats_that_were_active_last_and_says_where_the_strea
 
 #[tokio::test]
 async fn events_folded_onto_an_old_snapshot_are_the_new_snapshot() {
-    // The seed is in the message of a failure.
+    // A failure prints the seed.
     for seed in [1, 2, rand::rng().random_range(3..u64::MAX)] {
         with_app(async |app| people_do_anything(app, seed).await).await;
     }
@@ -90,7 +91,7 @@ async fn people_do_anything(app: &App, seed: u64) {
         join_all((0..AT_ONCE).map(|n| act(app, &people, &second, seed ^ group << 8 ^ n as u64))).await;
     }
     let mut followers = Vec::new();
-    // Emil comes and goes: he has no stream that must stay open.
+    // Emil is deactivated and reactivated, so he has no stream that must stay open.
     for (n, actor) in people[..4].iter().enumerate() {
         followers.push(Follower::new(actor, &nodes[n % 2]).await);
     }
@@ -123,7 +124,7 @@ async fn people_do_anything(app: &App, seed: u64) {
             kinds.extend(follower.device.events.iter().map(|event| event.event.clone()));
         }
     }
-    // The same for those who were away the whole time, from memory and from the database.
+    // The same for devices that were away the whole time, from memory and from the database.
     ann.mark("end").await;
     for follower in &mut followers {
         let now = State::of(&follower.actor.call("GET /api/sync").await.ok()).unwrap();
@@ -144,7 +145,7 @@ async fn people_do_anything(app: &App, seed: u64) {
     }
 }
 
-/// As a client does after events that can change it.
+/// Asks for `may` again, as a client does after events that can change it.
 async fn ask_for_may(actor: &Actor, state: &mut State) {
     let ids: Vec<String> = state.may_stale.iter().cloned().collect();
     let answer = actor.call(&format!("GET /api/chat/may?ids={}", ids.join(","))).await.ok();
@@ -152,8 +153,8 @@ async fn ask_for_may(actor: &Actor, state: &mut State) {
     assert!(state.may_stale.is_empty(), "asked for {ids:?}, got {answer}");
 }
 
-/// When someone leaves or is deactivated, nothing of theirs is left to compare; every other kind of
-/// the table is needed.
+/// After a person leaves or is deactivated, nothing of theirs is left to compare. Every other kind
+/// in the table is needed.
 #[tokio::test]
 async fn each_kind_that_can_change_what_one_may_do_is_in_the_table() {
     with_app(async |app| {
@@ -231,7 +232,7 @@ fn assert_states(folded: &State, fresh: &State, whose: &str) {
     }
 }
 
-/// As `/api/sync` chooses them where there are more than it answers with.
+/// The chats that `/api/sync` chooses if there are more than it returns.
 fn most_active(state: &State, limit: usize) -> Vec<Value> {
     let mut items: Vec<&Value> = state.chats.values().collect();
     items.sort_by_key(|item| {
@@ -242,7 +243,7 @@ fn most_active(state: &State, limit: usize) -> Vec<Value> {
     items.into_iter().take(limit).cloned().collect()
 }
 
-/// Somebody does something, which may be refused: what matters is that the events and the snapshot agree.
+/// A random action, which may be refused. Only the agreement of events and snapshot matters.
 async fn act(app: &App, people: &[Actor], second: &Node, seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let actor = people.choose(&mut rng).unwrap();
@@ -298,7 +299,7 @@ async fn act(app: &App, people: &[Actor], second: &Node, seed: u64) {
         94..96 => actor.call(&format!("DELETE /api/chat/{chat}")).await,
         96..98 => actor.call_with("PATCH /api/users/me", json!({ "fullname": name })).await,
         98 => {
-            // Emil comes and goes, the others are made admins and members again.
+            // Emil is deactivated and reactivated; the others become admins and members in turn.
             let (who, change) = if rng.random() {
                 (people.last().unwrap(), json!({ "active": rng.random::<bool>() }))
             } else {

@@ -1,4 +1,4 @@
-//! The web client's files, as chat_server hands them out.
+//! The web client's files, as chat_server serves them.
 
 use std::fs;
 

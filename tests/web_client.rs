@@ -1,5 +1,5 @@
-//! The launcher builds the web client where its sources are, with whatever `npm` is on the path: here a small one of our own,
-//! since the real one wants the network and a minute.
+//! The launcher builds the web client with the `npm` of the path. Here that is a small fake, since
+//! the real one needs the network and a minute.
 
 use std::{
     fs::{self, File, Permissions},
@@ -25,13 +25,13 @@ case "$*" in
 esac
 "#;
 
-/// Sources of a client, programs to build it with, and a Parlor beside them.
+/// Sources of a client, the programs that build it, and a folder for Parlor.
 struct Checkout {
     folder: TempDir,
     database: TestDatabase,
 }
 
-/// A running launcher. It ends with the test.
+/// A running launcher, killed when this is dropped.
 struct Running {
     child: Child,
     address: String,
@@ -55,7 +55,7 @@ impl Checkout {
         self.folder.path()
     }
 
-    /// Into the sources, as of a moment later than all that is there.
+    /// Writes a source file, newer than every other file.
     fn write(&self, name: &str, text: &str) {
         let path = self.path().join("web").join(name);
         fs::write(&path, text).unwrap();
@@ -73,7 +73,7 @@ impl Checkout {
         fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The process of npm that builds, which does not end as long as there is a file `hold`.
+    /// The process id of the fake npm that builds. It runs as long as the file `hold` exists.
     async fn builder(&self) -> String {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -90,7 +90,8 @@ impl Checkout {
         fs::read_to_string(self.path().join("calls")).unwrap_or_default()
     }
 
-    /// Starts Parlor, with nothing on the path but a shell's own programs and, if asked for, those above.
+    /// Starts Parlor with only the shell's own programs on the path and, if `with_npm`, those
+    /// above.
     async fn start(&self, with_npm: bool) -> Running {
         let system = "/usr/bin:/bin";
         let bare = self.path().join("bare");
@@ -120,7 +121,7 @@ impl Checkout {
         running
     }
 
-    /// What the launcher has told its person, once it has told this.
+    /// Everything that the launcher printed, once it printed these words.
     async fn says(&self, words: &str) -> String {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -160,7 +161,7 @@ async fn client_is_built_on_the_first_run_and_after_changes_and_only_then() {
     assert_eq!(first.page().await, "first");
     drop(first);
 
-    // Its page is of now, the sources were of a moment later: as if the clock had moved on.
+    // The page is new and the sources are newer still, as if the clock had moved on.
     let built = File::options().write(true).open(checkout.path().join("web/dist/index.html")).unwrap();
     built.set_modified(SystemTime::now() + Duration::from_mins(1)).unwrap();
     let lock = File::options().write(true).open(checkout.path().join("web/node_modules/.package-lock.json"));
@@ -232,7 +233,7 @@ async fn build_ends_with_a_launcher_that_is_killed() {
     checkout.file("hold", "");
     let parlor = checkout.start(true).await;
     let builder = Path::new("/proc").join(checkout.builder().await).join("stat");
-    // What has ended and nobody has asked about is a zombie.
+    // A process that has ended and was not waited for is a zombie.
     let runs = || fs::read_to_string(&builder).is_ok_and(|stat| !stat.contains(") Z "));
     assert!(runs());
     // SIGKILL.

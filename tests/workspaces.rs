@@ -1,4 +1,4 @@
-//! Tenants: making them, moving between them, and that nothing crosses.
+//! Tenants: creating them, switching between them, and their isolation.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ async fn an_account_makes_a_second_workspace_and_switches() {
         assert_eq!(there.call("GET /api/users").await.ok()["items"].as_array().unwrap().len(), 1);
         ann.call("GET /api/users/me").await.ok();
 
-        // The refresh goes on where one was last, or where one asks for.
+        // A refresh signs in to the last workspace, or to the one that is named.
         let body = json!({ "refresh_token": ann.refresh_token });
         let next = app.call_with("POST /api/refresh", body).await.ok();
         assert_eq!(next["workspace"]["name"], "second");
@@ -38,10 +38,10 @@ async fn one_cannot_switch_to_where_one_does_not_belong() {
         ann.call(&format!("POST /api/workspaces/{}/token", eve.workspace_id)).await.refused(404, "not_found");
         let body = json!({ "refresh_token": ann.refresh_token, "workspace": eve.workspace_id });
         app.call_with("POST /api/refresh", body).await.refused(403, "no_workspace");
-        // The refusal has not used the token up.
+        // The refused refresh has not used up the token.
         app.call_with("POST /api/refresh", json!({ "refresh_token": ann.refresh_token })).await.ok();
 
-        // Deactivated in one workspace, one is still active in the other.
+        // A person who is deactivated in one workspace stays active in the other.
         let code = ann.invitation(json!({})).await;
         let guest = Actor::signed_in(app, &eve.call(&format!("POST /api/invites/{code}/accept")).await.ok());
         ann.call_with(&format!("PATCH /api/users/{}", guest.id), json!({ "active": false })).await.ok();

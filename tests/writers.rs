@@ -1,5 +1,5 @@
-//! Writers that dawdle, overtake one another, or are not ours: every committed row is delivered, soon, in the order of
-//! commits.
+//! Writers that are slow, overtake one another, or are other programs: every committed row is
+//! delivered soon, in the order of commits.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn connect(app: &App) -> PgConnection {
     PgConnection::connect(app.config.database.url.as_ref().unwrap().expose()).await.unwrap()
 }
 
-/// A message as psql or another program would write it.
+/// Inserts a message as psql or another program would.
 async fn insert(db: &mut PgConnection, sender: &Actor, chat: &Chat, body: &str) {
     sqlx::query(
         "with chat as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1 returning *)
@@ -49,7 +49,7 @@ async fn rows_that_anyone_writes_are_delivered() {
         ann.post(&chat, "by REST").await;
         device.next_event().await;
         assert_eq!(bodies(&device), ["by hand", "by REST"]);
-        // A transaction that is rolled back has not happened.
+        // A transaction that is rolled back has no effect.
         let mut tx = psql.begin().await.unwrap();
         insert(&mut tx, &ann, &chat, "never").await;
         tx.rollback().await.unwrap();
@@ -92,7 +92,7 @@ async fn who_begins_first_and_commits_last_loses_nothing() {
             let mut quick = second.begin().await.unwrap();
             insert(&mut quick, &ann, &two, &format!("quick {round}")).await;
             quick.commit().await.unwrap();
-            // The reader has gone past it before the other commits.
+            // The reader has passed its id before the other commits.
             assert_eq!(device.next_event().await.data["message"]["body"], format!("quick {round}"));
             slow.commit().await.unwrap();
             assert_eq!(device.next_event().await.data["message"]["body"], format!("slow {round}"));
@@ -120,12 +120,12 @@ async fn a_position_that_is_taken_and_not_yet_committed_is_not_passed_over() {
         for round in 0..3 {
             let mut slow = first.begin().await.unwrap();
             insert(&mut slow, &ann, &one, &format!("slow {round}")).await;
-            // Its row of the log is written now, with its id, and nobody else can see it.
+            // Its row of the log is written now, with its id, and no other session can see it.
             sqlx::query("set constraints all immediate").execute(&mut *slow).await.unwrap();
             let body = format!("quick {round}");
             let quick = ann.post(&two, &body);
             let commit = async {
-                // The other writer has come to its commit, and waits there or is through.
+                // The other writer has reached its commit, and waits there or is done.
                 eventually(async || {
                     let there: bool = sqlx::query_scalar(
                         "select exists (select from pg_locks where locktype = 'advisory' and not granted)
@@ -161,7 +161,8 @@ async fn an_idle_open_transaction_delays_nobody() {
         let node = app.start_notify_server().await;
         let chat = ann.public_channel("general", &[&bob]).await;
         let mut device = Device::connect(&bob, &node).await;
-        // One that has written an event of another chat, one that holds an old snapshot with an id of its own.
+        // One session has written an event of another chat; one holds an old snapshot and an id of
+        // its own.
         let (mut writer, mut reader) = (connect(app).await, connect(app).await);
         let other = ann.public_channel("other", &[]).await;
         let mut writing = writer.begin().await.unwrap();
@@ -172,7 +173,7 @@ async fn an_idle_open_transaction_delays_nobody() {
             .await
             .unwrap();
 
-        // Heard while both are still open: they hold nobody up.
+        // Received while both are still open: they block no other writer.
         for n in 0..20 {
             ann.post(&chat, &format!("m{n}")).await;
             device.until(|frame| frame.data["message"]["body"] == format!("m{n}")).await;
@@ -191,7 +192,7 @@ async fn a_writer_that_does_not_ring_is_heard_all_the_same() {
         let chat = ann.public_channel("general", &[]).await;
         let mut device = Device::connect(&ann, &node).await;
         let mut psql = connect(app).await;
-        // As a chat_server that dies between its commit and its ring.
+        // As a chat_server that dies after its commit and before its NOTIFY.
         let mut silent = psql.begin_with("begin; set local parlor.doorbell = 'after'").await.unwrap();
         insert(&mut silent, &ann, &chat, "unannounced").await;
         silent.commit().await.unwrap();
@@ -248,7 +249,8 @@ async fn a_row_that_is_no_json_stops_nobody_and_whoever_it_was_for_is_told() {
     .await;
 }
 
-/// The lock of the shard, taken by an event, is then held for a moment, however long its transaction lasts.
+/// An event takes the lock of the shard only at commit, so it is held for a moment, however long
+/// the transaction lasts.
 #[tokio::test]
 async fn every_event_that_a_row_raises_is_raised_at_commit() {
     with_app(async |app| {

@@ -1,4 +1,4 @@
-//! What one may do in a chat, as clients are told it.
+//! The `may` of a chat, which tells clients what the caller may do.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ async fn ask(actor: &Actor, chats: &[&Chat]) -> Vec<Value> {
     answer["items"].as_array().unwrap().clone()
 }
 
-/// Asks for one chat, and makes sure that every other place says the same.
+/// Gets one chat, and checks that every other response says the same.
 async fn may(actor: &Actor, chat: &Chat) -> Vec<String> {
     let items = ask(actor, &[chat]).await;
     assert_eq!((items.len(), &items[0]["chat_id"]), (1, &json!(chat.0)));

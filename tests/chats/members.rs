@@ -1,4 +1,4 @@
-//! Who comes into a chat, leaves it and owns it.
+//! The members of a chat: joining, leaving, ownership.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ async fn two_transfers_at_once_leave_one_owner() {
         let (ann, bob, cid, dora) = four(app).await;
         let chat = ann.public_channel("general", &[&bob, &cid, &dora]).await;
         for _ in 0..3 {
-            // Ann may always: she owns the workspace.
+            // Ann may always do it: she owns the workspace.
             let replies = join_all([&bob, &cid, &dora].map(|to| transfer(&ann, &chat, to))).await;
             assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
             let page = ann.call(&format!("GET /api/chat/{chat}/members")).await.ok();

@@ -1,4 +1,4 @@
-//! Pages of a chat, and how far somebody has read.
+//! Pages of a chat, and read positions.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -51,7 +51,7 @@ async fn pages_of_a_chat_at_all_edges() {
             let found = (seqs(&list), list["has_more_before"] == true, list["has_more_after"] == true);
             assert_eq!(found, (items, before, after), "{query}");
         }
-        // All read: what is unread next has not been written yet.
+        // All is read: the first unread message does not exist yet.
         bob.mark_read(&chat, 10).await;
         assert_eq!(seqs(&page(&bob, &chat, "anchor=first_unread&limit=4").await), [9, 10]);
 
@@ -111,7 +111,7 @@ async fn unread_counts_follow_what_others_write() {
         assert_eq!(unread(&bob).await, (1, 1));
         bob.post(&chat, "three").await;
         assert_eq!((unread(&ann).await, unread(&bob).await), ((2, 1), (3, 0)), "who writes has read");
-        // Who comes later has nothing to catch up on.
+        // A new member starts with everything read.
         ann.add(&chat, &[&cid]).await;
         assert_eq!(unread(&cid).await, (3, 0));
         assert_eq!(ann.call(&format!("GET /api/chat/{chat}")).await.ok(), ann.listed(&chat).await);

@@ -1,4 +1,4 @@
-//! People who use Parlor over HTTP, and what they are answered.
+//! People who use Parlor over HTTP, and the responses that they get.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::app::{App, Node};
 
-/// A signed-in person on one device.
+/// A person who is signed in on one device.
 #[derive(Clone)]
 pub struct Actor {
     pub id: String,
@@ -34,7 +34,7 @@ impl fmt::Display for Chat {
 }
 
 impl Actor {
-    /// From the answer to sign-up, sign-in, refresh or a switch of workspace.
+    /// From the response to sign-up, sign-in, refresh or a switch of workspace.
     pub fn signed_in(app: &App, answer: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Self {
@@ -50,7 +50,7 @@ impl Actor {
         }
     }
 
-    /// The same person, asking another chat_server.
+    /// The same person, using another chat_server.
     pub fn at(&self, node: &Node) -> Self {
         Self { url: node.url.clone(), ..self.clone() }
     }
@@ -77,7 +77,7 @@ impl Actor {
         Reply::of(operation, request).await
     }
 
-    /// Makes an invitation; its code.
+    /// Creates an invitation and returns its code.
     pub async fn invitation(&self, request: Value) -> String {
         let invite = self.call_with("POST /api/invites", request).await.created();
         invite["code"].as_str().unwrap().to_owned()
@@ -104,7 +104,7 @@ impl Actor {
         Chat(item["chat"]["id"].as_str().unwrap().to_owned())
     }
 
-    /// Sends a message; the message as answered.
+    /// Sends a message and returns it from the response.
     pub async fn post(&self, chat: &Chat, body: &str) -> Value {
         self.try_post(chat, json!({ "body": body })).await.created()
     }
@@ -126,7 +126,7 @@ impl Actor {
         self.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": seq })).await.ok()
     }
 
-    /// The chat as this person has it in their list, or null.
+    /// The chat in this person's list, or null.
     pub async fn listed(&self, chat: &Chat) -> Value {
         let list = self.call("GET /api/chat").await.ok();
         let found =
@@ -134,12 +134,13 @@ impl Actor {
         found.cloned().unwrap_or_default()
     }
 
-    /// Does something that everybody in the workspace is told: when it comes, what came before it has come.
+    /// Causes an event that everyone in the workspace gets. When it arrives, every earlier event
+    /// has arrived.
     pub async fn mark(&self, name: &str) {
         self.call_with("PATCH /api/users/me", json!({ "fullname": name })).await.ok();
     }
 
-    /// What their access token says.
+    /// The claims of their access token.
     pub fn claims(&self) -> Claims {
         let payload = self.token.split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
@@ -177,14 +178,14 @@ fn build(client: &Client, url: &str, operation: &str, body: Option<Value>) -> re
     }
 }
 
-/// What a server answered.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
-    /// What was asked, for the message of a failed test.
+    /// The request, for the message of a failed test.
     operation: String,
     pub status: u16,
     pub headers: HeaderMap,
-    /// Null when there is none, text when it is not JSON.
+    /// Null if there is none, text if it is not JSON.
     pub body: Value,
 }
 
@@ -204,7 +205,7 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// 200 or 201; the body.
+    /// Checks for 200 or 201 and returns the body.
     #[track_caller]
     pub fn ok(self) -> Value {
         assert!(matches!(self.status, 200 | 201), "{self:?}");
@@ -222,7 +223,7 @@ impl Reply {
         assert_eq!((self.status, &self.body), (204, &Value::Null), "{self:?}");
     }
 
-    /// A problem with this status and code; the problem.
+    /// Checks for a problem with this status and code, and returns it.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Value {
         assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{self:?}");

@@ -1,4 +1,4 @@
-//! A whole Parlor for one test: a database of its own and servers in this process, on free ports.
+//! A complete Parlor for one test: its own database, and servers in this process on free ports.
 
 use std::{
     any::Any,
@@ -26,24 +26,24 @@ use super::{
     wait::eventually,
 };
 
-/// A test that takes longer hangs.
+/// A test that takes longer has hung.
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
-/// Servers that do not end by then do not end cleanly.
+/// Servers that take longer do not stop cleanly.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Runs a test with an app of its own. Fails when the test fails, when a server or one of its tasks died meanwhile, and
-/// when the servers do not stop cleanly afterwards.
+/// Runs a test with its own app. Fails if the test fails, if a server or one of its tasks died
+/// meanwhile, or if the servers do not stop cleanly afterwards.
 pub async fn with_app(test: impl AsyncFnOnce(&App)) {
     with_app_configured(|_| {}, test).await;
 }
 
-/// The same, on a configuration that the test changes.
+/// The same, with a configuration that the test changes.
 pub async fn with_app_configured(change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&App)) {
     let app = App::start(change).await;
     // On the heap: some tests are large.
     let test = Box::pin(AssertUnwindSafe(test(&app)).catch_unwind());
     let outcome = tokio::time::timeout(TEST_TIMEOUT, test).await;
-    // Told first: a server that died is the better explanation of a test that failed.
+    // Reported first: a server that died explains a failed test better.
     if let Some(death) = app.first_death() {
         panic!("{death}; the test itself: {}", describe(&outcome));
     }
@@ -76,16 +76,16 @@ struct Running {
     end: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
-/// A database and the servers on it; the first chat_server is there from the start.
+/// A database and the servers on it. The first chat_server runs from the start.
 pub struct App {
-    /// For looking behind the scenes.
+    /// For looking into the database.
     pub db: PgPool,
     pub config: Config,
     /// The first chat_server.
     pub chat: Node,
     pub client: Client,
     running: Mutex<Vec<Running>>,
-    // Dropped last: servers first, then what they stand on.
+    // Dropped last, after the servers that use it.
     _database: TestDatabase,
     _folder: TempDir,
 }
@@ -110,7 +110,7 @@ impl App {
         }
     }
 
-    /// One more chat_server on the same database, with a signing key of its own as on another machine.
+    /// One more chat_server on the same database, with its own signing key as on another machine.
     pub async fn start_chat_server(&self) -> Node {
         let mut config = self.config.clone();
         let count = self.running.lock().unwrap_or_else(PoisonError::into_inner).len();
@@ -121,7 +121,7 @@ impl App {
         node
     }
 
-    /// A notify_server; as many as a test likes.
+    /// A notify_server. A test may start several.
     pub async fn start_notify_server(&self) -> Node {
         self.start_notify_server_configured(|_| {}).await
     }
@@ -144,7 +144,7 @@ impl App {
         node
     }
 
-    /// Stops one server as SIGTERM would; the others go on.
+    /// Stops one server as SIGTERM would; the others continue.
     pub async fn stop_node(&self, node: &Node) {
         let server = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -154,7 +154,7 @@ impl App {
         stop_all(vec![server]).await;
     }
 
-    /// A new workspace and its owner.
+    /// Creates a workspace and returns its owner.
     pub async fn sign_up(&self, workspace: &str, name: &str) -> Actor {
         let reply = self.try_sign_up(json!({
             "workspace": workspace, "fullname": name, "email": email(name, workspace), "password": PASSWORD,
@@ -162,7 +162,7 @@ impl App {
         Actor::signed_in(self, &reply.await.created())
     }
 
-    /// Someone who comes into `host`'s workspace by an invitation.
+    /// A person who joins `host`'s workspace by an invitation.
     pub async fn invite(&self, host: &Actor, name: &str) -> Actor {
         let code = host.invitation(json!({})).await;
         let email = email(name, &host.workspace_name);
@@ -172,7 +172,7 @@ impl App {
         Actor::signed_in(self, &reply.await.created())
     }
 
-    /// Signs in once more, as from another device.
+    /// Signs in again, as from another device.
     pub async fn sign_in(&self, actor: &Actor) -> Actor {
         let credentials =
             json!({ "email": actor.email, "password": PASSWORD, "workspace": actor.workspace_id });
@@ -189,7 +189,7 @@ impl App {
         Signer::from_pem(&pem).unwrap().sign(claims, purpose, claims.exp - 1).unwrap()
     }
 
-    /// A request by nobody in particular.
+    /// A request without a token.
     pub async fn call(&self, operation: &str) -> Reply {
         anonymous(&self.client, &self.chat.url, operation, None).await
     }
@@ -222,7 +222,7 @@ async fn stop_all(running: Vec<Running>) {
     }
 }
 
-/// The password of everybody.
+/// Everyone's password.
 pub const PASSWORD: &str = "correct horse battery";
 
 fn email(name: &str, workspace: &str) -> String {
@@ -258,7 +258,8 @@ async fn start_chat_server(config: &Config, running: &mut Vec<Running>) -> Node 
     node
 }
 
-/// Serves until the lifecycle stops; the outcome is that of the server or of its first task that failed.
+/// Serves until the lifecycle stops. Returns the failure of the server or of its first task that
+/// failed.
 fn supervise(
     serve: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     lifecycle: Lifecycle,

@@ -1,11 +1,11 @@
-//! The one scenario in which every kind of event happens. A new kind gets its action here, and the
-//! tests of the stream, of the snapshot and of docs/events.md have it.
+//! The one scenario that causes every kind of event. A new kind gets its action here, and the tests
+//! of the stream, the snapshot and docs/events.md then cover it.
 
 use serde_json::json;
 
 use super::{Actor, App};
 
-/// Causes one of each kind of event, with people who come and go.
+/// Causes at least one event of each kind, with people who join and leave.
 pub async fn everything_happens(app: &App, ann: &Actor, bob: &Actor, cid: &Actor) {
     let chat = ann.public_channel("general", &[bob]).await;
     let plans = bob.private_channel("plans", &[ann]).await;

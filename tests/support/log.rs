@@ -1,5 +1,5 @@
-//! What the event log holds for somebody, worked out from its rows by the rules of docs/events.md: what a stream must
-//! have brought.
+//! Derives the events that a person must receive from the rows of the log, by the rules of
+//! docs/events.md.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ struct Row {
     payload: String,
 }
 
-/// All events that somebody was to get while they were happening, as frames in order.
+/// All events that the person could see when they happened, as frames in order.
 pub async fn events_for(db: &PgPool, actor: &Actor) -> Vec<Frame> {
     let rows: Vec<Row> = sqlx::query_as(
         "select concat_ws('.', generation, timeline, shard, id) as cursor, kind, audience, users, chat_id, user_id, payload

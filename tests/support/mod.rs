@@ -1,4 +1,4 @@
-//! What the tests stand on: an app of their own, people who use it, and waiting for what must come true.
+//! The harness of the tests: an app for each, the people who use it, and waiting for conditions.
 
 pub mod actor;
 pub mod app;

@@ -1,4 +1,4 @@
-//! Servers as processes of their own, to be killed.
+//! Servers in their own processes, which a test can kill.
 
 use std::{
     fs::{self, File},
@@ -40,7 +40,7 @@ impl ServerProcess {
         }
     }
 
-    /// Starts it again where it was.
+    /// Starts it again on the same address.
     pub fn restart(&mut self) {
         self.kill();
         let log = self.folder.path().join("log");

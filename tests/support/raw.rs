@@ -1,4 +1,4 @@
-//! HTTP as bytes, for what no well-behaved client sends.
+//! HTTP as bytes, for requests that no ordinary client sends.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Raw {
     stream: TcpStream,
 }
 
-/// One answer as it came.
+/// One response as it arrived.
 #[derive(Debug)]
 pub struct RawReply {
     pub status: u16,
@@ -31,7 +31,7 @@ impl RawReply {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    /// A problem with this status and code.
+    /// Checks for a problem with this status and code.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) {
         let problem = self.problem();
@@ -46,7 +46,7 @@ impl Raw {
         Self { stream: TcpStream::connect(address).await.unwrap() }
     }
 
-    /// False when the other side has closed.
+    /// False if the other side has closed.
     pub async fn send(&mut self, bytes: &[u8]) -> bool {
         timeout(DEADLINE, self.stream.write_all(bytes)).await.is_ok_and(|sent| sent.is_ok())
     }
@@ -63,16 +63,16 @@ impl Raw {
         parse(&String::from_utf8_lossy(&text)).remove(0)
     }
 
-    /// All that comes until the other side closes, within `limit`. None: it did not close.
+    /// Everything that arrives until the other side closes, within `limit`. None: it did not close.
     pub async fn read_to_end(&mut self, limit: Duration) -> Option<String> {
         let mut bytes = Vec::new();
         let outcome = timeout(limit, self.stream.read_to_end(&mut bytes)).await.ok()?;
-        // A reset is an end, too; what came before it counts.
+        // A reset also ends the connection; the bytes before it count.
         drop(outcome);
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The answers to `bytes` until the other side closes, which it must.
+    /// The responses to `bytes` until the other side closes, which it must.
     pub async fn exchange(node: &Node, bytes: impl AsRef<[u8]>) -> Vec<RawReply> {
         let mut raw = Self::connect(node).await;
         raw.send(bytes.as_ref()).await;
@@ -80,7 +80,7 @@ impl Raw {
         parse(&text)
     }
 
-    /// The one answer to `bytes`, after which the other side must close.
+    /// The one response to `bytes`, after which the other side must close.
     pub async fn ask(node: &Node, bytes: impl AsRef<[u8]>) -> RawReply {
         let mut replies = Self::exchange(node, bytes).await;
         assert_eq!(replies.len(), 1, "{replies:?}");
@@ -88,12 +88,12 @@ impl Raw {
     }
 }
 
-/// `GET path` with nothing tidied up on the way.
+/// `GET path`, with the path sent as it is.
 pub async fn get(node: &Node, path: &str) -> RawReply {
     Raw::ask(node, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
 }
 
-/// Whether this is an answer and as long as it says.
+/// Whether this is a response with its complete body.
 fn is_whole(bytes: &[u8]) -> bool {
     let head = bytes.windows(4).position(|end| end == b"\r\n\r\n");
     head.is_some_and(|end| bytes.len() >= end + 4 + length(&String::from_utf8_lossy(&bytes[..end])).unwrap())

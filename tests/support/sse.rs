@@ -1,5 +1,5 @@
-//! A client of the stream over a real socket, as a browser's EventSource would be: it remembers the last id and goes on
-//! after it.
+//! A client of the stream over a real socket. Like a browser's EventSource, it remembers the last
+//! id and resumes after it.
 
 use std::time::{Duration, Instant};
 
@@ -25,41 +25,42 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Says something about the stream itself; not in the log.
+    /// Whether the frame is about the stream itself and not in the log.
     pub fn is_control(&self) -> bool {
         self.event.is_empty() || control::ALL.contains(&self.event.as_str())
     }
 }
 
-/// One device of somebody, following the stream.
+/// One device of a person, following the stream.
 pub struct Device {
     client: Client,
     url: String,
     token: String,
     body: Option<BoxStream<'static, reqwest::Result<bytes::Bytes>>>,
     received: Frames,
-    /// Where it goes on after a cut.
+    /// The id from which it resumes.
     pub last_id: Option<String>,
-    /// All events of the log that it has got, in order.
+    /// All events of the log that it received, in order.
     pub events: Vec<Frame>,
 }
 
 impl Device {
-    /// Follows from now on, and is connected when this returns.
+    /// Follows from now on. It is connected when this returns.
     pub async fn connect(actor: &Actor, node: &Node) -> Self {
-        // By a snapshot's cursor: a node's own "now" may lie a moment before what the test has just done.
+        // With a snapshot's cursor, since a node's own "now" may be earlier than what the test just
+        // did.
         let snapshot = actor.call("GET /api/sync?limit=1").await.ok();
         Self::connect_after(actor, node, snapshot["cursor"].as_str().unwrap()).await
     }
 
-    /// Follows from whatever the node takes for now.
+    /// Follows from the node's own "now".
     pub async fn connect_without_cursor(actor: &Actor, node: &Node) -> Self {
         let mut device = Self::away(actor, node);
         device.reconnect().await;
         device
     }
 
-    /// Follows from a snapshot or an earlier event on.
+    /// Follows after a snapshot or an earlier event.
     pub async fn connect_after(actor: &Actor, node: &Node, cursor: &str) -> Self {
         let mut device = Self::away(actor, node);
         device.last_id = Some(cursor.to_owned());
@@ -67,7 +68,8 @@ impl Device {
         device
     }
 
-    /// Follows as EventSource does, which can send no token: all is in the URL, and the browser adds the last id.
+    /// Follows as EventSource does, which cannot send a token: the URL has everything, and the
+    /// browser adds the last id.
     pub async fn connect_by_url(node: &Node, query: &str, last_id: Option<&str>) -> Self {
         let mut device = Self::new(node, String::new());
         let mut request = device.client.get(format!("{}/events{query}", node.url));
@@ -94,20 +96,20 @@ impl Device {
         }
     }
 
-    /// Cuts the socket, in the middle of whatever is under way.
+    /// Cuts the socket, possibly in the middle of a frame.
     pub fn cut(&mut self) {
         self.body = None;
         self.received = Frames::default();
     }
 
-    /// From now on at another notify_server.
+    /// Uses another notify_server from the next connect on.
     pub fn move_to(&mut self, node: &Node) {
         self.cut();
         self.url.clone_from(&node.url);
     }
 
-    /// Connects again and goes on after the last id. The first frame says whether it could; it is returned. A server
-    /// that asks to come back later is asked again, sooner than it said.
+    /// Reconnects after the last id and returns the first frame, which says whether the stream
+    /// resumed. If the server says to retry later, it retries sooner than that.
     pub async fn reconnect(&mut self) -> Frame {
         let end = Instant::now() + DEADLINE;
         loop {
@@ -135,7 +137,7 @@ impl Device {
         self.body = Some(response.bytes_stream().boxed());
     }
 
-    /// The next frame of any kind; None when the server has closed the stream.
+    /// The next frame of any kind; None if the server closed the stream.
     pub async fn next_frame(&mut self) -> Option<Frame> {
         tokio::time::timeout(DEADLINE, self.read_frame())
             .await
@@ -172,7 +174,7 @@ impl Device {
         }
     }
 
-    /// Reads on until an event for which `is` holds; it is returned.
+    /// Reads until an event for which `is` holds, and returns it.
     pub async fn until(&mut self, is: impl Fn(&Frame) -> bool) -> Frame {
         loop {
             let event = self.next_event().await;
@@ -182,29 +184,29 @@ impl Device {
         }
     }
 
-    /// Reads on until what [`Actor::mark`] has done comes.
+    /// Reads until the event that [`Actor::mark`] caused.
     pub async fn until_mark(&mut self, name: &str) {
         self.until(|frame| frame.event == "user.updated" && frame.data["user"]["fullname"] == name).await;
     }
 
-    /// Reads on until the server closes the stream.
+    /// Reads until the server closes the stream.
     pub async fn until_closed(&mut self) {
         while self.next_frame().await.is_some() {}
     }
 
-    /// Whether nothing comes for a while. Only to show that a stream is open and quiet: what must not come is shown by
-    /// what comes after it.
+    /// Whether nothing arrives for a while. Use it only to show that a stream is open and quiet.
+    /// That an event does not arrive is shown by a later event that does.
     pub async fn is_quiet_for(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.read_frame()).await.is_err()
     }
 
-    /// What it has got, by type.
+    /// The types of the events that it received.
     pub fn kinds(&self) -> Vec<&str> {
         self.events.iter().map(|frame| frame.event.as_str()).collect()
     }
 }
 
-/// Asks for a stream and looks at the answer alone: for refusals.
+/// Requests a stream and returns the response as a whole: for refusals.
 pub async fn try_stream(node: &Node, query: &str, headers: &[(&str, &str)]) -> Reply {
     let mut request = Client::new().get(format!("{}/events{query}", node.url));
     for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! Counts the statements that chat_server has Postgres execute, by reading along between the two.
+//! Counts the statements that chat_server runs, by a proxy that reads its connections to Postgres.
 
 use std::{
     net::SocketAddr,
@@ -18,12 +18,12 @@ use tokio::{
     task::JoinSet,
 };
 
-/// What a client sends first, of a type of its own: eight bytes that ask for TLS.
+/// The first message of a client that asks for TLS: eight bytes without a type.
 const TLS_REQUEST: i32 = 80_877_103;
-/// Of connections of requests; the tail and the streams have other names.
+/// In the startup message of connections for requests. The tail and the streams have other names.
 const COUNTED: &[u8] = b"application_name\0chat_server\0";
 
-/// Stands between a chat_server and its database. Dropped, it cuts all connections.
+/// A proxy between a chat_server and its database. Dropping it cuts all connections.
 pub struct StatementCounter {
     address: SocketAddr,
     upstream: Arc<OnceLock<String>>,
@@ -50,7 +50,7 @@ impl StatementCounter {
                         let mut client_writer = client_writer;
                         let _ = tokio::io::copy(&mut server, &mut client_writer).await;
                     };
-                    // Either end may go at any time, and takes the other along.
+                    // If either end closes, the other is closed too.
                     tokio::select! {
                         _ = forward(client, server_writer, &count) => {}
                         () = back => {}
@@ -61,7 +61,7 @@ impl StatementCounter {
         Self { address, upstream, executed, _tasks: tasks }
     }
 
-    /// Leads the database's clients through here.
+    /// Leads the connections to the database through this proxy.
     pub fn stand_before(&self, config: &mut Config) {
         let url = config.database.url.take().unwrap();
         let (user, rest) = url.expose().rsplit_once('@').unwrap();
@@ -76,7 +76,7 @@ impl StatementCounter {
     }
 }
 
-/// Passes on what a client sends, message by message.
+/// Forwards the messages of a client.
 async fn forward(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,
@@ -97,7 +97,7 @@ async fn forward(
         let length = client.read_i32().await?;
         let mut rest = vec![0; usize::try_from(length - 4).unwrap()];
         client.read_exact(&mut rest).await?;
-        // Execute, and a query in text.
+        // Execute, or a simple query.
         if is_counted && matches!(kind, b'E' | b'Q') {
             executed.fetch_add(1, SeqCst);
         }

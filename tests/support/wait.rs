@@ -1,4 +1,4 @@
-//! Waiting on conditions instead of the clock.
+//! Waits for conditions, never for a time.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 pub const DEADLINE: Duration = Duration::from_secs(30);
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
-/// Asks again and again until the answer is `Ok`. At the deadline the test fails with the last answer.
+/// Repeats until the answer is `Ok`. At the deadline the test fails with the last answer.
 #[track_caller]
 pub fn eventually<T>(mut ask: impl AsyncFnMut() -> Result<T, String>) -> impl Future<Output = T> {
     let asked_by = std::panic::Location::caller();
