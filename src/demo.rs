@@ -1,7 +1,7 @@
 //! `--demo`: fills a workspace with people and conversations, over the API and so by its rules.
 //!
-//! Every step first checks whether it was done, so a run finishes what an earlier one left undone.
-//! Once everything is done, a run changes nothing, whatever people did in the workspace since.
+//! Every step first checks whether it was done, so a run completes an unfinished earlier one. Once
+//! everything is done, a run changes nothing, whatever people did in the workspace since.
 
 mod conversations;
 

@@ -1,7 +1,8 @@
 //! Parlor's launcher: `cargo run` brings up everything in one process.
 //!
 //! `launcher` starts and stops everything in order, `postgres` finds or runs Postgres, `demo` fills
-//! a workspace with examples, `web_client` builds the page, `terminal` prints what people are told.
+//! a workspace with examples, `web_client` builds the web client, `terminal` prints messages for
+//! people.
 
 mod demo;
 mod launcher;

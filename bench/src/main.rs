@@ -1,5 +1,6 @@
-//! Measures Parlor beside its limits and its peers, in the same run: `cargo run --release -p bench -- <scenario>`.
-//! RESULTS.md has the figures; `chart` draws the picture of docs/performance.md from them.
+//! Measures Parlor beside its limits and its peers, in the same run: `cargo run --release -p bench
+//! -- <scenario>`. RESULTS.md has the figures; `chart` draws the picture of docs/performance.md
+//! from them.
 
 mod chart;
 mod http;
@@ -19,9 +20,10 @@ use clap::Parser;
 /// Measures Parlor. Starts a Postgres, the servers and the load by itself, on this machine alone.
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, start, growth, peers, or all.
+    /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, start, growth,
+    /// peers, or all.
     scenario: String,
-    /// How often each measurement is made; the median counts.
+    /// The number of rounds; the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds of each measurement under load.
@@ -33,8 +35,8 @@ struct Arguments {
     /// Messages in the large database of page.
     #[arg(long, default_value_t = 10_000_000)]
     messages: i64,
-    /// The program whose subcommands chat_server and notify_server are measured, such as another build's `parlor`.
-    /// This program's own if left out.
+    /// The program whose subcommands chat_server and notify_server are measured, such as another
+    /// build's `parlor`. This program's own if left out.
     #[arg(long, value_name = "FILE")]
     servers: Option<PathBuf>,
     /// A Python with Matrix Synapse, for peers (`pip install matrix-synapse psycopg2-binary`).
@@ -47,7 +49,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1).as_deref() {
-        // So that one build is all that is needed; `parlor` has the same subcommands.
+        // One build is enough; `parlor` has the same subcommands.
         Some("chat_server") => return chat_core::process::run("chat_server", None, chat_server::run),
         Some("notify_server") => return chat_core::process::run("notify_server", None, notify_server::run),
         Some("chart") => chart::draw(),

@@ -38,11 +38,11 @@ pub struct ArchivedRow {
     pub chat_id: Option<Uuid>,
     pub user_id: Option<Uuid>,
     pub message_id: Option<Uuid>,
-    /// The hash of the payload when it was first read; a deletion removes bodies from it later.
+    /// The hash of the payload when it was first read. A deletion removes bodies from it later.
     pub hash: u64,
     /// When it had been read.
     pub read_at: Time,
-    /// Of `message.new`.
+    /// Of a `message.new`.
     pub client_id: Option<String>,
     pub seq: Option<i64>,
     /// Written by hand; no client may see it.
@@ -52,11 +52,11 @@ pub struct ArchivedRow {
 /// A partition that was dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropped {
-    /// Before it was.
+    /// A time before the drop.
     pub at: Time,
-    /// Ids below this one have been in it, or before it.
+    /// Every id below this one is in this partition or an earlier one.
     pub edge: i64,
-    /// A server may have been away that had not read it to its end.
+    /// A server that was down may not have read the partition to its end.
     pub may_be_unseen: bool,
 }
 
@@ -80,10 +80,10 @@ impl Archive {
         Self { history, url, rows, drops: Mutex::default(), stop }
     }
 
-    /// Everything that the log has now is in the archive when this returns.
+    /// Reads all rows that are in the log now.
     pub async fn catch_up(&self) -> anyhow::Result<()> {
         let mut db = PgConnection::connect(&current(&self.url)).await?;
-        // From the start, so that a row that came late behind others is found too.
+        // From the start, since a row may become visible after rows with higher ids.
         let sql = format!("select {COLUMNS} from event_log e order by id");
         let found = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut db).await?;
         keep(&self.rows, &found, self.history.now())?;
@@ -91,7 +91,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Notes that a partition, whose rows are all in the archive, is about to be dropped.
+    /// Records that a partition is about to be dropped. All of its rows are in the archive.
     pub fn drops(&self, edge: i64, may_be_unseen: bool) {
         lock(&self.drops).push(Dropped { at: self.history.now(), edge, may_be_unseen });
     }
@@ -119,7 +119,7 @@ async fn read_along(
     let mut after = [0_i64; SHARDS];
     let mut connection: Option<PgConnection> = None;
     loop {
-        // Postgres may be away, or silent: this is a reader like any other.
+        // Postgres may be down or silent, as for any reader.
         let looked =
             timeout(LOOK_TIMEOUT, look(&current(&url), &mut connection, &mut after, &rows, &history)).await;
         if !matches!(looked, Ok(Ok(()))) {
@@ -153,7 +153,7 @@ async fn look(
     Ok(())
 }
 
-/// Shard and id of each.
+/// Adds rows, by shard and id.
 fn keep(
     rows: &Mutex<BTreeMap<i64, ArchivedRow>>,
     found: &[PgRow],

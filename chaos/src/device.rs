@@ -25,14 +25,14 @@ use crate::{
     sse::{Frame, Frames, position},
 };
 
-/// Heartbeats come every two seconds here; a stream that is silent for this long is dead.
+/// Heartbeats come every two seconds here. A stream that is silent for this long is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(8);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Used instead of `retry:`, so that a run has many reconnects.
 const RETRY_AFTER: Duration = Duration::from_millis(150);
 
-/// How long a device stays on another server after its own refused it.
+/// How long a device stays on another server after its own server refused it.
 const GUEST_STAY: Duration = Duration::from_secs(2);
 
 /// An event that was received.
@@ -97,9 +97,9 @@ pub struct Record {
     pub is_over: bool,
     /// The newest position of any frame since the last snapshot.
     reached: i64,
-    /// The same when it connected last.
+    /// The value of `reached` at the last connect.
     asked_from: i64,
-    /// Of the frames of the current connection, control frames included.
+    /// The newest position of the current connection, control frames included.
     newest_of_connection: i64,
     bytes_of_connection: u64,
 }
@@ -118,7 +118,7 @@ impl Record {
 /// How a device reaches its stream.
 #[derive(Clone)]
 pub enum Route {
-    /// Through the door of this notify_server, and of the next one when it fails.
+    /// Through the proxy of this notify_server, and of the next one when it fails.
     Doors(usize),
     /// Through this address alone, which leads to the notify_server of that index.
     Own(SocketAddr, Arc<AtomicUsize>),
@@ -178,7 +178,7 @@ struct Follower {
     record: Arc<Mutex<Record>>,
 }
 
-/// Why a stream is no longer read.
+/// Why a stream ended.
 enum End {
     Lost,
     Reset,
@@ -223,7 +223,7 @@ impl Follower {
         }
     }
 
-    /// Takes a snapshot; the cursor to go on from.
+    /// Takes a snapshot and returns its cursor.
     async fn start_anew(&self) -> anyhow::Result<String> {
         let at = self.history.now();
         let snapshot = self.person.sync().await?;
@@ -270,7 +270,7 @@ impl Follower {
             200 => {}
             204 => return Ok(End::Over),
             status => {
-                // A token that has expired: asking for anything renews it.
+                // The token has expired. Any request renews it.
                 let _ = self.person.attempt(0, "GET /api/users/me", None).await;
                 anyhow::bail!("{status}");
             }
@@ -290,7 +290,7 @@ impl Follower {
         let began = Instant::now();
         loop {
             let patience = if is_guest { GUEST_STAY.saturating_sub(began.elapsed()) } else { SILENCE_MAX };
-            // Silent or cut alike: come back.
+            // A silent stream and a cut one are handled alike: reconnect.
             let read = timeout(patience, response.chunk()).await;
             let Ok(Ok(Some(bytes))) = read else {
                 let why = format!("{read:?}");
@@ -322,7 +322,7 @@ impl Follower {
                         .note(json!({ "device": self.name, "connected": frame.id, "node": connection.node }));
                 }
                 if frame.event.is_empty() {
-                    continue; // `retry:` alone
+                    continue; // only `retry:`
                 }
                 let Some(index) = index else {
                     self.problem(0, format!("{} before `connected`", frame.event));
@@ -362,7 +362,7 @@ impl Follower {
             let what = format!("{} at {position} after {newest} on one connection", frame.event);
             record.problems.push((at, position, what));
         }
-        // `connected` is where the stream goes on from: the next event comes after it.
+        // `connected` names the position from which the stream continues.
         record.newest_of_connection = newest.max(position);
         if frame.is_control() {
             record.reached = record.reached.max(position);
@@ -412,7 +412,8 @@ impl Follower {
     }
 }
 
-/// Of the text of a payload. The stream's format knows one kind of line break only.
+/// The hash of a payload. All line breaks count as equal, since the stream's format cannot tell
+/// them apart.
 pub fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.replace("\r\n", "\n").replace('\r', "\n").hash(&mut hasher);

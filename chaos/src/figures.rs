@@ -1,4 +1,4 @@
-//! The verdict of a run and its figures, as they are printed.
+//! Prints the verdict of a run and its measurements.
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +15,9 @@ use crate::{
     world::World,
 };
 
-/// Lines of the history in a story.
+/// The most lines of history that are printed for a violation.
 const STORY_LINES: usize = 60;
-/// Violations that are printed; the rest is counted.
+/// The most violations that are printed; the rest is counted.
 const PRINTED: usize = 5;
 
 /// The outcome of a run.
@@ -69,7 +69,7 @@ impl fmt::Display for Verdict {
             );
         }
         writeln!(f, "verdict            {} VIOLATIONS (seed {})", self.violations.len(), self.seed)?;
-        // Of each check at least one, however many there are of another.
+        // At least one of each check, however many violations another check has.
         let mut checks = Vec::new();
         let (firsts, others): (Vec<_>, Vec<_>) = self.violations.iter().partition(|violation| {
             let is_first = !checks.contains(&violation.check);

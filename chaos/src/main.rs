@@ -65,8 +65,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// As the binary of that name does, and ends when the run that has started it does, however that
-/// ends.
+/// Runs a server as its own binary does. It ends when the run that started it ends, even by a kill.
 async fn serve<F>(server: impl FnOnce(Config, Lifecycle) -> F) -> anyhow::Result<bool>
 where
     F: Future<Output = anyhow::Result<()>>,

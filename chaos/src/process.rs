@@ -71,22 +71,22 @@ impl ServerProcess {
         Ok(Self { role, program, settings: all, descriptors_max: None, folder, port: 0, child: None })
     }
 
-    /// From the next start on.
+    /// Sets a variable for the next start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.settings.insert(name.into(), value.into());
     }
 
-    /// From the next start on.
+    /// Removes a variable for the next start.
     pub fn unset(&mut self, name: &str) {
         self.settings.remove(name);
     }
 
-    /// From the next start on. None: as many as this process may have.
+    /// Limits the descriptors for the next start. None: as many as this process may have.
     pub fn limit_descriptors(&mut self, max: Option<u32>) {
         self.descriptors_max = max;
     }
 
-    /// Its address, once it was started.
+    /// The address, which is known after the first start.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
@@ -95,7 +95,7 @@ impl ServerProcess {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Its log since the last start.
+    /// The log since the last start.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }

@@ -10,18 +10,18 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Says something about the stream itself; not in the log.
+    /// Whether the frame is about the stream itself and not in the log.
     pub fn is_control(&self) -> bool {
         matches!(self.event.as_str(), "" | "connected" | "heartbeat" | "reset")
     }
 
-    /// The position in its `id:`, which to a client is opaque; the oracle looks into it.
+    /// The position in its `id:`. A client must treat the id as opaque; the oracle reads it.
     pub fn position(&self) -> Option<i64> {
         self.id.as_deref().and_then(position)
     }
 }
 
-/// The position in a cursor, which may be followed by how far the server had come that gave it.
+/// The position in a cursor, which may have a `filtered_as_of` behind it.
 pub fn position(cursor: &str) -> Option<i64> {
     let cursor = cursor.split_once('~').map_or(cursor, |(cursor, _)| cursor);
     cursor.rsplit('.').next()?.parse().ok()
@@ -39,7 +39,7 @@ impl Frames {
     /// The next whole frame.
     ///
     /// # Errors
-    /// Something that no server of ours sends.
+    /// A frame that our servers never send.
     pub fn next_frame(&mut self) -> anyhow::Result<Option<Frame>> {
         let Some(end) = self.0.windows(2).position(|pair| pair == b"\n\n") else { return Ok(None) };
         let bytes: Vec<u8> = self.0.drain(..end + 2).collect();

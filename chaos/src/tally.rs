@@ -39,7 +39,7 @@ impl Tally {
         self.lock().skipped.insert(name.to_owned(), why.to_owned());
     }
 
-    /// The faults of these names that never happened, though this machine allows them.
+    /// The faults of these names that this machine allows and that never happened.
     pub fn never<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         let counted = self.lock();
         names
@@ -59,7 +59,7 @@ impl Tally {
         *self.lock().readiness.entry(answer.to_owned()).or_default() += 1;
     }
 
-    /// How often servers said that they were ready, and that they were not.
+    /// How often servers reported "ready" and "not ready".
     pub fn readiness_said(&self) -> (u32, u32) {
         let counted = self.lock();
         let count = |answer| counted.readiness.get(answer).copied().unwrap_or_default();

@@ -16,7 +16,7 @@ use chaos::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Of the mixture.
+/// The seed of the mixture.
 const SEED: u64 = 1;
 const MIXED_FOR: Duration = Duration::from_secs(20);
 
@@ -43,13 +43,13 @@ async fn happens(name: &str, schedule: Schedule) {
     assert!(verdict.passed(), "{name}:\n{verdict}");
     println!("{name}:\n{verdict}");
     for (fault, why) in &verdict.skipped {
-        // Past what the harness keeps to itself of tests that pass.
+        // The test harness hides the output of tests that pass, so this is written past it.
         let line = format!("SKIPPED: {fault}: {why}\n");
         std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
 }
 
-/// The history of a failure outlives the test.
+/// Keeps the history of a failed run.
 fn keep(name: &str, verdict: &Verdict, folder: tempfile::TempDir) {
     let kept: PathBuf = folder.keep();
     println!("{name}: seed {}, history in {}", verdict.seed, kept.display());
@@ -121,14 +121,14 @@ async fn a_mixture_by_a_fixed_seed() {
     happens("mixed", Schedule::Mixed(fault::all(), MIXED_FOR)).await;
 }
 
-/// Beside other faults its condition may never come true. The server that it keeps from Postgres must have it back long
-/// before another fault gives up on that server.
+/// In a mixture the awaited condition may never come true. The server that is cut off from Postgres
+/// must be connected again long before another fault gives up waiting for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn removed_and_elsewhere_holds_a_server_for_a_bounded_time() {
     async fn condition_never_comes(scene: &Scene) -> fault::Result {
         let elsewhere = fault::find("removed-and-elsewhere").unwrap();
         let (first, other) = (scene.world.notify(0), scene.world.notify(1));
-        // The device can come no further at a server that is stopped.
+        // A device gets nothing more from a stopped server.
         let process = first.process().await;
         process.pause()?;
         let began = Instant::now();
@@ -154,7 +154,7 @@ async fn removed_and_elsewhere_holds_a_server_for_a_bounded_time() {
 fn the_tables_of_faults_and_guards_are_whole() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = std::fs::read_to_string(folder.join("README.md")).unwrap();
-    // The first column under a heading, without the row of titles and the one of dashes.
+    // The first column under a heading, without the rows of titles and dashes.
     let names = |heading: &str| -> Vec<String> {
         let section = docs.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
         let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());

@@ -67,7 +67,8 @@ fn newest_cached(cache: &Path, major: u32) -> Option<Version> {
         .max()
 }
 
-/// Unpacks the newest minor version into `cache/<version>`; that folder appears whole or not at all.
+/// Unpacks the newest minor version into `cache/<version>`; that folder appears whole or not at
+/// all.
 fn download(releases: &str, cache: &Path, major: u32) -> Result<Version, String> {
     let at = |error: ureq::Error| format!("github.com: {error}");
     let (version, assets) = newest_release(releases, major).map_err(at)?.ok_or("github.com has none")?;

@@ -59,7 +59,7 @@ impl Default for Search {
 
 /// Where downloaded programs are kept for all clusters of this user.
 ///
-/// For root it is a place that the user who runs Postgres can read; a home of root is not.
+/// For root it is a folder that the user who runs Postgres can read, unlike root's home.
 pub fn default_cache() -> PathBuf {
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/cache/parlor/postgres");

@@ -22,10 +22,10 @@ use rustix::process::{Pid, Signal, getpgid, kill_process, test_kill_process};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-/// Far more than anything here takes, also on a busy machine.
+/// Far more than anything here takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Says to a copy of this program which folder to own, see [`owner_process`].
+/// Tells a copy of this program which folder to own, see [`owner_process`].
 const OWNED_FOLDER: &str = "PRIVATE_POSTGRES_OWNED_FOLDER";
 
 #[tokio::test]
@@ -147,7 +147,7 @@ fn killed_owner_of_a_temporary_cluster_leaves_nothing() {
     owner.wait().unwrap();
     until("postgres is gone", || is_gone(postmaster));
     until("its folder is gone", || !folder.parent().unwrap().exists());
-    // The command of with_database is nobody's child now, and not its business.
+    // with_database does not stop its command, which lives on without a parent.
     kill_process(pid(child.trim().parse().unwrap()), Signal::KILL).unwrap();
 }
 
@@ -177,7 +177,7 @@ async fn root_can_keep_a_cluster_where_only_root_can_enter() {
         return;
     }
     let home = TempDir::new().unwrap();
-    // As /root is.
+    // As the permissions of /root.
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let folder = home.path().join("clone/data/postgres");
     let cluster = Cluster::start(kept(&folder)).await.unwrap();
@@ -271,7 +271,7 @@ async fn postmaster_left_by_a_dead_owner_is_stopped() {
     let command = fs::read_to_string(format!("/proc/{}/cmdline", cluster.postmaster_pid().unwrap())).unwrap();
     cluster.stop().await.unwrap();
     drop(cluster);
-    // The same without its watcher: as if that had been killed together with the owner.
+    // Without its watcher, as if that had been killed together with the owner.
     let data = folder.path().join("cluster").metadata().unwrap();
     let mut words = command.split_terminator('\0');
     let mut orphan = Command::new(words.next().unwrap());
@@ -370,7 +370,7 @@ async fn tests_leave_only_the_template_on_a_server_that_stays() {
     assert!(left[0].contains("_template_") && left[1] == "parlor_testimony", "{left:?}");
 }
 
-/// Runs as a process of its own, see [`tests_leave_only_the_template_on_a_server_that_stays`].
+/// Runs in its own process, see [`tests_leave_only_the_template_on_a_server_that_stays`].
 #[tokio::test]
 #[ignore = "started by another test"]
 async fn user_of_database_url() {
@@ -379,8 +379,8 @@ async fn user_of_database_url() {
     sqlx::query("select 1").execute(&pool).await.unwrap();
 }
 
-/// Runs as a process of its own, to be killed: owns a cluster in the folder of [`OWNED_FOLDER`]
-/// until then.
+/// Runs in its own process, which owns a cluster in the folder of [`OWNED_FOLDER`] until it is
+/// killed.
 #[tokio::test]
 #[ignore = "started by other tests"]
 async fn owner_process() {
@@ -391,7 +391,7 @@ async fn owner_process() {
     std::future::pending::<()>().await;
 }
 
-/// This test program again, to run one of the tests that are started by others.
+/// This test program again, to run a test that another test starts.
 fn this_program(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
     command.args(["--exact", test, "--ignored", "--nocapture"]).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -404,7 +404,7 @@ fn spawn_owner_process(folder: &Path) -> (Child, BufReader<std::process::ChildSt
     (owner, output)
 }
 
-/// An owner whose cluster runs, its URL and its postmaster.
+/// Starts an owner. Returns it with the URL and the postmaster of its running cluster.
 fn spawn_owner(folder: &Path) -> (Child, String, Pid) {
     let (owner, output) = spawn_owner_process(folder);
     let ready =
@@ -415,7 +415,7 @@ fn spawn_owner(folder: &Path) -> (Child, String, Pid) {
 
 fn new_folder() -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
-    // As root, somebody else runs Postgres in it.
+    // As root, Postgres runs in it as another user.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
     folder
 }
@@ -427,7 +427,7 @@ fn kept(folder: &Path) -> Options {
     options
 }
 
-/// What a search finds on a machine without Postgres and without a network.
+/// A search on a machine without Postgres and without a network.
 fn nothing_installed() -> Search {
     Search { folder: None, path: "".into(), usual_folders: false, cache: None }
 }
@@ -465,7 +465,7 @@ fn pid(number: u32) -> Pid {
     i32::try_from(number).ok().and_then(Pid::from_raw).expect("a process number")
 }
 
-/// Ended; one that nobody has waited for yet (no init in this container) counts.
+/// Whether the process has ended. A zombie counts as ended: this container may have no init.
 fn is_gone(process: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
     test_kill_process(process).is_err() || stat.is_ok_and(|stat| stat.contains(") Z "))

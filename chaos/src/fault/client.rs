@@ -139,8 +139,8 @@ async fn same_send(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The first message that arrives gets the client id. The other is refused, at every retry and
-/// whichever answer was lost.
+/// The first message that arrives gets the client id. The others are refused at every retry,
+/// whichever answers were lost.
 async fn same_id(scene: &Scene) -> Result {
     const ROUNDS: usize = 40;
     let world = &scene.world;

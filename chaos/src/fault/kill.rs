@@ -115,7 +115,7 @@ async fn rolling_restart(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The process is gone for a moment, and delivers again when this returns.
+/// Kills the process, restarts it after a pause, and returns when it delivers again.
 pub async fn kill_and_restart(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     let mut process = node.process().await;
     scene.note(format!("SIGKILL {}", node.name()));

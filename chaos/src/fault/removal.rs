@@ -16,14 +16,15 @@ use crate::{
     world::{Node, World},
 };
 
-/// Bytes a second at which a replay takes a while.
+/// Bytes a second that make a replay slow.
 const SLOW_REPLAY: u64 = 20_000;
-/// Messages of 48 KB: more than a kernel takes for one socket and the oracle leaves room for.
+/// Messages of 48 KB. Together they exceed what the kernel buffers for one socket plus the oracle's
+/// tolerance.
 const LONG_STAY: usize = 220;
-/// Of these.
+/// How many of them are sent at once.
 const AT_ONCE: usize = 20;
-/// How long a server may be kept from Postgres until the device is where it is to be cut off. A fault of Postgres may wait
-/// for that server meanwhile, and gives it 45 s.
+/// The longest time for which a server is cut off from Postgres while the device reaches the right
+/// position. A fault of Postgres may wait for that server at the same time, for up to 45 s.
 const HELD_AT_MOST: Duration = Duration::from_secs(20);
 
 pub fn faults() -> Vec<Fault> {
@@ -59,8 +60,7 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// They are away when much is said and when they are removed: what was said before is not for them
-/// any more.
+/// Members are removed while their device is away. The messages from before must not reach it.
 async fn removed_while_away(scene: &Scene) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
@@ -86,9 +86,8 @@ async fn removed_while_away(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// They are removed when the first pages of what was said are on the way, and the rest is not
-/// judged yet: that does not come any more, though the replay had begun while they were in the
-/// chat.
+/// A member is removed while the first pages of a replay are being sent and the rest is not
+/// filtered yet. The rest must not be sent, although the person was a member when the replay began.
 async fn removed_during_replay(scene: &Scene) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
@@ -135,9 +134,9 @@ async fn removed_during_replay(scene: &Scene) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The device comes to a place in the log at which its person was in the chat, when they have left
-/// it: nothing of that stay is sent. Then it goes on from there when they are in it once more: nor
-/// is the rest of it now.
+/// A member has left when their device reaches a position at which they still were a member: no
+/// event of that stay may be sent. Then they join again and the device continues from there: the
+/// rest of the first stay must not be sent either.
 async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     let world = &scene.world;
     let tenant = &world.tenants[0];
@@ -160,7 +159,7 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     add().await?;
     write(&room, 3, "confidential").await;
     let stay = position(owner).await?;
-    // Enough for the device to be cut off in the middle of it.
+    // Long enough for the device to be cut off in the middle.
     write(&tenant.general, 60, &much).await;
     write(&room, 3, "confidential, too").await;
     let stay_ends = position(owner).await?;
@@ -190,7 +189,7 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     let reached = device.record().reached();
     scene.note(format!("cut off at {reached}, of a stay from {stay} to {stay_ends}"));
     if elsewhere {
-        // As to where it is known of the stay, and not of its end.
+        // The other server knows of the stay but not of its end.
         world.lead_narrow_to(other);
         world.narrow.heal();
         scene.note(format!("the device is sent to {}", other.name()));
@@ -211,7 +210,8 @@ async fn removed_and_back(scene: &Scene, elsewhere: bool) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Waits for something while a server is kept from Postgres. Where it does not come in time, the server has Postgres back.
+/// Waits for a condition while a server is cut off from Postgres. After the time limit, the server
+/// is connected again.
 async fn comes_in_time(
     world: &World,
     held: &Node,
@@ -225,7 +225,7 @@ async fn comes_in_time(
     came.map_or(Ok(false), |came| came.map(|()| true))
 }
 
-/// How far the log is.
+/// The position of the log's end.
 async fn position(person: &Person) -> anyhow::Result<i64> {
     person.sync().await?["cursor"].as_str().and_then(crate::sse::position).context("no cursor")
 }
@@ -238,7 +238,7 @@ async fn until_reached(world: &World, device: &Device, position: i64) -> anyhow:
     world.until("the device has come as far", has_come).await
 }
 
-/// The newest event that a device of the first workspace has got through a notify_server.
+/// The newest event that a device of the first workspace received through a notify_server.
 fn newest_through(world: &World, node: &Node) -> Option<i64> {
     let people = &world.tenants[0].people;
     let devices = world.devices.iter().filter(|device| people.iter().any(|p| p.id == device.person.id));
@@ -251,8 +251,8 @@ fn newest_through(world: &World, node: &Node) -> Option<i64> {
     newest.max()
 }
 
-/// A new one. Where an answer was lost, the next attempt finds the name taken: then by another
-/// name.
+/// Creates a private channel. If an answer was lost, the retry finds the name taken and uses
+/// another name.
 pub async fn private_channel(scene: &Scene, owner: &Person, members: &[&Person]) -> anyhow::Result<String> {
     let members: Vec<&str> = members.iter().map(|person| person.id.as_str()).collect();
     loop {
@@ -268,7 +268,7 @@ pub async fn private_channel(scene: &Scene, owner: &Person, members: &[&Person])
 async fn remove(owner: &Person, room: &str, member: &Person) -> anyhow::Result<()> {
     let outcome = owner.certainly(&format!("DELETE /api/chat/{room}/members/{}", member.id), None).await;
     match outcome {
-        // A repeated attempt finds that the first was enough.
+        // A retry finds that the first attempt succeeded.
         Err(e) if !format!("{e:#}").contains("404") => Err(e),
         _ => Ok(()),
     }

@@ -103,8 +103,8 @@ async fn end_backends(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyh
     until_gone(node, db, ports).await
 }
 
-/// Waits until the backends of these connections of a node that is dead have come to an end; but
-/// for those that another fault keeps from hearing of it.
+/// Waits until Postgres has ended the backends of a dead node's connections, except those whose end
+/// another fault hides from Postgres.
 async fn until_gone(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyhow::Result<()> {
     let end = Instant::now() + PATIENCE;
     let hears = |port: &i32| u16::try_from(*port).is_ok_and(|port| !node.database.is_stopped(port));
@@ -124,7 +124,7 @@ async fn until_gone(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyhow
     bail!("backends of a dead server live on")
 }
 
-/// Its transaction has not come to its end: the row of the chat is locked by another session.
+/// Kills the server before its transaction commits: another session has locked the row of the chat.
 pub async fn before_commit(scene: &Scene) -> Result {
     let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
     let mut process = node.process().await;
@@ -140,8 +140,8 @@ pub async fn before_commit(scene: &Scene) -> Result {
             scene.note(format!("SIGKILL {} before the commit of {}", node.name(), attempt.client_id));
             ports
         });
-        // Postgres would go on with what it has been told when the lock is free: here it hears of
-        // the end before that.
+        // Otherwise Postgres would finish the statement once the lock is free. So its backends are
+        // ended first.
         end_backends(node, &mut watcher, &killed?).await?;
         held.rollback().await?;
         ensure!(!matches!(sent, Ok(200 | 201)), "{} was acknowledged before its commit", attempt.client_id);
@@ -152,8 +152,8 @@ pub async fn before_commit(scene: &Scene) -> Result {
     end(scene, node, &mut process, &attempt, hit).await
 }
 
-/// Its COMMIT is under way: Postgres waits for the lock of the shard. The server dies, then the
-/// transaction commits, and nobody hears of it.
+/// Kills the server during its COMMIT, while Postgres waits for the lock of the shard. Then the
+/// transaction commits, and no client is told.
 pub async fn during_commit(scene: &Scene) -> Result {
     for _ in 0..TRIES {
         match die_during_commit(scene).await? {

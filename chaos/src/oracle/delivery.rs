@@ -50,7 +50,7 @@ pub fn examine(
         .collect();
     let devices: Vec<&Device> =
         world.devices.iter().filter(|device| device.person.workspace_id == workspace.to_string()).collect();
-    // So may those of a chat that is gone, whose messages are taken away in silence.
+    // Deleted chats count as well: their messages are removed without events.
     let gone: HashMap<Uuid, Time> = rows
         .iter()
         .filter(|row| row.kind == "chat.deleted")

@@ -63,7 +63,7 @@ pub async fn sends(world: &World, rows: &[ArchivedRow]) -> anyhow::Result<Vec<Vi
     for row in rows.iter().filter(|row| row.kind == "message.new") {
         told.entry(row.client_id.as_deref().unwrap_or_default()).or_default().push(row);
     }
-    // Their messages are removed in the background.
+    // The messages of deleted chats are removed in the background.
     let gone: HashSet<Uuid> =
         rows.iter().filter(|row| row.kind == "chat.deleted").filter_map(|row| row.chat_id).collect();
 
