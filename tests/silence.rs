@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::support::{App, eventually, with_app_configured};
 
 /// The proxy between the servers and their database.
-struct Line(Proxy);
+struct DatabaseProxy(Proxy);
 
-impl Line {
+impl DatabaseProxy {
     async fn new() -> Self {
         Self(Proxy::start(SocketAddr::from(([127, 0, 0, 1], 1))).await.unwrap())
     }
@@ -44,7 +44,7 @@ impl Line {
 
 #[tokio::test]
 async fn a_batch_over_a_silent_connection_ends_and_the_next_takes_another() {
-    let line = Line::new().await;
+    let line = DatabaseProxy::new().await;
     with_app_configured(
         |config| {
             line.stand_before(config);
@@ -70,7 +70,7 @@ async fn a_batch_over_a_silent_connection_ends_and_the_next_takes_another() {
 
 #[tokio::test]
 async fn silent_connections_do_not_stay_in_the_pool() {
-    let line = Line::new().await;
+    let line = DatabaseProxy::new().await;
     with_app_configured(
         |config| {
             line.stand_before(config);

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::support::{Actor, App, Chat, statements::StatementCounter, with_app_configured};
 
 /// A workspace in which everything that has a list can grow.
-struct World<'a> {
+struct GrowingWorkspace<'a> {
     app: &'a App,
     ann: Actor,
     chat: Chat,
     made: usize,
 }
 
-impl World<'_> {
+impl GrowingWorkspace<'_> {
     async fn grow(&mut self, count: usize) {
         for n in self.made..self.made + count {
             let person = self.app.invite(&self.ann, &format!("Person {n}")).await;
@@ -64,15 +64,15 @@ async fn no_list_costs_a_statement_for_each_of_its_items() {
             let documented = documented_lists(app).await;
             assert!(documented.is_subset(&tested), "{:?} are lists as well", documented.difference(&tested));
 
-            let mut world = World { app, ann, chat, made: 0 };
-            world.grow(2).await;
-            let mut before = costs(&world, &counter).await;
+            let mut growing = GrowingWorkspace { app, ann, chat, made: 0 };
+            growing.grow(2).await;
+            let mut before = costs(&growing, &counter).await;
             assert!(before.values().all(|statements| (1..=9).contains(statements)), "{before:?}");
             // Repeated, in case the maintenance of the server ran in between; a count that grows
             // does so each time.
             for _ in 0..3 {
-                world.grow(8).await;
-                let now = costs(&world, &counter).await;
+                growing.grow(8).await;
+                let now = costs(&growing, &counter).await;
                 if now == before {
                     return;
                 }
@@ -86,14 +86,14 @@ async fn no_list_costs_a_statement_for_each_of_its_items() {
 
 /// The number of statements of each list. Nothing of it is cached, since everything has just
 /// changed.
-async fn costs(world: &World<'_>, counter: &StatementCounter) -> BTreeMap<String, usize> {
+async fn costs(growing: &GrowingWorkspace<'_>, counter: &StatementCounter) -> BTreeMap<String, usize> {
     let mut costs = BTreeMap::new();
-    for paths in lists(&world.chat).into_values() {
+    for paths in lists(&growing.chat).into_values() {
         for path in paths {
             // The statements that any request needs have run by then.
-            world.ann.call("GET /api/users/me").await.ok();
+            growing.ann.call("GET /api/users/me").await.ok();
             let before = counter.executed();
-            let answer = world.ann.call(&format!("GET {path}")).await.ok();
+            let answer = growing.ann.call(&format!("GET {path}")).await.ok();
             let statements = counter.executed() - before;
             assert!(!answer.to_string().is_empty());
             costs.insert(path, statements);

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 /// A connection that is kept.
-pub struct Client {
+pub struct HttpConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -22,7 +22,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-impl Client {
+impl HttpConnection {
     pub async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

@@ -20,8 +20,8 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    http::{self, Client},
-    world::Person,
+    http::{self, HttpConnection},
+    test_bed::Person,
 };
 
 /// The body of an average message.
@@ -121,9 +121,9 @@ pub async fn send(
 ) -> anyhow::Result<f64> {
     let mut clients = Vec::new();
     for _ in 0..connections {
-        clients.push(Client::connect(address).await?);
+        clients.push(HttpConnection::connect(address).await?);
     }
-    closed_loop(clients, seconds, move |mut client: Client, number| {
+    closed_loop(clients, seconds, move |mut client: HttpConnection, number| {
         let senders = Arc::clone(&senders);
         async move {
             let sender = &senders[usize::try_from(number)? % senders.len()];

@@ -11,7 +11,7 @@ mod report;
 mod scenarios;
 mod streams;
 mod synapse;
-mod world;
+mod test_bed;
 
 use std::{path::PathBuf, process::ExitCode};
 

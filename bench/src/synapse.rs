@@ -16,8 +16,8 @@ use tokio_postgres::config::Host;
 use uuid::Uuid;
 
 use crate::{
-    http::{self, Client},
-    world::World,
+    http::{self, HttpConnection},
+    test_bed::TestBed,
 };
 
 const DATABASE: &str = "synapse";
@@ -42,8 +42,8 @@ pub struct Guest {
 
 impl Synapse {
     /// `python` has Synapse installed.
-    pub async fn start(python: &Path, world: &World) -> anyhow::Result<Self> {
-        let mut db = world.connect().await?;
+    pub async fn start(python: &Path, test_bed: &TestBed) -> anyhow::Result<Self> {
+        let mut db = test_bed.connect().await?;
         sqlx::raw_sql(
             "create database synapse template template0 lc_collate 'C' lc_ctype 'C' encoding 'UTF8'",
         )
@@ -54,7 +54,7 @@ impl Synapse {
         let config = folder.path().join("homeserver.yaml");
         // JSON is YAML.
         fs::write(folder.path().join("log.yaml"), r#"{"version": 1, "root": {"level": "CRITICAL"}}"#)?;
-        fs::write(&config, configuration(folder.path(), address, &world.url)?.to_string())?;
+        fs::write(&config, configuration(folder.path(), address, &test_bed.url)?.to_string())?;
         let synapse = || {
             let mut command = Command::new(python);
             command.args(["-m", "synapse.app.homeserver", "-c"]).arg(&config).current_dir(folder.path());
@@ -66,7 +66,7 @@ impl Synapse {
         let child = synapse().stderr(Stdio::null()).spawn()?;
         let mut started = Self { child, address, _folder: folder };
         let deadline = Instant::now() + START_TIMEOUT;
-        while Client::connect(address).await.is_err() {
+        while HttpConnection::connect(address).await.is_err() {
             ensure!(
                 started.child.try_wait()?.is_none() && Instant::now() < deadline,
                 "Synapse did not start"
@@ -82,7 +82,7 @@ impl Synapse {
 
     /// New people in rooms of this size, one room after the other.
     pub async fn rooms(&self, count: usize, members: usize) -> anyhow::Result<Vec<Guest>> {
-        let mut client = Client::connect(self.address).await?;
+        let mut client = HttpConnection::connect(self.address).await?;
         let mut guests = Vec::new();
         for _ in 0..count {
             let owner = register(&mut client).await?;
@@ -120,7 +120,7 @@ pub fn sync_request(guest: &Guest, since: Option<&str>) -> Vec<u8> {
     http::request("GET", &format!("/_matrix/client/v3/sync?timeout=30000{since}"), &guest.token, "")
 }
 
-async fn register(client: &mut Client) -> anyhow::Result<String> {
+async fn register(client: &mut HttpConnection) -> anyhow::Result<String> {
     let name = format!("p{}", Uuid::now_v7().simple());
     let person = json!({ "username": name, "password": name, "auth": { "type": "m.login.dummy" } });
     let registered = call(client, "POST", "register", "", &person).await?;
@@ -128,7 +128,7 @@ async fn register(client: &mut Client) -> anyhow::Result<String> {
 }
 
 async fn call(
-    client: &mut Client,
+    client: &mut HttpConnection,
     method: &str,
     path: &str,
     token: &str,

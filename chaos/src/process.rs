@@ -20,12 +20,12 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// The two kinds of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum ServerKind {
     Chat,
     Notify,
 }
 
-impl Role {
+impl ServerKind {
     /// The name of the binary, and of the hidden subcommand of this binary that runs it.
     pub fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl Role {
 
 /// One server, started again on the same address after it ended.
 pub struct ServerProcess {
-    role: Role,
+    kind: ServerKind,
     program: PathBuf,
     settings: BTreeMap<String, String>,
     /// The limit of file descriptors, by `ulimit -n`.
@@ -57,7 +57,7 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// `program` is the chaos binary. Does not start it yet.
     pub fn new(
-        role: Role,
+        kind: ServerKind,
         program: PathBuf,
         database_url: &str,
         settings: &[(&str, &str)],
@@ -67,8 +67,8 @@ impl ServerProcess {
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         all.insert("DATABASE_URL".into(), database_url.into());
         all.insert("PARLOR_DATABASE__DATA_DIR".into(), folder.path().display().to_string());
-        all.insert(format!("PARLOR_{}__HOST", role.section()), Ipv4Addr::LOCALHOST.to_string());
-        Ok(Self { role, program, settings: all, descriptors_max: None, folder, port: 0, child: None })
+        all.insert(format!("PARLOR_{}__HOST", kind.section()), Ipv4Addr::LOCALHOST.to_string());
+        Ok(Self { kind, program, settings: all, descriptors_max: None, folder, port: 0, child: None })
     }
 
     /// Sets a variable for the next start.
@@ -115,7 +115,7 @@ impl ServerProcess {
 
     fn spawn(&mut self) -> anyhow::Result<()> {
         let log = File::create(self.folder.path().join("log"))?;
-        let port_key = format!("PARLOR_{}__PORT", self.role.section());
+        let port_key = format!("PARLOR_{}__PORT", self.kind.section());
         let mut command = match self.descriptors_max {
             None => Command::new(&self.program),
             Some(max) => {
@@ -125,7 +125,7 @@ impl ServerProcess {
             }
         };
         let child = command
-            .arg(self.role.name())
+            .arg(self.kind.name())
             .current_dir(self.folder.path())
             .envs(&self.settings)
             .env(port_key, self.port.to_string())
@@ -152,7 +152,7 @@ impl ServerProcess {
                 }
             }
             if Instant::now() > end {
-                bail!("{} does not start: {said}", self.role.name());
+                bail!("{} does not start: {said}", self.kind.name());
             }
             if self.has_ended()? {
                 return Ok(false);
@@ -193,7 +193,7 @@ impl ServerProcess {
             }
             if Instant::now() > end {
                 self.kill();
-                bail!("{} did not end after SIGTERM", self.role.name());
+                bail!("{} did not end after SIGTERM", self.kind.name());
             }
             sleep(POLL).await;
         }

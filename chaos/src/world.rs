@@ -26,7 +26,7 @@ use crate::{
     device::{Device, Route},
     history::History,
     person::{Doors, Person, http_client},
-    process::{Role, ServerProcess},
+    process::{ServerKind, ServerProcess},
     proxy::Proxy,
     small_disk::SmallDisk,
 };
@@ -69,7 +69,7 @@ pub struct Size {
 
 /// One server with its two proxies.
 pub struct Node {
-    pub role: Role,
+    pub kind: ServerKind,
     pub index: usize,
     /// The address of the server itself.
     pub address: SocketAddr,
@@ -102,7 +102,7 @@ impl Node {
     }
 
     pub fn name(&self) -> String {
-        format!("{} {}", self.role.name(), self.index)
+        format!("{} {}", self.kind.name(), self.index)
     }
 
     /// Locks the process for one fault.
@@ -174,11 +174,12 @@ impl World {
     pub async fn start(size: &Size, history: Arc<History>) -> anyhow::Result<Self> {
         let postgres = Postgres::start(size).await?;
         let database_url = postgres.database_url().await?;
-        let roles =
-            [Role::Chat, Role::Notify].into_iter().flat_map(|role| (0..NODES).map(move |n| (role, n)));
-        let nodes = try_join_all(roles.map(|(role, n)| start_node(size, role, n, &database_url))).await?;
-        let doors_of = |role| nodes.iter().filter(|n| n.role == role).map(|n| n.door.address()).collect();
-        let doors = Doors { chat: doors_of(Role::Chat), notify: doors_of(Role::Notify) };
+        let kinds = [ServerKind::Chat, ServerKind::Notify]
+            .into_iter()
+            .flat_map(|kind| (0..NODES).map(move |n| (kind, n)));
+        let nodes = try_join_all(kinds.map(|(kind, n)| start_node(size, kind, n, &database_url))).await?;
+        let doors_of = |kind| nodes.iter().filter(|n| n.kind == kind).map(|n| n.door.address()).collect();
+        let doors = Doors { chat: doors_of(ServerKind::Chat), notify: doors_of(ServerKind::Notify) };
         let client = http_client()?;
         let tenants =
             (0..size.workspaces).map(async |n| tenant(&client, &doors, &format!("w{n}"), size.people).await);
@@ -192,7 +193,8 @@ impl World {
                 devices.push(Device::start(person, name, Route::Doors(n), &history)?);
             }
         }
-        let first_notify = nodes.iter().find(|node| node.role == Role::Notify).context("no notify_server")?;
+        let first_notify =
+            nodes.iter().find(|node| node.kind == ServerKind::Notify).context("no notify_server")?;
         let narrow = Proxy::start_narrow(first_notify.address).await?;
         let narrow_node = Arc::new(AtomicUsize::new(first_notify.index));
         let odd = tenants.first().and_then(|tenant| tenant.people.get(1)).context("too few people")?;
@@ -233,15 +235,15 @@ impl World {
     }
 
     pub fn chat(&self, index: usize) -> &Node {
-        self.of(Role::Chat, index)
+        self.of(ServerKind::Chat, index)
     }
 
     pub fn notify(&self, index: usize) -> &Node {
-        self.of(Role::Notify, index)
+        self.of(ServerKind::Notify, index)
     }
 
-    fn of(&self, role: Role, index: usize) -> &Node {
-        let first = self.nodes.iter().position(|node| node.role == role).unwrap_or(0);
+    fn of(&self, kind: ServerKind, index: usize) -> &Node {
+        let first = self.nodes.iter().position(|node| node.kind == kind).unwrap_or(0);
         &self.nodes[first + index % NODES]
     }
 
@@ -359,14 +361,14 @@ impl World {
     }
 }
 
-async fn start_node(size: &Size, role: Role, index: usize, database_url: &str) -> anyhow::Result<Node> {
+async fn start_node(size: &Size, kind: ServerKind, index: usize, database_url: &str) -> anyhow::Result<Node> {
     let database = Proxy::start(address_of(database_url)?).await?;
     let url = through(database_url, database.address())?;
-    let mut process = ServerProcess::new(role, size.program.clone(), &url, &SETTINGS)?;
+    let mut process = ServerProcess::new(kind, size.program.clone(), &url, &SETTINGS)?;
     process.start().await?;
     let address = process.address();
     let door = Proxy::start(address).await?;
-    Ok(Node { role, index, address, door, database, process: Mutex::new(process), away: AtomicUsize::new(0) })
+    Ok(Node { kind, index, address, door, database, process: Mutex::new(process), away: AtomicUsize::new(0) })
 }
 
 /// `host:port` of a Postgres URL.

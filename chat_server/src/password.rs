@@ -40,19 +40,19 @@ impl Hasher {
     ///
     /// # Errors
     /// 503 if too many requests wait.
-    pub fn admit(&self) -> Result<Place> {
+    pub fn admit(&self) -> Result<HashPermit> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| busy())?;
-        Ok(Place { hasher: self.clone(), _admitted: admitted })
+        Ok(HashPermit { hasher: self.clone(), _admitted: admitted })
     }
 }
 
 /// Permits one hash.
-pub struct Place {
+pub struct HashPermit {
     hasher: Hasher,
     _admitted: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl HashPermit {
     /// The hash as a PHC string, to be stored.
     pub async fn hash(self, password: Password) -> Result<String> {
         self.run(move || hash(password.expose())).await

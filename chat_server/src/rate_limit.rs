@@ -16,12 +16,12 @@ use crate::error::{ApiError, Result};
 const REFRESHES_PER_SIGNIN: u32 = 20;
 
 /// One rate for many keys.
-pub struct Limit<K: Hash + Eq + Clone> {
+pub struct RateLimit<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
     policy: String,
 }
 
-impl<K: Hash + Eq + Clone> Limit<K> {
+impl<K: Hash + Eq + Clone> RateLimit<K> {
     fn per_minute(count: u32) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
         Self { limiter: RateLimiter::keyed(quota), policy: format!("\"default\";q={count};w=60") }
@@ -45,20 +45,20 @@ impl<K: Hash + Eq + Clone> Limit<K> {
 /// All rate limits of this server.
 pub struct RateLimits {
     /// Sign-up, sign-in, invite look-ups.
-    pub signin: Limit<IpAddr>,
+    pub signin: RateLimit<IpAddr>,
     /// Refresh and logout, which cost no password hash. A whole office may share one address.
-    pub refresh: Limit<IpAddr>,
-    pub send: Limit<UserId>,
-    pub requests: Limit<UserId>,
+    pub refresh: RateLimit<IpAddr>,
+    pub send: RateLimit<UserId>,
+    pub requests: RateLimit<UserId>,
 }
 
 impl RateLimits {
     pub fn new(config: &LimitsConfig) -> Self {
         Self {
-            signin: Limit::per_minute(config.signin_per_minute),
-            refresh: Limit::per_minute(config.signin_per_minute.saturating_mul(REFRESHES_PER_SIGNIN)),
-            send: Limit::per_minute(config.send_per_minute),
-            requests: Limit::per_minute(config.requests_per_minute),
+            signin: RateLimit::per_minute(config.signin_per_minute),
+            refresh: RateLimit::per_minute(config.signin_per_minute.saturating_mul(REFRESHES_PER_SIGNIN)),
+            send: RateLimit::per_minute(config.send_per_minute),
+            requests: RateLimit::per_minute(config.requests_per_minute),
         }
     }
 
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn each_key_has_its_own_share() {
-        let limit = Limit::per_minute(2);
+        let limit = RateLimit::per_minute(2);
         let (ann, bob) = (UserId::generate(), UserId::generate());
         assert!(limit.check(&ann).is_ok() && limit.check(&ann).is_ok() && limit.check(&ann).is_err());
         assert!(limit.check(&bob).is_ok());

@@ -23,7 +23,7 @@ const PAGES: [&str; 4] = ["/", "/signin", "/signup", "/c/{*rest}"];
 
 /// Serves the client. Each page checks anew whether it was built, since a build may be running.
 pub fn router(config: &Config) -> Router<AppState> {
-    let client = Client { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
+    let client = WebClient { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
     let mut router = Router::new();
     for path in PAGES {
         router = router.route(path, get(page));
@@ -32,12 +32,12 @@ pub fn router(config: &Config) -> Router<AppState> {
 }
 
 /// The built client: from the folder if there is one, else embedded.
-struct Client {
+struct WebClient {
     folder: PathBuf,
     policy: String,
 }
 
-impl Client {
+impl WebClient {
     async fn file(&self, path: &str, request: Request) -> Option<Response> {
         if !self.folder.join("index.html").is_file() {
             return embedded::file(path, request.headers());
@@ -53,7 +53,7 @@ impl Client {
     }
 }
 
-async fn page(Extension(client): Extension<Arc<Client>>, request: Request) -> Response {
+async fn page(Extension(client): Extension<Arc<WebClient>>, request: Request) -> Response {
     let Some(mut response) = client.file("index.html", request).await else {
         return welcome().into_response();
     };
@@ -72,7 +72,7 @@ async fn page(Extension(client): Extension<Arc<Client>>, request: Request) -> Re
 
 /// A file beside index.html: the icon.
 async fn file(
-    Extension(client): Extension<Arc<Client>>,
+    Extension(client): Extension<Arc<WebClient>>,
     ApiPath(name): ApiPath<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -84,7 +84,7 @@ async fn file(
 
 /// A script, a style or a font. Its name changes with its content.
 async fn asset(
-    Extension(client): Extension<Arc<Client>>,
+    Extension(client): Extension<Arc<WebClient>>,
     ApiPath(name): ApiPath<String>,
     request: Request,
 ) -> Result<Response, ApiError> {

@@ -24,30 +24,30 @@ use uuid::Uuid;
 /// Generous: a busy machine is slow, not wrong.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-pub struct World {
+pub struct Fixture {
     /// Dropped with this value; None when the test's own cluster holds it.
     _database: Option<TestDatabase>,
     pub url: String,
     pub lifecycle: Lifecycle,
     pub db: Client,
-    pub place: Place,
+    pub test_chat: TestChat,
 }
 
 /// A workspace with one user in one chat.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct TestChat {
     pub workspace: WorkspaceId,
     pub user: UserId,
     pub chat: ChatId,
 }
 
-impl Place {
+impl TestChat {
     pub fn shard(&self) -> Shard {
         Shard::of(self.workspace)
     }
 }
 
-impl World {
+impl Fixture {
     pub async fn new() -> Self {
         let database = TestDatabase::new().await.unwrap();
         let url = database.url().to_owned();
@@ -57,8 +57,8 @@ impl World {
     pub async fn at(url: &str) -> Self {
         let lifecycle = Lifecycle::new();
         let db = connect(&lifecycle, url).await;
-        let place = make_place(&db, 5).await;
-        Self { _database: None, url: url.to_owned(), lifecycle, db, place }
+        let test_chat = make_test_chat(&db, 5).await;
+        Self { _database: None, url: url.to_owned(), lifecycle, db, test_chat }
     }
 
     /// A tail that has reached the end of the log.
@@ -73,7 +73,7 @@ impl World {
     }
 
     pub async fn say(&self, body: &str) {
-        say(&self.db, self.place, body).await;
+        say(&self.db, self.test_chat, body).await;
     }
 
     pub async fn execute(&self, sql: &str) {
@@ -81,7 +81,7 @@ impl World {
     }
 
     pub async fn head(&self) -> Head {
-        event_log::read::heads(&self.db).await.unwrap().of(self.place.shard())
+        event_log::read::heads(&self.db).await.unwrap().of(self.test_chat.shard())
     }
 
     /// Ends the backends of this database with that name, and returns their number.
@@ -101,7 +101,7 @@ pub async fn connect(lifecycle: &Lifecycle, url: &str) -> Client {
 }
 
 /// A new workspace in the given shard.
-pub async fn make_place(db: &Client, shard: u8) -> Place {
+pub async fn make_test_chat(db: &Client, shard: u8) -> TestChat {
     let mut id = *Uuid::now_v7().as_bytes();
     id[15] = (id[15] & 0xf0) | shard;
     let workspace = WorkspaceId(Uuid::from_bytes(id));
@@ -118,12 +118,12 @@ pub async fn make_place(db: &Client, shard: u8) -> Place {
     ))
     .await
     .unwrap();
-    Place { workspace, user, chat }
+    TestChat { workspace, user, chat }
 }
 
 /// Sends a message, in the open transaction of `db` if there is one.
-pub async fn say(db: &Client, place: Place, body: &str) {
-    let Place { workspace, user, chat } = place;
+pub async fn say(db: &Client, test_chat: TestChat, body: &str) {
+    let TestChat { workspace, user, chat } = test_chat;
     let sql = "with next as (update chats set last_seq = last_seq + 1, last_root_no = last_root_no + 1 where id = $1
                              returning last_seq, last_root_no)
                insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)

@@ -6,51 +6,56 @@ use chat_core::{Shard, event::Audience};
 use event_log::{Tail, TailEvent};
 use private_postgres::testing::TestCluster;
 
-use crate::support::{Cable, World, address_of, bodies, connect, make_place, next, say, take_rows, until};
+use crate::support::{
+    Cable, Fixture, address_of, bodies, connect, make_test_chat, next, say, take_rows, until,
+};
 
 #[tokio::test]
 async fn rows_come_whole_and_in_order() {
-    let world = World::new().await;
-    let (mut tail, health) = world.tail().await;
+    let fixture = Fixture::new().await;
+    let (mut tail, health) = fixture.tail().await;
     for n in 0..3 {
-        world.say(&n.to_string()).await;
+        fixture.say(&n.to_string()).await;
     }
     let rows = take_rows(&mut tail, 3).await;
     assert_eq!(bodies(&rows), ["0", "1", "2"]);
     assert!(rows.windows(2).all(|pair| pair[1].prev_id == pair[0].id));
     let row = &rows[0];
-    assert_eq!((row.shard, row.timeline, row.audience), (world.place.shard(), 1, Audience::Chat));
-    assert_eq!((row.workspace_id, row.chat_id), (Some(world.place.workspace), Some(world.place.chat)));
+    assert_eq!((row.shard, row.timeline, row.audience), (fixture.test_chat.shard(), 1, Audience::Chat));
+    assert_eq!(
+        (row.workspace_id, row.chat_id),
+        (Some(fixture.test_chat.workspace), Some(fixture.test_chat.chat))
+    );
     assert!(row.message_id.is_some() && row.payload.starts_with(r#"{"type":"message.new""#));
     assert!(health.is_fresh(Duration::from_secs(10)) && health.rows() == 3 && health.gaps() == 0);
 }
 
 #[tokio::test]
 async fn an_invalidation_reader_gets_every_row_without_what_was_said() {
-    let world = World::new().await;
-    let mut tail = Tail::start(&world.url, &world.lifecycle).unwrap().0.invalidations_only();
+    let fixture = Fixture::new().await;
+    let mut tail = Tail::start(&fixture.url, &fixture.lifecycle).unwrap().0.invalidations_only();
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     for n in 0..3 {
-        world.say(&n.to_string()).await;
+        fixture.say(&n.to_string()).await;
     }
     let rows = take_rows(&mut tail, 3).await;
     assert!(rows.windows(2).all(|pair| pair[1].prev_id == pair[0].id));
     for row in rows {
-        assert_eq!((row.kind.as_str(), row.chat_id), ("message.new", Some(world.place.chat)));
+        assert_eq!((row.kind.as_str(), row.chat_id), ("message.new", Some(fixture.test_chat.chat)));
         assert!(row.message_id.is_some() && row.payload.is_empty());
     }
 }
 
 #[tokio::test]
 async fn an_idle_open_transaction_delays_nobody_and_is_not_lost() {
-    let world = World::new().await;
-    let slow = connect(&world.lifecycle, &world.url).await;
-    let other_chat = make_place(&world.db, world.place.shard().number()).await;
-    let (mut tail, _) = world.tail().await;
+    let fixture = Fixture::new().await;
+    let slow = connect(&fixture.lifecycle, &fixture.url).await;
+    let other_chat = make_test_chat(&fixture.db, fixture.test_chat.shard().number()).await;
+    let (mut tail, _) = fixture.tail().await;
 
     slow.batch_execute("begin").await.unwrap();
     say(&slow, other_chat, "first written").await;
-    world.say("first committed").await;
+    fixture.say("first committed").await;
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["first committed"]);
     slow.batch_execute("commit").await.unwrap();
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["first written"]);
@@ -58,20 +63,20 @@ async fn an_idle_open_transaction_delays_nobody_and_is_not_lost() {
 
 #[tokio::test]
 async fn a_lower_id_that_is_committed_later_is_not_lost() {
-    let world = World::new().await;
-    let slow = connect(&world.lifecycle, &world.url).await;
-    let elsewhere = make_place(&world.db, 6).await;
-    let (mut tail, _) = world.tail().await;
+    let fixture = Fixture::new().await;
+    let slow = connect(&fixture.lifecycle, &fixture.url).await;
+    let elsewhere = make_test_chat(&fixture.db, 6).await;
+    let (mut tail, _) = fixture.tail().await;
 
     // Draws its id now and holds the shard's lock.
     slow.batch_execute("begin; set constraints all immediate").await.unwrap();
-    say(&slow, world.place, "lower id").await;
+    say(&slow, fixture.test_chat, "lower id").await;
     // Another shard continues, with a higher id.
-    say(&world.db, elsewhere, "higher id").await;
+    say(&fixture.db, elsewhere, "higher id").await;
     let first = take_rows(&mut tail, 1).await;
     // In the same shard the next writer waits for the lock.
-    let waiting = connect(&world.lifecycle, &world.url).await;
-    let neighbour = make_place_beside(&world).await;
+    let waiting = connect(&fixture.lifecycle, &fixture.url).await;
+    let neighbour = make_test_chat_beside(&fixture).await;
     let ((), second) = tokio::join!(say(&waiting, neighbour, "queued"), async {
         slow.batch_execute("commit").await.unwrap();
         take_rows(&mut tail, 2).await
@@ -84,10 +89,10 @@ async fn a_lower_id_that_is_committed_later_is_not_lost() {
 }
 
 /// A second chat of the same workspace. Its rows raise no event, since the lock is taken.
-async fn make_place_beside(world: &World) -> crate::support::Place {
+async fn make_test_chat_beside(fixture: &Fixture) -> crate::support::TestChat {
     let chat = chat_core::ChatId::generate();
-    let (workspace, user) = (world.place.workspace, world.place.user);
-    world
+    let (workspace, user) = (fixture.test_chat.workspace, fixture.test_chat.user);
+    fixture
         .execute(&format!(
             "set session_replication_role = replica;
              insert into chats (id, workspace_id, kind, name, name_folded)
@@ -96,20 +101,20 @@ async fn make_place_beside(world: &World) -> crate::support::Place {
              set session_replication_role = origin"
         ))
         .await;
-    crate::support::Place { chat, ..world.place }
+    crate::support::TestChat { chat, ..fixture.test_chat }
 }
 
 #[tokio::test]
 async fn a_terminated_listener_costs_no_event() {
-    let world = World::new().await;
-    let (mut tail, health) = world.tail().await;
+    let fixture = Fixture::new().await;
+    let (mut tail, health) = fixture.tail().await;
     until("listening", async || health.is_listening()).await;
-    assert_eq!(world.terminate("parlor doorbell").await, 1);
-    world.say("meanwhile").await;
+    assert_eq!(fixture.terminate("parlor doorbell").await, 1);
+    fixture.say("meanwhile").await;
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["meanwhile"]);
     until("listening again", async || {
         let sql = "select from pg_stat_activity where datname = current_database() and application_name = 'parlor doorbell'";
-        world.db.query(sql, &[]).await.unwrap().len() == 1 && health.is_listening()
+        fixture.db.query(sql, &[]).await.unwrap().len() == 1 && health.is_listening()
     })
     .await;
     assert_eq!(health.disconnects(), 0);
@@ -117,24 +122,24 @@ async fn a_terminated_listener_costs_no_event() {
 
 #[tokio::test]
 async fn the_doorbell_is_heard_and_without_it_the_poll_finds() {
-    let world = World::new().await;
-    let (mut tail, health) = world.tail().await;
+    let fixture = Fixture::new().await;
+    let (mut tail, health) = fixture.tail().await;
     until("a round trip", async || health.doorbell_round_trip().is_some()).await;
     // A poll may come first, but not every time.
     for n in 1.. {
         assert!(n < 50, "no ring is ever heard");
-        world.say("ringing").await;
+        fixture.say("ringing").await;
         take_rows(&mut tail, 1).await;
         if health.found_by_doorbell() > 0 {
             break;
         }
     }
-    world.execute("set parlor.doorbell = 'after'").await;
+    fixture.execute("set parlor.doorbell = 'after'").await;
     let by_poll = health.found_by_poll();
     // The doorbell may still ring for the rows before, but not every time.
     for n in 1.. {
         assert!(n < 3, "the doorbell rings without a NOTIFY");
-        world.say("silently").await;
+        fixture.say("silently").await;
         take_rows(&mut tail, 1).await;
         if health.found_by_poll() > by_poll {
             break;
@@ -144,18 +149,18 @@ async fn the_doorbell_is_heard_and_without_it_the_poll_finds() {
 
 #[tokio::test]
 async fn rings_for_one_shard_do_not_put_off_the_poll_of_another() {
-    let world = World::new().await;
-    let elsewhere = make_place(&world.db, 6).await;
-    let (mut tail, _) = world.tail().await;
-    let ringing = connect(&world.lifecycle, &world.url).await;
+    let fixture = Fixture::new().await;
+    let elsewhere = make_test_chat(&fixture.db, 6).await;
+    let (mut tail, _) = fixture.tail().await;
+    let ringing = connect(&fixture.lifecycle, &fixture.url).await;
     let rings = async {
         loop {
             ringing.batch_execute("select pg_notify('parlor_log', '5')").await.unwrap();
         }
     };
     let silently = async {
-        world.execute("set parlor.doorbell = 'after'").await;
-        say(&world.db, elsewhere, "silently").await;
+        fixture.execute("set parlor.doorbell = 'after'").await;
+        say(&fixture.db, elsewhere, "silently").await;
         assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["silently"]);
     };
     tokio::select! { () = silently => {}, () = rings => {} }
@@ -163,16 +168,16 @@ async fn rings_for_one_shard_do_not_put_off_the_poll_of_another() {
 
 #[tokio::test]
 async fn a_lost_connection_goes_on_where_it_stopped() {
-    let world = World::new().await;
-    let (mut tail, health) = world.tail().await;
-    world.say("before").await;
+    let fixture = Fixture::new().await;
+    let (mut tail, health) = fixture.tail().await;
+    fixture.say("before").await;
     let before = take_rows(&mut tail, 1).await;
-    assert_eq!(world.terminate("parlor tail").await, 1);
+    assert_eq!(fixture.terminate("parlor tail").await, 1);
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
     assert!(!health.is_fresh(Duration::from_secs(60)));
-    world.say("while away").await;
+    fixture.say("while away").await;
     let TailEvent::Ready(heads) = next(&mut tail).await else { panic!("not ready") };
-    assert_eq!(heads.of(world.place.shard()).id, before[0].id);
+    assert_eq!(heads.of(fixture.test_chat.shard()).id, before[0].id);
     let after = take_rows(&mut tail, 1).await;
     assert_eq!((bodies(&after), after[0].prev_id), (vec!["while away".into()], before[0].id));
 }
@@ -181,13 +186,13 @@ async fn a_lost_connection_goes_on_where_it_stopped() {
 async fn a_restarted_postgres_loses_nothing() {
     let cluster = TestCluster::start().await.unwrap();
     let url = cluster.create_database("restarted").await.unwrap();
-    let world = World::at(&url).await;
-    let (mut tail, _) = world.tail().await;
-    world.say("before").await;
+    let fixture = Fixture::at(&url).await;
+    let (mut tail, _) = fixture.tail().await;
+    fixture.say("before").await;
     let before = take_rows(&mut tail, 1).await;
     cluster.restart().await.unwrap();
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
-    say(&connect(&world.lifecycle, &url).await, world.place, "after").await;
+    say(&connect(&fixture.lifecycle, &url).await, fixture.test_chat, "after").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     assert_eq!(take_rows(&mut tail, 1).await[0].prev_id, before[0].id);
 }
@@ -197,14 +202,14 @@ async fn a_restarted_postgres_loses_nothing() {
 async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
     let primary = TestCluster::start().await.unwrap();
     let url = primary.create_database("failover").await.unwrap();
-    let world = World::at(&url).await;
-    let elsewhere = make_place(&world.db, 6).await;
+    let fixture = Fixture::at(&url).await;
+    let elsewhere = make_test_chat(&fixture.db, 6).await;
     let standby = primary.standby().await.unwrap();
-    let follower = connect(&world.lifecycle, &standby.url("failover")).await;
-    let cable = Cable::to(&world.lifecycle, address_of(&url)).await;
-    let (mut tail, _) = world.tail_of(&cable.through(&url)).await;
-    say(&world.db, elsewhere, "there").await;
-    world.say("kept").await;
+    let follower = connect(&fixture.lifecycle, &standby.url("failover")).await;
+    let cable = Cable::to(&fixture.lifecycle, address_of(&url)).await;
+    let (mut tail, _) = fixture.tail_of(&cable.through(&url)).await;
+    say(&fixture.db, elsewhere, "there").await;
+    fixture.say("kept").await;
     let kept = take_rows(&mut tail, 2).await;
     let known = kept.iter().map(|row| row.id).max().unwrap();
     let count = async |sql: &str| follower.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
@@ -218,9 +223,9 @@ async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
         count("select count(*) from pg_stat_wal_receiver").await == 0
     })
     .await;
-    world.say("lost").await;
+    fixture.say("lost").await;
     let lost = take_rows(&mut tail, 1).await.remove(0);
-    assert_eq!((lost.shard, lost.timeline), (world.place.shard(), 1));
+    assert_eq!((lost.shard, lost.timeline), (fixture.test_chat.shard(), 1));
 
     primary.kill().await.unwrap();
     standby.promote().await.unwrap();
@@ -230,10 +235,10 @@ async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
     let TailEvent::Gap { shard, head } = next(&mut tail).await else {
         panic!("nobody says that a row is gone")
     };
-    assert_eq!(shard, world.place.shard());
+    assert_eq!(shard, fixture.test_chat.shard());
     assert!(head.id < lost.id && kept.iter().any(|row| row.id == head.id));
 
-    say(&follower, world.place, "after").await;
+    say(&follower, fixture.test_chat, "after").await;
     say(&follower, elsewhere, "after, there").await;
     let mut after = take_rows(&mut tail, 2).await;
     after.sort_by_key(|row| row.shard);
@@ -248,15 +253,15 @@ async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
 
 #[tokio::test]
 async fn a_connection_that_died_in_silence_is_noticed() {
-    let world = World::new().await;
-    let cable = Cable::to(&world.lifecycle, address_of(&world.url)).await;
-    let (mut tail, health) = world.tail_of(&cable.through(&world.url)).await;
-    world.say("before").await;
+    let fixture = Fixture::new().await;
+    let cable = Cable::to(&fixture.lifecycle, address_of(&fixture.url)).await;
+    let (mut tail, health) = fixture.tail_of(&cable.through(&fixture.url)).await;
+    fixture.say("before").await;
     take_rows(&mut tail, 1).await;
 
     cable.cut();
     let cut = Instant::now();
-    world.say("while cut").await;
+    fixture.say("while cut").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
     assert!(cut.elapsed() < Duration::from_secs(6), "noticed after {:?}", cut.elapsed());
     until("the silent doorbell is noticed", async || !health.is_listening()).await;
@@ -267,76 +272,78 @@ async fn a_connection_that_died_in_silence_is_noticed() {
 
 #[tokio::test]
 async fn a_missing_row_is_told_as_a_gap() {
-    let world = World::new().await;
-    let elsewhere = make_place(&world.db, 6).await;
-    let (mut tail, health) = world.tail().await;
+    let fixture = Fixture::new().await;
+    let elsewhere = make_test_chat(&fixture.db, 6).await;
+    let (mut tail, health) = fixture.tail().await;
     for body in ["lost", "behind the hole"] {
-        world.say(body).await;
+        fixture.say(body).await;
     }
-    say(&world.db, elsewhere, "sound").await;
-    let head = world.head().await;
-    world
+    say(&fixture.db, elsewhere, "sound").await;
+    let head = fixture.head().await;
+    fixture
         .execute(&format!(
             "delete from event_log where payload like '%\"lost\"%' and shard = {}",
-            world.place.shard().number()
+            fixture.test_chat.shard().number()
         ))
         .await;
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["sound"], "the other shard is not concerned");
     match next(&mut tail).await {
         TailEvent::Gap { shard, head: reported } => {
-            assert_eq!((shard, reported), (world.place.shard(), head));
+            assert_eq!((shard, reported), (fixture.test_chat.shard(), head));
         }
         other => panic!("{other:?}"),
     }
-    world.say("after").await;
+    fixture.say("after").await;
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["after"]);
     assert_eq!(health.gaps(), 1);
 }
 
 #[tokio::test]
 async fn retention_that_overtook_the_tail_is_told_as_a_gap() {
-    let world = World::new().await;
-    let (mut tail, _) = world.tail().await;
-    world.say("seen").await;
+    let fixture = Fixture::new().await;
+    let (mut tail, _) = fixture.tail().await;
+    fixture.say("seen").await;
     take_rows(&mut tail, 1).await;
-    world.terminate("parlor tail").await;
+    fixture.terminate("parlor tail").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
     // The effect of dropping the partition.
-    world.execute("delete from event_log").await;
-    world.say("kept").await;
+    fixture.execute("delete from event_log").await;
+    fixture.say("kept").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
-    let head = world.head().await;
+    let head = fixture.head().await;
     match next(&mut tail).await {
         TailEvent::Gap { shard, head: reported } => {
-            assert_eq!((shard, reported), (world.place.shard(), head));
+            assert_eq!((shard, reported), (fixture.test_chat.shard(), head));
         }
         other => panic!("{other:?}"),
     }
-    world.say("after").await;
+    fixture.say("after").await;
     assert_eq!(bodies(&take_rows(&mut tail, 1).await), ["after"]);
 }
 
 #[tokio::test]
 async fn a_row_of_another_timeline_in_the_same_place_is_told_as_a_gap() {
-    let world = World::new().await;
-    let (mut tail, _) = world.tail().await;
-    world.say("seen").await;
+    let fixture = Fixture::new().await;
+    let (mut tail, _) = fixture.tail().await;
+    fixture.say("seen").await;
     take_rows(&mut tail, 1).await;
-    world.terminate("parlor tail").await;
+    fixture.terminate("parlor tail").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
     // As after a failover that lost the row and used its id again.
-    world.execute("update event_log set timeline = 2 where payload like '%\"seen\"%'").await;
+    fixture.execute("update event_log set timeline = 2 where payload like '%\"seen\"%'").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
-    assert!(matches!(next(&mut tail).await, TailEvent::Gap { shard, .. } if shard == world.place.shard()));
+    assert!(
+        matches!(next(&mut tail).await, TailEvent::Gap { shard, .. } if shard == fixture.test_chat.shard())
+    );
 }
 
 #[tokio::test]
 async fn a_restored_backup_is_told_as_gaps_everywhere() {
-    let world = World::new().await;
-    let (mut tail, _) = world.tail().await;
-    world.terminate("parlor tail").await;
+    let fixture = Fixture::new().await;
+    let (mut tail, _) = fixture.tail().await;
+    fixture.terminate("parlor tail").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
-    world.execute("update log_meta set generation = 2").await;
+    fixture.execute("update log_meta set generation = 2").await;
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(heads) if heads.generation == 2));
     for expected in Shard::all() {
         assert!(matches!(next(&mut tail).await, TailEvent::Gap { shard, .. } if shard == expected));
@@ -345,10 +352,10 @@ async fn a_restored_backup_is_told_as_gaps_everywhere() {
 
 #[tokio::test]
 async fn a_row_that_cannot_be_read_stops_nothing() {
-    let world = World::new().await;
-    let (mut tail, _) = world.tail().await;
-    let (s, workspace) = (world.place.shard().number(), world.place.workspace);
-    world
+    let fixture = Fixture::new().await;
+    let (mut tail, _) = fixture.tail().await;
+    let (s, workspace) = (fixture.test_chat.shard().number(), fixture.test_chat.workspace);
+    fixture
         .execute(&format!(
             "begin; select log_lock({s}::smallint);
              select log_append({s}::smallint, '{workspace}', 'future.kind', 'friends', null, null, null, null, null, '{{\"a\":1}}');
@@ -356,7 +363,7 @@ async fn a_row_that_cannot_be_read_stops_nothing() {
              commit"
         ))
         .await;
-    world.say("after").await;
+    fixture.say("after").await;
     let rows = take_rows(&mut tail, 2).await;
     assert_eq!((rows[0].audience, rows[0].payload.as_str()), (Audience::Workspace, ""));
     assert_eq!(bodies(&rows), ["after"]);
@@ -365,11 +372,11 @@ async fn a_row_that_cannot_be_read_stops_nothing() {
 #[tokio::test]
 async fn a_long_backlog_comes_in_pages() {
     const ROWS: usize = 1_700;
-    let world = World::new().await;
-    let (mut tail, _) = world.tail().await;
-    let (s, head) = (world.place.shard().number(), world.head().await.id);
+    let fixture = Fixture::new().await;
+    let (mut tail, _) = fixture.tail().await;
+    let (s, head) = (fixture.test_chat.shard().number(), fixture.head().await.id);
     // Every hundredth is so large that the limit of bytes ends the page.
-    world
+    fixture
         .execute(&format!(
             "insert into event_log (shard, id, prev_id, timeline, at, kind, audience, payload)
              select {s}, {head} + n, {head} + n - 1, 1, now(), 'tick', 'none',

@@ -3,18 +3,18 @@
 //! connections of clients are cut. Servers restart, a failover loses a row, and retention drops
 //! rows.
 //!
-//! [`Guards`] are the rules of docs/decisions. A test without one of them shows what it is for.
+//! [`DeliveryGuards`] are the rules of docs/decisions. A test without one of them shows what it is for.
 
-mod world;
+mod state;
 
 use stateright::{Model, Property};
 
-use world::{Client, ClientMode, Position, Row, World, WriterState};
+use state::{ClientMode, DeliveryState, ModelClient, Position, Row, WriterState};
 
 /// The rules that make delivery correct.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a rule that is kept or not")]
-pub struct Guards {
+pub struct DeliveryGuards {
     /// An id is drawn under the shard's lock, which is held until the commit is visible.
     pub lock: bool,
     /// Readers check that each row names the row before it.
@@ -36,7 +36,7 @@ pub struct Guards {
     pub notify_row_timeline: bool,
 }
 
-impl Guards {
+impl DeliveryGuards {
     pub const ALL: Self = Self {
         lock: true,
         chain: true,
@@ -53,7 +53,7 @@ impl Guards {
 /// The size of the model, and how often each fault may happen.
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryModel {
-    pub guards: Guards,
+    pub guards: DeliveryGuards,
     pub writers: usize,
     pub clients: usize,
     /// Whether a NOTIFY may be lost while the tail listens.
@@ -65,7 +65,7 @@ pub struct DeliveryModel {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum DeliveryStep {
     Draw(usize),
     Commit(usize),
     Notify(usize),
@@ -89,34 +89,34 @@ pub enum Step {
 const QUEUE_MAX: usize = 1;
 
 impl DeliveryModel {
-    fn connect(&self, world: &mut World) {
-        world.is_connected = true;
-        world.read_timeline = world.timeline;
-        world.must_read = true;
-        match world.position {
-            None => world.position = Some(world.head()),
-            Some(position) if !world.holds(position, self.guards.timeline) => world.gap(),
+    fn connect(&self, state: &mut DeliveryState) {
+        state.is_connected = true;
+        state.read_timeline = state.timeline;
+        state.must_read = true;
+        match state.position {
+            None => state.position = Some(state.head()),
+            Some(position) if !state.holds(position, self.guards.timeline) => state.gap(),
             Some(_) => {}
         }
     }
 
-    fn read(&self, world: &mut World) {
-        (world.is_notified, world.must_read) = (false, false);
-        let Some(mut position) = world.position else { return };
-        let rows: Vec<Row> = world.readable_after(position.id).collect();
+    fn read(&self, state: &mut DeliveryState) {
+        (state.is_notified, state.must_read) = (false, false);
+        let Some(mut position) = state.position else { return };
+        let rows: Vec<Row> = state.readable_after(position.id).collect();
         for row in rows {
             if self.guards.chain && row.prev != position.id {
-                world.gap();
+                state.gap();
                 return;
             }
-            self.publish(world, row);
+            self.publish(state, row);
             position = row.into();
         }
     }
 
     /// The hub delivers a row.
-    fn publish(&self, world: &mut World, row: Row) {
-        for client in world.clients.iter_mut().filter(|client| client.mode == ClientMode::Live) {
+    fn publish(&self, state: &mut DeliveryState, row: Row) {
+        for client in state.clients.iter_mut().filter(|client| client.mode == ClientMode::Live) {
             if client.queue.len() < QUEUE_MAX {
                 client.queue.push(row);
             } else if self.guards.overflow_lags {
@@ -124,64 +124,64 @@ impl DeliveryModel {
                 client.mode = ClientMode::Lagging(client.cursor.id);
             }
         }
-        world.position = Some(row.into());
+        state.position = Some(row.into());
     }
 
-    fn take_notify_row(&self, world: &mut World) {
-        let Some(position) = world.position else { return };
-        let row = world.notify_rows.remove(0);
+    fn take_notify_row(&self, state: &mut DeliveryState) {
+        let Some(position) = state.position else { return };
+        let row = state.notify_rows.remove(0);
         if row.id <= position.id {
             return;
         }
         let follows = row.prev == position.id || !self.guards.notify_row_chain;
-        if follows && (row.timeline == world.read_timeline || !self.guards.notify_row_timeline) {
-            self.publish(world, row);
+        if follows && (row.timeline == state.read_timeline || !self.guards.notify_row_timeline) {
+            self.publish(state, row);
         } else {
-            world.is_notified = true;
+            state.is_notified = true;
         }
     }
 
-    fn join(&self, world: &mut World, client: usize) {
-        let cursor = world.clients[client].cursor;
-        if world.holds(cursor, self.guards.timeline) {
-            world.clients[client].mode = ClientMode::Lagging(cursor.id);
+    fn join(&self, state: &mut DeliveryState, client: usize) {
+        let cursor = state.clients[client].cursor;
+        if state.holds(cursor, self.guards.timeline) {
+            state.clients[client].mode = ClientMode::Lagging(cursor.id);
         } else {
-            world.reset(client);
+            state.reset(client);
         }
     }
 
     /// Reads one row, or makes the stream live.
-    fn catch_up(&self, world: &mut World, client: usize) {
-        let (Some(position), ClientMode::Lagging(from)) = (world.position, world.clients[client].mode) else {
+    fn catch_up(&self, state: &mut DeliveryState, client: usize) {
+        let (Some(position), ClientMode::Lagging(from)) = (state.position, state.clients[client].mode) else {
             return;
         };
-        let next = world.readable_after(from).find(|row| row.id <= position.id);
+        let next = state.readable_after(from).find(|row| row.id <= position.id);
         match next {
-            Some(row) if self.guards.chain && row.prev != from => world.reset(client),
+            Some(row) if self.guards.chain && row.prev != from => state.reset(client),
             Some(row) => {
-                world.clients[client].queue.push(row);
-                world.clients[client].mode = ClientMode::Lagging(row.id);
+                state.clients[client].queue.push(row);
+                state.clients[client].mode = ClientMode::Lagging(row.id);
             }
-            None if self.guards.chain && from < position.id => world.reset(client),
-            None if self.guards.live_in_one_section => world.clients[client].mode = ClientMode::Live,
-            None => world.clients[client].mode = ClientMode::Replayed,
+            None if self.guards.chain && from < position.id => state.reset(client),
+            None if self.guards.live_in_one_section => state.clients[client].mode = ClientMode::Live,
+            None => state.clients[client].mode = ClientMode::Replayed,
         }
     }
 }
 
 impl Model for DeliveryModel {
-    type State = World;
-    type Action = Step;
+    type State = DeliveryState;
+    type Action = DeliveryStep;
 
-    fn init_states(&self) -> Vec<World> {
-        let client = Client {
+    fn init_states(&self) -> Vec<DeliveryState> {
+        let client = ModelClient {
             mode: ClientMode::Away,
             cursor: Position::default(),
             known: Vec::new(),
             queue: Vec::new(),
             is_out_of_order: false,
         };
-        vec![World {
+        vec![DeliveryState {
             log: Vec::new(),
             next_id: 1,
             timeline: 1,
@@ -202,107 +202,111 @@ impl Model for DeliveryModel {
     }
 
     /// Only steps that change the state: a state without steps is final.
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        let is_locked = world.writers.iter().any(|writer| matches!(writer, WriterState::Drawn(_)));
-        for (number, writer) in world.writers.iter().enumerate() {
+    fn actions(&self, state: &DeliveryState, steps: &mut Vec<DeliveryStep>) {
+        let is_locked = state.writers.iter().any(|writer| matches!(writer, WriterState::Drawn(_)));
+        for (number, writer) in state.writers.iter().enumerate() {
             match writer {
-                WriterState::Idle if !(self.guards.lock && is_locked) => steps.push(Step::Draw(number)),
+                WriterState::Idle if !(self.guards.lock && is_locked) => {
+                    steps.push(DeliveryStep::Draw(number))
+                }
                 WriterState::Idle | WriterState::Done => {}
-                WriterState::Drawn(_) => steps.push(Step::Commit(number)),
+                WriterState::Drawn(_) => steps.push(DeliveryStep::Commit(number)),
                 WriterState::Committed(_) => {
-                    steps.push(Step::Notify(number));
-                    if world.is_listening {
-                        steps.push(Step::NotifyWithRow(number));
+                    steps.push(DeliveryStep::Notify(number));
+                    if state.is_listening {
+                        steps.push(DeliveryStep::NotifyWithRow(number));
                     }
                     if self.lossy_notify {
-                        steps.push(Step::NotifyLost(number));
+                        steps.push(DeliveryStep::NotifyLost(number));
                     }
                 }
             }
         }
-        if !world.is_listening {
-            steps.push(Step::Listen);
+        if !state.is_listening {
+            steps.push(DeliveryStep::Listen);
         }
         let has_more =
-            world.position.is_some_and(|position| world.readable_after(position.id).next().is_some());
-        if !world.is_connected {
-            steps.push(Step::Connect);
-        } else if world.is_notified || world.must_read || (self.guards.poll && has_more) {
-            steps.push(Step::Read);
+            state.position.is_some_and(|position| state.readable_after(position.id).next().is_some());
+        if !state.is_connected {
+            steps.push(DeliveryStep::Connect);
+        } else if state.is_notified || state.must_read || (self.guards.poll && has_more) {
+            steps.push(DeliveryStep::Read);
         }
-        if world.is_connected && !world.notify_rows.is_empty() {
-            steps.push(Step::TakeNotifyRow);
+        if state.is_connected && !state.notify_rows.is_empty() {
+            steps.push(DeliveryStep::TakeNotifyRow);
         }
-        let position = world.position.unwrap_or_default();
-        for (number, client) in world.clients.iter().enumerate() {
+        let position = state.position.unwrap_or_default();
+        for (number, client) in state.clients.iter().enumerate() {
             match client.mode {
                 // The server waits for a cursor that is ahead of it, unless the cursor's row does
                 // not exist.
-                ClientMode::Away if world.position.is_some() => {
-                    if client.cursor.id <= position.id || !world.holds(client.cursor, self.guards.timeline) {
-                        steps.push(Step::Join(number));
+                ClientMode::Away if state.position.is_some() => {
+                    if client.cursor.id <= position.id || !state.holds(client.cursor, self.guards.timeline) {
+                        steps.push(DeliveryStep::Join(number));
                     }
                 }
-                ClientMode::Lagging(_) if client.queue.is_empty() => steps.push(Step::CatchUp(number)),
-                ClientMode::Replayed => steps.push(Step::Subscribe(number)),
+                ClientMode::Lagging(_) if client.queue.is_empty() => {
+                    steps.push(DeliveryStep::CatchUp(number))
+                }
+                ClientMode::Replayed => steps.push(DeliveryStep::Subscribe(number)),
                 ClientMode::Away | ClientMode::Lagging(_) | ClientMode::Live => {}
             }
             if !client.queue.is_empty() {
-                steps.push(Step::Take(number));
+                steps.push(DeliveryStep::Take(number));
             }
-            if world.cuts > 0 && client.mode != ClientMode::Away {
-                steps.push(Step::Cut(number));
+            if state.cuts > 0 && client.mode != ClientMode::Away {
+                steps.push(DeliveryStep::Cut(number));
             }
         }
-        if world.restarts > 0 && world.position.is_some() {
-            steps.push(Step::Restart);
+        if state.restarts > 0 && state.position.is_some() {
+            steps.push(DeliveryStep::Restart);
         }
-        if world.failovers > 0 && !world.log.is_empty() {
-            steps.push(Step::Failover);
+        if state.failovers > 0 && !state.log.is_empty() {
+            steps.push(DeliveryStep::Failover);
         }
         // Never the last row: a shard gets a tick every minute, and retention is days.
-        if world.drops > 0 && world.log.iter().rev().skip(1).any(|row| !row.is_dropped) {
-            steps.push(Step::Drop);
+        if state.drops > 0 && state.log.iter().rev().skip(1).any(|row| !row.is_dropped) {
+            steps.push(DeliveryStep::Drop);
         }
     }
 
-    fn next_state(&self, world: &World, step: Step) -> Option<World> {
-        let mut world = world.clone();
+    fn next_state(&self, state: &DeliveryState, step: DeliveryStep) -> Option<DeliveryState> {
+        let mut state = state.clone();
         match step {
-            Step::Draw(writer) => {
-                let (id, prev, timeline) = (world.next_id, world.head().id, world.timeline);
-                world.writers[writer] =
+            DeliveryStep::Draw(writer) => {
+                let (id, prev, timeline) = (state.next_id, state.head().id, state.timeline);
+                state.writers[writer] =
                     WriterState::Drawn(Row { id, prev, timeline, write: writer, is_dropped: false });
-                world.next_id += 1;
+                state.next_id += 1;
             }
-            Step::Commit(writer) => {
-                let WriterState::Drawn(row) = world.writers[writer] else { return None };
-                world.log.push(row);
-                world.log.sort_unstable_by_key(|row| row.id);
-                world.writers[writer] = WriterState::Committed(row);
+            DeliveryStep::Commit(writer) => {
+                let WriterState::Drawn(row) = state.writers[writer] else { return None };
+                state.log.push(row);
+                state.log.sort_unstable_by_key(|row| row.id);
+                state.writers[writer] = WriterState::Committed(row);
             }
-            Step::Notify(writer) => {
-                world.is_notified |= world.is_listening;
-                world.writers[writer] = WriterState::Done;
+            DeliveryStep::Notify(writer) => {
+                state.is_notified |= state.is_listening;
+                state.writers[writer] = WriterState::Done;
             }
-            Step::NotifyWithRow(writer) => {
-                let WriterState::Committed(row) = world.writers[writer] else { return None };
-                world.notify_rows.push(row);
-                world.writers[writer] = WriterState::Done;
+            DeliveryStep::NotifyWithRow(writer) => {
+                let WriterState::Committed(row) = state.writers[writer] else { return None };
+                state.notify_rows.push(row);
+                state.writers[writer] = WriterState::Done;
             }
-            Step::NotifyLost(writer) => world.writers[writer] = WriterState::Done,
-            Step::Listen => {
-                world.is_listening = true;
-                world.is_notified |= self.guards.read_after_listen;
+            DeliveryStep::NotifyLost(writer) => state.writers[writer] = WriterState::Done,
+            DeliveryStep::Listen => {
+                state.is_listening = true;
+                state.is_notified |= self.guards.read_after_listen;
             }
-            Step::Connect => self.connect(&mut world),
-            Step::Read => self.read(&mut world),
-            Step::TakeNotifyRow => self.take_notify_row(&mut world),
-            Step::Join(client) => self.join(&mut world, client),
-            Step::CatchUp(client) => self.catch_up(&mut world, client),
-            Step::Subscribe(client) => world.clients[client].mode = ClientMode::Live,
-            Step::Take(client) => {
-                let client = &mut world.clients[client];
+            DeliveryStep::Connect => self.connect(&mut state),
+            DeliveryStep::Read => self.read(&mut state),
+            DeliveryStep::TakeNotifyRow => self.take_notify_row(&mut state),
+            DeliveryStep::Join(client) => self.join(&mut state, client),
+            DeliveryStep::CatchUp(client) => self.catch_up(&mut state, client),
+            DeliveryStep::Subscribe(client) => state.clients[client].mode = ClientMode::Live,
+            DeliveryStep::Take(client) => {
+                let client = &mut state.clients[client];
                 let row = client.queue.remove(0);
                 client.is_out_of_order |= row.id <= client.cursor.id;
                 client.cursor = row.into();
@@ -310,53 +314,53 @@ impl Model for DeliveryModel {
                     client.known.insert(place, row.write);
                 }
             }
-            Step::Cut(client) => {
-                world.cuts -= 1;
-                world.clients[client].mode = ClientMode::Away;
-                world.clients[client].queue.clear();
+            DeliveryStep::Cut(client) => {
+                state.cuts -= 1;
+                state.clients[client].mode = ClientMode::Away;
+                state.clients[client].queue.clear();
             }
-            Step::Restart => {
-                world.restarts -= 1;
-                world.position = None;
-                world.notify_rows.clear();
-                (world.is_connected, world.is_listening, world.is_notified, world.must_read) =
+            DeliveryStep::Restart => {
+                state.restarts -= 1;
+                state.position = None;
+                state.notify_rows.clear();
+                (state.is_connected, state.is_listening, state.is_notified, state.must_read) =
                     (false, false, false, false);
-                world.disconnect_everybody();
+                state.disconnect_everybody();
             }
-            Step::Failover => world.fail_over(),
-            Step::Drop => {
-                world.drops -= 1;
-                world.log.iter_mut().find(|row| !row.is_dropped)?.is_dropped = true;
+            DeliveryStep::Failover => state.fail_over(),
+            DeliveryStep::Drop => {
+                state.drops -= 1;
+                state.log.iter_mut().find(|row| !row.is_dropped)?.is_dropped = true;
             }
         }
-        Some(world)
+        Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(NOTHING_SKIPPED, |_, world: &World| {
-                let is_past = |client: &Client, row: &Row| row.id <= client.cursor.id;
-                world.clients.iter().all(|client| {
-                    let mut past = world.log.iter().filter(|row| is_past(client, row));
+            Property::always(NOTHING_SKIPPED, |_, state: &DeliveryState| {
+                let is_past = |client: &ModelClient, row: &Row| row.id <= client.cursor.id;
+                state.clients.iter().all(|client| {
+                    let mut past = state.log.iter().filter(|row| is_past(client, row));
                     past.all(|row| client.known.contains(&row.write))
                         // Its cursor names a row that a failover lost; its next connection resets
                         // it.
-                        || world.is_lost(client.cursor)
+                        || state.is_lost(client.cursor)
                 })
             }),
-            Property::always(ORDER_KEPT, |_, world: &World| {
-                world.clients.iter().all(|client| !client.is_out_of_order)
+            Property::always(ORDER_KEPT, |_, state: &DeliveryState| {
+                state.clients.iter().all(|client| !client.is_out_of_order)
             }),
-            Property::always(EVERYTHING_ARRIVES, |model: &Self, world: &World| {
+            Property::always(EVERYTHING_ARRIVES, |model: &Self, state: &DeliveryState| {
                 let mut steps = Vec::new();
-                model.actions(world, &mut steps);
-                let mut written: Vec<usize> = world.log.iter().map(|row| row.write).collect();
+                model.actions(state, &mut steps);
+                let mut written: Vec<usize> = state.log.iter().map(|row| row.write).collect();
                 written.sort_unstable();
-                !steps.is_empty() || world.clients.iter().all(|client| client.known == written)
+                !steps.is_empty() || state.clients.iter().all(|client| client.known == written)
             }),
             // Without this the other properties could hold of nothing.
-            Property::sometimes(ALL_IS_DONE, |_, world: &World| {
-                world.clients.iter().all(|client| client.known.len() == world.writers.len())
+            Property::sometimes(ALL_IS_DONE, |_, state: &DeliveryState| {
+                state.clients.iter().all(|client| client.known.len() == state.writers.len())
             }),
         ]
     }

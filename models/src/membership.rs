@@ -6,7 +6,7 @@ use stateright::{Model, Property};
 
 /// The rules that make it correct. A test without one of them shows what it is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Guards {
+pub struct MembershipGuards {
     /// Withholds all events of a stay that has ended. Without it, only events while the person is
     /// not a member are withheld.
     pub by_stay: bool,
@@ -15,14 +15,14 @@ pub struct Guards {
     pub cursor_tells: bool,
 }
 
-impl Guards {
+impl MembershipGuards {
     pub const ALL: Self = Self { by_stay: true, cursor_tells: true };
 }
 
 /// The size of the model.
 #[derive(Clone, Copy, Debug)]
 pub struct MembershipModel {
-    pub guards: Guards,
+    pub guards: MembershipGuards,
     /// Events in the log.
     pub events: usize,
     pub nodes: usize,
@@ -40,7 +40,7 @@ pub enum Event {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct World {
+pub struct MembershipState {
     log: Vec<Event>,
     /// The number of events that each node knows.
     nodes: Vec<usize>,
@@ -60,7 +60,7 @@ pub struct World {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum MembershipStep {
     Write(Event),
     /// A node reads one event.
     Read(usize),
@@ -70,7 +70,7 @@ pub enum Step {
     Cut,
 }
 
-impl World {
+impl MembershipState {
     /// Whether the person is in the chat after so many events.
     fn is_member(&self, events: usize) -> bool {
         let last = self.log[..events].iter().rev().find(|event| matches!(event, Event::Joined | Event::Left));
@@ -88,11 +88,11 @@ impl World {
 }
 
 impl Model for MembershipModel {
-    type State = World;
-    type Action = Step;
+    type State = MembershipState;
+    type Action = MembershipStep;
 
-    fn init_states(&self) -> Vec<World> {
-        vec![World {
+    fn init_states(&self) -> Vec<MembershipState> {
+        vec![MembershipState {
             log: Vec::new(),
             nodes: vec![0; self.nodes],
             on: None,
@@ -105,80 +105,80 @@ impl Model for MembershipModel {
         }]
     }
 
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        if world.log.len() < self.events {
-            let change = if world.is_member(world.log.len()) { Event::Left } else { Event::Joined };
-            steps.extend([change, Event::Said, Event::Elsewhere].map(Step::Write));
+    fn actions(&self, state: &MembershipState, steps: &mut Vec<MembershipStep>) {
+        if state.log.len() < self.events {
+            let change = if state.is_member(state.log.len()) { Event::Left } else { Event::Joined };
+            steps.extend([change, Event::Said, Event::Elsewhere].map(MembershipStep::Write));
         }
-        for (node, position) in world.nodes.iter().enumerate() {
-            if *position < world.log.len() {
-                steps.push(Step::Read(node));
+        for (node, position) in state.nodes.iter().enumerate() {
+            if *position < state.log.len() {
+                steps.push(MembershipStep::Read(node));
             }
             // A node that is behind the cursor waits.
             let ahead =
-                if self.guards.cursor_tells { world.cursor.max(world.filtered_as_of) } else { world.cursor };
-            if world.on.is_none() && world.connects > 0 && *position >= ahead {
-                steps.push(Step::Connect(node));
+                if self.guards.cursor_tells { state.cursor.max(state.filtered_as_of) } else { state.cursor };
+            if state.on.is_none() && state.connects > 0 && *position >= ahead {
+                steps.push(MembershipStep::Connect(node));
             }
         }
-        if let Some(node) = world.on {
-            if world.cursor < world.nodes[node] {
-                steps.push(Step::Take);
+        if let Some(node) = state.on {
+            if state.cursor < state.nodes[node] {
+                steps.push(MembershipStep::Take);
             }
-            if world.connects > 0 {
-                steps.push(Step::Cut);
+            if state.connects > 0 {
+                steps.push(MembershipStep::Cut);
             }
         }
     }
 
-    fn next_state(&self, world: &World, step: Step) -> Option<World> {
-        let mut world = world.clone();
+    fn next_state(&self, state: &MembershipState, step: MembershipStep) -> Option<MembershipState> {
+        let mut state = state.clone();
         match step {
-            Step::Write(event) => world.log.push(event),
-            Step::Read(node) => world.nodes[node] += 1,
-            Step::Connect(node) => {
-                world.connects -= 1;
-                world.on = Some(node);
+            MembershipStep::Write(event) => state.log.push(event),
+            MembershipStep::Read(node) => state.nodes[node] += 1,
+            MembershipStep::Connect(node) => {
+                state.connects -= 1;
+                state.on = Some(node);
             }
-            Step::Take => {
-                let node = world.on?;
-                let (index, known) = (world.cursor, world.nodes[node]);
-                let event = world.log[index];
-                world.cursor += 1;
-                let was_member = world.is_member(index);
+            MembershipStep::Take => {
+                let node = state.on?;
+                let (index, known) = (state.cursor, state.nodes[node]);
+                let event = state.log[index];
+                state.cursor += 1;
+                let was_member = state.is_member(index);
                 let is_over =
-                    if self.guards.by_stay { world.has_left(index, known) } else { !world.is_member(known) };
+                    if self.guards.by_stay { state.has_left(index, known) } else { !state.is_member(known) };
                 if is_over && (event == Event::Joined || was_member) {
-                    world.filtered_as_of = known;
+                    state.filtered_as_of = known;
                 }
                 match event {
-                    Event::Joined if !is_over => world.chat = Some(world.said(index)),
-                    Event::Left if was_member => world.chat = None,
+                    Event::Joined if !is_over => state.chat = Some(state.said(index)),
+                    Event::Left if was_member => state.chat = None,
                     Event::Said if was_member && !is_over => {
-                        world.is_confused |= world.chat != Some(world.said(index));
-                        world.chat = world.chat.map(|_| world.said(index + 1));
-                        world.has_leaked |= world.has_left(index, known);
+                        state.is_confused |= state.chat != Some(state.said(index));
+                        state.chat = state.chat.map(|_| state.said(index + 1));
+                        state.has_leaked |= state.has_left(index, known);
                     }
                     Event::Joined | Event::Left | Event::Said | Event::Elsewhere => {}
                 }
             }
-            Step::Cut => world.on = None,
+            MembershipStep::Cut => state.on = None,
         }
-        Some(world)
+        Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(NEVER_CONFUSED, |_, world: &World| !world.is_confused),
-            Property::always(NOTHING_LEAKS, |_, world: &World| !world.has_leaked),
-            Property::always(ENDS_RIGHT, |_, world: &World| {
-                let end = world.log.len();
-                let right = world.is_member(end).then(|| world.said(end));
-                world.cursor < end || world.chat == right
+            Property::always(NEVER_CONFUSED, |_, state: &MembershipState| !state.is_confused),
+            Property::always(NOTHING_LEAKS, |_, state: &MembershipState| !state.has_leaked),
+            Property::always(ENDS_RIGHT, |_, state: &MembershipState| {
+                let end = state.log.len();
+                let right = state.is_member(end).then(|| state.said(end));
+                state.cursor < end || state.chat == right
             }),
-            Property::sometimes(COMES_BACK, |_, world: &World| {
-                let end = world.log.len();
-                world.chat.is_some() && world.cursor == end && world.has_left(0, end)
+            Property::sometimes(COMES_BACK, |_, state: &MembershipState| {
+                let end = state.log.len();
+                state.chat.is_some() && state.cursor == end && state.has_left(0, end)
             }),
         ]
     }

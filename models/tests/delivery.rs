@@ -1,11 +1,11 @@
 //! Delivery, from the lock of the log to a client that resumes.
 
-use models::delivery::{DeliveryModel, EVERYTHING_ARRIVES, Guards, NOTHING_SKIPPED};
+use models::delivery::{DeliveryGuards, DeliveryModel, EVERYTHING_ARRIVES, NOTHING_SKIPPED};
 use stateright::{Checker as _, Model as _};
 
 /// Without faults; each test adds its own.
 const CALM: DeliveryModel = DeliveryModel {
-    guards: Guards::ALL,
+    guards: DeliveryGuards::ALL,
     writers: 3,
     clients: 1,
     lossy_notify: true,
@@ -55,13 +55,13 @@ fn delivery_survives_retention() {
 
 #[test]
 fn without_the_lock_a_row_that_commits_late_is_skipped() {
-    let guards = Guards { lock: false, ..Guards::ALL };
+    let guards = DeliveryGuards { lock: false, ..DeliveryGuards::ALL };
     fails(NOTHING_SKIPPED, DeliveryModel { guards, writers: 2, ..CALM });
 }
 
 #[test]
 fn without_a_poll_a_lost_notify_is_a_lost_event() {
-    let guards = Guards { poll: false, ..Guards::ALL };
+    let guards = DeliveryGuards { poll: false, ..DeliveryGuards::ALL };
     fails(EVERYTHING_ARRIVES, DeliveryModel { guards, writers: 2, ..CALM });
     // It holds if no NOTIFY is lost.
     holds(DeliveryModel { guards, lossy_notify: false, ..CALM }, 100);
@@ -69,43 +69,43 @@ fn without_a_poll_a_lost_notify_is_a_lost_event() {
 
 #[test]
 fn without_a_read_after_listen_what_came_just_before_is_not_seen() {
-    let guards = Guards { poll: false, read_after_listen: false, ..Guards::ALL };
+    let guards = DeliveryGuards { poll: false, read_after_listen: false, ..DeliveryGuards::ALL };
     fails(EVERYTHING_ARRIVES, DeliveryModel { guards, writers: 2, lossy_notify: false, ..CALM });
 }
 
 #[test]
 fn without_one_locked_section_an_event_between_replay_and_live_is_skipped() {
-    let guards = Guards { live_in_one_section: false, ..Guards::ALL };
+    let guards = DeliveryGuards { live_in_one_section: false, ..DeliveryGuards::ALL };
     fails(EVERYTHING_ARRIVES, DeliveryModel { guards, writers: 2, ..CALM });
     fails(NOTHING_SKIPPED, DeliveryModel { guards, writers: 2, ..CALM });
 }
 
 #[test]
 fn without_lagging_an_overflow_is_a_hole() {
-    let guards = Guards { overflow_lags: false, ..Guards::ALL };
+    let guards = DeliveryGuards { overflow_lags: false, ..DeliveryGuards::ALL };
     fails(NOTHING_SKIPPED, DeliveryModel { guards, ..CALM });
 }
 
 #[test]
 fn without_the_chain_what_retention_dropped_is_skipped() {
-    let guards = Guards { chain: false, ..Guards::ALL };
+    let guards = DeliveryGuards { chain: false, ..DeliveryGuards::ALL };
     fails(NOTHING_SKIPPED, DeliveryModel { guards, writers: 2, drops: 1, ..CALM });
 }
 
 #[test]
 fn without_the_timeline_an_id_that_was_used_again_is_taken_for_the_lost_one() {
-    let guards = Guards { timeline: false, ..Guards::ALL };
+    let guards = DeliveryGuards { timeline: false, ..DeliveryGuards::ALL };
     fails(EVERYTHING_ARRIVES, DeliveryModel { guards, failovers: 1, cuts: 1, ..CALM });
 }
 
 #[test]
 fn without_the_chain_a_row_from_a_notify_overtakes_others() {
-    let guards = Guards { notify_row_chain: false, ..Guards::ALL };
+    let guards = DeliveryGuards { notify_row_chain: false, ..DeliveryGuards::ALL };
     fails(NOTHING_SKIPPED, DeliveryModel { guards, writers: 2, ..CALM });
 }
 
 #[test]
 fn without_its_timeline_a_row_from_a_notify_may_be_a_lost_one() {
-    let guards = Guards { notify_row_timeline: false, ..Guards::ALL };
+    let guards = DeliveryGuards { notify_row_timeline: false, ..DeliveryGuards::ALL };
     fails(EVERYTHING_ARRIVES, DeliveryModel { guards, failovers: 1, ..CALM });
 }

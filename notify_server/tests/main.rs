@@ -23,7 +23,7 @@ use tokio_postgres::{Client, NoTls};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A notify_server on a database with one user in one chat.
-struct Scene {
+struct TestServer {
     address: SocketAddr,
     lifecycle: Lifecycle,
     db: Client,
@@ -32,7 +32,7 @@ struct Scene {
     chat: ChatId,
 }
 
-impl Scene {
+impl TestServer {
     async fn new(url: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.database.url = Some(Secret::new(url));
@@ -68,9 +68,9 @@ impl Scene {
         let server = NotifyServer::start(config, &lifecycle).await.unwrap();
         let address = server.address();
         lifecycle.spawn("notify_server", server.serve(lifecycle.clone()));
-        let scene = Self { address, lifecycle, db, signer, claims, chat };
-        scene.until_answered("/health/ready", "200 OK").await;
-        scene
+        let server = Self { address, lifecycle, db, signer, claims, chat };
+        server.until_answered("/health/ready", "200 OK").await;
+        server
     }
 
     async fn say(&self, first_seq: i64, count: i64, bytes: i32) {
@@ -150,78 +150,78 @@ async fn read_until(socket: &mut TcpStream, mark: &str) -> String {
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_let_go() {
     let database = TestDatabase::new().await.unwrap();
-    let scene = Scene::new(database.url(), |_| {}).await;
+    let server = TestServer::new(database.url(), |_| {}).await;
     let connected = Instant::now();
-    let mut silent = TcpStream::connect(scene.address).await.unwrap();
-    let mut slow = TcpStream::connect(scene.address).await.unwrap();
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
     slow.write_all(b"GET /events HTTP/1.1\r\nx-").await.unwrap();
     assert_eq!(read_until(&mut silent, "").await, "");
     read_until(&mut slow, "").await;
     assert!(connected.elapsed() < Duration::from_secs(15));
     // A stream sends its first frame and stays open.
-    assert!(scene.events(&scene.token(), "connected").await.contains("retry: "));
-    scene.lifecycle.stop();
+    assert!(server.events(&server.token(), "connected").await.contains("retry: "));
+    server.lifecycle.stop();
 }
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_cut_and_disturbs_nobody() {
     let database = TestDatabase::new().await.unwrap();
-    let scene = Scene::new(database.url(), |config| config.notify.slow_client_seconds = 2).await;
+    let server = TestServer::new(database.url(), |config| config.notify.slow_client_seconds = 2).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(16 * 1024).unwrap();
-    let mut stuck = socket.connect(scene.address).await.unwrap();
+    let mut stuck = socket.connect(server.address).await.unwrap();
     let request =
-        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", scene.token());
+        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", server.token());
     stuck.write_all(request.as_bytes()).await.unwrap();
-    let mut reading = TcpStream::connect(scene.address).await.unwrap();
+    let mut reading = TcpStream::connect(server.address).await.unwrap();
     reading.write_all(request.as_bytes()).await.unwrap();
     read_until(&mut reading, "connected").await;
-    while scene.metric("parlor_notify_streams ").await < 2.0 {}
+    while server.metric("parlor_notify_streams ").await < 2.0 {}
 
     // Far more than the sockets and the queue hold.
-    scene.say(1, 400, 20_000).await;
+    server.say(1, 400, 20_000).await;
     let got = read_until(&mut reading, "\"seq\":400,").await;
     assert_eq!(got.matches("event: message.new").count(), 400);
     let cut = async {
-        while scene.metric("parlor_notify_streams ").await > 1.0 {
+        while server.metric("parlor_notify_streams ").await > 1.0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     timeout(DEADLINE, cut).await.expect("the stuck client is not cut");
-    assert!((scene.metric("parlor_notify_slow_clients_cut_total ").await - 1.0).abs() < 0.1);
-    assert!(scene.metric("parlor_notify_queue_overflows_total ").await > 0.5);
-    scene.lifecycle.stop();
+    assert!((server.metric("parlor_notify_slow_clients_cut_total ").await - 1.0).abs() < 0.1);
+    assert!(server.metric("parlor_notify_queue_overflows_total ").await > 0.5);
+    server.lifecycle.stop();
 }
 
 #[tokio::test]
 async fn readiness_says_that_the_database_is_away_and_nobody_is_sent_off_for_good() {
     let cluster = TestCluster::start().await.unwrap();
     let url = cluster.create_database("away").await.unwrap();
-    let scene = Scene::new(&url, |_| {}).await;
-    let held = scene.token();
+    let server = TestServer::new(&url, |_| {}).await;
+    let held = server.token();
     cluster.stop().await.unwrap();
-    scene.until_answered("/health/ready", "503").await;
-    let answer = scene.ask("GET /health/ready HTTP/1.1\r\nconnection: close", "").await;
+    server.until_answered("/health/ready", "503").await;
+    let answer = server.ask("GET /health/ready HTTP/1.1\r\nconnection: close", "").await;
     assert!(answer.contains("application/problem+json") && answer.contains("database"), "{answer}");
-    assert!(scene.ask("GET /health/live HTTP/1.1\r\nconnection: close", "").await.contains("200 OK"));
+    assert!(server.ask("GET /health/live HTTP/1.1\r\nconnection: close", "").await.contains("200 OK"));
 
     // A known key, but a workspace that is not in memory; and a key that cannot be looked up.
     let stranger = Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap();
-    for token in [held, stranger.sign(scene.claims, Purpose::Access, 0).unwrap()] {
-        let answer = scene.events(&token, "retry: ").await;
+    for token in [held, stranger.sign(server.claims, Purpose::Access, 0).unwrap()] {
+        let answer = server.events(&token, "retry: ").await;
         assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("connected"), "{answer}");
     }
     cluster.restart().await.unwrap();
-    scene.until_answered("/health/ready", "200 OK").await;
-    let unknown = stranger.sign(scene.claims, Purpose::Access, 0).unwrap();
+    server.until_answered("/health/ready", "200 OK").await;
+    let unknown = stranger.sign(server.claims, Purpose::Access, 0).unwrap();
     let refused = async {
-        while !scene.events(&unknown, "\r\n\r\n").await.starts_with("HTTP/1.1 401") {
+        while !server.events(&unknown, "\r\n\r\n").await.starts_with("HTTP/1.1 401") {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     timeout(DEADLINE, refused).await.expect("a bad token is refused when the database can be asked");
-    scene.events(&scene.token(), "connected").await;
-    scene.lifecycle.stop();
+    server.events(&server.token(), "connected").await;
+    server.lifecycle.stop();
 }
 
 #[tokio::test]
@@ -229,77 +229,78 @@ async fn a_connection_on_which_a_query_hangs_is_not_used_again() {
     // This test has its own Postgres, whose processes can be stopped.
     let cluster = TestCluster::start().await.unwrap();
     let url = cluster.create_database("hanging").await.unwrap();
-    let scene = Scene::new(&url, |_| {}).await;
+    let server = TestServer::new(&url, |_| {}).await;
     let pids = "select pid from pg_stat_activity where application_name = 'notify_server'";
     let mut stopped = Vec::new();
-    for row in scene.db.query(pids, &[]).await.unwrap() {
+    for row in server.db.query(pids, &[]).await.unwrap() {
         let pid = rustix::process::Pid::from_raw(row.get(0)).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
         stopped.push(pid);
     }
     assert!(!stopped.is_empty());
     let recovered = Instant::now();
-    scene.until_answered("/health/ready", "200 OK").await;
-    scene.events(&scene.token(), "connected").await;
+    server.until_answered("/health/ready", "200 OK").await;
+    server.events(&server.token(), "connected").await;
     assert!(recovered.elapsed() < Duration::from_secs(15), "{:?}", recovered.elapsed());
     for pid in stopped {
         rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
     }
-    scene.lifecycle.stop();
+    server.lifecycle.stop();
 }
 
 #[tokio::test]
 async fn other_origins_may_follow_only_if_they_are_configured() {
     let database = TestDatabase::new().await.unwrap();
-    let scene =
-        Scene::new(database.url(), |config| config.cors.origins = vec!["https://app.example".into()]).await;
+    let server =
+        TestServer::new(database.url(), |config| config.cors.origins = vec!["https://app.example".into()])
+            .await;
     let preflight = async |origin: &str| {
         let request = format!(
             "OPTIONS /events HTTP/1.1\r\nconnection: close\r\norigin: {origin}\r\naccess-control-request-method: GET\r\n\
              access-control-request-headers: authorization,last-event-id"
         );
-        scene.ask(&request, "").await.to_lowercase()
+        server.ask(&request, "").await.to_lowercase()
     };
     let ours = preflight("https://app.example").await;
     assert!(ours.contains("access-control-allow-origin: https://app.example"), "{ours}");
     assert!(ours.contains("authorization") && ours.contains("last-event-id"), "{ours}");
     assert!(!preflight("https://evil.example").await.contains("access-control-allow-origin"));
     let refused =
-        scene.ask("GET /events HTTP/1.1\r\nconnection: close\r\norigin: https://app.example", "").await;
+        server.ask("GET /events HTTP/1.1\r\nconnection: close\r\norigin: https://app.example", "").await;
     assert!(
         refused.contains("401") && refused.to_lowercase().contains("access-control-allow-origin"),
         "{refused}"
     );
-    scene.lifecycle.stop();
+    server.lifecycle.stop();
 }
 
 #[tokio::test]
 async fn stopping_waits_for_no_client() {
     let database = TestDatabase::new().await.unwrap();
-    let scene = Scene::new(database.url(), |_| {}).await;
-    let mut reading = TcpStream::connect(scene.address).await.unwrap();
+    let server = TestServer::new(database.url(), |_| {}).await;
+    let mut reading = TcpStream::connect(server.address).await.unwrap();
     let request =
-        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", scene.token());
+        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", server.token());
     reading.write_all(request.as_bytes()).await.unwrap();
     read_until(&mut reading, "connected").await;
-    let mut idle = TcpStream::connect(scene.address).await.unwrap();
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
     let stopped = Instant::now();
-    scene.lifecycle.stop();
+    server.lifecycle.stop();
     let rest = read_until(&mut reading, "").await;
     assert!(rest.contains("retry: ") && rest.ends_with("0\r\n\r\n"), "{rest}");
     assert_eq!(read_until(&mut idle, "").await, "");
     assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
-    assert!(TcpStream::connect(scene.address).await.is_err());
+    assert!(TcpStream::connect(server.address).await.is_err());
 }
 
 #[tokio::test]
 async fn a_stream_is_the_last_answer_of_its_connection_in_the_clients_own_version_of_http() {
     let database = TestDatabase::new().await.unwrap();
-    let scene = Scene::new(database.url(), |_| {}).await;
-    let authorization = format!("authorization: Bearer {}", scene.token());
+    let server = TestServer::new(database.url(), |_| {}).await;
+    let authorization = format!("authorization: Bearer {}", server.token());
 
     // After another response on the same connection, and in chunks.
-    let mut socket = TcpStream::connect(scene.address).await.unwrap();
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     read_until(&mut socket, r#"{"status":"ok"}"#).await;
     let request = format!("GET /events HTTP/1.1\r\nhost: x\r\n{authorization}\r\n\r\n");
@@ -309,46 +310,47 @@ async fn a_stream_is_the_last_answer_of_its_connection_in_the_clients_own_versio
     assert!(answer.contains("\r\ntransfer-encoding: chunked\r\n"), "{answer}");
 
     // An HTTP/1.0 client knows no chunks: the body lasts until the connection ends.
-    let old = scene.ask(&format!("GET /events HTTP/1.0\r\n{authorization}"), "event: connected").await;
+    let old = server.ask(&format!("GET /events HTTP/1.0\r\n{authorization}"), "event: connected").await;
     let (head, body) = old.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("connection: close") && !head.contains("transfer-encoding"), "{old}");
     assert!(body.starts_with("retry: "), "{old}");
 
     // HEAD gets the head, and no stream stays open.
-    let head = scene.ask(&format!("HEAD /events HTTP/1.1\r\nconnection: close\r\n{authorization}"), "").await;
+    let head =
+        server.ask(&format!("HEAD /events HTTP/1.1\r\nconnection: close\r\n{authorization}"), "").await;
     assert!(
         head.contains("200 OK") && head.contains("text/event-stream") && head.ends_with("\r\n\r\n"),
         "{head}"
     );
     drop(socket);
     let all_gone = async {
-        while scene.metric("parlor_notify_streams ").await > 0.0
-            || scene.metric("parlor_notify_connections ").await > 1.0
+        while server.metric("parlor_notify_streams ").await > 0.0
+            || server.metric("parlor_notify_connections ").await > 1.0
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(DEADLINE, all_gone).await.expect("streams and connections are counted to their end");
-    scene.lifecycle.stop();
+    server.lifecycle.stop();
 }
 
 #[tokio::test]
 async fn who_talks_into_a_stream_is_cut_off() {
     let database = TestDatabase::new().await.unwrap();
-    let scene = Scene::new(database.url(), |_| {}).await;
-    let mut socket = TcpStream::connect(scene.address).await.unwrap();
+    let server = TestServer::new(database.url(), |_| {}).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
     let request =
-        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", scene.token());
+        format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", server.token());
     socket.write_all(request.as_bytes()).await.unwrap();
     read_until(&mut socket, "connected").await;
     // A few bytes are ignored: a client may pipeline its next request.
     socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    scene.say(1, 1, 10).await;
+    server.say(1, 1, 10).await;
     read_until(&mut socket, "message.new").await;
     let talk = async {
         let much = [b'x'; 8192];
         while socket.write_all(&much).await.is_ok() {}
     };
     timeout(DEADLINE, talk).await.expect("a client that only sends is cut off");
-    scene.lifecycle.stop();
+    server.lifecycle.stop();
 }

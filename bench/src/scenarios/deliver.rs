@@ -15,11 +15,11 @@ use uuid::Uuid;
 use super::send;
 use crate::{
     Arguments,
-    http::Client,
+    http::HttpConnection,
     load::{BODY, Sender, at_rate, send_request},
     report::{Report, percentile},
     streams::{self, Watch, stamped},
-    world::{Person, World},
+    test_bed::{Person, TestBed},
 };
 
 const CHATS: usize = 200;
@@ -29,33 +29,33 @@ const CONNECTIONS: usize = 16;
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("deliver");
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let chat_server = world.start_chat_server()?;
-    let people = world.people(CHATS * MEMBERS).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let chat_server = test_bed.start_chat_server()?;
+    let people = test_bed.people(CHATS * MEMBERS).await?;
     let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
-    let chats = world.chats(&members).await?;
+    let chats = test_bed.chats(&members).await?;
     let senders: Vec<Sender> = chats
         .iter()
         .zip(&members)
         .map(|(chat, members)| Sender { chat: *chat, person: members[0].clone() })
         .collect();
     let senders = Arc::new(senders);
-    send::make_tables(&world).await?;
-    let notify_server = world.start_notify_server()?;
+    send::make_tables(&test_bed).await?;
+    let notify_server = test_bed.start_notify_server()?;
     let epoch = Instant::now();
     let requests = super::streams::requests(&people);
     let all = streams::open(notify_server.address, requests, true, Watch::Time, epoch).await?;
     for round in 0..=arguments.rounds {
         for rate in RATES {
-            let notified = notifications(&world, &senders, rate, arguments.seconds).await?;
+            let notified = notifications(&test_bed, &senders, rate, arguments.seconds).await?;
             let mut clients = Vec::new();
             for _ in 0..CONNECTIONS {
-                clients.push(Client::connect(chat_server.address).await?);
+                clients.push(HttpConnection::connect(chat_server.address).await?);
             }
             let before = all.inbox.events();
             let work = {
                 let senders = Arc::clone(&senders);
-                move |mut client: Client, number: usize| {
+                move |mut client: HttpConnection, number: usize| {
                     let sender = senders[number % CHATS].clone();
                     async move {
                         let answer = client.call(&send_request(&sender, &stamped(epoch))).await?;
@@ -84,20 +84,20 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         }
     }
     drop((all, chat_server, notify_server));
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
 /// Seconds from each insert with `pg_notify` to its notification.
 async fn notifications(
-    world: &World,
+    test_bed: &TestBed,
     senders: &Arc<Vec<Sender>>,
     rate: u32,
     seconds: f64,
 ) -> anyhow::Result<Vec<f64>> {
     let epoch = Instant::now();
     let times = Arc::new(Mutex::new(Vec::new()));
-    let (listener, mut connection) = tokio_postgres::connect(&world.url, NoTls).await?;
+    let (listener, mut connection) = tokio_postgres::connect(&test_bed.url, NoTls).await?;
     let heard = Arc::clone(&times);
     let mut driver = JoinSet::new();
     driver.spawn(async move {
@@ -114,7 +114,7 @@ async fn notifications(
     listener.batch_execute("listen bench_time").await?;
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
-        let client = send::connect(world).await?;
+        let client = send::connect(test_bed).await?;
         let statement = client
             .prepare(
                 "with row as (insert into plain (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
@@ -124,7 +124,7 @@ async fn notifications(
             .await?;
         clients.push((client, statement));
     }
-    let workspace = world.workspace.0;
+    let workspace = test_bed.workspace.0;
     let work = move |(client, statement): (tokio_postgres::Client, tokio_postgres::Statement),
                      number: usize| {
         let sender = senders[number % CHATS].clone();

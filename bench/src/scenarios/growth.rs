@@ -9,10 +9,10 @@ use chat_core::ChatId;
 use super::reads::{fill, pages};
 use crate::{
     Arguments,
-    http::{self, Client},
+    http::{self, HttpConnection},
     load::{self, BODY, Sender, send_request},
     report::{Report, median},
-    world::{Person, ServerProcess, World, memory},
+    test_bed::{Person, ServerProcess, TestBed, memory},
 };
 
 const MEMBERS: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -26,23 +26,23 @@ const CALLS: usize = 300;
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("growth");
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let server = world.start_chat_server()?;
-    members(&mut report, &world, &server).await?;
-    chats(&mut report, &world, &server).await?;
-    workspaces(&mut report, &world, &server, arguments.seconds).await?;
-    messages(&mut report, &world, &server, arguments.seconds).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let server = test_bed.start_chat_server()?;
+    members(&mut report, &test_bed, &server).await?;
+    chats(&mut report, &test_bed, &server).await?;
+    workspaces(&mut report, &test_bed, &server, arguments.seconds).await?;
+    messages(&mut report, &test_bed, &server, arguments.seconds).await?;
     drop(server);
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
 /// Grows the members of one chat.
-async fn members(report: &mut Report, world: &World, server: &ServerProcess) -> anyhow::Result<()> {
+async fn members(report: &mut Report, test_bed: &TestBed, server: &ServerProcess) -> anyhow::Result<()> {
     let mut everybody: Vec<Person> = Vec::new();
     for count in MEMBERS {
-        everybody.extend(world.people(count - everybody.len()).await?);
-        let chat = world.chats(&[everybody.iter().collect()]).await?[0];
+        everybody.extend(test_bed.people(count - everybody.len()).await?);
+        let chat = test_bed.chats(&[everybody.iter().collect()]).await?[0];
         let sender = Sender { chat, person: everybody[0].clone() };
         let token = &everybody[1].token;
         let read = |path: String| move |_| http::request("GET", &path, token, "");
@@ -63,11 +63,11 @@ async fn members(report: &mut Report, world: &World, server: &ServerProcess) -> 
 }
 
 /// Grows the chats of one person.
-async fn chats(report: &mut Report, world: &World, server: &ServerProcess) -> anyhow::Result<()> {
-    let people = world.people(5).await?;
+async fn chats(report: &mut Report, test_bed: &TestBed, server: &ServerProcess) -> anyhow::Result<()> {
+    let people = test_bed.people(5).await?;
     let mut chats: Vec<ChatId> = Vec::new();
     for count in CHATS {
-        chats.extend(world.chats(&vec![people.iter().collect(); count - chats.len()]).await?);
+        chats.extend(test_bed.chats(&vec![people.iter().collect(); count - chats.len()]).await?);
         let sender = Sender { chat: chats[0], person: people[0].clone() };
         let list = |_| http::request("GET", "/api/chat", &people[1].token, "");
         for (name, times) in [
@@ -87,16 +87,16 @@ async fn chats(report: &mut Report, world: &World, server: &ServerProcess) -> an
 /// Grows the number of workspaces with chats of five.
 async fn workspaces(
     report: &mut Report,
-    world: &World,
+    test_bed: &TestBed,
     server: &ServerProcess,
     seconds: f64,
 ) -> anyhow::Result<()> {
     let mut senders: Vec<Sender> = Vec::new();
     for count in WORKSPACES {
-        let new = world.workspaces(count - senders.len()).await?;
-        let people = world.people_in(&new, 5).await?;
+        let new = test_bed.workspaces(count - senders.len()).await?;
+        let people = test_bed.people_in(&new, 5).await?;
         let members: Vec<Vec<&Person>> = people.chunks(5).map(|members| members.iter().collect()).collect();
-        let chats = world.chats(&members).await?;
+        let chats = test_bed.chats(&members).await?;
         let new = chats
             .iter()
             .zip(&members)
@@ -117,18 +117,18 @@ async fn workspaces(
 /// Grows the messages, a tenth of which are in the chat that is read.
 async fn messages(
     report: &mut Report,
-    world: &World,
+    test_bed: &TestBed,
     server: &ServerProcess,
     seconds: f64,
 ) -> anyhow::Result<()> {
-    let people = world.people(PEOPLE).await?;
-    let chats: Vec<ChatId> = world.chats(&vec![people.iter().collect(); 11]).await?;
-    let mut db = world.connect_for_bulk().await?;
+    let people = test_bed.people(PEOPLE).await?;
+    let chats: Vec<ChatId> = test_bed.chats(&vec![people.iter().collect(); 11]).await?;
+    let mut db = test_bed.connect_for_bulk().await?;
     let senders = chats.iter().map(|chat| Sender { chat: *chat, person: people[0].clone() }).collect();
     let senders: Arc<Vec<Sender>> = Arc::new(senders);
     let (token, chat) = (&people[0].token, chats[0]);
     for total in MESSAGES {
-        fill(&mut db, world, &chats, &people, total).await?;
+        fill(&mut db, test_bed, &chats, &people, total).await?;
         let times = pages(server.address, token, chat, total / 10, seconds).await?;
         report.add(&format!("page, {total} messages, p50"), "ms", median(&times) * 1e3);
         let rate = load::send(server.address, CONNECTIONS, Arc::clone(&senders), seconds).await?;
@@ -146,7 +146,7 @@ async fn calls(
     request: impl Fn(usize) -> Vec<u8>,
     status: u16,
 ) -> anyhow::Result<Vec<f64>> {
-    let mut client = Client::connect(server.address).await?;
+    let mut client = HttpConnection::connect(server.address).await?;
     let mut times = Vec::new();
     for number in 0..CALLS {
         let request = request(number);

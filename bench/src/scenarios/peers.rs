@@ -13,12 +13,12 @@ use tokio::task::JoinSet;
 
 use crate::{
     Arguments,
-    http::Client,
+    http::HttpConnection,
     load::{self, BODY, Sender, at_rate, closed_loop},
     report::{Report, percentile},
     streams::{self, OpenStreams, Watch, stamped},
     synapse::{self, Guest, Synapse},
-    world::{Person, ServerProcess, World, memory},
+    test_bed::{Person, ServerProcess, TestBed, memory},
 };
 
 const CHATS: usize = 10;
@@ -38,9 +38,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         );
         return Ok(report);
     };
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let mut parlor = OfParlor::start(&world).await?;
-    let mut synapse = OfSynapse::start(python, &world).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let mut parlor = OfParlor::start(&test_bed).await?;
+    let mut synapse = OfSynapse::start(python, &test_bed).await?;
     let epoch = Instant::now();
     for followed in [false, true] {
         if followed {
@@ -80,7 +80,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         report.ratio(&format!("Parlor, {figure}"), &format!("Synapse, {figure}"), None, at_most);
     }
     drop((parlor, synapse));
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
@@ -93,15 +93,15 @@ struct OfParlor {
 }
 
 impl OfParlor {
-    async fn start(world: &World) -> anyhow::Result<Self> {
-        let chat_server = world.start_chat_server()?;
-        let people = world.people(CHATS * MEMBERS).await?;
+    async fn start(test_bed: &TestBed) -> anyhow::Result<Self> {
+        let chat_server = test_bed.start_chat_server()?;
+        let people = test_bed.people(CHATS * MEMBERS).await?;
         let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
-        let chats = world.chats(&members).await?;
+        let chats = test_bed.chats(&members).await?;
         let senders = chats.iter().zip(&members);
         let senders =
             senders.map(|(chat, members)| Sender { chat: *chat, person: members[0].clone() }).collect();
-        let notify_server = world.start_notify_server()?;
+        let notify_server = test_bed.start_notify_server()?;
         Ok(Self { chat_server, notify_server, people, senders: Arc::new(senders), streams: None })
     }
 
@@ -122,7 +122,7 @@ impl OfParlor {
         inbox.take_latencies();
         let before = inbox.events();
         let senders = Arc::clone(&self.senders);
-        let work = move |mut client: Client, number: usize| {
+        let work = move |mut client: HttpConnection, number: usize| {
             let request = load::send_request(&senders[number % CHATS], &stamped(epoch));
             async move {
                 let answer = client.call(&request).await?;
@@ -130,7 +130,7 @@ impl OfParlor {
                 anyhow::Ok(client)
             }
         };
-        let clients = vec![Client::connect(self.chat_server.address).await?];
+        let clients = vec![HttpConnection::connect(self.chat_server.address).await?];
         let sent = at_rate(clients, RATE, seconds, work).await?;
         inbox.until(before + (sent * MEMBERS) as u64).await?;
         Ok(inbox.take_latencies())
@@ -151,8 +151,8 @@ struct OfSynapse {
 }
 
 impl OfSynapse {
-    async fn start(python: &Path, world: &World) -> anyhow::Result<Self> {
-        let server = Synapse::start(python, world).await?;
+    async fn start(python: &Path, test_bed: &TestBed) -> anyhow::Result<Self> {
+        let server = Synapse::start(python, test_bed).await?;
         let guests = server.rooms(CHATS, MEMBERS).await?;
         let senders = Arc::new(guests.iter().step_by(MEMBERS).cloned().collect());
         Ok(Self { server, guests, senders, times: Arc::default(), screens: JoinSet::new() })
@@ -160,7 +160,7 @@ impl OfSynapse {
 
     async fn follow(&mut self, epoch: Instant) -> anyhow::Result<()> {
         for guest in &self.guests {
-            let mut client = Client::connect(self.server.address).await?;
+            let mut client = HttpConnection::connect(self.server.address).await?;
             let begun = client.call(&synapse::sync_request(guest, None)).await?;
             let mut since = next_batch(&begun.body)?;
             let (times, guest) = (Arc::clone(&self.times), guest.clone());
@@ -187,7 +187,7 @@ impl OfSynapse {
     async fn sends(&mut self, seconds: f64) -> anyhow::Result<f64> {
         let mut clients = Vec::new();
         for _ in 0..CONNECTIONS {
-            clients.push(Client::connect(self.server.address).await?);
+            clients.push(HttpConnection::connect(self.server.address).await?);
         }
         let senders = Arc::clone(&self.senders);
         let rate = closed_loop(clients, seconds, move |client, number| {
@@ -203,11 +203,11 @@ impl OfSynapse {
         tokio::time::sleep(REST).await;
         self.take_times();
         let senders = Arc::clone(&self.senders);
-        let work = move |client: Client, number: usize| {
+        let work = move |client: HttpConnection, number: usize| {
             let guest = senders[number % CHATS].clone();
             async move { send(client, &guest, &stamped(epoch)).await }
         };
-        let clients = vec![Client::connect(self.server.address).await?];
+        let clients = vec![HttpConnection::connect(self.server.address).await?];
         let count = MEMBERS * at_rate(clients, RATE, seconds, work).await?;
         let deadline = Instant::now() + PATIENCE;
         while self.times.lock().unwrap_or_else(PoisonError::into_inner).len() < count {
@@ -228,7 +228,7 @@ impl OfSynapse {
     }
 }
 
-async fn send(mut client: Client, guest: &Guest, body: &str) -> anyhow::Result<Client> {
+async fn send(mut client: HttpConnection, guest: &Guest, body: &str) -> anyhow::Result<HttpConnection> {
     let answer = client.call(&synapse::send_request(guest, body)).await?;
     ensure!(answer.status == 200, "a send to Synapse: {}", answer.status);
     Ok(client)

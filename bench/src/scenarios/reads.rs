@@ -11,11 +11,11 @@ use sqlx::PgConnection;
 
 use crate::{
     Arguments,
-    http::{self, Client},
+    http::{self, HttpConnection},
     load::closed_loop,
     process,
     report::{Report, percentile},
-    world::{Person, World, cpu},
+    test_bed::{Person, TestBed, cpu},
 };
 
 const CONNECTIONS: usize = 32;
@@ -25,18 +25,18 @@ const PEOPLE: usize = 50;
 
 pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("list");
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let server = world.start_chat_server()?;
-    let people = world.people(PEOPLE).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let server = test_bed.start_chat_server()?;
+    let people = test_bed.people(PEOPLE).await?;
     // Everybody is in CHATS chats of MEMBERS.
     let members: Vec<Vec<&Person>> = (0..PEOPLE * CHATS / MEMBERS)
         .map(|chat| (0..MEMBERS).map(|n| &people[(chat * 7 + n * 11) % PEOPLE]).collect())
         .collect();
-    world.chats(&members).await?;
+    test_bed.chats(&members).await?;
     let request = |token: &str| http::request("GET", "/api/chat", token, "");
-    let mut client = Client::connect(server.address).await?;
+    let mut client = HttpConnection::connect(server.address).await?;
     let bytes = client.call(&request(&people[0].token)).await?.body;
-    let file = world.scratch("list.json");
+    let file = test_bed.scratch("list.json");
     std::fs::write(&file, &bytes)?;
     let memory = process::start("from_memory", &[&file.to_string_lossy()])?;
     report.note(format!("One list is {} bytes, of {CHATS} chats.", bytes.len()));
@@ -57,17 +57,17 @@ pub async fn list(arguments: &Arguments) -> anyhow::Result<Report> {
     let time = |of: &str| format!("{of}, processor time of the server");
     report.ratio(&time("chat list"), &time("from memory"), None, true);
     drop((server, memory));
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
 async fn read(address: SocketAddr, requests: Vec<Vec<u8>>, seconds: f64) -> anyhow::Result<f64> {
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
-        clients.push(Client::connect(address).await?);
+        clients.push(HttpConnection::connect(address).await?);
     }
     let requests = std::sync::Arc::new(requests);
-    closed_loop(clients, seconds, move |mut client: Client, number| {
+    closed_loop(clients, seconds, move |mut client: HttpConnection, number| {
         let requests = std::sync::Arc::clone(&requests);
         async move {
             let request = &requests[usize::try_from(number)? % requests.len()];
@@ -93,12 +93,12 @@ pub async fn serve_from_memory() -> anyhow::Result<()> {
 
 pub async fn page(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("page");
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let server = world.start_chat_server()?;
-    let people = world.people(PEOPLE).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let server = test_bed.start_chat_server()?;
+    let people = test_bed.people(PEOPLE).await?;
     let everybody: Vec<&Person> = people.iter().collect();
-    let chats = world.chats(&vec![everybody; 11]).await?;
-    let mut db = world.connect_for_bulk().await?;
+    let chats = test_bed.chats(&vec![everybody; 11]).await?;
+    let mut db = test_bed.connect_for_bulk().await?;
     let mut stored = 0;
     // A tenth of the messages is in one chat, the rest in ten others; the first of the sizes is the
     // small database.
@@ -107,7 +107,7 @@ pub async fn page(arguments: &Arguments) -> anyhow::Result<Report> {
             continue;
         }
         let began = Instant::now();
-        fill(&mut db, &world, &chats, &people, total).await?;
+        fill(&mut db, &test_bed, &chats, &people, total).await?;
         stored = total;
         report.note(format!("{total} messages were there after {:.0} s.", began.elapsed().as_secs_f64()));
         let (token, chat, last) = (people[0].token.clone(), chats[0], total / 10);
@@ -121,14 +121,14 @@ pub async fn page(arguments: &Arguments) -> anyhow::Result<Report> {
     let of = |total: i64| format!("page among {total}, p50");
     report.ratio(&of(arguments.messages), &of(10_000), Some(1.3), true);
     drop(server);
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
 /// Brings the database to `total` messages.
 pub async fn fill(
     db: &mut PgConnection,
-    world: &World,
+    test_bed: &TestBed,
     chats: &[ChatId],
     people: &[Person],
     total: i64,
@@ -144,7 +144,7 @@ pub async fn fill(
              from generate_series((select last_seq + 1 from chats where id = $1), $5) n",
         )
         .bind(chat.0)
-        .bind(world.workspace.0)
+        .bind(test_bed.workspace.0)
         .bind(people[number % people.len()].id.0)
         .bind(chat.0.to_string())
         .bind(share)
@@ -172,7 +172,7 @@ pub async fn pages(
     last: i64,
     seconds: f64,
 ) -> anyhow::Result<Vec<f64>> {
-    let mut client = Client::connect(address).await?;
+    let mut client = HttpConnection::connect(address).await?;
     let mut times = Vec::new();
     let began = Instant::now();
     while began.elapsed().as_secs_f64() < seconds {

@@ -11,7 +11,7 @@ use crate::{
     Arguments,
     load::{self, BODY, Sender, closed_loop},
     report::Report,
-    world::World,
+    test_bed::TestBed,
 };
 
 const CHATS: usize = 200;
@@ -19,12 +19,12 @@ const MEMBERS: usize = 5;
 const CONNECTIONS: usize = 32;
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let server = world.start_chat_server()?;
-    let people = world.people(CHATS).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let server = test_bed.start_chat_server()?;
+    let people = test_bed.people(CHATS).await?;
     let members: Vec<Vec<_>> =
         (0..CHATS).map(|chat| (0..MEMBERS).map(|n| &people[(chat + n) % CHATS]).collect()).collect();
-    let chats = world.chats(&members).await?;
+    let chats = test_bed.chats(&members).await?;
     let senders: Vec<Sender> = chats
         .iter()
         .zip(&people)
@@ -32,7 +32,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         .collect();
     let hot: Vec<Sender> =
         people[..MEMBERS].iter().map(|person| Sender { chat: chats[0], person: person.clone() }).collect();
-    make_tables(&world).await?;
+    make_tables(&test_bed).await?;
     let (senders, hot) = (Arc::new(senders), Arc::new(hot));
 
     let mut report = Report::new("send");
@@ -45,7 +45,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
             ("insert, 1 client", "plain", 1),
         ] {
             let sql = insert_into(table);
-            let inserts = insert(&world.url, &sql, world.workspace, clients, Arc::clone(&senders), seconds);
+            let inserts =
+                insert(&test_bed.url, &sql, test_bed.workspace, clients, Arc::clone(&senders), seconds);
             report.add(name, "1/s", inserts.await?);
         }
         for (name, connections, senders) in [
@@ -62,7 +63,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     }
     ratios(&mut report);
     drop(server);
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
@@ -75,8 +76,8 @@ fn ratios(report: &mut Report) {
 }
 
 /// Tables with the columns, indexes and foreign keys of messages, and no log.
-pub async fn make_tables(world: &World) -> anyhow::Result<()> {
-    let mut db = world.connect().await?;
+pub async fn make_tables(test_bed: &TestBed) -> anyhow::Result<()> {
+    let mut db = test_bed.connect().await?;
     for table in ["plain", "notifying"] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
             "create table {table} (like messages including all);
@@ -148,8 +149,8 @@ async fn insert(
     .await
 }
 
-pub async fn connect(world: &World) -> anyhow::Result<Client> {
-    connect_to(&world.url).await
+pub async fn connect(test_bed: &TestBed) -> anyhow::Result<Client> {
+    connect_to(&test_bed.url).await
 }
 
 async fn connect_to(url: &str) -> anyhow::Result<Client> {

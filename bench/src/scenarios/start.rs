@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     Arguments,
     report::Report,
-    world::{World, cpu, is_ready, memory},
+    test_bed::{TestBed, cpu, is_ready, memory},
 };
 
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -47,11 +47,11 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     }
     report.bound("launcher with a cluster, until ready", 2.0);
 
-    let world = World::start(Some(&program)).await?;
-    let (chat, notify) = (world.start_chat_server()?, world.start_notify_server()?);
+    let test_bed = TestBed::start(Some(&program)).await?;
+    let (chat, notify) = (test_bed.start_chat_server()?, test_bed.start_notify_server()?);
     idle(&mut report, "as two processes", &[chat.pid(), notify.pid()]).await?;
     drop((chat, notify));
-    world.stop().await?;
+    test_bed.stop().await?;
     for how in ["in the launcher", "as two processes"] {
         report.bound(&format!("idle memory of both servers, {how}"), 50.0);
         report.bound(&format!("idle processor time of both servers, {how}"), 1.0);

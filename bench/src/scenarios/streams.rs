@@ -11,12 +11,12 @@ use tokio::time::timeout;
 
 use crate::{
     Arguments,
-    http::{self, Client},
+    http::{self, HttpConnection},
     load::{Sender, send_request},
     nchan::Nchan,
     report::{Report, median},
     streams::{self, OpenStreams, Watch, stamped},
-    world::{Person, World, cpu, memory},
+    test_bed::{Person, TestBed, cpu, memory},
 };
 
 const NCHAN_AWAY: &str = "nginx with nchan is not installed (nginx-light, libnginx-mod-nchan): Parlor alone.";
@@ -32,20 +32,20 @@ pub fn requests(people: &[Person]) -> Vec<Vec<u8>> {
 }
 
 /// In chats of five, written in bulk before notify_server starts, which loads them from the tables.
-async fn in_small_chats(world: &World, people: &[Person]) -> anyhow::Result<Vec<ChatId>> {
+async fn in_small_chats(test_bed: &TestBed, people: &[Person]) -> anyhow::Result<Vec<ChatId>> {
     let members: Vec<Vec<&Person>> = people.chunks(MEMBERS).map(|chunk| chunk.iter().collect()).collect();
-    world.chats(&members).await
+    test_bed.chats(&members).await
 }
 
 pub async fn idle(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("idle");
     let count = arguments.streams;
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let _chat_server = world.start_chat_server()?;
-    let people = world.people(count).await?;
-    in_small_chats(&world, &people).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let _chat_server = test_bed.start_chat_server()?;
+    let people = test_bed.people(count).await?;
+    in_small_chats(&test_bed, &people).await?;
     for _ in 0..arguments.rounds {
-        let server = world.start_notify_server()?;
+        let server = test_bed.start_notify_server()?;
         let epoch = Instant::now();
         // The first client of a workspace makes the server load its people and chats.
         let first = streams::open(server.address, requests(&people[..1]), true, Watch::Count, epoch).await?;
@@ -80,7 +80,7 @@ pub async fn idle(arguments: &Arguments) -> anyhow::Result<Report> {
     }
     report.bound("notify_server, per stream", 5000.0);
     report.ratio("notify_server, per stream", "nchan, per stream", None, true);
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
@@ -93,17 +93,17 @@ fn per_stream(bytes: f64, count: usize) -> f64 {
 pub async fn fanout(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("fanout");
     let count = arguments.streams;
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let chat_server = world.start_chat_server()?;
-    let people = world.people(count).await?;
-    let chat = world.chats(&[people.iter().collect()]).await?[0];
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let chat_server = test_bed.start_chat_server()?;
+    let people = test_bed.people(count).await?;
+    let chat = test_bed.chats(&[people.iter().collect()]).await?[0];
     let sender = Sender { chat, person: people[0].clone() };
     for _ in 0..arguments.rounds {
         {
-            let server = world.start_notify_server()?;
+            let server = test_bed.start_notify_server()?;
             let epoch = Instant::now();
             let all = streams::open(server.address, requests(&people), true, Watch::Count, epoch).await?;
-            let mut client = Client::connect(chat_server.address).await?;
+            let mut client = HttpConnection::connect(chat_server.address).await?;
             let used = cpu(&[server.pid()])?;
             let rate = waves(&all, count, async || {
                 let answer = client.call(&send_request(&sender, &stamped(epoch))).await?;
@@ -135,7 +135,7 @@ pub async fn fanout(arguments: &Arguments) -> anyhow::Result<Report> {
     }
     report.ratio("Parlor", "nchan, 2 workers", Some(1.1), false);
     drop(chat_server);
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
@@ -144,7 +144,7 @@ fn events(streams: usize) -> f64 {
     (streams * (WAVES + 2)) as f64
 }
 
-async fn publish(client: &mut Client, epoch: Instant) -> anyhow::Result<()> {
+async fn publish(client: &mut HttpConnection, epoch: Instant) -> anyhow::Result<()> {
     let padding = " ".repeat(FRAME_BYTES - 40);
     let answer = client.call(&Nchan::publish("all", &format!("{}{padding}", stamped(epoch)))).await?;
     ensure!(matches!(answer.status, 200..=202), "a publish: {}", answer.status);
@@ -153,11 +153,15 @@ async fn publish(client: &mut Client, epoch: Instant) -> anyhow::Result<()> {
 
 /// Opens streams of nchan and publishes until each has received a message: nchan responds to a
 /// subscriber before all of its workers know it.
-async fn open_at_nchan(nchan: &Nchan, count: usize, epoch: Instant) -> anyhow::Result<(OpenStreams, Client)> {
+async fn open_at_nchan(
+    nchan: &Nchan,
+    count: usize,
+    epoch: Instant,
+) -> anyhow::Result<(OpenStreams, HttpConnection)> {
     const ATTEMPTS: usize = 50;
     let subscribers = (0..count).map(|_| Nchan::subscribe("all")).collect();
     let all = streams::open(nchan.address, subscribers, false, Watch::Count, epoch).await?;
-    let mut client = Client::connect(nchan.address).await?;
+    let mut client = HttpConnection::connect(nchan.address).await?;
     for _ in 0..ATTEMPTS {
         let before = all.inbox.events();
         publish(&mut client, epoch).await?;
@@ -193,17 +197,17 @@ async fn waves(
 pub async fn sustain(arguments: &Arguments) -> anyhow::Result<Report> {
     const STREAMS: usize = 1000;
     let mut report = Report::new("sustain");
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let chat_server = world.start_chat_server()?;
-    let people = world.people(STREAMS).await?;
-    let chat = world.chats(&[people.iter().collect()]).await?[0];
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let chat_server = test_bed.start_chat_server()?;
+    let people = test_bed.people(STREAMS).await?;
+    let chat = test_bed.chats(&[people.iter().collect()]).await?[0];
     let sender = Sender { chat, person: people[0].clone() };
     for _ in 0..arguments.rounds {
         {
-            let server = world.start_notify_server()?;
+            let server = test_bed.start_notify_server()?;
             let epoch = Instant::now();
             let all = streams::open(server.address, requests(&people), true, Watch::Count, epoch).await?;
-            let mut client = Client::connect(chat_server.address).await?;
+            let mut client = HttpConnection::connect(chat_server.address).await?;
             let rate = sustained(&all, STREAMS, arguments.seconds, async || {
                 let answer = client.call(&send_request(&sender, &stamped(epoch))).await?;
                 ensure!(answer.status == 201, "a send: {}", answer.status);
@@ -225,7 +229,7 @@ pub async fn sustain(arguments: &Arguments) -> anyhow::Result<Report> {
     }
     report.ratio("Parlor", "nchan, 2 workers", Some(2.0), false);
     drop(chat_server);
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
@@ -253,16 +257,16 @@ async fn sustained(
 /// All clients reconnect at once after notify_server was killed.
 pub async fn storm(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report::new("storm");
-    let world = World::start(arguments.servers.as_deref()).await?;
-    let chat_server = world.start_chat_server()?;
-    let people = world.people(arguments.streams).await?;
-    let chats = in_small_chats(&world, &people).await?;
-    let mut client = Client::connect(chat_server.address).await?;
+    let test_bed = TestBed::start(arguments.servers.as_deref()).await?;
+    let chat_server = test_bed.start_chat_server()?;
+    let people = test_bed.people(arguments.streams).await?;
+    let chats = in_small_chats(&test_bed, &people).await?;
+    let mut client = HttpConnection::connect(chat_server.address).await?;
     for _ in 0..arguments.rounds {
         for (name, count) in [("a tenth of them", arguments.streams / 10), ("all", arguments.streams)] {
             let people = &people[..count];
-            let server = world.start_notify_server()?;
-            let (fresh, took, queries) = timed(&world, server.address, requests(people)).await?;
+            let server = test_bed.start_notify_server()?;
+            let (fresh, took, queries) = timed(&test_bed, server.address, requests(people)).await?;
             report.add(&format!("fresh, {name}"), "s", took);
             report.add(&format!("fresh, {name}: transactions"), "", queries);
             let port = server.address.port();
@@ -274,9 +278,9 @@ pub async fn storm(arguments: &Arguments) -> anyhow::Result<Report> {
                 let sender = Sender { chat: *chat, person: sender[0].clone() };
                 client.call(&send_request(&sender, "while you were away")).await?;
             }
-            let server = world.start_notify_server_at(port)?;
+            let server = test_bed.start_notify_server_at(port)?;
             let with_cursor = people.iter().map(|person| request_after(person, &cursor)).collect();
-            let (_back, took, queries) = timed(&world, server.address, with_cursor).await?;
+            let (_back, took, queries) = timed(&test_bed, server.address, with_cursor).await?;
             report.add(&format!("back, {name}"), "s", took);
             report.add(&format!("back, {name}: transactions"), "", queries);
         }
@@ -284,7 +288,7 @@ pub async fn storm(arguments: &Arguments) -> anyhow::Result<Report> {
     report.ratio("back, all", "fresh, all", Some(1.5), true);
     report.ratio("back, all: transactions", "back, a tenth of them: transactions", None, true);
     drop(chat_server);
-    world.stop().await?;
+    test_bed.stop().await?;
     Ok(report)
 }
 
@@ -297,15 +301,15 @@ fn request_after(person: &Person, cursor: &str) -> Vec<u8> {
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 queries")]
 async fn timed(
-    world: &World,
+    test_bed: &TestBed,
     address: SocketAddr,
     requests: Vec<Vec<u8>>,
 ) -> anyhow::Result<(OpenStreams, f64, f64)> {
-    let before = world.transactions().await?;
+    let before = test_bed.transactions().await?;
     let began = Instant::now();
     let streams = streams::open(address, requests, true, Watch::Count, began).await?;
     let took = began.elapsed().as_secs_f64();
     // The statistics of a backend arrive with a second's delay.
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    Ok((streams, took, (world.transactions().await? - before) as f64))
+    Ok((streams, took, (test_bed.transactions().await? - before) as f64))
 }

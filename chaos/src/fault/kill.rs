@@ -9,7 +9,7 @@ use super::{
     recovery::{bring_back, until_delivering, until_working},
     sends,
 };
-use crate::{process::Role, world::Node};
+use crate::{process::ServerKind, world::Node};
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -18,14 +18,14 @@ pub fn faults() -> Vec<Fault> {
             about: "SIGKILL of a notify_server under its streams",
             lane: Lane::Servers,
             own_postgres: false,
-            run: |scene| Box::pin(kill_any(scene, Role::Notify)),
+            run: |scene| Box::pin(kill_any(scene, ServerKind::Notify)),
         },
         Fault {
             name: "chat-kill",
             about: "SIGKILL of a chat_server at any moment of its sends",
             lane: Lane::Servers,
             own_postgres: false,
-            run: |scene| Box::pin(kill_any(scene, Role::Chat)),
+            run: |scene| Box::pin(kill_any(scene, ServerKind::Chat)),
         },
         Fault {
             name: "chat-kill-before-commit",
@@ -60,14 +60,14 @@ pub fn faults() -> Vec<Fault> {
             about: "SIGSTOP of a notify_server, SIGCONT seconds later",
             lane: Lane::Servers,
             own_postgres: false,
-            run: |scene| Box::pin(pause(scene, Role::Notify)),
+            run: |scene| Box::pin(pause(scene, ServerKind::Notify)),
         },
         Fault {
             name: "chat-pause",
             about: "SIGSTOP of a chat_server, SIGCONT seconds later",
             lane: Lane::Servers,
             own_postgres: false,
-            run: |scene| Box::pin(pause(scene, Role::Chat)),
+            run: |scene| Box::pin(pause(scene, ServerKind::Chat)),
         },
         Fault {
             name: "rolling-restart",
@@ -79,13 +79,13 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-async fn kill_any(scene: &Scene, role: Role) -> Result {
-    kill_and_restart(scene, scene.any(role)).await?;
+async fn kill_any(scene: &Scene, kind: ServerKind) -> Result {
+    kill_and_restart(scene, scene.any(kind)).await?;
     Ok(Outcome::Done)
 }
 
-async fn pause(scene: &Scene, role: Role) -> Result {
-    let node = scene.any(role);
+async fn pause(scene: &Scene, kind: ServerKind) -> Result {
+    let node = scene.any(kind);
     let process = node.process().await;
     process.pause()?;
     scene.note(format!("SIGSTOP {}", node.name()));
@@ -96,7 +96,7 @@ async fn pause(scene: &Scene, role: Role) -> Result {
     scene.note(format!("SIGCONT {}", node.name()));
     let began = Instant::now();
     until_working(&scene.world, node).await?;
-    scene.recovered(&format!("{} after SIGCONT", node.role.name()), began.elapsed())?;
+    scene.recovered(&format!("{} after SIGCONT", node.kind.name()), began.elapsed())?;
     Ok(Outcome::Done)
 }
 
@@ -110,7 +110,7 @@ async fn rolling_restart(scene: &Scene) -> Result {
         process.start().await?;
         until_delivering(&scene.world, node, since).await?;
         scene.note(format!("{} is back", node.name()));
-        scene.recovered(&format!("{} after SIGTERM", node.role.name()), began.elapsed())?;
+        scene.recovered(&format!("{} after SIGTERM", node.kind.name()), began.elapsed())?;
     }
     Ok(Outcome::Done)
 }

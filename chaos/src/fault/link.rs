@@ -9,7 +9,7 @@ use super::{
     recovery::{until_delivering, until_working},
 };
 use crate::{
-    process::Role,
+    process::ServerKind,
     proxy::LinkMode,
     traffic::send,
     world::{Node, World},
@@ -121,7 +121,7 @@ async fn freeze_clients_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     seen?;
     let began = Instant::now();
     until_working(&scene.world, node).await?;
-    scene.recovered(&format!("{} after a frozen line", node.role.name()), began.elapsed())
+    scene.recovered(&format!("{} after a frozen line", node.kind.name()), began.elapsed())
 }
 
 async fn half_open(scene: &Scene) -> Result {
@@ -133,7 +133,7 @@ async fn half_open(scene: &Scene) -> Result {
         scene.note(format!("{before} clients of {} are gone without a word", node.name()));
         scene.until_sent_meanwhile(20).await?;
         until_delivering(&scene.world, node, since).await?;
-        scene.recovered(&format!("{} with half-open clients", node.role.name()), began.elapsed())?;
+        scene.recovered(&format!("{} with half-open clients", node.kind.name()), began.elapsed())?;
         node.door.heal();
     }
     Ok(Outcome::Done)
@@ -167,7 +167,7 @@ async fn away(scene: &Scene, how: fn(&Node), what: &str) -> Result {
         seen?;
         let began = Instant::now();
         until_working(&scene.world, node).await?;
-        scene.recovered(&format!("{} after it was {what}", node.role.name()), began.elapsed())?;
+        scene.recovered(&format!("{} after it was {what}", node.kind.name()), began.elapsed())?;
     }
     Ok(Outcome::Done)
 }
@@ -224,10 +224,10 @@ async fn silent_listener_of(scene: &Scene, node: &Node) -> Result {
     scene.note(format!("the listener of {} is silently dead", node.name()));
     let began = Instant::now();
     until_working(world, node).await?;
-    if node.role == Role::Chat {
+    if node.kind == ServerKind::Chat {
         until_told(world, node).await?;
     }
-    scene.recovered(&format!("{} without its doorbell", node.role.name()), began.elapsed())?;
+    scene.recovered(&format!("{} without its doorbell", node.kind.name()), began.elapsed())?;
     world
         .until(&format!("{} listens anew", node.name()), async || {
             let now = listeners(world, node).await.map_err(|e| format!("{e:#}"))?;

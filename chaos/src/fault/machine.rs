@@ -20,7 +20,7 @@ use super::{
     recovery::{until_delivering, until_event, until_working},
 };
 use crate::{
-    process::Role,
+    process::ServerKind,
     sse::Frames,
     world::{Node, World},
 };
@@ -99,7 +99,7 @@ async fn until_true(world: &World, node: &Node) -> anyhow::Result<()> {
     let reader = &world.tenants[0].people[0];
     world
         .until(&format!("{} says whether it is ready", node.name()), async || {
-            let chat_server = if node.role == Role::Chat { node.index } else { 0 };
+            let chat_server = if node.kind == ServerKind::Chat { node.index } else { 0 };
             let read = reader.attempt(chat_server, "GET /api/users", None).await;
             let (said, read) = (world.readiness(node).await, matches!(read, Ok((200, _))));
             match &said {
@@ -130,7 +130,7 @@ async fn no_descriptors_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     scene.note(format!("{} connections are held open to {}", held.len(), node.name()));
     world.until_silent(node).await?;
     scene.note("it takes no more of them");
-    if node.role == Role::Notify {
+    if node.kind == ServerKind::Notify {
         // Open streams still work.
         let then = world.history.now();
         until_event(world, node, |seen, asked_at| seen > then && asked_at < then).await?;
@@ -141,7 +141,7 @@ async fn no_descriptors_of(scene: &Scene, node: &Node) -> anyhow::Result<()> {
     world.until_ready(node, true).await?;
     until_working(world, node).await?;
     scene.note("it does again");
-    scene.recovered(&format!("{} with descriptors again", node.role.name()), began.elapsed())?;
+    scene.recovered(&format!("{} with descriptors again", node.kind.name()), began.elapsed())?;
     process.terminate().await?;
     process.limit_descriptors(None);
     let since = world.history.now();
@@ -168,8 +168,8 @@ async fn clock_jump(scene: &Scene) -> Result {
     };
     let file = tempfile::NamedTempFile::new()?;
     let path = file.path().to_str().context("no path")?.to_owned();
-    for role in [Role::Notify, Role::Chat] {
-        let node = scene.any(role);
+    for kind in [ServerKind::Notify, ServerKind::Chat] {
+        let node = scene.any(kind);
         let mut process = node.process().await;
         std::fs::write(&path, "+0")?;
         process.terminate().await?;
@@ -217,7 +217,7 @@ async fn until_clock(world: &World, node: &Node, minutes: i64) -> anyhow::Result
 /// back, the HTTP library keeps the old time for as long as the jump.
 async fn clock(world: &World, node: &Node) -> anyhow::Result<OffsetDateTime> {
     let person = &world.tenants[0].people[0];
-    if node.role == Role::Chat {
+    if node.kind == ServerKind::Chat {
         let (status, answer) =
             person.attempt(node.index, "POST /api/events/ticket", None).await.map_err(anyhow::Error::msg)?;
         let payload = answer["ticket"].as_str().and_then(|ticket| ticket.split('.').nth(1));

@@ -24,7 +24,7 @@ use futures_util::future::LocalBoxFuture;
 use rand::{RngExt as _, rngs::StdRng};
 
 use crate::{
-    process::Role,
+    process::ServerKind,
     tally::Tally,
     world::{Away, Node, World},
 };
@@ -110,7 +110,7 @@ impl Scene {
         if self.is_mixed {
             return vec![&self.world.nodes[self.pick(self.world.nodes.len())]];
         }
-        [Role::Chat, Role::Notify].map(|role| self.any(role)).into()
+        [ServerKind::Chat, ServerKind::Notify].map(|kind| self.any(kind)).into()
     }
 
     /// Waits until a server reports "not ready". It must not report "ready" until the returned
@@ -159,10 +159,10 @@ impl Scene {
     }
 
     /// One of the two servers of a kind.
-    fn any(&self, role: Role) -> &Node {
-        match role {
-            Role::Chat => self.world.chat(self.pick(2)),
-            Role::Notify => self.world.notify(self.pick(2)),
+    fn any(&self, kind: ServerKind) -> &Node {
+        match kind {
+            ServerKind::Chat => self.world.chat(self.pick(2)),
+            ServerKind::Notify => self.world.notify(self.pick(2)),
         }
     }
 

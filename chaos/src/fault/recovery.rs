@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Scene;
 use crate::{
-    process::{Role, ServerProcess},
+    process::{ServerKind, ServerProcess},
     world::{Node, World},
 };
 
@@ -16,15 +16,17 @@ pub async fn bring_back(scene: &Scene, node: &Node, process: &mut ServerProcess)
     process.start().await?;
     scene.note(format!("{} is started again", node.name()));
     until_delivering(&scene.world, node, began_at).await?;
-    scene.recovered(&format!("{} after SIGKILL", node.role.name()), began.elapsed())
+    scene.recovered(&format!("{} after SIGKILL", node.kind.name()), began.elapsed())
 }
 
 /// Waits until a server works on a connection that was made after `since`.
 pub async fn until_delivering(world: &World, node: &Node, since: u64) -> anyhow::Result<()> {
     world.until_ready(node, true).await?;
-    match node.role {
-        Role::Notify => until_event(world, node, |seen, asked_at| seen > since && asked_at > since).await,
-        Role::Chat => {
+    match node.kind {
+        ServerKind::Notify => {
+            until_event(world, node, |seen, asked_at| seen > since && asked_at > since).await
+        }
+        ServerKind::Chat => {
             let owner = &world.tenants[0].people[0];
             let what = format!("{} writes", node.name());
             world
@@ -44,12 +46,12 @@ pub async fn until_delivering(world: &World, node: &Node, since: u64) -> anyhow:
 /// Waits until a server works again, on old or new connections.
 pub async fn until_working(world: &World, node: &Node) -> anyhow::Result<()> {
     let since = world.history.now();
-    match node.role {
-        Role::Notify => {
+    match node.kind {
+        ServerKind::Notify => {
             world.until_ready(node, true).await?;
             until_event(world, node, |seen, _| seen > since).await
         }
-        Role::Chat => until_delivering(world, node, since).await,
+        ServerKind::Chat => until_delivering(world, node, since).await,
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Outcome, Result, Scene, recovery::bring_back};
 use crate::{
     person::Person,
-    process::{Role, ServerProcess},
+    process::{ServerKind, ServerProcess},
     proxy::LinkMode,
     traffic::send_as,
     world::{Node, PATIENCE, World},
@@ -126,7 +126,7 @@ async fn until_gone(node: &Node, db: &mut PgConnection, ports: &[i32]) -> anyhow
 
 /// Kills the server before its transaction commits: another session has locked the row of the chat.
 pub async fn before_commit(scene: &Scene) -> Result {
-    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
+    let (node, attempt) = (scene.any(ServerKind::Chat), Attempt::new(scene));
     let mut process = node.process().await;
     let hit = async {
         let world = &scene.world;
@@ -165,7 +165,7 @@ pub async fn during_commit(scene: &Scene) -> Result {
 }
 
 async fn die_during_commit(scene: &Scene) -> Result {
-    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
+    let (node, attempt) = (scene.any(ServerKind::Chat), Attempt::new(scene));
     let mut process = node.process().await;
     let hit = async {
         let world = &scene.world;
@@ -207,7 +207,7 @@ async fn die_during_commit(scene: &Scene) -> Result {
 
 /// Kills the server after the commit; the proxy holds back its answer.
 pub async fn before_answer(scene: &Scene) -> Result {
-    let (node, attempt) = (scene.any(Role::Chat), Attempt::new(scene));
+    let (node, attempt) = (scene.any(ServerKind::Chat), Attempt::new(scene));
     let mut process = node.process().await;
     let hit = async {
         let mut db = scene.world.psql().await?;
@@ -248,7 +248,7 @@ async fn is_committed(attempt: &Attempt, db: &mut PgConnection) -> sqlx::Result<
 /// Kills the server after commit and answer but before its NOTIFY, whose connection is frozen.
 /// Small batches NOTIFY within their commit, so this is one of many sends in one batch.
 pub async fn before_doorbell(scene: &Scene) -> Result {
-    let node = scene.any(Role::Chat);
+    let node = scene.any(ServerKind::Chat);
     let attempt = Attempt::new(scene);
     let company: Vec<Attempt> = (0..COMPANY).map(|n| attempt.beside(n)).collect();
     let mut process = node.process().await;

@@ -64,10 +64,10 @@ pub async fn signin(
     ApiJson(input): ApiJson<SignIn>,
 ) -> Result<impl IntoResponse> {
     state.limits.signin.check(&address.0)?;
-    let place = state.hasher.admit()?;
+    let permit = state.hasher.admit()?;
     let credentials = db::accounts::find_credentials(&state.db, &input.email).await?;
     let (account, hash) = credentials.map(|c| (c.id, c.password_hash)).unzip();
-    let matches = place.verify(input.password, hash).await?;
+    let matches = permit.verify(input.password, hash).await?;
     let account = account.filter(|_| matches).ok_or(ApiError::Unauthenticated {
         code: "wrong_credentials",
         detail: "the e-mail address or the password is wrong",

@@ -18,7 +18,7 @@ const CLIENTS: [usize; 3] = [0, 0, 1];
 
 /// A step of the server or of a client.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum Move {
     /// The tail applies this many rows.
     Apply(usize),
     /// A socket takes this many frames.
@@ -29,15 +29,15 @@ enum Step {
     GoBack { client: usize, rows: usize },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = Move> {
     let client = 0..CLIENTS.len();
     prop_oneof![
-        4 => (1..12_usize).prop_map(Step::Apply),
-        2 => (50..400_usize).prop_map(Step::Apply),
+        4 => (1..12_usize).prop_map(Move::Apply),
+        2 => (50..400_usize).prop_map(Move::Apply),
         6 => (client.clone(), 1..80_usize, 1..20_usize, 0..10_usize)
-            .prop_map(|(client, frames, page, ahead)| Step::Take { client, frames, page, ahead }),
-        1 => client.clone().prop_map(|client| Step::Resume { client }),
-        1 => (client, 0..100_usize).prop_map(|(client, rows)| Step::GoBack { client, rows }),
+            .prop_map(|(client, frames, page, ahead)| Move::Take { client, frames, page, ahead }),
+        1 => client.clone().prop_map(|client| Move::Resume { client }),
+        1 => (client, 0..100_usize).prop_map(|(client, rows)| Move::GoBack { client, rows }),
     ]
 }
 
@@ -87,7 +87,7 @@ fn a_chat_that_was_left_and_joined_again_comes_with_its_beginning_or_not_at_all(
         assert_eq!((game.clients[client].cursor, game.clients[client].filtered_as_of), (ids[2], ids[4]));
         game.apply(2);
         if comes_again {
-            game.play(Step::Resume { client });
+            game.play(Move::Resume { client });
         }
         while !game.take(client, 1, 1, 0) {}
         assert!(game.clients[client].got.ends_with(&ids[4..]), "{:?}", game.clients[client].got);
@@ -101,11 +101,11 @@ struct Game {
     hub: Hub,
     _requests: loader::Requests,
     applied: usize,
-    clients: Vec<Client>,
+    clients: Vec<GameClient>,
 }
 
 /// One stream, and the events it should have received.
-struct Client {
+struct GameClient {
     user: usize,
     stream: Arc<Stream>,
     replay: Option<Replay>,
@@ -150,18 +150,18 @@ impl Game {
         self.id_at(self.applied)
     }
 
-    fn play(&mut self, step: Step) {
+    fn play(&mut self, step: Move) {
         match step {
-            Step::Apply(rows) => self.apply(rows),
-            Step::Take { client, frames, page, ahead } => {
+            Move::Apply(rows) => self.apply(rows),
+            Move::Take { client, frames, page, ahead } => {
                 self.take(client, frames, page, ahead);
             }
-            Step::Resume { client } => {
-                let Client { cursor, filtered_as_of, fold, .. } = &mut self.clients[client];
+            Move::Resume { client } => {
+                let GameClient { cursor, filtered_as_of, fold, .. } = &mut self.clients[client];
                 let (cursor, filtered_as_of, fold) = (*cursor, *filtered_as_of, std::mem::take(fold));
                 self.reconnect(client, cursor, filtered_as_of, fold);
             }
-            Step::GoBack { client, rows } => {
+            Move::GoBack { client, rows } => {
                 let cursor = self.id_at(self.applied - rows.min(self.applied));
                 let fold = self.history.snapshot(self.clients[client].user, cursor);
                 self.reconnect(client, cursor, 0, fold);
@@ -179,7 +179,7 @@ impl Game {
         self.applied = until;
     }
 
-    fn connect(&self, user: usize, cursor: i64, filtered_as_of: i64, fold: Fold) -> Client {
+    fn connect(&self, user: usize, cursor: i64, filtered_as_of: i64, fold: Fold) -> GameClient {
         let (ws, sub) = (self.history.workspace, self.history.users[user]);
         let claims = Claims { sub, ws, sid: SessionId::generate(), exp: u64::MAX };
         let shard = Shard::of(ws);
@@ -190,7 +190,17 @@ impl Game {
         let deadline = Instant::now() + Duration::from_secs(900);
         let stream = self.hub.open(&claims, start, deadline).unwrap();
         let (got, decided_at) = (Vec::new(), BTreeMap::new());
-        Client { user, stream, replay: None, start: cursor, cursor, filtered_as_of, fold, got, decided_at }
+        GameClient {
+            user,
+            stream,
+            replay: None,
+            start: cursor,
+            cursor,
+            filtered_as_of,
+            fold,
+            got,
+            decided_at,
+        }
     }
 
     fn reconnect(&mut self, client: usize, cursor: i64, filtered_as_of: i64, fold: Fold) {
@@ -316,7 +326,7 @@ impl Game {
         for client in 0..self.clients.len() {
             while !self.take(client, 1000, 7, 0) {}
             self.check(client, i64::MAX);
-            let Client { user, stream, fold, .. } = &self.clients[client];
+            let GameClient { user, stream, fold, .. } = &self.clients[client];
             assert_eq!(*fold, self.history.snapshot(*user, self.head()), "what user {user} has made of it");
             assert_eq!(stream.stuck_since(), None);
         }

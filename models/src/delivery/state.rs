@@ -43,7 +43,7 @@ pub enum ClientMode {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Client {
+pub struct ModelClient {
     pub(super) mode: ClientMode,
     /// The last event that it saw.
     pub(super) cursor: Position,
@@ -57,7 +57,7 @@ pub struct Client {
 /// A state of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
-pub struct World {
+pub struct DeliveryState {
     /// Committed, by id.
     pub(super) log: Vec<Row>,
     pub(super) next_id: u8,
@@ -75,14 +75,14 @@ pub struct World {
     pub(super) read_timeline: u8,
     /// The last row of the tail and the hub; None: the process has just started.
     pub(super) position: Option<Position>,
-    pub(super) clients: Vec<Client>,
+    pub(super) clients: Vec<ModelClient>,
     pub(super) cuts: u8,
     pub(super) restarts: u8,
     pub(super) failovers: u8,
     pub(super) drops: u8,
 }
 
-impl World {
+impl DeliveryState {
     pub(super) fn head(&self) -> Position {
         self.log.last().map_or_else(Position::default, |row| (*row).into())
     }
@@ -111,7 +111,7 @@ impl World {
         known.sort_unstable();
         let cursor = self.head();
         let client = &mut self.clients[client];
-        *client = Client { mode: ClientMode::Away, cursor, known, queue: Vec::new(), ..client.clone() };
+        *client = ModelClient { mode: ClientMode::Away, cursor, known, queue: Vec::new(), ..client.clone() };
     }
 
     /// Rows are missing: the hub drops its state and resets every client.

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The workspace under test, on its own Postgres.
-pub struct World {
+pub struct TestBed {
     pub url: String,
     pub workspace: WorkspaceId,
     programs: PathBuf,
@@ -40,7 +40,7 @@ pub struct Person {
     pub token: String,
 }
 
-impl World {
+impl TestBed {
     /// An empty workspace. `programs` has the subcommands chat_server and notify_server.
     pub async fn start(programs: Option<&Path>) -> anyhow::Result<Self> {
         raise_open_files()?;
@@ -176,7 +176,7 @@ impl World {
         Ok(row.fetch_one(&mut db).await?.get(0))
     }
 
-    /// A file that is removed with this world.
+    /// A file that is removed with this test bed.
     pub fn scratch(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
