@@ -20,7 +20,7 @@ use crate::support::{Actor, App, Device, with_app};
 /// current text.
 fn compare_with_snapshot(name: &str, text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
-    #[expect(clippy::disallowed_methods, reason = "asked of whoever runs the test, not configuration")]
+    #[expect(clippy::disallowed_methods, reason = "set by the person who runs the test, not configuration")]
     let accept = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
     if accept {
         fs::write(&file, text).unwrap();
@@ -105,7 +105,7 @@ async fn every_refusal_is_a_problem_with_a_code_and_a_request_id() {
             assert!(reply.header("x-request-id").is_some_and(|id| !id.is_empty()));
         }
         let reply = ann.request("GET /api/nowhere", &[("x-request-id", "mine-1")], None).await;
-        assert_eq!(reply.body["request_id"], "mine-1", "whoever names a request finds it by that name");
+        assert_eq!(reply.body["request_id"], "mine-1", "a client's own request id is kept");
     })
     .await;
 }

@@ -79,7 +79,7 @@ fn forged(good: &str, ours: &str, victim: &Actor) -> Vec<(&'static str, String)>
         ("a key from elsewhere", stranger_with("jku", json!("http://127.0.0.1:1/jwks.json"))),
         ("another algorithm's name", sign(ours, &with(&header, "alg", json!("ES256")), &claims)),
         (
-            "somebody else's name under our signature",
+            "another user's id under our signature",
             format!("{}.{}.{signature}", base64url(&header), base64url(&as_victim)),
         ),
         ("another issuer", we_say("iss", json!("parlour"))),

@@ -46,7 +46,7 @@ async fn each_kind_of_event_reaches_every_device_of_everyone_it_is_for_and_nobod
             seen.extend(device.kinds().into_iter().map(ToOwned::to_owned));
         }
         for kind in EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Tick) {
-            assert!(seen.iter().any(|seen| seen == kind.as_str()), "{kind:?} reached nobody");
+            assert!(seen.iter().any(|seen| seen == kind.as_str()), "{kind:?} reached no device");
         }
         assert!(!seen.iter().any(|kind| kind == "tick"));
     })
@@ -167,7 +167,7 @@ async fn an_old_stream_is_closed_and_comes_back_without_a_loss() {
         while let Some(frame) = device.next_frame().await {
             retry = frame.retry_ms.or(retry);
         }
-        assert!(retry.is_some(), "it is told when to come back");
+        assert!(retry.is_some(), "it is told when to retry");
         ann.post(&chat, "two").await;
         device.reconnect().await;
         device.next_event().await;

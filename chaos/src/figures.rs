@@ -119,7 +119,7 @@ fn figures(world: &World, tally: &Tally, faults: &[Fault], findings: &Findings) 
     line(
         "reconnects",
         format!(
-            "{}, {again} events again; told to start anew: {}",
+            "{}, {again} events again; resets: {}",
             connects - world.devices.len().min(connects),
             counts(&resets)
         ),

@@ -157,7 +157,7 @@ impl IntoResponse for ApiError {
         match self {
             Self::Internal(e) => {
                 error!("{e:#}");
-                problem.detail = "something went wrong here; the log knows more under request_id".into();
+                problem.detail = "internal error; the server's log has the cause under request_id".into();
             }
             Self::Unauthenticated { .. } => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

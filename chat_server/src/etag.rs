@@ -37,10 +37,10 @@ impl WithEtag {
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn new<T: Serialize>(value: &T) -> Result<Self> {
-        let body = serde_json::to_vec(value).context("an answer cannot be written as JSON")?;
+        let body = serde_json::to_vec(value).context("a response cannot be written as JSON")?;
         let hash = Sha256::digest(&body);
         let tag = format!("W/\"{}\"", base64url(&hash[..TAG_BYTES]));
-        let tag = HeaderValue::try_from(tag).context("an entity tag is no header")?;
+        let tag = HeaderValue::try_from(tag).context("an entity tag is not a valid header")?;
         Ok(Self { body: body.into(), tag })
     }
 

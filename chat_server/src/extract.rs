@@ -73,7 +73,7 @@ async fn read_body(body: Body) -> Result<Bytes, ApiError> {
     }
     to_bytes(body, BODY_BYTES_MAX).await.map_err(|e| match e.source() {
         Some(cause) if cause.is::<LengthLimitError>() => ApiError::TooLarge { max_bytes: BODY_BYTES_MAX },
-        _ => ApiError::Malformed("the body did not arrive whole".into()),
+        _ => ApiError::Malformed("the body is incomplete".into()),
     })
 }
 

@@ -43,8 +43,8 @@ impl Keys {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let pem = Signer::generate_pem()?;
                 create_private(file, &pem)
-                    .with_context(|| format!("{shown}: the signing key cannot be kept there"))?;
-                info!("made a new signing key in {shown}");
+                    .with_context(|| format!("{shown}: the signing key cannot be written"))?;
+                info!("created a signing key in {shown}");
                 // Another process may have created one at the same moment. Both use the file.
                 fs::read_to_string(file)?
             }

@@ -170,7 +170,7 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(DEADLINE, poll).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+    timeout(DEADLINE, poll).await.unwrap_or_else(|_| panic!("not in time: {what}"));
 }
 
 /// A cable to Postgres. When it is cut, it passes nothing and closes nothing, as when a machine

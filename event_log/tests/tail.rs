@@ -233,7 +233,7 @@ async fn a_failover_is_told_as_a_gap_where_a_row_is_lost_and_nowhere_else() {
     assert!(matches!(next(&mut tail).await, TailEvent::Disconnected));
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     let TailEvent::Gap { shard, head } = next(&mut tail).await else {
-        panic!("nobody says that a row is gone")
+        panic!("no reader reports that a row is gone")
     };
     assert_eq!(shard, fixture.test_chat.shard());
     assert!(head.id < lost.id && kept.iter().any(|row| row.id == head.id));

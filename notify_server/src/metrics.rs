@@ -119,7 +119,7 @@ impl Default for Metrics {
         add("largest_queue_bytes", "Bytes that wait for the slowest client", &this.largest_queue);
         add("slow_clients_cut", "Connections cut because nothing was taken for too long", &this.slow_cut);
         add("events_unreadable", "Events whose payload was no JSON", &this.unreadable);
-        add("streams_refused", "Streams asked to come back later", &this.refused);
+        add("streams_refused", "Streams refused: the client must retry later", &this.refused);
         add("resumes", "Streams by how they began", &this.resumes);
         add("requests", "Requests answered", &this.requests);
         add("tail_fresh", "1 while the event log is being followed", &this.tail_fresh);

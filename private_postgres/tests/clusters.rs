@@ -305,7 +305,7 @@ async fn postmaster_file_with_the_number_of_another_program_is_no_obstacle() {
     let cluster = Cluster::start(kept(folder.path())).await.unwrap();
     assert!(has_marker(&cluster.url("postgres")).await);
     cluster.stop().await.unwrap();
-    assert!(other.try_wait().unwrap().is_none(), "a program of somebody else was stopped");
+    assert!(other.try_wait().unwrap().is_none(), "another program was stopped");
     other.kill().unwrap();
     other.wait().unwrap();
 }

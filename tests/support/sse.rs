@@ -124,7 +124,7 @@ impl Device {
                 return first;
             }
             assert!(first.retry_ms.is_some() && Instant::now() < end, "{first:?}");
-            assert_eq!(self.next_frame().await, None, "whoever is to come back is let go");
+            assert_eq!(self.next_frame().await, None, "the stream ends after retry");
         }
     }
 

@@ -47,7 +47,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
             parlor.follow(epoch).await?;
             synapse.follow(epoch).await?;
         }
-        let sends = if followed { "sends, 50 follow" } else { "sends, nobody follows" };
+        let sends = if followed { "sends, 50 follow" } else { "sends, no one follows" };
         for round in 0..=arguments.rounds {
             let of_parlor = parlor.sends(arguments.seconds).await?;
             let of_synapse = synapse.sends(arguments.seconds).await?;
@@ -71,7 +71,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         report.add("Synapse, memory", "MB", memory(&[synapse.server.pid()])? / 1e6);
     }
     for (figure, at_most) in [
-        ("sends, nobody follows", false),
+        ("sends, no one follows", false),
         ("sends, 50 follow", false),
         ("send to screen, p50", true),
         ("send to screen, p99", true),
@@ -117,7 +117,7 @@ impl OfParlor {
     }
 
     async fn times(&self, seconds: f64, epoch: Instant) -> anyhow::Result<Vec<f64>> {
-        let inbox = &self.streams.as_ref().context("nobody follows")?.inbox;
+        let inbox = &self.streams.as_ref().context("no one follows")?.inbox;
         tokio::time::sleep(REST).await;
         inbox.take_latencies();
         let before = inbox.events();

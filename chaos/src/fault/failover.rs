@@ -9,7 +9,7 @@ use super::{Fault, Lane, Outcome, Result, Scene, database::until_writing};
 pub fn faults() -> Vec<Fault> {
     vec![Fault {
         name: "failover",
-        about: "the primary is killed and its synchronous standby promoted: nothing is lost, nobody starts anew",
+        about: "the primary is killed and its synchronous standby promoted: nothing is lost, no client needs a new snapshot",
         lane: Lane::Alone,
         own_postgres: true,
         run: |scene| Box::pin(failover(scene)),

@@ -229,13 +229,13 @@ async fn silent_listener_of(scene: &Scene, node: &Node) -> Result {
     }
     scene.recovered(&format!("{} without its doorbell", node.kind.name()), began.elapsed())?;
     world
-        .until(&format!("{} listens anew", node.name()), async || {
+        .until(&format!("{} listens again", node.name()), async || {
             let now = listeners(world, node).await.map_err(|e| format!("{e:#}"))?;
             if now.iter().any(|port| !ports.contains(port)) { Ok(()) } else { Err(format!("{now:?}")) }
         })
         .await?;
     node.database.heal();
-    scene.note("it listens anew");
+    scene.note("it listens again");
     world.until_ready(node, true).await?;
     Ok(Outcome::Done)
 }

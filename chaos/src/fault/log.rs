@@ -261,9 +261,8 @@ async fn queue_full(scene: &Scene) -> Result {
 
 async fn without_doorbell(scene: &Scene, world: &World) -> anyhow::Result<()> {
     let tenant = &world.tenants[scene.pick(world.tenants.len())];
-    let (id, _) =
-        send(&world.history, &tenant.people[0], &tenant.general, "while nobody can ring", 0, 1).await;
-    let id: Uuid = id.context("a send was refused while nobody could ring")?.parse()?;
+    let (id, _) = send(&world.history, &tenant.people[0], &tenant.general, "while NOTIFY fails", 0, 1).await;
+    let id: Uuid = id.context("a send was refused while NOTIFY failed")?.parse()?;
     let mut db = world.psql().await?;
     let sql = "select id from event_log where message_id = $1 and kind = 'message.new'";
     let position: i64 = sqlx::query_scalar(sql).bind(id).fetch_one(&mut db).await?;

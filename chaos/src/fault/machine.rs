@@ -66,14 +66,14 @@ async fn disk_full(scene: &Scene) -> Result {
     scene.note("Postgres has no room left");
     // Sends succeed while allocated space is left; then none is acknowledged.
     world
-        .until("nobody can write", async || {
+        .until("no write succeeds", async || {
             let then = world.history.acknowledged();
             sleep(Duration::from_secs(2)).await;
             let now = world.history.acknowledged();
             if now == then { Ok(()) } else { Err(format!("{} sent on a full disk", now - before)) }
         })
         .await?;
-    scene.note("nobody can write");
+    scene.note("no write succeeds");
     for node in &world.nodes {
         until_true(world, node).await?;
     }

@@ -20,10 +20,7 @@ pub fn unwarranted(world: &World, rows: &BTreeMap<i64, ArchivedRow>) -> Vec<Viol
     for device in &world.devices {
         for reset in &device.record().resets {
             if !is_warranted(device, reset, rows, &drops) {
-                let what = format!(
-                    "{} was at {} and was told to start anew: {}",
-                    device.name, reset.from, reset.reason
-                );
+                let what = format!("{} was at {} and was reset: {}", device.name, reset.from, reset.reason);
                 let about = format!("\"device\":\"{}\"", device.name);
                 violations.push(Violation::new('b', what).at(reset.at).trace(&[&about]));
             }

@@ -62,7 +62,7 @@ pub async fn signup(
     db::accounts::insert(&mut *tx, account, &input.email, &password_hash)
         .await
         .on_constraint("accounts_email_key", || {
-            ApiError::conflict("email_taken", "there is an account with this e-mail address: sign in with it")
+            ApiError::conflict("email_taken", "an account with this e-mail address exists: sign in")
         })?;
     db::users::insert(&mut *tx, user, workspace, account, input.fullname.as_str(), role).await?;
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
@@ -95,7 +95,7 @@ async fn make_workspace(
     name: Option<&WorkspaceName>,
 ) -> Result<(WorkspaceId, WorkspaceRole)> {
     let name = name.ok_or_else(|| {
-        ApiError::invalid("/workspace", "missing", "name a workspace to make, or give an invite")
+        ApiError::invalid("/workspace", "missing", "send workspace to create one, or invite to join one")
     })?;
     if !state.config.auth.open_signup && db::workspaces::any(&mut *tx).await? {
         return Err(ApiError::Forbidden {

@@ -214,7 +214,7 @@ pub async fn accept_invite(
             )
             .await
             .on_constraint("users_workspace_id_account_id_key", || {
-                ApiError::conflict("already_in", "the account has just joined by another request")
+                ApiError::conflict("already_in", "the account joined by another request")
             })?;
             id
         }
@@ -232,6 +232,6 @@ pub fn checked(code: &str) -> Result<&str> {
 /// The error for a code that is unknown, withdrawn, expired or used up. The caller does not learn
 /// which.
 pub fn invite_invalid() -> ApiError {
-    let field = InvalidField::new("/invite", "invite_invalid", "the invitation is not valid (any more)");
+    let field = InvalidField::new("/invite", "invite_invalid", "the invitation is not valid");
     ApiError::Invalid { code: field.code, detail: field.detail.clone(), errors: vec![field] }
 }

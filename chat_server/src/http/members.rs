@@ -162,7 +162,7 @@ pub async fn update_member(
         return Err(ApiError::invalid(
             "/role",
             "invalid",
-            "ownership is given to somebody, not taken: name the new owner",
+            "ownership can only be transferred: name the new owner",
         ));
     }
     let mut tx = state.db.begin().await?;
@@ -222,7 +222,7 @@ pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Res
     if locked.chat_role == Some(ChatRole::Owner) {
         return Err(ApiError::conflict(
             "owner_must_transfer",
-            "you own the chat: give it to somebody else or delete it",
+            "you own the chat: transfer ownership or delete the chat first",
         ));
     }
     db::members::delete(&mut tx, chat.id, &[chat.user.id]).await?;

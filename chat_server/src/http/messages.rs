@@ -134,7 +134,7 @@ pub async fn send_message(
     };
     state.caches.invalidate_chat(chat, &[user.id]);
     state.metrics.messages_sent.inc();
-    let message = RawValue::from_string(message).context("send_messages answered no JSON")?;
+    let message = RawValue::from_string(message).context("send_messages returned no JSON")?;
     Ok(created(message).into_response())
 }
 

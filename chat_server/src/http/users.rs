@@ -136,7 +136,7 @@ pub async fn update_user(
         let is_other_owner =
             |other: &LockedUser| other.id != id && other.active && other.role == WorkspaceRole::Owner;
         if role == WorkspaceRole::Owner && !locked.iter().any(is_other_owner) {
-            return Err(ApiError::conflict("last_owner", "make somebody else an owner first"));
+            return Err(ApiError::conflict("last_owner", "make another user an owner first"));
         }
         db::users::set_role(&mut *tx, id, new).await?;
     }

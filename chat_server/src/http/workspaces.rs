@@ -49,7 +49,7 @@ pub async fn create_workspace(
     if !state.config.auth.open_signup {
         return Err(ApiError::Forbidden {
             code: "signup_closed",
-            detail: "this server makes no new workspaces",
+            detail: "new workspaces are not allowed on this server",
         });
     }
     let me = db::users::find(&state.db, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
@@ -73,13 +73,13 @@ pub async fn create_workspace(
 pub fn workspace_taken() -> ApiError {
     ApiError::conflict(
         "workspace_taken",
-        "there is a workspace of this name: to join it, ask for an invitation",
+        "a workspace with this name exists: to join it, ask for an invitation",
     )
 }
 
 /// The error for an account that is in the most workspaces allowed.
 pub fn too_many_workspaces() -> ApiError {
-    ApiError::conflict("too_many_workspaces", "the account is in as many workspaces as it may be")
+    ApiError::conflict("too_many_workspaces", "the account is in the most workspaces allowed")
 }
 
 /// Rename the workspace of the access token

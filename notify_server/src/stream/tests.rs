@@ -167,9 +167,9 @@ async fn a_stream_is_due_from_its_wake_up_until_it_has_written_or_cannot_or_is_g
         began.elapsed() > Duration::ZERO
     };
     let stream = stream(&[]);
-    offer(&stream, 10, 11, "nobody waits for it yet");
+    offer(&stream, 10, 11, "no waker yet");
     assert!(!due(&stream).await);
-    assert_eq!([poll(&stream), poll(&stream)], ["nobody waits for it yet", "wait"]);
+    assert_eq!([poll(&stream), poll(&stream)], ["no waker yet", "wait"]);
     offer(&stream, 11, 12, "event");
     assert!(due(&stream).await);
     assert_eq!([poll(&stream), poll(&stream)], ["event", "wait"]);
