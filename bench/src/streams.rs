@@ -84,8 +84,8 @@ pub enum Watch {
     Time,
 }
 
-/// Opens a stream with each request. Returns when every one has been answered 200 and, with
-/// `first_frame`, has got one.
+/// Opens a stream with each request. Returns when every request got 200 and, with `first_frame`,
+/// its first frame.
 pub async fn open(
     address: SocketAddr,
     requests: Vec<Vec<u8>>,

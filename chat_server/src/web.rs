@@ -21,7 +21,7 @@ use crate::{error::ApiError, extract::ApiPath, state::AppState};
 /// The client's own pages. Every other path is 404.
 const PAGES: [&str; 4] = ["/", "/signin", "/signup", "/c/{*rest}"];
 
-/// Serves the client. Each page checks anew whether it was built, since a build may be running.
+/// Serves the client. Each page checks again whether it was built, since a build may be running.
 pub fn router(config: &Config) -> Router<AppState> {
     let client = WebClient { folder: config.server.web_dir.clone(), policy: content_security_policy(config) };
     let mut router = Router::new();

@@ -39,7 +39,7 @@ pub enum TailEvent {
     /// The next rows. In each shard they directly follow the rows reported before, in order of id.
     Rows(Vec<LogRow>),
     /// Rows of this shard are lost to this reader, dropped by retention, a failover or a restore.
-    /// It continues after `head`; state that was derived from the shard's rows must be built anew.
+    /// It continues after `head`; state that was derived from the shard's rows must be rebuilt.
     Gap { shard: Shard, head: Head },
     /// The log cannot be read; the tail reconnects and keeps its positions.
     Disconnected,

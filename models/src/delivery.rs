@@ -358,7 +358,7 @@ impl Model for DeliveryModel {
                 written.sort_unstable();
                 !steps.is_empty() || state.clients.iter().all(|client| client.known == written)
             }),
-            // Without this the other properties could hold of nothing.
+            // Without this the other properties could hold trivially.
             Property::sometimes(ALL_IS_DONE, |_, state: &DeliveryState| {
                 state.clients.iter().all(|client| client.known.len() == state.writers.len())
             }),

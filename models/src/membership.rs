@@ -191,5 +191,5 @@ pub const NEVER_CONFUSED: &str = "never confused";
 pub const NOTHING_LEAKS: &str = "nothing leaks";
 /// At the end of the log, the client has the state of a snapshot.
 pub const ENDS_RIGHT: &str = "ends right";
-/// Some client comes back; without this the others could hold of nothing.
+/// Some client comes back. Without this the other properties could hold trivially.
 pub const COMES_BACK: &str = "comes back";

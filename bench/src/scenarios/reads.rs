@@ -156,8 +156,8 @@ pub async fn fill(
             .execute(&mut *db)
             .await?;
     }
-    // As it is some time later: rows that nobody has to look at twice, and pages that need not be
-    // written before others are read.
+    // The state after some time: rows are known to be visible, and dirty pages are written, so a
+    // read does neither first.
     for statement in ["vacuum analyze messages", "checkpoint"] {
         sqlx::raw_sql(statement).execute(&mut *db).await?;
     }

@@ -255,7 +255,7 @@ pub async fn before_doorbell(scene: &Scene) -> Result {
     let hit = async {
         let world = &scene.world;
         let (mut db, mut watcher) = (world.psql().await?, world.psql().await?);
-        // Makes sure that there is a connection for NOTIFY.
+        // Opens the connection for NOTIFY.
         let before: Vec<Attempt> = (COMPANY..2 * COMPANY).map(|n| attempt.beside(n)).collect();
         let _answer = together(world, node, &mut db, &mut watcher, before.iter().collect()).await?;
         for attempt in &before {

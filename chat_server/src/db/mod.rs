@@ -41,7 +41,7 @@ const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Begins a transaction whose reads are all of one moment.
 pub const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
 
-/// Items of a list when the caller names no limit, and the most it may name.
+/// The length of a page if the caller names no limit, and the largest limit.
 pub const PAGE_DEFAULT: i64 = 50;
 pub const PAGE_MAX: i64 = 200;
 
