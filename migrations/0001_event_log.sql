@@ -46,6 +46,9 @@ create table event_log (
     -- The message whose body the payload carries, so that a deletion can remove the body from the
     -- log.
     message_id uuid,
+    -- How many bytes of message text the event adds; below zero, takes away. The payload does not tell: a deletion
+    -- removes the text from it.
+    text_bytes int not null default 0,
     -- The finished JSON, one line.
     payload text not null,
     primary key (shard, id)
@@ -111,7 +114,7 @@ end $$;
 -- before it. Call log_lock first and build `body` after it.
 create function log_append(
     s smallint, workspace uuid, kind text, audience text, users uuid[], chat uuid, about_user uuid,
-    session uuid, message uuid, body json
+    session uuid, message uuid, body json, text_bytes int default 0
 ) returns void language plpgsql as $$
 declare
     head bigint := log_head(s);
@@ -119,9 +122,9 @@ declare
     tail text := substr(ltrim(body::text), 2);
 begin
     insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, users, chat_id, user_id,
-                           session_id, message_id, payload)
+                           session_id, message_id, text_bytes, payload)
     values (s, nextval('event_log_id'), head, log_timeline(),
-            now_at, workspace, kind, audience, users, chat, about_user, session, message,
+            now_at, workspace, kind, audience, users, chat, about_user, session, message, text_bytes,
             '{"type":"' || kind || '","at":"' || json_time(now_at) || '"'
             || coalesce(',"chat_id":"' || chat || '"', '') || ',' || tail);
     -- A NOTIFY in a writing transaction holds a database-wide lock through the flush of its commit.

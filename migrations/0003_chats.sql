@@ -1,5 +1,5 @@
--- A row is a conversation of one of four kinds. Deleting one marks it; a background job then deletes its messages, and
--- the row itself once the log no longer mentions it.
+-- A row is a conversation of one of four kinds. Deleting one marks it; a background job then
+-- deletes its messages, and the row itself once the log no longer mentions it.
 create table chats (
     id uuid primary key,
     workspace_id uuid not null references workspaces (id),
@@ -14,11 +14,13 @@ create table chats (
     last_seq bigint not null default 0,
     -- How many of them stand in the main line: what unread counts are made of.
     last_root_no bigint not null default 0,
-    -- How many messages were deleted so far. message.deleted carries it, so that a client counts each deletion once.
+    -- How many messages were deleted so far. message.deleted carries it, so that a client counts
+    -- each deletion once.
     deleted_count bigint not null default 0,
     created_at timestamptz not null default now(),
     deleted_at timestamptz,
-    -- The transaction that made the chat: chat.created tells its first members, not one event for each.
+    -- The transaction that made the chat: chat.created tells its first members, not one event for
+    -- each.
     created_in xid8 not null default pg_current_xact_id(),
     constraint chats_workspace_id_id_key unique (workspace_id, id),
     constraint chats_check check (
@@ -26,7 +28,8 @@ create table chats (
         and (kind not in ('private_channel', 'public_channel') or name is not null)
         and (name is null) = (name_folded is null)
     )
--- last_seq changes with each message: room for updates in the same page, and vacuum before dead rows are many.
+-- last_seq changes with each message: room for updates in the same page, and vacuum before dead
+-- rows are many.
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 create unique index chats_channel_name_key on chats (workspace_id, name_folded)
     where kind in ('private_channel', 'public_channel') and deleted_at is null;
@@ -41,7 +44,8 @@ create table chat_members (
     role text not null check (role in ('owner', 'member')),
     -- Read up to here, as the user said. The read position is greatest(read_seq, sent_seq).
     read_seq bigint not null default 0,
-    -- Their own newest message: to write in a chat means to have read it, and needs no event of its own.
+    -- Their own newest message: to write in a chat means to have read it, and needs no event of its
+    -- own.
     sent_seq bigint not null default 0,
     joined_at timestamptz not null default now(),
     primary key (chat_id, user_id),
@@ -86,6 +90,7 @@ begin
                 select coalesce(json_agg(member_json(m) order by m.joined_at, m.user_id), '[]')
                 from chat_members m where m.chat_id = new.id)));
     elsif new.deleted_at is not null then
+        perform job_add('delete_messages', new.id::text, json_build_object('chat_id', new.id)::jsonb);
         perform log_append(s, new.workspace_id, 'chat.deleted', 'chat', null, new.id, null, null, null,
             json_build_object('chat', json_build_object('id', new.id)));
     else

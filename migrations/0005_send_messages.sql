@@ -90,11 +90,12 @@ begin
         select i, workspace_shard(stored[i].workspace_id) as shard, nextval('event_log_id') as id
         from generate_subscripts(stored, 1) i
     ), event_row as (
-        insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, chat_id, user_id, message_id, payload)
+        insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, chat_id, user_id, message_id,
+                               text_bytes, payload)
         select e.shard, e.id,
                coalesce(lag(e.id) over (partition by e.shard order by e.id), heads[array_position(shards, e.shard)]),
                log_timeline(), now_at, stored[i].workspace_id, 'message.new', 'chat', stored[i].chat_id, stored[i].sender_id,
-               stored[i].id,
+               stored[i].id, octet_length(stored[i].body),
                concat('{"type":"message.new","at":"', json_time(now_at), '","chat_id":"', stored[i].chat_id,
                       '","message":', rendered[i], '}')
         from event e

@@ -21,7 +21,9 @@ mod sync;
 mod writers;
 
 mod caches;
+mod consumers;
 mod floods;
+mod jobs;
 mod limits;
 mod maintenance;
 mod silence;

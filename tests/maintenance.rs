@@ -1,8 +1,10 @@
 //! The background maintenance of chat_server disturbs no request.
 
+use chat_core::ChatId;
 use chat_server::db;
 use private_postgres::testing::TestDatabase;
 use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
 
 /// Two workspaces in different shards, each with a deleted chat of two messages.
 const TWO_DELETED_CHATS: &str = "
@@ -19,14 +21,14 @@ const TWO_DELETED_CHATS: &str = "
     update chats set deleted_at = now();";
 
 #[tokio::test]
-async fn messages_of_deleted_chats_go_by_one_shard_at_a_time() {
+async fn the_messages_of_a_deleted_chat_go_by_the_lock_of_its_shard_alone() {
     let database = TestDatabase::new().await.unwrap();
     let mut db = PgConnection::connect(database.url()).await.unwrap();
     sqlx::raw_sql(TWO_DELETED_CHATS).execute(&mut db).await.unwrap();
-    for left in [2_i64, 0] {
+    let chats: Vec<Uuid> = sqlx::query_scalar("select id from chats").fetch_all(&mut db).await.unwrap();
+    for (chat, left) in chats.into_iter().map(ChatId).zip([2_i64, 0]) {
         let mut tx = db.begin().await.unwrap();
-        let gone = db::chats::delete_messages_of_deleted(&mut *tx, 200).await.unwrap();
-        assert_eq!(gone, 2);
+        assert_eq!(db::chats::delete_messages(&mut *tx, chat, 200).await.unwrap(), 2);
         // Runs the log's triggers now instead of at commit. A transaction that holds one shard and
         // waits for another can deadlock with the end of a session, which needs several shards.
         sqlx::raw_sql("set constraints all immediate").execute(&mut *tx).await.unwrap();
@@ -41,8 +43,13 @@ async fn messages_of_deleted_chats_go_by_one_shard_at_a_time() {
         let messages: i64 =
             sqlx::query_scalar("select count(*) from messages").fetch_one(&mut db).await.unwrap();
         assert_eq!(messages, left);
+        assert_eq!(db::chats::delete_messages(&mut db, chat, 200).await.unwrap(), 0);
     }
-    assert_eq!(db::chats::delete_messages_of_deleted(&mut db, 200).await.unwrap(), 0);
+    let jobs: i64 = sqlx::query_scalar("select count(*) from jobs where kind = 'delete_messages'")
+        .fetch_one(&mut db)
+        .await
+        .unwrap();
+    assert_eq!(jobs, 2, "a deletion by hand adds the job too");
     // A chat is kept for as long as the log may have events of it, then deleted, one at a time.
     assert!(!db::chats::delete_forgotten(&mut db, 3600.0).await.unwrap());
     assert!(db::chats::delete_forgotten(&mut db, -1.0).await.unwrap());

@@ -1,7 +1,7 @@
 //! What a client does with events: applies them to the snapshot it has. Pure.
 //!
-//! Stricter than the web client's fold (web/src/store/fold.ts): here an event that cannot come is an error.
-//! tests/fold_cases.json holds the cases that both run; docs/events.md tells the rules.
+//! Stricter than the web client's fold (web/src/store/fold.ts): here an event that cannot come is
+//! an error. tests/fold_cases.json holds the cases that both run; docs/events.md tells the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,11 +33,12 @@ impl State {
         })
     }
 
-    /// Applies an event. They come in order; of a chat that I am not in, none but those that bring me in.
+    /// Applies an event. They come in order; of a chat that I am not in, none but those that bring
+    /// me in.
     ///
     /// # Errors
-    /// An event that cannot come: of a chat that I am not in, a message without the one before it, a position that goes
-    /// back, an unknown kind.
+    /// An event that cannot come: of a chat that I am not in, a message without the one before it,
+    /// a position that goes back, an unknown kind.
     pub fn apply(&mut self, event: &Value) -> anyhow::Result<()> {
         self.apply_by(event, |kind| kind.effect().changes_may)
     }
@@ -76,7 +77,8 @@ impl State {
         }
     }
 
-    /// What a fresh snapshot has otherwise; the `may` of a chat counts unless it is stale. None: nothing.
+    /// What a fresh snapshot has otherwise; the `may` of a chat counts unless it is stale. None:
+    /// nothing.
     pub fn difference(&self, fresh: &Self) -> Option<String> {
         let differ = |what: &str, a: &Value, b: &Value| (a != b).then(|| format!("{what}: {a} is not {b}"));
         if let Some(found) = differ("user", &self.user, &fresh.user) {
@@ -123,7 +125,8 @@ impl State {
             "message.deleted" => {
                 let (message, count) = (&event["message"], number(&event["deleted_count"]));
                 let before = self.chats.get(&chat_id).map(|item| number(&item["chat"]["deleted_count"]));
-                // The same deletion comes again if a person writes to the row of a deleted message by hand.
+                // The same deletion comes again if a person writes to the row of a deleted message
+                // by hand.
                 ensure!(
                     Some(count) <= before.map(|before| before + 1),
                     "deletion {count} of {chat_id} after {before:?}"

@@ -1,7 +1,8 @@
-//! Which events there are, and what each one means to those who read the log: [`EventKind::effect`] is the one table.
+//! Which events there are, and what each one means to those who read the log: [`EventKind::effect`]
+//! is the one table.
 //!
-//! The servers ask the table and match no kinds themselves, so that a new kind is complete once it has its row here. The
-//! database's triggers write the events; docs/events.md shows each.
+//! The servers ask the table and match no kinds themselves, so that a new kind is complete once it
+//! has its row here. The database's triggers write the events; docs/events.md shows each.
 
 /// The NOTIFY channel. Its payload is a list of shard numbers, only a hint of where to look.
 pub const DOORBELL_CHANNEL: &str = "parlor_log";
@@ -74,7 +75,8 @@ impl EventKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// What the event means. `user`, `users`, `chat` and `session` are the columns of its row in the log.
+    /// What the event means. `user`, `users`, `chat` and `session` are the columns of its row in
+    /// the log.
     pub fn effect(self) -> Effect {
         match self {
             Self::MessageNew | Self::MessageEdited => Effect {
@@ -150,7 +152,8 @@ impl EventKind {
 /// What an event means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// Whoever writes the event writes this into the column `audience` of its row, and the row decides.
+    /// Whoever writes the event writes this into the column `audience` of its row, and the row
+    /// decides.
     pub audience: Audience,
     pub membership: Membership,
     pub access: Access,
@@ -162,8 +165,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// Of a row of the log. A kind that only a newer server knows goes to the audience that its row names, and no cache
-    /// survives it.
+    /// Of a row of the log. A kind that only a newer server knows goes to the audience that its row
+    /// names, and no cache survives it.
     pub fn of(kind: &str, audience: Audience) -> Self {
         match EventKind::parse(kind) {
             Some(kind) => Self { audience, ..kind.effect() },
@@ -260,7 +263,8 @@ pub enum Cached {
     Everything,
 }
 
-/// Whose permissions in which chats an event can change. After one that can, a client asks for its `may` again.
+/// Whose permissions in which chats an event can change. After one that can, a client asks for its
+/// `may` again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayChange {
     Nowhere,

@@ -3,7 +3,8 @@
 //! A request goes through `server` (sockets), `middleware` (ids, limits, logs), `router`,
 //! `http/<noun>` (the handler), `auth` (authentication and authorisation) and `db/<noun>` (SQL).
 //! Triggers in the database write each change into the event log. `tail` reads the log and
-//! invalidates `cache`; `doorbell` wakes other readers.
+//! invalidates `cache`; `doorbell` wakes other readers. What follows from the log runs in
+//! `consumers`, what happens later in `jobs`.
 
 pub mod state;
 
@@ -19,8 +20,10 @@ pub mod http;
 pub mod openapi;
 
 pub mod cache;
+pub mod consumers;
 pub mod db;
 pub mod doorbell;
+pub mod jobs;
 pub mod keys;
 pub mod maintenance;
 pub mod metrics;

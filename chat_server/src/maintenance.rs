@@ -99,11 +99,6 @@ impl Keeper {
                 db::event_log::tick(&mut *db, shard).await?;
             }
         }
-        for _ in 0..BATCHES_MAX {
-            if db::chats::delete_messages_of_deleted(&mut *db, DELETE_BATCH).await? == 0 {
-                break;
-            }
-        }
         if self.next_trim <= Instant::now() {
             self.next_trim = Instant::now() + TRIM_EVERY;
             self.trim().await?;
@@ -174,5 +169,28 @@ mod tests {
         // invalid one.
         let sessions = names(&mut keeper, "select user_agent from sessions order by user_agent").await;
         assert_eq!(sessions, ["expired", "live", "revoked"]);
+    }
+
+    #[tokio::test]
+    async fn a_partition_that_a_consumer_has_to_read_is_kept_for_twice_the_retention() {
+        let database = TestDatabase::new().await.unwrap();
+        let db = database.pool(1).await.unwrap();
+        let expired = async |position: &str, closed_days_ago: i32| {
+            sqlx::query("update event_log_partitions set closed_at = now() - make_interval(days => $1) where start_id = 1")
+                .bind(closed_days_ago)
+                .execute(&db)
+                .await
+                .unwrap();
+            let sql = format!("update log_consumers set position = {position}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&db).await.unwrap();
+            db::event_log::list_expired_partitions(&db, 7.0 * DAY_SECONDS).await.unwrap()
+        };
+        sqlx::raw_sql("select log_tick(3::smallint)").execute(&db).await.unwrap();
+        db::consumers::begin(&db, "reader").await.unwrap();
+        let all_read = "position";
+        assert_eq!(expired(all_read, 6).await, [0_i64; 0], "within the retention");
+        assert_eq!(expired(all_read, 8).await, [1]);
+        assert_eq!(expired("0", 8).await, [0_i64; 0], "it has one to read");
+        assert_eq!(expired("0", 15).await, [1], "it is too far behind");
     }
 }

@@ -1,7 +1,10 @@
 //! The metrics of chat_server in the format of Prometheus. Each server has its own registry; there
 //! are no globals.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -25,6 +28,19 @@ pub struct RouteLabels {
     pub route: String,
 }
 
+/// Labels of an attempt at a job.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct JobLabels {
+    pub kind: &'static str,
+    pub outcome: &'static str,
+}
+
+/// Labels of a consumer of the event log.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ConsumerLabels {
+    pub consumer: &'static str,
+}
+
 /// Handles to all metrics. Clones share them.
 #[derive(Clone)]
 pub struct Metrics {
@@ -40,6 +56,11 @@ pub struct Metrics {
     pub pool_connections: Gauge,
     pub pool_idle: Gauge,
     pub tail_fresh: Gauge,
+    pub jobs_parked: Gauge,
+    jobs: Family<JobLabels, Counter>,
+    consumer_lag: Family<ConsumerLabels, Gauge<f64, AtomicU64>>,
+    consumers_broken: Family<ConsumerLabels, Counter>,
+    consumer_events_skipped: Family<ConsumerLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -59,6 +80,11 @@ impl Default for Metrics {
             pool_connections: Gauge::default(),
             pool_idle: Gauge::default(),
             tail_fresh: Gauge::default(),
+            jobs_parked: Gauge::default(),
+            jobs: Family::default(),
+            consumer_lag: Family::default(),
+            consumers_broken: Family::default(),
+            consumer_events_skipped: Family::default(),
         };
         registry.register("requests", "Requests answered", this.requests.clone());
         registry.register_with_unit(
@@ -84,6 +110,24 @@ impl Default for Metrics {
             "1 while this server follows the event log, so that what it remembers may be used",
             this.tail_fresh.clone(),
         );
+        registry.register("jobs", "Attempts to do a job, by how they ended", this.jobs.clone());
+        registry.register("jobs_parked", "Jobs given up after too many attempts", this.jobs_parked.clone());
+        registry.register_with_unit(
+            "consumer_lag",
+            "Age of the oldest event that a consumer led by this server took last",
+            Unit::Seconds,
+            this.consumer_lag.clone(),
+        );
+        registry.register(
+            "consumers_broken",
+            "Times that events were lost to a consumer, which then began anew",
+            this.consumers_broken.clone(),
+        );
+        registry.register(
+            "consumer_events_skipped",
+            "Events left out by a consumer since their effect failed",
+            this.consumer_events_skipped.clone(),
+        );
         Self { registry: Arc::new(registry), ..this }
     }
 }
@@ -94,6 +138,23 @@ impl Metrics {
         let route = route.to_owned();
         self.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
         self.durations.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
+    }
+
+    /// Counts an attempt at a job, which is `done` or `failed`.
+    pub fn job_ended(&self, kind: &'static str, outcome: &'static str) {
+        self.jobs.get_or_create(&JobLabels { kind, outcome }).inc();
+    }
+
+    pub fn consumer_lag(&self, consumer: &'static str, seconds: f64) {
+        self.consumer_lag.get_or_create(&ConsumerLabels { consumer }).set(seconds);
+    }
+
+    pub fn consumer_broke(&self, consumer: &'static str) {
+        self.consumers_broken.get_or_create(&ConsumerLabels { consumer }).inc();
+    }
+
+    pub fn consumer_skipped(&self, consumer: &'static str) {
+        self.consumer_events_skipped.get_or_create(&ConsumerLabels { consumer }).inc();
     }
 
     /// The text format of OpenMetrics.

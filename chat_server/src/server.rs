@@ -5,15 +5,20 @@ use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use axum::Router;
 use chat_core::{config::Config, lifecycle::Lifecycle};
-use event_log::Tail;
+use event_log::{Channel, Database, Tail};
 use http_server::Limits;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
 use tracing::info;
 
 use crate::{
     cache::Caches,
+    consumers::{self, Consumer},
     db::{self, messages::send::Connector},
     doorbell::Doorbell,
+    jobs,
     keys::Keys,
     maintenance,
     metrics::Metrics,
@@ -58,7 +63,9 @@ impl ChatServer {
             metrics.clone(),
             lifecycle,
         );
-        let (log_tail, health) = Tail::start(url.expose(), lifecycle)?;
+        let (due, jobs_due) = mpsc::channel(1);
+        let channels = vec![Channel { name: jobs::CHANNEL, payloads: due }];
+        let (log_tail, health) = Tail::start(url.expose(), lifecycle, channels)?;
         let state = AppState::from(State {
             db: pool,
             keys,
@@ -68,6 +75,7 @@ impl ChatServer {
             doorbell,
             sends,
             tail: health,
+            log_news: watch::Sender::default(),
             metrics,
             config,
         });
@@ -75,8 +83,14 @@ impl ChatServer {
             let token = lifecycle.token();
             lifecycle.spawn(task, async move { token.run_until_cancelled(work).await.unwrap_or(Ok(())) });
         };
-        until_stop("tail", Box::pin(tail::follow(log_tail.invalidations_only(), Arc::clone(&state.caches))));
+        until_stop("tail", Box::pin(tail::follow(log_tail.invalidations_only(), state.clone())));
         until_stop("doorbell", Box::pin(state.doorbell.clone().run(options.clone())));
+        until_stop("jobs", Box::pin(jobs::run(state.clone(), jobs_due)));
+        let log = Database::parse(url.expose())?;
+        for consumer in Consumer::ALL {
+            let work = consumers::run(state.clone(), log.clone(), consumer, lifecycle.clone());
+            until_stop(consumer.name(), Box::pin(work));
+        }
         until_stop("node maintenance", Box::pin(maintenance::keep_node(state.clone())));
         let maintenance = maintenance::keep_database(options, state.config.event_log.clone());
         until_stop("database maintenance", Box::pin(maintenance));

@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use chat_core::config::Config;
 use event_log::TailHealth;
 use sqlx::PgPool;
+use tokio::sync::watch;
 
 use crate::{
     cache::Caches, doorbell::Doorbell, keys::Keys, metrics::Metrics, password::Hasher,
@@ -27,6 +28,8 @@ pub struct State {
     pub doorbell: Doorbell,
     pub sends: Sends,
     pub tail: TailHealth,
+    /// Changes when this node's tail has seen new rows of the log.
+    pub log_news: watch::Sender<()>,
     pub metrics: Metrics,
 }
 

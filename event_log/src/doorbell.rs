@@ -13,7 +13,7 @@ use std::{
 
 use chat_core::{cursor::Shards, event::DOORBELL_CHANNEL};
 use tokio::{
-    sync::Notify,
+    sync::{Notify, mpsc},
     time::{Instant, sleep, timeout},
 };
 use tokio_postgres::AsyncMessage;
@@ -104,12 +104,25 @@ impl Doorbell {
     }
 }
 
+/// A channel besides the log's own that the doorbell's connection listens to.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    pub name: &'static str,
+    /// Receives the payloads. One that finds no room is dropped: a NOTIFY is never more than a hint.
+    pub payloads: mpsc::Sender<String>,
+}
+
 /// Listens until dropped.
-pub async fn listen(database: &Database, doorbell: &Doorbell, health: &TailHealth) -> Infallible {
+pub async fn listen(
+    database: &Database,
+    doorbell: &Doorbell,
+    channels: &[Channel],
+    health: &TailHealth,
+) -> Infallible {
     let mut backoff = Backoff::new();
     loop {
         let began = Instant::now();
-        let Err(e) = listen_once(database, doorbell, health).await;
+        let Err(e) = listen_once(database, doorbell, channels, health).await;
         health.set_listening(false);
         if began.elapsed() > ECHO_INTERVAL {
             backoff = Backoff::new();
@@ -122,6 +135,7 @@ pub async fn listen(database: &Database, doorbell: &Doorbell, health: &TailHealt
 async fn listen_once(
     database: &Database,
     doorbell: &Doorbell,
+    channels: &[Channel],
     health: &TailHealth,
 ) -> Result<Infallible, Error> {
     let (client, mut connection) = database.connect("parlor doorbell").await?;
@@ -138,6 +152,12 @@ async fn listen_once(
                 Some(Ok(AsyncMessage::Notification(n))) if n.channel() == DOORBELL_CHANNEL => {
                     doorbell.ring(Wakeup::Read(Shards::from_notify(n.payload())));
                 }
+                Some(Ok(AsyncMessage::Notification(n))) if channels.iter().any(|c| c.name == n.channel()) => {
+                    for channel in channels.iter().filter(|channel| channel.name == n.channel()) {
+                        // No room: dropped.
+                        let _ = channel.payloads.try_send(n.payload().to_owned());
+                    }
+                }
                 Some(Ok(AsyncMessage::Notification(n))) => match Wakeup::parse(n.payload()) {
                     Wakeup::Row(row) if !writers.include(&n) => {
                         doorbell.ring(Wakeup::Read(row.shard.into()));
@@ -152,7 +172,11 @@ async fn listen_once(
         }
     };
     let converse = async {
-        let listen = format!("listen {DOORBELL_CHANNEL}; listen {echo_channel}; select log_listen()");
+        let mut listen = format!("listen {DOORBELL_CHANNEL}; listen {echo_channel}; select log_listen()");
+        for channel in channels {
+            listen.push_str("; listen ");
+            listen.push_str(channel.name);
+        }
         within(ECHO_TIMEOUT, client.batch_execute(&listen)).await?;
         info!("listening for the doorbell");
         health.set_listening(true);

@@ -11,12 +11,15 @@ mod doorbell;
 mod health;
 mod notify_row;
 pub mod read;
+mod reader;
 mod row;
 mod tail;
 mod tls;
 
 pub use database::{Database, Error, READ_TIMEOUT};
+pub use doorbell::Channel;
 pub use health::TailHealth;
 pub use read::{Head, Heads};
+pub use reader::{Batch, Reader};
 pub use row::LogRow;
 pub use tail::{Tail, TailEvent};

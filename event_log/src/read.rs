@@ -19,6 +19,10 @@ pub const ROWS_MAX: usize = 500;
 /// The most bytes of payload of one shard that [`after`] returns; always at least one row.
 pub const BYTES_MAX: usize = 1024 * 1024;
 
+/// The query of [`after`] is planned once, perhaps while a partition is empty, and statistics lag
+/// behind a partition that fills. So the plan must use the index whatever the statistics say.
+pub(crate) const USE_INDEXES: &str = "set enable_seqscan = off; set enable_bitmapscan = off";
+
 /// The last row of a shard that a reader knows. Id 0: none yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -105,6 +109,20 @@ pub(crate) async fn after(
     let mut rows = rows.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
     rows.sort_unstable_by_key(|row| (row.shard, row.id));
     Ok(rows)
+}
+
+/// The shards with a row that does not follow the row before it, the first one that at the cursor.
+pub(crate) fn broken_shards(cursors: &[Head; SHARDS as usize], rows: &[LogRow]) -> Vec<Shard> {
+    let mut ends = cursors.map(|head| head.id);
+    let mut broken = Vec::new();
+    for row in rows {
+        let end = &mut ends[row.shard.index()];
+        if row.prev_id != *end && broken.last() != Some(&row.shard) {
+            broken.push(row.shard);
+        }
+        *end = row.id;
+    }
+    broken
 }
 
 /// The shards whose row at the cursor is missing or is another row.

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::{
     backoff::Backoff,
     database::{Database, Error, READ_TIMEOUT, within},
-    doorbell::{self, Doorbell, Pending},
+    doorbell::{self, Channel, Doorbell, Pending},
     health::TailHealth,
     read::{self, BYTES_MAX, Head, Heads, ROWS_MAX},
     row::LogRow,
@@ -87,11 +87,16 @@ struct Reached {
 
 impl Tail {
     /// A tail that begins at the end of the log at its first connection, which [`Tail::next`]
-    /// makes. Its connections and its doorbell belong to `lifecycle`.
+    /// makes. Its connections and its doorbell belong to `lifecycle`. The doorbell listens to
+    /// `channels` as well.
     ///
     /// # Errors
     /// `url` cannot be used. A database that does not answer is no error.
-    pub fn start(url: &str, lifecycle: &Lifecycle) -> anyhow::Result<(Self, TailHealth)> {
+    pub fn start(
+        url: &str,
+        lifecycle: &Lifecycle,
+        channels: Vec<Channel>,
+    ) -> anyhow::Result<(Self, TailHealth)> {
         let database = Database::parse(url)?;
         let health = TailHealth::new();
         let doorbell = Arc::new(Doorbell::default());
@@ -101,7 +106,7 @@ impl Tail {
             async move {
                 tokio::select! {
                     () = stop.cancelled() => Ok(()),
-                    never = doorbell::listen(&database, &doorbell, &health) => match never {},
+                    never = doorbell::listen(&database, &doorbell, &channels, &health) => match never {},
                 }
             }
         });
@@ -188,10 +193,7 @@ impl Tail {
         });
         let seen = self.reached.as_ref();
         let checked = async {
-            // The query is planned once, perhaps while a partition is empty, and statistics lag
-            // behind a partition that fills. So the plan must use the index whatever the statistics
-            // say.
-            client.batch_execute("set enable_seqscan = off; set enable_bitmapscan = off").await?;
+            client.batch_execute(read::USE_INDEXES).await?;
             let timeline = read::primary_timeline(&client).await?.ok_or(Error::Standby)?;
             let heads = read::heads(&client).await?;
             let lost = match seen {
@@ -312,27 +314,19 @@ impl Tail {
         Ok(rows)
     }
 
+    fn broken_shards(&self, rows: &[LogRow]) -> Vec<Shard> {
+        self.reached
+            .as_ref()
+            .map(|reached| read::broken_shards(&reached.heads.by_shard, rows))
+            .unwrap_or_default()
+    }
+
     async fn read(&self, shards: Shards) -> Result<Vec<LogRow>, Error> {
         let (Some(reader), Some(reached)) = (&self.reader, &self.reached) else {
             return Err(Error::Closed);
         };
         within(READ_TIMEOUT, read::after(&reader.client, &reader.after, &reached.heads.by_shard, shards))
             .await
-    }
-
-    /// The shards with a row that does not follow the row before it.
-    fn broken_shards(&self, rows: &[LogRow]) -> Vec<Shard> {
-        let Some(reached) = &self.reached else { return Vec::new() };
-        let mut ends = reached.heads.by_shard.map(|head| head.id);
-        let mut broken = Vec::new();
-        for row in rows {
-            let end = &mut ends[row.shard.index()];
-            if row.prev_id != *end && broken.last() != Some(&row.shard) {
-                broken.push(row.shard);
-            }
-            *end = row.id;
-        }
-        broken
     }
 
     fn report_gap(&mut self, shard: Shard, head: Head) {
@@ -363,7 +357,7 @@ mod tests {
     async fn rows_from_notifies_do_not_delay_other_reads() {
         let database = TestDatabase::new().await.unwrap();
         let lifecycle = Lifecycle::new();
-        let (mut tail, _) = Tail::start(database.url(), &lifecycle).unwrap();
+        let (mut tail, _) = Tail::start(database.url(), &lifecycle, Vec::new()).unwrap();
         assert!(matches!(tail.next().await, TailEvent::Ready(_)));
         let (writer, connection) =
             tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.unwrap();
@@ -392,7 +386,7 @@ mod tests {
     #[tokio::test]
     async fn a_former_primary_that_comes_back_is_refused() {
         let database = TestDatabase::new().await.unwrap();
-        let (mut tail, health) = Tail::start(database.url(), &Lifecycle::new()).unwrap();
+        let (mut tail, health) = Tail::start(database.url(), &Lifecycle::new(), Vec::new()).unwrap();
         assert!(matches!(tail.next().await, TailEvent::Ready(_)));
         tail.reached.as_mut().unwrap().timeline = 9;
         tail.reader = None;

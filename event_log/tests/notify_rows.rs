@@ -75,7 +75,7 @@ async fn a_row_that_comes_with_a_ring_is_the_one_in_the_log() {
 #[tokio::test]
 async fn an_invalidation_reader_takes_it_without_what_was_said() {
     let fixture = Fixture::new().await;
-    let (tail, health) = Tail::start(&fixture.url, &fixture.lifecycle).unwrap();
+    let (tail, health) = Tail::start(&fixture.url, &fixture.lifecycle, Vec::new()).unwrap();
     let mut tail = tail.invalidations_only();
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     until("the doorbell is heard", async || health.doorbell_round_trip().is_some()).await;

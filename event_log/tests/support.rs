@@ -67,7 +67,7 @@ impl Fixture {
     }
 
     pub async fn tail_of(&self, url: &str) -> (Tail, TailHealth) {
-        let (mut tail, health) = Tail::start(url, &self.lifecycle).unwrap();
+        let (mut tail, health) = Tail::start(url, &self.lifecycle, Vec::new()).unwrap();
         assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
         (tail, health)
     }

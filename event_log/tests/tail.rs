@@ -33,7 +33,7 @@ async fn rows_come_whole_and_in_order() {
 #[tokio::test]
 async fn an_invalidation_reader_gets_every_row_without_what_was_said() {
     let fixture = Fixture::new().await;
-    let mut tail = Tail::start(&fixture.url, &fixture.lifecycle).unwrap().0.invalidations_only();
+    let mut tail = Tail::start(&fixture.url, &fixture.lifecycle, Vec::new()).unwrap().0.invalidations_only();
     assert!(matches!(next(&mut tail).await, TailEvent::Ready(_)));
     for n in 0..3 {
         fixture.say(&n.to_string()).await;

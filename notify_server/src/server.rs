@@ -51,7 +51,7 @@ impl NotifyServer {
         let hub =
             Arc::new(Hub::new(config.notify.clone(), retention, queries.clone(), load, metrics.clone()));
         let auth = Arc::new(Auth::new(queries.clone()));
-        let (tail, health) = Tail::start(url.expose(), lifecycle)?;
+        let (tail, health) = Tail::start(url.expose(), lifecycle, Vec::new())?;
 
         let token = lifecycle.token();
         let keys = Arc::clone(&auth);

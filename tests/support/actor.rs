@@ -55,6 +55,11 @@ impl Actor {
         Self { url: node.url.clone(), ..self.clone() }
     }
 
+    /// The same person, using the server at this address.
+    pub fn at_url(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     /// The same person with another access token.
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: token.into(), ..self.clone() }

@@ -117,8 +117,8 @@ async fn notifications(
         let client = send::connect(test_bed).await?;
         let statement = client
             .prepare(
-                "with row as (insert into plain (id, workspace_id, chat_id, seq, sender_id, body, client_id, request_hash)
-                              values ($1, $2, $3, nextval('plain_seq'), $4, $5, $6, $7) returning 1)
+                "with row as (insert into plain (id, workspace_id, chat_id, seq, root_no, sender_id, body, client_id, request_hash)
+                              values ($1, $2, $3, nextval('plain_seq'), 1, $4, $5, $6, $7) returning 1)
                  select pg_notify('bench_time', $8) from row",
             )
             .await?;

@@ -2,6 +2,7 @@
 //! the checks are those of docs/reliability.md.
 
 mod delivery;
+mod effects;
 mod log;
 mod resets;
 mod sight;
@@ -25,7 +26,7 @@ use sight::Sight;
 /// A violation of a promise.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// The letter of the check, `a` to `h`.
+    /// The letter of the check, `a` to `i`.
     pub check: char,
     pub what: String,
     /// When it was seen, if at one moment.
@@ -104,6 +105,7 @@ pub async fn examine(world: &World) -> anyhow::Result<Findings> {
         delivery::examine(world, *workspace, rows, ends.get(workspace).copied(), &mut findings)?;
     }
     findings.violations.extend(states(world).await?);
+    findings.violations.extend(effects::examine(world).await?);
     findings.violations.sort_by_key(|violation| (violation.at.unwrap_or(u64::MAX), violation.check));
     Ok(findings)
 }

@@ -60,8 +60,8 @@ pub struct NewChat<'a> {
 /// Chats that one user may be in.
 pub const PER_USER_MAX: i64 = 2000;
 
-/// False when there is a single chat of that pair already. Violates `chats_channel_name_key` when a channel's name is
-/// taken.
+/// False when there is a single chat of that pair already. Violates `chats_channel_name_key` when a
+/// channel's name is taken.
 pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> {
     let done = sqlx::query!(
         "insert into chats (id, workspace_id, kind, name, name_folded, description, description_folded, single_key)
@@ -87,7 +87,8 @@ pub async fn find_single(db: impl PgExecutor<'_>, single_key: &str) -> Result<Op
         .await
 }
 
-/// How somebody stands in a chat of their workspace, without a lock: for reads. None: no such chat there.
+/// How somebody stands in a chat of their workspace, without a lock: for reads. None: no such chat
+/// there.
 pub async fn find_standing(
     db: impl PgExecutor<'_>,
     workspace: WorkspaceId,
@@ -133,7 +134,8 @@ pub async fn list_standings(
     Ok(standings.collect())
 }
 
-/// Locks a chat, and with it who is in it: every change of membership takes this lock first. None: no such chat.
+/// Locks a chat, and with it who is in it: every change of membership takes this lock first. None:
+/// no such chat.
 pub async fn lock(
     db: &mut PgConnection,
     workspace: WorkspaceId,
@@ -151,7 +153,8 @@ pub async fn lock(
     else {
         return Ok(None);
     };
-    // A statement of its own: its snapshot is taken after the lock was got, so it sees what the last holder did.
+    // A statement of its own: its snapshot is taken after the lock was got, so it sees what the
+    // last holder did.
     let row = sqlx::query!(
         r#"select (select role from chat_members where chat_id = $1 and user_id = $2) as "role: ChatRole",
                   (select count(*) from chat_members where chat_id = $1) as "member_count!""#,
@@ -204,7 +207,8 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
     Ok(chats.collect())
 }
 
-/// Public channels that the user is not in, by id; `pattern` is matched against the folded name and description.
+/// Public channels that the user is not in, by id; `pattern` is matched against the folded name and
+/// description.
 pub async fn list_joinable(
     db: impl PgExecutor<'_>,
     workspace: WorkspaceId,
@@ -252,21 +256,20 @@ pub async fn update(
     Ok(())
 }
 
-/// Marks a chat as deleted: nobody sees it any more. Its messages go by [`delete_messages_of_deleted`].
+/// Marks a chat as deleted: nobody sees it any more. A trigger adds the
+/// job that removes its messages.
 pub async fn mark_deleted(db: impl PgExecutor<'_>, id: ChatId) -> Result<()> {
     sqlx::query!("update chats set deleted_at = now() where id = $1", id.0).execute(db).await?;
     Ok(())
 }
 
-/// Takes away up to `limit` messages of one deleted chat, from the event log too. How many it were. One chat, so one
-/// shard: a transaction that waits for a second one could wait for somebody who waits for its first.
-pub async fn delete_messages_of_deleted(db: impl PgExecutor<'_>, limit: i64) -> Result<u64> {
+/// Removes up to `limit` messages of a deleted chat, from the event log too. How many it were.
+pub async fn delete_messages(db: impl PgExecutor<'_>, id: ChatId, limit: i64) -> Result<u64> {
     let done = sqlx::query!(
         "delete from messages where id in (
-             select m.id from messages m where m.chat_id = (
-                 select c.id from chats c where c.deleted_at is not null
-                 and exists (select from messages m where m.chat_id = c.id) limit 1
-             ) limit $1)",
+             select m.id from messages m join chats c on c.id = m.chat_id
+             where c.id = $1 and c.deleted_at is not null limit $2)",
+        id.0,
         limit
     )
     .execute(db)
@@ -274,7 +277,8 @@ pub async fn delete_messages_of_deleted(db: impl PgExecutor<'_>, limit: i64) -> 
     Ok(done.rows_affected())
 }
 
-/// Forgets one deleted chat, members and all, that was deleted longer ago than `age_seconds`. False: there is none.
+/// Forgets one deleted chat, members and all, that was deleted longer ago than `age_seconds`.
+/// False: there is none.
 pub async fn delete_forgotten(db: impl PgExecutor<'_>, age_seconds: f64) -> Result<bool> {
     let done = sqlx::query!(
         "delete from chats where id = (

@@ -24,10 +24,16 @@ pub async fn roll(db: impl PgExecutor<'_>, max_age_seconds: f64) -> Result<()> {
     Ok(())
 }
 
-/// The first ids of the partitions whose newest event is older than retention.
+/// The first ids of the partitions whose newest event is older than retention, and that no consumer
+/// still has to read. One that is older than twice the retention is not kept for a consumer.
 pub async fn list_expired_partitions(db: impl PgExecutor<'_>, retention_seconds: f64) -> Result<Vec<i64>> {
     sqlx::query_scalar!(
-        "select start_id from event_log_partitions where closed_at < now() - make_interval(secs => $1) order by start_id",
+        "select start_id from event_log_partitions p where closed_at < now() - make_interval(secs => $1)
+             and (closed_at < now() - 2 * make_interval(secs => $1)
+                  or not exists (
+                      select from log_consumers c, event_log e
+                      where e.shard = c.shard and e.id > c.position and e.id >= p.start_id and e.id < p.end_id))
+         order by start_id",
         retention_seconds
     )
     .fetch_all(db)

@@ -140,8 +140,8 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
     Ok(memberships.collect())
 }
 
-/// Those of a user's memberships in whose chats something happened last: a message, or that the user joined. By times as
-/// JSON shows them, so that a client can tell the same order.
+/// Those of a user's memberships in whose chats something happened last: a message, or that the
+/// user joined. By times as JSON shows them, so that a client can tell the same order.
 pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
     let rows = sqlx::query!(
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
@@ -179,7 +179,8 @@ pub async fn list_full(db: impl PgExecutor<'_>, users: &[UserId], max: i64) -> R
     .await
 }
 
-/// Sets a member's role. False: no such member. Violates `chat_members_one_owner` if there would be two owners.
+/// Sets a member's role. False: no such member. Violates `chat_members_one_owner` if there would be
+/// two owners.
 pub async fn set_role(db: impl PgExecutor<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<bool> {
     let done = sqlx::query!(
         "update chat_members set role = $3 where chat_id = $1 and user_id = $2",
@@ -201,7 +202,8 @@ pub async fn find_owner(db: impl PgExecutor<'_>, chat: ChatId) -> Result<Option<
     .await
 }
 
-/// Whoever has been in the chat longest and is active, besides `user`; not somebody who is just being changed.
+/// Whoever has been in the chat longest and is active, besides `user`; not somebody who is just
+/// being changed.
 pub async fn find_heir(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result<Option<UserId>> {
     sqlx::query_scalar!(
         r#"select m.user_id as "user_id: UserId" from chat_members m join users u on u.id = m.user_id
@@ -222,7 +224,8 @@ pub async fn mark_read(
     user: UserId,
     seq: i64,
 ) -> Result<Option<ReadPosition>> {
-    // The same value is written again when there is nothing to move: the trigger tells only a change.
+    // The same value is written again when there is nothing to move: the trigger tells only a
+    // change.
     sqlx::query_as!(
         ReadPosition,
         r#"update chat_members m set read_seq = greatest(m.read_seq, least($3, c.last_seq))

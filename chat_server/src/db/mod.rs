@@ -3,8 +3,10 @@
 
 pub mod accounts;
 pub mod chats;
+pub mod consumers;
 pub mod event_log;
 pub mod invites;
+pub mod jobs;
 pub mod members;
 pub mod messages;
 pub mod migrate;
@@ -12,6 +14,7 @@ pub mod migrate;
 mod permissions;
 pub mod sessions;
 pub mod signing_keys;
+pub mod usage;
 pub mod users;
 pub mod workspaces;
 

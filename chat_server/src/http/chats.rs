@@ -96,7 +96,8 @@ pub struct ChatListItem {
     pub read_seq: i64,
     /// How many messages of the main line came after that and are not deleted.
     pub unread_count: i64,
-    /// What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`.
+    /// What the caller may do in it. Never in an event: after one that can change it, ask
+    /// `GET /api/chat/may`.
     pub may: Vec<ChatAction>,
 }
 
@@ -104,7 +105,8 @@ pub struct ChatListItem {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct MayQuery {
-    /// The chats, separated by commas. Unknown chats and those that the caller may not see are left out.
+    /// The chats, separated by commas. Unknown chats and those that the caller may not see are left
+    /// out.
     #[param(value_type = Vec<ChatId>, style = Form, explode = false, max_items = 200)]
     pub ids: Ids<ChatId>,
 }

@@ -14,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     cache::TAIL_FRESH,
+    consumers::Consumer,
     db,
     error::{ApiError, Problem, Result},
     extract::{JsonResponse, ok},
@@ -35,12 +36,15 @@ pub fn router() -> OpenApiRouter<AppState> {
 pub struct Health {
     /// `ok`.
     pub status: &'static str,
+    /// What an operator should know though requests are answered, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Check that the process answers
 #[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Health)))]
 pub async fn live() -> JsonResponse<Health> {
-    ok(Health { status: "ok" })
+    ok(Health { status: "ok", notes: Vec::new() })
 }
 
 /// Check that the database and the tail of the event log are available
@@ -54,7 +58,23 @@ pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Health>
     if !state.tail.is_fresh(TAIL_FRESH) {
         return Err(ApiError::Unavailable("tail: the event log is not being followed"));
     }
-    Ok(ok(Health { status: "ok" }))
+    let notes = timeout(PING_TIMEOUT, notes(&state)).await;
+    Ok(ok(Health { status: "ok", notes: notes.ok().and_then(std::result::Result::ok).unwrap_or_default() }))
+}
+
+async fn notes(state: &AppState) -> sqlx::Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for consumer in Consumer::ALL {
+        let left = db::jobs::count_of_kind(&state.db, consumer.backfill().as_str()).await?;
+        if left > 0 {
+            notes.push(format!("{}: derived from the tables again, {left} jobs are left", consumer.name()));
+        }
+    }
+    match db::jobs::count_parked(&state.db).await? {
+        0 => {}
+        parked => notes.push(format!("jobs: {parked} are given up, see the table jobs")),
+    }
+    Ok(notes)
 }
 
 /// Get metrics in the OpenMetrics format
@@ -64,6 +84,9 @@ pub async fn metrics(State(state): State<AppState>) -> Result<Response> {
     state.metrics.pool_connections.set(i64::from(state.db.size()));
     state.metrics.pool_idle.set(i64::try_from(state.db.num_idle()).unwrap_or(i64::MAX));
     state.metrics.tail_fresh.set(i64::from(state.tail.is_fresh(TAIL_FRESH)));
+    if let Ok(Ok(parked)) = timeout(PING_TIMEOUT, db::jobs::count_parked(&state.db)).await {
+        state.metrics.jobs_parked.set(parked);
+    }
     let text = state.metrics.render().map_err(anyhow::Error::new)?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
         .into_response())

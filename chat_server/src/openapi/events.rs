@@ -1,5 +1,5 @@
-//! What the stream sends, as schemas. The database's triggers write the events and notify_server writes the control
-//! frames; tests/contract.rs compares real ones with these types.
+//! What the stream sends, as schemas. The database's triggers write the events and notify_server
+//! writes the control frames; tests/contract.rs compares real ones with these types.
 
 use chat_core::{
     ChatId, EventKind, SessionId, Timestamp,
@@ -23,9 +23,10 @@ use crate::db::{
     workspaces::Workspace,
 };
 
-/// What happened: the `data` of a frame of the stream. Ignore types and fields that you do not know. The extension
-/// `x-changes-may` names whose permissions an event can change: those of everyone in the chat (`chat`), of the member
-/// that it is about (`member`), or of the user that it is about, in every chat (`user`).
+/// What happened: the `data` of a frame of the stream. Ignore types and fields that you do not
+/// know. The extension `x-changes-may` names whose permissions an event can change: those of
+/// everyone in the chat (`chat`), of the member that it is about (`member`), or of the user that it
+/// is about, in every chat (`user`).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type")]
 pub enum Event {
@@ -41,8 +42,8 @@ pub enum Event {
         at: Timestamp,
         chat_id: ChatId,
         message: Message,
-        /// The `deleted_count` of the chat with this one. An unread message is no longer unread: take one off, unless
-        /// the count of the chat was as high before.
+        /// The `deleted_count` of the chat with this one. An unread message is no longer unread:
+        /// take one off, unless the count of the chat was as high before.
         deleted_count: i64,
     },
     /// A chat is new. For its first members, whose joining is not told one by one.
@@ -118,7 +119,8 @@ pub struct RevokedSession {
     pub id: SessionId,
 }
 
-/// Moves each variant into a schema of its own name (`MessageNewEvent`), so that generated clients have a type for it.
+/// Moves each variant into a schema of its own name (`MessageNewEvent`), so that generated clients
+/// have a type for it.
 pub fn name_variants(components: &mut Components) {
     let kinds = EventKind::ALL.map(|kind| (kind.as_str(), kind.effect().changes_may.as_str()));
     name_variants_of(components, "Event", &kinds);

@@ -1,0 +1,103 @@
+//! How much is written where: messages and bytes of text by chat and day.
+
+use chat_core::{ChatId, Shard, WorkspaceId};
+use sqlx::{PgExecutor, Result};
+
+/// Adds what the events of a shard after `after` and up to `until` say. Every event of a message
+/// counts for the day on which the message was sent. Messages that are gone are left out.
+pub async fn add(db: impl PgExecutor<'_>, shard: Shard, after: i64, until: i64) -> Result<()> {
+    sqlx::query!(
+        "insert into workspace_usage as u (workspace_id, chat_id, day, messages, bytes)
+         select m.workspace_id, m.chat_id, (m.created_at at time zone 'utc')::date,
+                count(*) filter (where e.kind = 'message.new'), sum(e.text_bytes)
+         from event_log e join messages m on m.id = e.message_id
+         where e.shard = $1 and e.id > $2 and e.id <= $3
+           and e.kind in ('message.new', 'message.edited', 'message.deleted')
+         group by 1, 2, 3
+         order by 2, 3
+         on conflict (chat_id, day) do update
+             set messages = u.messages + excluded.messages, bytes = u.bytes + excluded.bytes",
+        i16::from(shard.number()),
+        after,
+        until
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The chats of a workspace that are not deleted, by id.
+pub async fn list_chats(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    after: Option<ChatId>,
+    limit: i64,
+) -> Result<Vec<ChatId>> {
+    sqlx::query_scalar!(
+        r#"select id as "id: ChatId" from chats
+           where workspace_id = $1 and ($2::uuid is null or id > $2) and deleted_at is null order by id limit $3"#,
+        workspace.0,
+        after.map(|id| id.0),
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Adds what was in these chats when the event `began_after` was the newest of the shard: what is
+/// in them now, less what the events since then say. One statement, so that both are of one moment.
+pub async fn backfill(
+    db: impl PgExecutor<'_>,
+    shard: Shard,
+    began_after: i64,
+    chats: &[ChatId],
+) -> Result<()> {
+    let chats: Vec<_> = chats.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "insert into workspace_usage as u (workspace_id, chat_id, day, messages, bytes)
+         select workspace_id, chat_id, day, sum(messages), sum(bytes) from (
+             select workspace_id, chat_id, (created_at at time zone 'utc')::date as day,
+                    1 as messages, octet_length(body) as bytes
+             from messages where chat_id = any($3)
+             union all
+             select m.workspace_id, m.chat_id, (m.created_at at time zone 'utc')::date,
+                    case when e.kind = 'message.new' then -1 else 0 end, -e.text_bytes
+             from event_log e join messages m on m.id = e.message_id
+             where e.shard = $1 and e.id > $2 and e.chat_id = any($3)
+               and e.kind in ('message.new', 'message.edited', 'message.deleted')
+         ) x group by 1, 2, 3 order by 2, 3
+         on conflict (chat_id, day) do update
+             set messages = u.messages + excluded.messages, bytes = u.bytes + excluded.bytes",
+        i16::from(shard.number()),
+        began_after,
+        &chats
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets the usage of a shard's workspaces, and adds a job for each that counts it again.
+pub async fn start_anew(db: &mut sqlx::PgConnection, shard: Shard, began_after: i64) -> Result<()> {
+    let number = i16::from(shard.number());
+    sqlx::query!("delete from workspace_usage where workspace_shard(workspace_id) = $1", number)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query!(
+        "delete from jobs where kind = 'backfill_usage' and (payload ->> 'shard')::smallint = $1",
+        number
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "insert into jobs (kind, key, payload)
+         select 'backfill_usage', id::text,
+                jsonb_build_object('workspace_id', id, 'shard', $1::smallint, 'began_after', $2::bigint)
+         from workspaces where workspace_shard(id) = $1",
+        number,
+        began_after
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
