@@ -1,11 +1,13 @@
-//! Group commit: messages that arrive while a batch is being committed are committed together in the next one. A message
-//! that arrives alone is a batch of one and waits for nothing.
+//! Group commit: messages that arrive while a batch is being committed are committed together in
+//! the next one. A message that arrives alone is a batch of one and waits for nothing.
 //!
-//! A request puts its message into the inbox and waits for the outcome. The [`dispatcher`], one task, moves messages
-//! from the inbox into its [`queue`], takes batches from there and runs them over its [`lines`] to Postgres: the main
-//! line carries two batches at a time, one behind the other. A batch that fails because of a lock or of one bad message
-//! is put back; what may be the cause is isolated, in batches of its own over lines of its own, until one is stored. So
-//! a locked chat, a held shard of the log or a bad message fails alone, and delays others only when it is first met.
+//! A request puts its message into the inbox and waits for the outcome. The [`dispatcher`], one
+//! task, moves messages from the inbox into its [`queue`], takes batches from there and runs them
+//! over its [`lines`] to Postgres: the main line carries two batches at a time, one behind the
+//! other. A batch that fails because of a lock or of one bad message is put back, and each possible
+//! cause (a suspect) is retried in batches of its own, on other lines, until one is stored. So a
+//! locked chat, a locked shard of the log or a bad message fails alone, and delays other messages
+//! once.
 
 mod dispatcher;
 mod lines;
@@ -30,7 +32,7 @@ use crate::{
     metrics::Metrics,
 };
 
-/// How long a batch may run: as long as its messages might have waited, and once more.
+/// The statement timeout of a batch: twice as long as a message may wait.
 pub fn statement_timeout(limits: &LimitsConfig) -> Duration {
     Duration::from_secs((2 * limits.send_wait_seconds).max(10))
 }
@@ -45,7 +47,7 @@ pub struct Sends {
     metrics: Metrics,
 }
 
-/// What became of a message.
+/// The outcome of a send.
 #[derive(Debug)]
 enum Outcome {
     /// Its JSON, as `message_json` renders it.
@@ -66,7 +68,8 @@ enum Failure {
 }
 
 impl Sends {
-    /// Starts the dispatcher. It runs until [`Sends::close`], and then until every message in its queue is answered.
+    /// Starts the dispatcher. It runs until [`Sends::close`], and then until every message in its
+    /// queue is answered.
     pub fn start(
         connector: &Connector,
         limits: &LimitsConfig,
@@ -91,17 +94,17 @@ impl Sends {
         Self { inbox, room: Arc::new(Semaphore::new(limits.waiting_sends)), closed, metrics }
     }
 
-    /// Takes no more messages. Call it when no request is being handled.
+    /// Refuses further messages. Call it when no request is being handled.
     pub fn close(&self) {
         self.closed.cancel();
     }
 
-    /// Stores a message and tells its readers. The answer is its JSON. None: the sender may not send it, or the client
-    /// id was used before.
+    /// Stores a message and tells its readers. The answer is its JSON. None: the sender may not
+    /// send it, or the client id was used before.
     ///
     /// # Errors
-    /// 503 when too many messages wait, the database is away, or the chat stays locked. The text says so if the message
-    /// may have been stored nevertheless.
+    /// 503 when too many messages wait, the database is away, or the chat stays locked. The text
+    /// says so if the message may have been stored nevertheless.
     pub async fn send(&self, new: Arc<NewMessage>) -> Result<Option<String>> {
         let _under_way = Counted::new(&self.metrics.sends_under_way);
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {

@@ -25,10 +25,16 @@ async fn send_batch(db: &Client, test_chats: &[TestChat], body: &str) {
 }
 
 async fn send_messages(db: &Client, test_chats: &[TestChat], body: &str, notify: bool) {
-    let batch = test_chats.iter().map(|test_chat| {
+    let mut test_chats = test_chats.to_vec();
+    test_chats.sort_unstable_by_key(|test_chat| test_chat.chat);
+    let batch = test_chats.iter().enumerate().map(|(index, test_chat)| {
+        let of_chat =
+            |others: &[TestChat]| others.iter().filter(|other| other.chat == test_chat.chat).count();
+        let is_last = of_chat(&test_chats[index + 1..]) == 0;
         json!({
             "id": MessageId::generate(), "workspace_id": test_chat.workspace, "chat_id": test_chat.chat,
-            "sender_id": test_chat.user, "body": body,
+            "sender_id": test_chat.user, "body": body, "nth_in_chat": of_chat(&test_chats[..=index]),
+            "is_last_in_chat": is_last, "is_senders_last_in_chat": is_last,
         })
     });
     let batch = batch.collect::<Value>().to_string();

@@ -13,7 +13,8 @@ use serde_json::value::RawValue;
 use sqlx::{PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 
-/// The schema of a message as REST and events show it. Its JSON comes from the SQL function `message_json`.
+/// The schema of a message as REST and events show it. Its JSON comes from the SQL function
+/// `message_json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Message {
     pub id: MessageId,
@@ -44,7 +45,7 @@ pub enum MessageKind {
 /// A message as `message_json` renders it for one viewer.
 pub type MessageJson = Box<RawValue>;
 
-/// A message to be stored. Its JSON is an element of the parameter of `send_messages`.
+/// A message to be stored.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewMessage {
     /// Decides the order among those that are sent at once.

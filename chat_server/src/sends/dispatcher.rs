@@ -1,4 +1,5 @@
-//! The task that turns waiting messages into batches, runs them, and decides what a failed batch means.
+//! The task that turns waiting messages into batches, runs them, and decides what a failed batch
+//! means.
 
 use std::{collections::HashMap, future::Future, pin::Pin, time::Duration};
 
@@ -26,13 +27,14 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Batches on the main line at the same time: Postgres begins the second when it has committed the first, without
-/// waiting for this process to hear of it.
+/// Batches on the main line at the same time. Postgres begins the second as soon as it has
+/// committed the first; it need not wait for this process.
 const MAIN_LINE_BATCHES: usize = PIPELINED_MAX as usize;
-/// Larger batches send their NOTIFY after the commit: one read of so many events costs a reader less than one NOTIFY
-/// each, and a NOTIFY in a transaction makes other notifying transactions wait for its flush.
+/// Larger batches send their NOTIFY after the commit: one read of so many events costs a reader
+/// less than one NOTIFY each, and a NOTIFY in a transaction makes other notifying transactions wait
+/// for its flush.
 const NOTIFY_IN_TRANSACTION_MAX: usize = 8;
-/// How often messages are looked for that have waited too long.
+/// How often the queue is searched for messages that have waited too long.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(250);
 
 pub struct Dispatcher {
@@ -42,6 +44,8 @@ pub struct Dispatcher {
     lines: Lines,
     /// Batches that run on the main line.
     on_main_line: usize,
+    /// Messages in them.
+    messages_on_main_line: usize,
     wait_max: Duration,
     doorbell: Doorbell,
     metrics: Metrics,
@@ -49,7 +53,7 @@ pub struct Dispatcher {
 
 type Running = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
-/// A batch that ran.
+/// A finished batch.
 struct Finished {
     line: Line,
     /// None on the main line.
@@ -69,7 +73,17 @@ impl Dispatcher {
         metrics: Metrics,
     ) -> Self {
         let queue = Queue::default();
-        Self { inbox, closed, queue, lines, on_main_line: 0, wait_max, doorbell, metrics }
+        Self {
+            inbox,
+            closed,
+            queue,
+            lines,
+            on_main_line: 0,
+            messages_on_main_line: 0,
+            wait_max,
+            doorbell,
+            metrics,
+        }
     }
 
     /// Until it is closed, and every message is answered.
@@ -104,11 +118,12 @@ impl Dispatcher {
 
     fn start_batches(&mut self, running: &FuturesUnordered<Running>) {
         while self.on_main_line < MAIN_LINE_BATCHES {
-            let batch = self.queue.next_healthy();
+            let batch = self.queue.next_healthy(self.messages_on_main_line);
             if batch.is_empty() {
                 break;
             }
             self.on_main_line += 1;
+            self.messages_on_main_line += batch.len();
             running.push(self.start(self.lines.main.clone(), None, batch));
         }
         while let Some(line) = self.lines.isolated.pop() {
@@ -137,7 +152,10 @@ impl Dispatcher {
         let Finished { line, suspect, batch, notify, result } = finished;
         match suspect {
             Some(_) => self.lines.isolated.push(line),
-            None => self.on_main_line -= 1,
+            None => {
+                self.on_main_line -= 1;
+                self.messages_on_main_line -= batch.len();
+            }
         }
         match result {
             Ok(stored) => {
@@ -149,9 +167,12 @@ impl Dispatcher {
                 }
                 let mut stored: HashMap<_, _> = stored.into_iter().collect();
                 for waiting in batch {
-                    let outcome =
-                        stored.remove(&waiting.new.id).map_or(Outcome::NotSendable, Outcome::Stored);
-                    waiting.answer(outcome);
+                    match stored.remove(&waiting.new.id) {
+                        Some(Some(message)) => waiting.answer(Outcome::Stored(message)),
+                        Some(None) => waiting.answer(Outcome::NotSendable),
+                        // Nothing was stored, because of the others.
+                        None => self.queue_again(waiting),
+                    }
                 }
             }
             Err(LineError::NoConnection) => self.give_up(batch, suspect, Failure::DatabaseAway),
@@ -178,7 +199,8 @@ impl Dispatcher {
             }
             self.put_back(batch, suspect);
         } else if e.is_bad_message() && !matches!(suspect, Some(Suspect::Message(_))) {
-            // A message alone is tried once more too: another node may have stored its client id meanwhile.
+            // A message alone is tried once more too: another node may have stored its client id
+            // meanwhile.
             warn!("{count} messages are stored one by one: {e}");
             for waiting in &batch {
                 self.queue.isolate(Suspect::Message(waiting.new.id));
@@ -199,12 +221,16 @@ impl Dispatcher {
             self.queue.try_later(suspect);
         }
         for waiting in batch {
-            // Checked here too: a batch that is tried again at once is never seen waiting.
-            if waiting.since.elapsed() > self.wait_max {
-                waiting.answer(Outcome::Failed(Failure::WaitedTooLong));
-            } else {
-                self.queue.push(waiting);
-            }
+            self.queue_again(waiting);
+        }
+    }
+
+    fn queue_again(&mut self, waiting: Waiting) {
+        // Checked here too: the expiry never sees a message that is retried at once.
+        if waiting.since.elapsed() > self.wait_max {
+            waiting.answer(Outcome::Failed(Failure::WaitedTooLong));
+        } else {
+            self.queue.push(waiting);
         }
     }
 
@@ -218,7 +244,7 @@ impl Dispatcher {
     }
 }
 
-/// What an error that is no lock and no single bad message means for a batch.
+/// What an error means for a batch if neither a lock nor one bad message caused it.
 fn failure_of(error: &SendError) -> Failure {
     let Some(reported) = error.reported() else { return Failure::Unknown };
     let code = reported.code().code();

@@ -13,21 +13,23 @@ use crate::db::messages::{
     send::{Connection, Connector, Notify, SendError, StoredMessage},
 };
 
-/// Lines for isolated batches: so many locked chats or held shards are tried at the same time.
+/// Lines for isolated batches: this many suspects are retried at the same time.
 const ISOLATED_LINES: usize = 3;
-/// How long a batch on the main line waits for a lock: longer than a batch of another node takes; short, since other
-/// messages wait behind it.
+/// How long a batch on the main line waits for a lock: longer than a batch of another node takes;
+/// short, since other messages wait behind it.
 const MAIN_LOCK_TIMEOUT: Duration = Duration::from_millis(250);
-/// The same for an isolated batch, which only its suspect waits for: longer than a disk falters.
+/// The same for an isolated batch, which only its suspect waits for: longer than a slow flush of
+/// the disk.
 const ISOLATED_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a batch waits for its connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Between two attempts to connect.
+/// The pause between two attempts to connect.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Lines {
     pub main: Line,
-    /// Those not in use. The last one used is taken first: while one is enough, one backend of Postgres is warm.
+    /// Those not in use. The last one used is taken first: while one is enough, one backend of
+    /// Postgres is warm.
     pub isolated: Vec<Line>,
 }
 
@@ -44,7 +46,8 @@ impl Lines {
     }
 }
 
-/// A connection that is made when it is needed, and made again when it is lost. Clones are the same line.
+/// A connection that is made when it is needed, and made again when it is lost. Clones are the same
+/// line.
 #[derive(Clone)]
 pub struct Line(Arc<Shared>);
 
@@ -53,7 +56,7 @@ struct Shared {
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
-/// Why a batch has no answer.
+/// Why a batch got no answer.
 pub enum LineError {
     /// There is no connection: nothing was sent.
     NoConnection,

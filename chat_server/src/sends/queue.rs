@@ -1,7 +1,8 @@
-//! Messages that wait to be stored, and which of them make a batch. Plain data: no task, no lock, no clock.
+//! Messages that wait to be stored, and which of them make a batch. Plain data: no task, no lock,
+//! no clock.
 //!
-//! Invariant: a message is in exactly one list. One that several suspects are of is in the list of the first of them: the
-//! newest suspects come first, and one that fails again goes to the end.
+//! The invariant: a message is in exactly one list. If several suspects apply to it, it is in the
+//! list of the first one. The newest suspects come first; one that fails again moves to the end.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -18,20 +19,23 @@ use tokio::{
 use super::Outcome;
 use crate::db::messages::NewMessage;
 
-/// Most messages in a batch. With more, the first ones would wait longer than the batch saves.
+/// The most messages in a batch. In a larger one the first messages would wait longer than the
+/// batch saves.
 pub const BATCH_MAX: usize = 64;
+/// As many messages are not divided into two batches.
+const UNDIVIDED_MAX: usize = 8;
 
 /// A message, and the request that waits for its outcome.
 pub struct Waiting {
     pub new: Arc<NewMessage>,
     pub since: Instant,
     pub answer: oneshot::Sender<Outcome>,
-    /// Its room in the queue, given back when this is dropped.
+    /// Its place in the queue, given back when this is dropped.
     pub _room: OwnedSemaphorePermit,
 }
 
 impl Waiting {
-    /// A request that was cancelled meanwhile does not hear it.
+    /// Answers the request, unless it was cancelled.
     pub fn answer(self, outcome: Outcome) {
         let _ = self.answer.send(outcome);
     }
@@ -83,7 +87,7 @@ impl Queue {
         }
     }
 
-    /// Has messages of `suspect` wait in batches of their own, until [`Queue::release`].
+    /// Lets messages of `suspect` wait in batches of their own, until [`Queue::release`].
     pub fn isolate(&mut self, suspect: Suspect) {
         if self.isolated.iter().any(|isolated| isolated.suspect == suspect) {
             return;
@@ -91,7 +95,8 @@ impl Queue {
         let (waiting, healthy) =
             std::mem::take(&mut self.healthy).into_iter().partition(|waiting| suspect.is_of(&waiting.new));
         self.healthy = healthy;
-        // Before the others: most of what a failed batch makes suspect is innocent, and released at its first try.
+        // Before the others: most of what a failed batch makes suspect is innocent, and released at
+        // its first try.
         self.isolated.push_front(Isolated { suspect, waiting, is_running: false });
     }
 
@@ -116,15 +121,22 @@ impl Queue {
         }
     }
 
-    /// The next batch of messages without a suspect; empty if there are none.
-    pub fn next_healthy(&mut self) -> Vec<Waiting> {
-        take_batch(&mut self.healthy)
+    /// The next batch of messages without a suspect, behind a batch of `running` messages. Each gets
+    /// half of all: two equal batches cost less than a large one and many small ones. Empty if none
+    /// wait, or too few yet.
+    pub fn next_healthy(&mut self, running: usize) -> Vec<Waiting> {
+        let waiting = self.healthy.len();
+        if waiting < running {
+            return Vec::new();
+        }
+        let half = (running + waiting).div_ceil(2);
+        take_batch(&mut self.healthy, half.clamp(UNDIVIDED_MAX, BATCH_MAX))
     }
 
     /// The next batch of a suspect that has none running.
     pub fn next_isolated(&mut self) -> Option<(Suspect, Vec<Waiting>)> {
         for isolated in self.isolated.iter_mut().filter(|isolated| !isolated.is_running) {
-            let batch = take_batch(&mut isolated.waiting);
+            let batch = take_batch(&mut isolated.waiting, BATCH_MAX);
             if !batch.is_empty() {
                 isolated.is_running = true;
                 return Some((isolated.suspect, batch));
@@ -149,12 +161,12 @@ impl Queue {
     }
 }
 
-/// Takes up to [`BATCH_MAX`] messages. Those of cancelled requests are dropped. A second message under the same client
-/// id stays for a later batch, which finds the first one stored.
-fn take_batch(list: &mut VecDeque<Waiting>) -> Vec<Waiting> {
+/// Takes up to `max` messages. Those of cancelled requests are dropped. A second message
+/// under the same client id stays for a later batch, which finds the first one stored.
+fn take_batch(list: &mut VecDeque<Waiting>, max: usize) -> Vec<Waiting> {
     let (mut batch, mut stays) = (Vec::new(), Vec::new());
     let mut client_ids = HashSet::new();
-    while batch.len() < BATCH_MAX
+    while batch.len() < max
         && let Some(waiting) = list.pop_front()
     {
         let new = &waiting.new;

@@ -1,5 +1,5 @@
-//! Connections that store messages, by the SQL function `send_messages`. tokio-postgres and not sqlx, since it pipelines:
-//! the next batch is with Postgres before the one before it is answered.
+//! Connections that store messages, by the SQL function `send_messages`. tokio-postgres and not
+//! sqlx, since it pipelines: Postgres has the next batch before it answers the one before.
 
 use std::{
     fmt::{self, Write as _},
@@ -8,6 +8,7 @@ use std::{
 
 use chat_core::{MessageId, lifecycle::Lifecycle};
 use event_log::Database;
+use serde::Serialize;
 use tokio::time::timeout;
 use tokio_postgres::{
     Client, Statement,
@@ -22,8 +23,8 @@ use uuid::Uuid;
 use super::NewMessage;
 
 const SEND_MESSAGES: &str = "select id, message::text from send_messages($1::jsonb, $2)";
-/// How Postgres plans on these connections: once for the life of a connection, perhaps while the tables are empty. So it
-/// must look rows up by index, whatever the statistics say.
+/// How Postgres plans on these connections: once for the life of a connection, perhaps while the
+/// tables are empty. So it must look rows up by index, whatever the statistics say.
 pub const PLANNER_SETTINGS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -55,8 +56,19 @@ pub struct Connection {
     _open: DropGuard,
 }
 
-/// A stored message: its id and its JSON, as `message_json` renders it.
-pub type StoredMessage = (MessageId, String);
+/// A message of a batch: its id, and its JSON as `message_json` renders it, or none if it may not be
+/// sent.
+pub type StoredMessage = (MessageId, Option<String>);
+
+/// A message to be stored, and its place in its batch.
+#[derive(Debug, Serialize)]
+pub struct BatchItem<'a> {
+    #[serde(flatten)]
+    new: &'a NewMessage,
+    nth_in_chat: i32,
+    is_last_in_chat: bool,
+    is_senders_last_in_chat: bool,
+}
 
 /// Why messages were not stored, or may not have been.
 pub enum SendError {
@@ -68,7 +80,8 @@ pub enum SendError {
 /// Who sends the NOTIFY for new events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {
-    /// The transaction itself, with the events inside. Fails with SQLSTATE 54000 while Postgres' queue is full.
+    /// The transaction itself, with the events inside. Fails with SQLSTATE 54000 while Postgres'
+    /// queue is full.
     InTransaction,
     /// The caller, after the commit.
     AfterCommit,
@@ -124,15 +137,16 @@ impl Connector {
 }
 
 impl Connection {
-    /// Stores messages of any workspaces in the order of their ids, and their events, in one transaction. The answer
-    /// leaves out those that may not be sent: the sender is no active member of a chat that exists, `reply_to` is not
-    /// in it, or the client id was used before. `new` must not name a client id of a sender twice.
+    /// Stores messages of any workspaces and their events, all or none, in each chat in the order of
+    /// their ids. If some may not be sent, nothing is stored and only those are in the answer,
+    /// without JSON: the sender is no active member of a chat that exists, `reply_to` is not in it,
+    /// or the client id was used before. `new` must not name a client id of a sender twice.
     ///
     /// # Errors
     /// With one that Postgres reports, nothing was stored. Otherwise that is not known.
     pub async fn send(&self, new: &[&NewMessage], notify: Notify) -> Result<Vec<StoredMessage>, SendError> {
         let in_transaction = notify == Notify::InTransaction;
-        let batch = Json(new);
+        let batch = Json(batch(new));
         let parameters: [&(dyn ToSql + Sync); 2] = [&batch, &in_transaction];
         let rows = self.client.query(&self.statement, &parameters);
         let rows = timeout(self.answer_timeout, rows).await.map_err(|_| SendError::Silent)??;
@@ -142,6 +156,26 @@ impl Connection {
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
+}
+
+/// The parameter of `send_messages`: ordered by chat and id, with the place of each message.
+pub fn batch<'a>(new: &[&'a NewMessage]) -> Vec<BatchItem<'a>> {
+    let mut new = new.to_vec();
+    new.sort_unstable_by_key(|new| (new.workspace_id, new.chat_id, new.id));
+    let mut items: Vec<BatchItem<'a>> = Vec::with_capacity(new.len());
+    for new in new {
+        let is_same_chat = |item: &&mut BatchItem<'_>| {
+            (item.new.workspace_id, item.new.chat_id) == (new.workspace_id, new.chat_id)
+        };
+        let mut nth_in_chat = 1;
+        for earlier in items.iter_mut().rev().take_while(is_same_chat) {
+            nth_in_chat = nth_in_chat.max(earlier.nth_in_chat + 1);
+            earlier.is_last_in_chat = false;
+            earlier.is_senders_last_in_chat &= earlier.new.sender_id != new.sender_id;
+        }
+        items.push(BatchItem { new, nth_in_chat, is_last_in_chat: true, is_senders_last_in_chat: true });
+    }
+    items
 }
 
 impl SendError {
@@ -173,12 +207,14 @@ impl SendError {
     pub fn is_bad_message(&self) -> bool {
         self.reported().is_some_and(|e| {
             let code = e.code().code();
-            // A violation without a constraint's name: the event log has no partition for the next id.
+            // A violation without a constraint's name: the event log has no partition for the next
+            // id.
             code.starts_with("22") || (code.starts_with("23") && e.constraint().is_some())
         })
     }
 
-    /// After any other error the connection is given up: a failover or a migration may have made it useless.
+    /// After any other error the connection is given up: a failover or a migration may have made it
+    /// useless.
     pub fn leaves_connection_usable(&self) -> bool {
         self.is_lock_timeout() || self.is_notify_queue_full() || self.is_bad_message()
     }

@@ -41,7 +41,7 @@ impl Desk {
     }
 
     fn healthy(&mut self) -> Vec<MessageId> {
-        ids(&self.queue.next_healthy())
+        ids(&self.queue.next_healthy(0))
     }
 
     fn isolated(&mut self) -> Option<(Suspect, Vec<MessageId>)> {
@@ -62,12 +62,19 @@ fn chat(chat: u128) -> Suspect {
 }
 
 #[test]
-fn a_batch_is_all_that_waits_up_to_its_limit() {
+fn a_batch_is_half_of_all_up_to_its_limit() {
     let mut desk = Desk::new();
-    let put: Vec<_> = (0..BATCH_MAX + 3).map(|_| desk.put(1, 1, None)).collect();
-    assert_eq!(desk.healthy(), put[..BATCH_MAX]);
-    assert_eq!(desk.healthy(), put[BATCH_MAX..]);
-    assert_eq!((desk.healthy(), desk.queue.is_empty()), (vec![], true));
+    let put: Vec<_> = (0..3 * BATCH_MAX).map(|_| desk.put(1, 1, None)).collect();
+    let (first, rest) = put.split_at(BATCH_MAX);
+    assert_eq!(ids(&desk.queue.next_healthy(0)), first);
+    assert_eq!(ids(&desk.queue.next_healthy(BATCH_MAX)), rest[..BATCH_MAX]);
+    assert_eq!(ids(&desk.queue.next_healthy(BATCH_MAX)), rest[BATCH_MAX..]);
+    let put: Vec<_> = (0..UNDIVIDED_MAX).map(|_| desk.put(1, 1, None)).collect();
+    assert_eq!(ids(&desk.queue.next_healthy(0)), put, "a few are not divided");
+    assert!(desk.queue.is_empty());
+    let put: Vec<_> = (0..30).map(|_| desk.put(1, 1, None)).collect();
+    assert_eq!(desk.queue.next_healthy(31).len(), 0, "too few for a batch behind that one");
+    assert_eq!(ids(&desk.queue.next_healthy(10)), put[..20]);
 }
 
 #[test]
