@@ -22,9 +22,10 @@ use tower_http::cors::CorsLayer;
 use crate::{
     auth::{Auth, Credential},
     connection::StreamConnection,
-    frame::Frame,
+    frame::Encoding,
     hub::{Hub, Refusal},
     metrics::Metrics,
+    outgoing::Outgoing,
     queries::Queries,
     subscription::Subscription,
 };
@@ -103,7 +104,7 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
     let from_header = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
     let given = |text: &&str| !text.is_empty();
     let cursor = from_header.filter(given).or(query.last_event_id.as_deref().filter(given));
-    let joining = state.hub.join(&claims, cursor, Instant::now() + age);
+    let joining = state.hub.join(&claims, cursor, Instant::now() + age, Encoding::Sse);
     match timeout(JOIN_TIMEOUT, joining).await.unwrap_or(Err(Refusal::Unavailable)) {
         Ok(stream) => {
             let subscription = Subscription::new(Arc::clone(&state.hub), stream);
@@ -122,7 +123,8 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &Query) -> Response 
 /// once.
 fn retry_later(state: &AppState) -> Response {
     state.metrics.refused.inc();
-    event_stream(Body::from(Frame::retry(rand::random_range(5000..15_000)).text().to_vec()))
+    let retry = Outgoing::retry(rand::random_range(5000..15_000)).encode(Encoding::Sse);
+    event_stream(Body::from(retry.text().to_vec()))
 }
 
 fn event_stream(body: Body) -> Response {

@@ -30,9 +30,10 @@ use tokio::{
 use tracing::{error, warn};
 
 use crate::{
-    frame::Frame,
+    frame::{Encoding, Frame, Shared},
     loader::Loader,
     metrics::{Metrics, Resume},
+    outgoing::Outgoing,
     queries::Queries,
     resume_point::ResumePoint,
     ring::{Entry, Ring},
@@ -64,11 +65,12 @@ pub struct Hub {
     is_ready: AtomicBool,
     is_draining: AtomicBool,
     open: AtomicUsize,
+    /// How many streams have each encoding.
+    open_by_encoding: [AtomicUsize; Encoding::COUNT],
     next_id: AtomicU64,
 }
 
 struct ShardState {
-    shard: Shard,
     ring: Ring,
     workspaces: HashMap<WorkspaceId, Workspace>,
 }
@@ -93,9 +95,9 @@ impl Hub {
         loader: Loader,
         metrics: Metrics,
     ) -> Self {
-        let shards = Shard::all().map(|shard| {
+        let shards = Shard::all().map(|_| {
             let ring = Ring::new(Head::default(), config.ring_events);
-            Mutex::new(ShardState { shard, ring, workspaces: HashMap::new() })
+            Mutex::new(ShardState { ring, workspaces: HashMap::new() })
         });
         Self {
             shards: shards.collect(),
@@ -111,6 +113,7 @@ impl Hub {
             is_ready: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
             open: AtomicUsize::new(0),
+            open_by_encoding: std::array::from_fn(|_| AtomicUsize::new(0)),
             next_id: AtomicU64::new(1),
         }
     }
@@ -166,23 +169,37 @@ impl Hub {
         let generation = self.generation();
         for rows in rows.chunk_by(|a, b| a.shard == b.shard) {
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
-            // Framed before the lock is taken, since streams that catch up wait for the lock.
             let entries: Vec<_> = rows.iter().map(|row| Arc::new(Entry::new(row, generation))).collect();
+            let mut frames: Vec<_> = entries.iter().map(|entry| self.encode(entry)).collect();
             let mut state = self.lock(first.shard);
-            for entry in &entries {
+            for (entry, frames) in entries.iter().zip(&mut frames) {
                 if entry.is_unreadable {
                     error!(
                         shard = first.shard.number(),
-                        id = entry.id,
+                        id = entry.cursor.id,
                         "an event's payload is no JSON; sent as a reset"
                     );
                     self.metrics.unreadable.inc();
                 }
-                state.apply(entry, generation, &self.metrics);
+                state.apply(entry, frames, &self.metrics);
             }
             drop(state);
             self.positions[first.shard.index()].send_replace(last.id);
         }
+    }
+
+    /// Encodes an event for the streams that are open, before the shard's lock is taken: streams
+    /// that catch up wait for that lock.
+    fn encode<'a>(&self, entry: &'a Entry) -> Shared<impl Fn(Encoding) -> Arc<Frame> + use<'a>> {
+        let mut frames = Shared::new(|encoding| entry.frame(encoding));
+        if entry.effect.audience != Audience::Nobody {
+            for encoding in Encoding::ALL {
+                if self.open_by_encoding[*encoding as usize].load(Ordering::Relaxed) > 0 {
+                    frames.get(*encoding);
+                }
+            }
+        }
+        frames
     }
 
     /// Waits until the sockets have written what [`Hub::apply`] queued, for a short time at most.
@@ -193,10 +210,10 @@ impl Hub {
     /// The tail lost the continuity of a shard. Drops its ring and workspaces, and sends `reset` to
     /// each of its streams.
     pub fn reset_shard(&self, shard: Shard, head: Head) {
-        let cursor = self.cursor(shard, head);
+        let reset = Outgoing::reset(self.cursor(shard, head).into(), ResetReason::Gap);
         let mut state = self.lock(shard);
         for stream in state.workspaces.values().flat_map(Workspace::streams) {
-            stream.close(Some(Frame::reset(cursor, ResetReason::Gap)), true);
+            stream.close(Some(&reset), true);
             self.metrics.resumed(Resume::Reset(ResetReason::Gap));
         }
         state.workspaces.clear();
@@ -214,6 +231,7 @@ impl Hub {
         claims: &Claims,
         last_event_id: Option<&str>,
         deadline: Instant,
+        encoding: Encoding,
     ) -> Result<Arc<Stream>, Refusal> {
         let shard = Shard::of(claims.ws);
         let start = match last_event_id {
@@ -221,12 +239,17 @@ impl Hub {
             Some(text) => self.check(shard, text).await?,
         };
         self.load(claims.ws).await?;
-        self.open(claims, start, deadline)
+        self.open(claims, start, deadline, encoding)
     }
 
-    fn open(&self, claims: &Claims, start: Start, deadline: Instant) -> Result<Arc<Stream>, Refusal> {
+    fn open(
+        &self,
+        claims: &Claims,
+        start: Start,
+        deadline: Instant,
+        encoding: Encoding,
+    ) -> Result<Arc<Stream>, Refusal> {
         let shard = Shard::of(claims.ws);
-        let retry_ms = rand::random_range(2000..4000);
         let mut guard = self.lock(shard);
         let state = &mut *guard;
         let head = state.ring.head();
@@ -241,28 +264,32 @@ impl Hub {
         }
         let here = self.cursor(shard, head);
         let filtered_as_of = if let Start::After(point) = start { point.filtered_as_of } else { 0 };
+        let connected =
+            |at, resumed| Outgoing::connected(at, resumed, rand::random_range(2000..4000)).encode(encoding);
         let (first, cursor, is_live) = match start {
-            Start::Now => (vec![Frame::connected(here.into(), false, retry_ms)], head.id, true),
+            Start::Now => (vec![connected(here.into(), false)], head.id, true),
             Start::After(point) => {
                 let cursor = point.cursor;
                 let in_memory = state.ring.reaches_back_to(cursor.id);
                 self.metrics.resumed(if in_memory { Resume::Ring } else { Resume::Database });
-                (vec![Frame::connected(point, true, retry_ms)], cursor.id, false)
+                (vec![connected(point, true)], cursor.id, false)
             }
             Start::Reset(reason) => {
                 self.metrics.resumed(Resume::Reset(reason));
-                let reset = Frame::reset(here, reason);
-                (vec![Frame::connected(here.into(), false, retry_ms), reset], head.id, true)
+                let reset = Outgoing::reset(here.into(), reason).encode(encoding);
+                (vec![connected(here.into(), false), reset], head.id, true)
             }
         };
         if matches!(start, Start::Now) {
             self.metrics.resumed(Resume::Fresh);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let identity = Identity { id, user: claims.sub, workspace: claims.ws, session: claims.sid, deadline };
+        let Claims { sub: user, ws, sid: session, .. } = *claims;
+        let identity = Identity { id, user, workspace: ws, session, deadline, encoding };
         let stream = Arc::new(Stream::new(identity, self.pacing.clone(), first, cursor, is_live));
         stream.filtered_as_of.store(filtered_as_of, Ordering::Relaxed);
         workspace.connect(&stream);
+        self.open_by_encoding[encoding as usize].fetch_add(1, Ordering::Relaxed);
         self.metrics.streams.inc();
         Ok(stream)
     }
@@ -275,6 +302,7 @@ impl Hub {
         }
         drop(state);
         self.open.fetch_sub(1, Ordering::AcqRel);
+        self.open_by_encoding[stream.encoding as usize].fetch_sub(1, Ordering::Relaxed);
         self.metrics.streams.dec();
     }
 
@@ -386,9 +414,14 @@ enum Start {
 }
 
 impl ShardState {
-    fn apply(&mut self, entry: &Arc<Entry>, generation: i32, metrics: &Metrics) {
+    fn apply(
+        &mut self,
+        entry: &Arc<Entry>,
+        frames: &mut Shared<impl Fn(Encoding) -> Arc<Frame>>,
+        metrics: &Metrics,
+    ) {
         if entry.effect.erases_text {
-            self.ring.scrub(self.shard, generation, entry);
+            self.ring.scrub(entry);
         }
         let previous = self.ring.head().id;
         self.ring.push(Arc::clone(entry));
@@ -398,7 +431,7 @@ impl ShardState {
         if comes_in {
             workspace.apply(entry);
         }
-        deliver(workspace, previous, entry, metrics);
+        deliver(workspace, previous, entry, frames, metrics);
         if !comes_in {
             workspace.apply(entry);
         }
@@ -421,8 +454,14 @@ impl ShardState {
 }
 
 /// Hands an event to the live streams of its audience.
-fn deliver(workspace: &Workspace, previous: i64, entry: &Entry, metrics: &Metrics) {
-    let offer = |stream: &Arc<Stream>| match stream.offer(previous, &entry.frame) {
+fn deliver(
+    workspace: &Workspace,
+    previous: i64,
+    entry: &Entry,
+    frames: &mut Shared<impl Fn(Encoding) -> Arc<Frame>>,
+    metrics: &Metrics,
+) {
+    let mut offer = |stream: &Arc<Stream>| match stream.offer(previous, frames.get(stream.encoding)) {
         Offered::Queued => {
             metrics.delivered.inc();
         }
@@ -438,7 +477,7 @@ fn deliver(workspace: &Workspace, previous: i64, entry: &Entry, metrics: &Metric
             for user in &entry.users {
                 let may_see = entry.chat.is_none_or(|chat| workspace.is_member(*user, chat));
                 if may_see {
-                    workspace.streams_of_user(*user).for_each(offer);
+                    workspace.streams_of_user(*user).for_each(&mut offer);
                 }
             }
         }

@@ -4,21 +4,26 @@
 //! The tail of the log ([`event_log`]) feeds the `hub`: each event enters a `ring`, updates the
 //! members that a `workspace` knows, and goes to the `stream` of each client that may see it. A
 //! stream that starts at a cursor or fell behind catches up by `replay`, from the ring or by
-//! `queries` on the database, until it is live. A `subscription` drives a stream; a `connection`
-//! writes it to a socket.
+//! `queries` on the database, until it is live. What is told to clients is [`outgoing`]; each
+//! transport has its encoding, such as [`sse`], which makes a `frame` of it. A `subscription` drives
+//! a stream; a `connection` writes it to a socket.
 
 pub mod auth;
 pub mod connection;
 pub mod frame;
 pub mod http;
 pub mod hub;
+#[cfg(test)]
+mod json_lines;
 pub mod loader;
 pub mod metrics;
+pub mod outgoing;
 pub mod queries;
 mod replay;
 pub mod resume_point;
 pub mod ring;
 pub mod server;
+pub mod sse;
 pub mod stream;
 pub mod subscription;
 mod sync;

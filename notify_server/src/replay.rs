@@ -12,13 +12,14 @@ use std::{
 };
 
 use chat_core::{
-    ChatId, UserId, WorkspaceId,
+    ChatId, Cursor, UserId, WorkspaceId,
     event::{Audience, Membership},
 };
 use event_log::read::MembershipChange;
 
 use crate::{
-    frame::Frame,
+    frame::{Encoding, Frame},
+    resume_point::ResumePoint,
     ring::Entry,
     workspace::{Workspace, membership_change},
 };
@@ -72,12 +73,12 @@ impl Replay {
 
     /// Moves past `entry` and returns whether the user gets it. `now`: the memberships at `head`.
     pub fn passes(&mut self, entry: &Entry, now: &Workspace, head: i64) -> bool {
-        self.cursor = entry.id;
+        self.cursor = entry.cursor.id;
         if entry.workspace != Some(self.workspace) {
             return false;
         }
         let was_member = entry.chat.is_some_and(|chat| self.chats.contains(&chat));
-        let stays = entry.chat.is_some_and(|chat| self.stays(chat, entry.id, now));
+        let stays = entry.chat.is_some_and(|chat| self.stays(chat, entry.cursor.id, now));
         let comes_in = membership_change(entry, self.user).is_some_and(|change| change.joined);
         if (was_member || comes_in) && !stays {
             self.filtered_as_of = head;
@@ -101,13 +102,15 @@ impl Replay {
         }
     }
 
-    /// The frame with the id that this client needs.
-    pub fn frame(&self, frame: &Arc<Frame>) -> Arc<Frame> {
-        if self.filtered_as_of > frame.id {
-            Arc::new(frame.filtered_as_of(self.filtered_as_of))
-        } else {
-            Arc::clone(frame)
-        }
+    /// The frame with the resume point that this client needs.
+    pub fn frame(&self, entry: &Entry, encoding: Encoding) -> Arc<Frame> {
+        let at = self.resume_point(entry.cursor);
+        if at == entry.cursor.into() { entry.frame(encoding) } else { entry.outgoing(at).encode(encoding) }
+    }
+
+    pub fn resume_point(&self, cursor: Cursor) -> ResumePoint {
+        let filtered_as_of = if self.filtered_as_of > cursor.id { self.filtered_as_of } else { 0 };
+        ResumePoint { cursor, filtered_as_of }
     }
 
     /// Whether the user is in the chat now and has not left it since the event `id`.

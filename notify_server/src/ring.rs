@@ -1,59 +1,110 @@
 //! The newest events of a shard in memory, for streams that resume soon.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use chat_core::{
-    ChatId, Cursor, MessageId, SessionId, Shard, UserId, WorkspaceId,
+    ChatId, Cursor, EventKind, MessageId, SessionId, UserId, WorkspaceId,
     event::{Audience, Effect, control::ResetReason},
 };
 use event_log::{Head, LogRow};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::frame::Frame;
+use crate::{
+    frame::{Encoding, Frame},
+    outgoing::Outgoing,
+    resume_point::ResumePoint,
+};
 
-/// The most bytes of frames in one ring.
+/// The most bytes of payloads in one ring.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// An event with its frame.
-#[derive(Clone, Debug)]
+/// An event, as it is kept in memory.
+#[derive(Debug)]
 pub struct Entry {
-    pub id: i64,
-    pub timeline: i32,
+    pub cursor: Cursor,
     pub workspace: Option<WorkspaceId>,
+    /// As written: this server may not know it.
+    pub kind: Cow<'static, str>,
+    pub at: OffsetDateTime,
     pub effect: Effect,
     pub users: Box<[UserId]>,
     pub chat: Option<ChatId>,
     pub user: Option<UserId>,
     pub session: Option<SessionId>,
     pub message: Option<MessageId>,
-    pub frame: Arc<Frame>,
+    pub payload: Box<str>,
     /// The payload is no JSON object: its audience gets `reset` instead.
     pub is_unreadable: bool,
+    frames: Frames,
 }
 
+/// The frames of an event that some queue still holds, one for each encoding. The ring itself holds
+/// the payload alone. No other lock is taken under these, so they are not of [`crate::sync`].
+#[derive(Debug, Default)]
+struct Frames([Mutex<Weak<Frame>>; Encoding::COUNT]);
+
 impl Entry {
-    /// Builds the frame of a row of the log.
+    /// From a row of the log.
     pub fn new(row: &LogRow, generation: i32) -> Self {
-        let cursor = Cursor { generation, timeline: row.timeline, shard: row.shard, id: row.id };
         let is_unreadable = row.audience != Audience::Nobody && !is_json_object(&row.payload);
-        let frame = match row.audience {
-            Audience::Nobody => Frame::default(),
-            _ if is_unreadable => Frame::reset(cursor, ResetReason::UnreadableEvent),
-            _ => Frame::event(cursor, &row.kind, &row.payload, row.at),
-        };
         Self {
-            id: row.id,
-            timeline: row.timeline,
+            cursor: Cursor { generation, timeline: row.timeline, shard: row.shard, id: row.id },
             workspace: row.workspace_id,
+            kind: EventKind::parse(&row.kind)
+                .map_or_else(|| row.kind.clone().into(), |kind| kind.as_str().into()),
+            at: row.at,
             effect: row.effect(),
             users: row.users.clone().into(),
             chat: row.chat_id,
             user: row.user_id,
             session: row.session_id,
             message: row.message_id,
-            frame: Arc::new(frame),
+            payload: if is_unreadable { Box::default() } else { row.payload.as_str().into() },
             is_unreadable,
+            frames: Frames::default(),
+        }
+    }
+
+    /// The same event with another payload.
+    fn with_payload(&self, payload: Box<str>) -> Self {
+        Self {
+            cursor: self.cursor,
+            workspace: self.workspace,
+            kind: self.kind.clone(),
+            at: self.at,
+            effect: self.effect,
+            users: self.users.clone(),
+            chat: self.chat,
+            user: self.user,
+            session: self.session,
+            message: self.message,
+            payload,
+            is_unreadable: self.is_unreadable,
+            frames: Frames::default(),
+        }
+    }
+
+    /// The frame that all streams of an encoding share.
+    pub fn frame(&self, encoding: Encoding) -> Arc<Frame> {
+        let mut shared = self.frames.0[encoding as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let frame = self.outgoing(self.cursor.into()).encode(encoding);
+            *shared = Arc::downgrade(&frame);
+            frame
+        })
+    }
+
+    /// What is told to a client that resumes at `at`.
+    pub fn outgoing(&self, at: ResumePoint) -> Outgoing<'_> {
+        if self.is_unreadable {
+            Outgoing::reset(at, ResetReason::UnreadableEvent)
+        } else {
+            Outgoing::event(at, &self.kind, &self.payload, self.at)
         }
     }
 }
@@ -78,18 +129,18 @@ impl Ring {
     }
 
     pub fn push(&mut self, entry: Arc<Entry>) {
-        self.bytes += entry.frame.chunk().len();
+        self.bytes += entry.payload.len();
         self.entries.push_back(entry);
         while self.entries.len() > self.capacity || self.bytes > BYTES_MAX {
             let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.frame.chunk().len();
-            self.base = Head { id: oldest.id, timeline: oldest.timeline };
+            self.bytes -= oldest.payload.len();
+            self.base = head_of(&oldest);
         }
     }
 
     /// The newest event, or `base` if there is none.
     pub fn head(&self) -> Head {
-        self.entries.back().map_or(self.base, |entry| Head { id: entry.id, timeline: entry.timeline })
+        self.entries.back().map_or(self.base, |entry| head_of(entry))
     }
 
     /// Whether the ring holds every event after `id`.
@@ -102,46 +153,46 @@ impl Ring {
         if id == self.base.id {
             return Some(self.base.timeline);
         }
-        let index = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
-        Some(self.entries[index].timeline)
+        let index = self.entries.binary_search_by_key(&id, |entry| entry.cursor.id).ok()?;
+        Some(self.entries[index].cursor.timeline)
     }
 
     /// Every event after `id`. The ring must reach back to it.
     pub fn after(&self, id: i64) -> impl Iterator<Item = &Arc<Entry>> {
-        let start = self.entries.partition_point(|entry| entry.id <= id);
+        let start = self.entries.partition_point(|entry| entry.cursor.id <= id);
         self.entries.range(start..)
     }
 
     /// Removes the body of a deleted message from the events that carry it, as the database does in
     /// the log.
-    pub fn scrub(&mut self, shard: Shard, generation: i32, deletion: &Entry) {
+    pub fn scrub(&mut self, deletion: &Entry) {
         let Some(message) = deletion.message else { return };
-        let Ok(Value::Object(deleted)) = serde_json::from_str(&deletion.frame.data()) else {
+        let Ok(Value::Object(deleted)) = serde_json::from_str(&deletion.payload) else {
             return;
         };
         let Some(tombstone) = deleted.get("message") else { return };
         for entry in self.entries.iter_mut().filter(|entry| entry.message == Some(message)) {
-            let Ok(Value::Object(mut payload)) = serde_json::from_str(&entry.frame.data()) else {
+            let Ok(Value::Object(mut payload)) = serde_json::from_str(&entry.payload) else {
                 continue;
             };
             let key = if payload.contains_key("message") { "message" } else { "last_message" };
             payload.insert(key.into(), tombstone.clone());
-            let cursor = Cursor { generation, timeline: entry.timeline, shard, id: entry.id };
-            // The kind as written, which this server may not know.
-            let kind = payload.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let at = entry.frame.written_at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-            let scrubbed = Frame::event(cursor, &kind, &Value::Object(payload).to_string(), at);
-            self.bytes = self.bytes - entry.frame.chunk().len() + scrubbed.chunk().len();
-            *entry = Arc::new(Entry { frame: Arc::new(scrubbed), ..Entry::clone(entry) });
+            let scrubbed = Value::Object(payload).to_string();
+            self.bytes = self.bytes - entry.payload.len() + scrubbed.len();
+            *entry = Arc::new(entry.with_payload(scrubbed.into()));
         }
     }
+}
+
+fn head_of(entry: &Entry) -> Head {
+    Head { id: entry.cursor.id, timeline: entry.cursor.timeline }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::HashMap;
 
-    use chat_core::EventKind;
+    use chat_core::Shard;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
@@ -173,12 +224,25 @@ pub(crate) mod tests {
             ring.push(Arc::new(Entry::new(&row(id, EventKind::MessageNew), 1)));
         }
         assert!(!ring.reaches_back_to(11) && ring.reaches_back_to(12));
-        assert_eq!(ring.after(13).map(|e| e.id).collect::<Vec<_>>(), [14, 15]);
+        assert_eq!(ring.after(13).map(|e| e.cursor.id).collect::<Vec<_>>(), [14, 15]);
         assert_eq!(
             (ring.timeline_of(12), ring.timeline_of(14), ring.timeline_of(16)),
             (Some(1), Some(1), None)
         );
         assert_eq!(ring.head().id, 15);
+    }
+
+    #[test]
+    fn a_frame_is_shared_while_somebody_has_it() {
+        let entry = Entry::new(&row(1, EventKind::MessageNew), 1);
+        for encoding in Encoding::ALL {
+            let frame = entry.frame(*encoding);
+            assert!(Arc::ptr_eq(&frame, &entry.frame(*encoding)));
+            let old = (Arc::downgrade(&frame), frame.text().to_vec());
+            drop(frame);
+            assert!(old.0.upgrade().is_none(), "the ring holds the payload alone");
+            assert_eq!(entry.frame(*encoding).text(), old.1);
+        }
     }
 
     #[test]
@@ -197,9 +261,11 @@ pub(crate) mod tests {
             payload: r#"{"type":"message.deleted","message":{"body":""}}"#.into(),
             ..row(3, EventKind::MessageDeleted)
         };
-        ring.scrub(Shard::new(0).unwrap(), 1, &Entry::new(&deletion, 1));
-        let left: String =
-            ring.after(0).map(|e| String::from_utf8_lossy(e.frame.text()).into_owned()).collect();
+        ring.scrub(&Entry::new(&deletion, 1));
+        let left: String = ring
+            .after(0)
+            .map(|e| String::from_utf8_lossy(e.frame(Encoding::Sse).text()).into_owned())
+            .collect();
         assert!(
             !left.contains("secret")
                 && left.contains("id: 1.1.0.1\nevent: message.new\n")
@@ -238,7 +304,8 @@ pub(crate) mod tests {
             let row = LogRow { id, kind, audience, payload: payload.clone(), ..row(7, EventKind::MessageNew) };
             let entry = Entry::new(&row, 1);
             prop_assert_eq!(entry.is_unreadable, serde_json::from_str::<HashMap<String, Box<RawValue>>>(&payload).is_err());
-            let text = std::str::from_utf8(entry.frame.text()).unwrap();
+            let frame = entry.frame(Encoding::Sse);
+            let text = std::str::from_utf8(frame.text()).unwrap();
             // Parses as a browser does: CR, LF and CRLF end a line, an empty line ends the frame.
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
             prop_assert!(text.ends_with("\n\n"));
@@ -260,6 +327,9 @@ pub(crate) mod tests {
     fn a_payload_that_is_no_json_becomes_a_reset() {
         let poison = LogRow { payload: "{\"a\": \u{1} nonsense".into(), ..row(7, EventKind::MessageNew) };
         let entry = Entry::new(&poison, 1);
-        assert!(entry.is_unreadable && entry.frame.data().contains("unreadable_event"));
+        let frame = entry.frame(Encoding::Sse);
+        assert!(
+            entry.is_unreadable && std::str::from_utf8(frame.text()).unwrap().contains("unreadable_event")
+        );
     }
 }

@@ -15,7 +15,8 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::{
-    frame::Frame,
+    frame::{Encoding, Frame},
+    outgoing::Outgoing,
     sync::{Mutex, MutexGuard, atomic::AtomicI64},
     write_pacing::WritePacing,
 };
@@ -37,6 +38,8 @@ pub struct Stream {
     pub session: SessionId,
     /// When it is closed in any case.
     pub deadline: Instant,
+    /// In which its frames are.
+    pub encoding: Encoding,
     /// The newest event that the hub knew when a replay last withheld something: see
     /// [`crate::resume_point`].
     pub filtered_as_of: AtomicI64,
@@ -122,17 +125,14 @@ impl Stream {
     pub fn new(
         identity: Identity,
         pacing: WritePacing,
-        first: Vec<Frame>,
+        first: Vec<Arc<Frame>>,
         cursor: i64,
         is_live: bool,
     ) -> Self {
-        let Identity { id, user, workspace, session, deadline } = identity;
+        let Identity { id, user, workspace, session, deadline, encoding } = identity;
         let queue = FrameQueue {
             own: first.len(),
-            frames: first
-                .into_iter()
-                .map(|frame| QueuedFrame { frame: Arc::new(frame), is_live: false })
-                .collect(),
+            frames: first.into_iter().map(|frame| QueuedFrame { frame, is_live: false }).collect(),
             in_flight: 0,
             written: 0,
             bytes: 0,
@@ -144,7 +144,7 @@ impl Stream {
             waiting_since: Instant::now(),
         };
         let (filtered_as_of, queue) = (AtomicI64::new(0), Mutex::new(queue));
-        Self { id, user, workspace, session, deadline, filtered_as_of, pacing, queue }
+        Self { id, user, workspace, session, deadline, encoding, filtered_as_of, pacing, queue }
     }
 
     /// Queues a live event. `previous` is the id before it in the shard, whose lock the caller
@@ -201,7 +201,7 @@ impl Stream {
     }
 
     /// Ends after `last`; `now` drops the queue. Only the first call counts.
-    pub fn close(&self, last: Option<Frame>, now: bool) {
+    pub fn close(&self, last: Option<&Outgoing<'_>>, now: bool) {
         let mut queue = self.lock();
         if matches!(queue.mode, Mode::Closing | Mode::Cut) {
             return;
@@ -213,7 +213,7 @@ impl Stream {
             queue.drop_frames();
         }
         if let Some(last) = last {
-            queue.push(&Arc::new(last), false);
+            queue.push(&last.encode(self.encoding), false);
         }
         queue.mode = Mode::Closing;
         queue.wake();
@@ -339,7 +339,7 @@ impl Drop for Stream {
     }
 }
 
-/// The owner of a stream, and its deadline.
+/// The owner of a stream, its deadline and its encoding.
 #[derive(Clone, Copy)]
 pub struct Identity {
     pub id: u64,
@@ -347,6 +347,7 @@ pub struct Identity {
     pub workspace: WorkspaceId,
     pub session: SessionId,
     pub deadline: Instant,
+    pub encoding: Encoding,
 }
 
 impl FrameQueue {

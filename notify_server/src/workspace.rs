@@ -70,10 +70,12 @@ impl Workspace {
                 Membership::Unchanged => {}
                 Membership::Begins => {
                     for user in &entry.users {
-                        self.join(*user, chat, entry.id);
+                        self.join(*user, chat, entry.cursor.id);
                     }
                 }
-                Membership::Joins => entry.user.iter().for_each(|user| self.join(*user, chat, entry.id)),
+                Membership::Joins => {
+                    entry.user.iter().for_each(|user| self.join(*user, chat, entry.cursor.id));
+                }
                 Membership::Leaves => entry.user.iter().for_each(|user| self.leave(*user, chat)),
                 Membership::Ends => {
                     self.deleted.insert(chat, Instant::now());
@@ -89,7 +91,7 @@ impl Workspace {
             Access::UserEnds => self.inactive.extend(entry.user),
             Access::UserMayReturn => {
                 if entry.user.is_some_and(|user| self.inactive.contains(&user)) {
-                    let payload = serde_json::from_str::<Value>(&entry.frame.data()).unwrap_or_default();
+                    let payload = serde_json::from_str::<Value>(&entry.payload).unwrap_or_default();
                     if payload["user"]["active"] == Value::Bool(true) {
                         entry.user.iter().for_each(|user| _ = self.inactive.remove(user));
                     }
@@ -211,7 +213,7 @@ pub fn membership_change(entry: &Entry, user: UserId) -> Option<MembershipChange
         Membership::Leaves if entry.user == Some(user) => false,
         _ => return None,
     };
-    Some(MembershipChange { id: entry.id, chat_id, joined })
+    Some(MembershipChange { id: entry.cursor.id, chat_id, joined })
 }
 
 #[cfg(test)]

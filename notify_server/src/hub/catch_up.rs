@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::{Hub, ShardState};
 use crate::{
-    frame::Frame, metrics::Resume, replay::Replay, ring::Entry, stream::Stream, sync::atomic::Ordering,
-    workspace::membership_change,
+    frame::Frame, metrics::Resume, outgoing::Outgoing, replay::Replay, ring::Entry, stream::Stream,
+    sync::atomic::Ordering, workspace::membership_change,
 };
 
 /// The most frames of a page from memory, and the most entries that it looks at, since it holds the
@@ -86,7 +86,7 @@ impl Hub {
                 break;
             }
             if replay.passes(entry, workspace, head) {
-                page.push(replay.frame(&entry.frame));
+                page.push(replay.frame(entry, stream.encoding));
             }
         }
         stream.filtered_as_of.store(replay.filtered_as_of, Ordering::Relaxed);
@@ -171,7 +171,7 @@ impl Hub {
                 if row.withheld {
                     return Some(self.give_up(stream, shard, &state));
                 }
-                page.push(replay.frame(&entry.frame));
+                page.push(replay.frame(&entry, stream.encoding));
             }
         }
         stream.filtered_as_of.store(replay.filtered_as_of, Ordering::Relaxed);
@@ -181,7 +181,7 @@ impl Hub {
             // client sees that the server is alive, and the write shows that the client is.
             let passed = rows.iter().take_while(|row| row.row.id <= replay.cursor).last()?;
             let cursor = self.cursor(shard, Head { id: replay.cursor, timeline: passed.row.timeline });
-            page.push(replay.frame(&Arc::new(Frame::heartbeat(cursor))));
+            page.push(Outgoing::heartbeat(replay.resume_point(cursor)).encode(stream.encoding));
         }
         stream.caught_up(&page.frames, replay.cursor, false);
         Some(CaughtUp::Progress)
@@ -192,7 +192,7 @@ impl Hub {
     fn give_up(&self, stream: &Stream, shard: Shard, state: &ShardState) -> CaughtUp {
         self.metrics.resumed(Resume::Reset(ResetReason::Expired));
         let here = self.cursor(shard, state.ring.head());
-        stream.close(Some(Frame::reset(here, ResetReason::Expired)), false);
+        stream.close(Some(&Outgoing::reset(here.into(), ResetReason::Expired)), false);
         CaughtUp::Progress
     }
 }

@@ -66,7 +66,7 @@ impl Scene {
             Start::After(Cursor { generation: 0, timeline: 1, shard: Shard::of(self.claims.ws), id }.into())
         });
         let deadline = Instant::now() + Duration::from_secs(900);
-        let stream = self.hub.open(&self.claims, start, deadline)?;
+        let stream = self.hub.open(&self.claims, start, deadline, Encoding::Sse)?;
         Ok(Subscription::new(Arc::clone(&self.hub), stream))
     }
 }

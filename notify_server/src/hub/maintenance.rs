@@ -6,7 +6,9 @@ use chat_core::Shard;
 use tokio::time::Instant;
 
 use super::Hub;
-use crate::{frame::Frame, stream::Stream, sync::atomic::Ordering, workspace::Workspace};
+use crate::{
+    frame::Shared, outgoing::Outgoing, stream::Stream, sync::atomic::Ordering, workspace::Workspace,
+};
 
 /// Longer than any access token lives (the configuration allows an hour), with room for clocks that
 /// differ.
@@ -25,17 +27,16 @@ impl Hub {
         for shard in Shard::all() {
             let mut state = self.lock(shard);
             let head = state.ring.head();
-            let mut heartbeat: Option<Arc<Frame>> = None;
+            let cursor = self.cursor(shard, head);
+            let mut heartbeat = Shared::new(|encoding| Outgoing::heartbeat(cursor.into()).encode(encoding));
             for stream in state.workspaces.values().flat_map(Workspace::streams) {
                 if stream.stuck_since().is_some_and(|since| now.duration_since(since) > slow) {
                     self.metrics.slow_cut.inc();
                     stream.cut();
                 } else if stream.deadline <= now {
-                    stream.close(Some(Frame::retry(rand::random_range(200..2000))), false);
+                    stream.close(Some(&Outgoing::retry(rand::random_range(200..2000))), false);
                 } else if (stream.id + second).is_multiple_of(self.config.heartbeat_seconds) {
-                    let frame =
-                        heartbeat.get_or_insert_with(|| Arc::new(Frame::heartbeat(self.cursor(shard, head))));
-                    stream.offer_when_idle(frame);
+                    stream.offer_when_idle(heartbeat.get(stream.encoding));
                 }
             }
             for workspace in state.workspaces.values_mut() {
@@ -71,7 +72,7 @@ impl Hub {
             if due > started.elapsed() + Duration::from_millis(10) {
                 tokio::time::sleep_until(started + due).await;
             }
-            stream.close(Some(Frame::retry(rand::random_range(500..5000))), false);
+            stream.close(Some(&Outgoing::retry(rand::random_range(500..5000))), false);
         }
     }
 

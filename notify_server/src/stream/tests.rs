@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::*;
 
-fn frame(id: i64, text: &str) -> Frame {
-    Frame::of_text(id, text)
+fn frame(id: i64, text: &str) -> Arc<Frame> {
+    Arc::new(Frame::new(id, None, |frame| frame.push_str(text)))
 }
 
 fn offer(stream: &Stream, previous: i64, id: i64, text: &str) -> Offered {
-    stream.offer(previous, &Arc::new(frame(id, text)))
+    stream.offer(previous, &frame(id, text))
 }
 
 fn stream(first: &[&'static str]) -> Stream {
@@ -19,6 +19,7 @@ fn stream(first: &[&'static str]) -> Stream {
         workspace: WorkspaceId::generate(),
         session: SessionId::generate(),
         deadline: Instant::now() + Duration::from_secs(900),
+        encoding: Encoding::Sse,
     };
     let first = first.iter().map(|text| frame(0, text)).collect();
     Stream::new(identity, WritePacing::default(), first, 10, true)
@@ -95,15 +96,15 @@ async fn a_long_quiet_stream_is_not_stuck_when_something_comes() {
 async fn closing_sends_the_last_word_once_and_never_skips() {
     let live = stream(&[]);
     offer(&live, 10, 11, "event");
-    live.close(Some(frame(0, "bye")), false);
-    live.close(Some(frame(0, "bye again")), false);
-    assert_eq!([poll(&live), poll(&live), poll(&live)], ["event", "bye", "end"]);
+    live.close(Some(&Outgoing::retry(7)), false);
+    live.close(Some(&Outgoing::retry(8)), false);
+    assert_eq!([poll(&live), poll(&live), poll(&live)], ["event", "retry: 7\n\n", "end"]);
 
     let lagging = stream(&[]);
     overflow(&lagging);
-    lagging.caught_up(&[Arc::new(frame(11, "page"))], 11, false);
-    lagging.close(Some(frame(0, "bye")), false);
-    assert_eq!([poll(&lagging), poll(&lagging)], ["bye", "end"]);
+    lagging.caught_up(&[frame(11, "page")], 11, false);
+    lagging.close(Some(&Outgoing::retry(7)), false);
+    assert_eq!([poll(&lagging), poll(&lagging)], ["retry: 7\n\n", "end"]);
 }
 
 #[tokio::test]
@@ -155,7 +156,7 @@ async fn cutting_leaves_nothing_to_do() {
     assert!(stream.park(Waker::noop()) && stream.is_cut());
     assert_eq!(stream.poll(Waker::noop()), Next::End);
     assert_eq!(offer(&stream, 10, 11, "event"), Offered::Passed);
-    stream.close(Some(frame(0, "bye")), true);
+    stream.close(Some(&Outgoing::retry(7)), true);
     assert_eq!(stream.poll(Waker::noop()), Next::End);
 }
 

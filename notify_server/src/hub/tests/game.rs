@@ -188,7 +188,7 @@ impl Game {
             filtered_as_of,
         });
         let deadline = Instant::now() + Duration::from_secs(900);
-        let stream = self.hub.open(&claims, start, deadline).unwrap();
+        let stream = self.hub.open(&claims, start, deadline, Encoding::Sse).unwrap();
         let (got, decided_at) = (Vec::new(), BTreeMap::new());
         GameClient {
             user,

@@ -4,6 +4,7 @@ use std::{collections::HashSet, task::Waker};
 
 use chat_core::{ChatId, EventKind, SessionId, UserId};
 use event_log::read::ReplayRow;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::RETENTION;
@@ -43,8 +44,12 @@ impl Scene {
     }
 
     fn open_at(&self, session: SessionId, start: Start) -> Result<Arc<Stream>, Refusal> {
+        self.open_in(Encoding::Sse, session, start)
+    }
+
+    fn open_in(&self, encoding: Encoding, session: SessionId, start: Start) -> Result<Arc<Stream>, Refusal> {
         let deadline = Instant::now() + Duration::from_secs(900);
-        self.hub.open(&self.claims(session), start, deadline)
+        self.hub.open(&self.claims(session), start, deadline, encoding)
     }
 
     fn after(&self, id: i64) -> Start {
@@ -96,6 +101,78 @@ fn frames(stream: &Stream) -> Vec<String> {
         };
         let name = frame.lines().find_map(|line| line.strip_prefix("event: ")).unwrap_or("retry");
         names.push(name.to_owned());
+    }
+}
+
+/// The id and the data of each message that a stream gives now, without the time of those that are
+/// about the stream itself.
+fn told(stream: &Stream) -> Vec<(String, Value)> {
+    let mut told = Vec::new();
+    while stream.poll(Waker::noop()) == Next::Write {
+        let text = stream.write_one();
+        let (id, mut data) = match stream.encoding {
+            Encoding::Sse => {
+                let field = |name: &str| {
+                    text.lines().filter_map(|line| line.strip_prefix(name)).collect::<Vec<_>>().join("\n")
+                };
+                (field("id: "), serde_json::from_str(&field("data: ")).unwrap())
+            }
+            Encoding::JsonLines => {
+                let mut line: Value = serde_json::from_str(&text).unwrap();
+                (line["id"].as_str().unwrap().to_owned(), line["data"].take())
+            }
+        };
+        if data["type"] != "message.new" {
+            data.as_object_mut().unwrap().remove("at");
+        }
+        told.push((id, data));
+    }
+    told
+}
+
+#[test]
+fn every_encoding_tells_the_same_live_from_memory_and_from_the_database() {
+    let mut scene = Scene::new(NotifyConfig::default());
+    let live: Vec<_> = Encoding::ALL
+        .iter()
+        .map(|encoding| scene.open_in(*encoding, SessionId::generate(), Start::Now).unwrap())
+        .collect();
+    let payloads = [
+        r#"{"type":"message.new","at":"then","n":1}"#,
+        "{\"type\":\"message.new\",\r\n  \"text\":\"two\\nlines\"\n}",
+        "no JSON",
+    ];
+    let rows = payloads.map(|payload| LogRow {
+        payload: payload.into(),
+        ..scene.row(EventKind::MessageNew, Audience::Chat)
+    });
+    let tick = scene.row(EventKind::Tick, Audience::Nobody);
+    scene.hub.apply(&[&rows[..], &[tick]].concat());
+    let mut expected: Vec<(String, Value)> = Vec::new();
+    for (row, data) in rows.iter().zip([
+        json!({ "type": "message.new", "at": "then", "n": 1 }),
+        json!({ "type": "message.new", "text": "two\nlines" }),
+        json!({ "type": "reset", "reason": "unreadable_event" }),
+    ]) {
+        expected.push((format!("0.1.{}.{}", scene.shard().number(), row.id), data));
+    }
+    for stream in &live {
+        assert_eq!(told(stream)[1..], expected, "{:?}, live", stream.encoding);
+    }
+    for encoding in Encoding::ALL {
+        let lagging = || scene.open_in(*encoding, SessionId::generate(), scene.after(0)).unwrap();
+        let from_memory = lagging();
+        assert_eq!(told(&from_memory).len(), 1, "`connected`");
+        scene.hub.catch_up_from_memory(&from_memory, &mut None, 0);
+        assert_eq!(told(&from_memory), expected, "{encoding:?}, from memory");
+
+        let from_database = lagging();
+        told(&from_database);
+        let page = rows.clone().map(|row| ReplayRow { row, withheld: false });
+        let mut replay = Replay::new(scene.user, scene.workspace, 0, 99, HashSet::from([scene.chat]), []);
+        scene.hub.catch_up_from_page(&from_database, &mut replay, &page);
+        let judged_at_99 = expected.iter().map(|(id, data)| (format!("{id}~99"), data.clone()));
+        assert_eq!(told(&from_database), judged_at_99.collect::<Vec<_>>(), "{encoding:?}, from the database");
     }
 }
 

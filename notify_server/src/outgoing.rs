@@ -1,0 +1,87 @@
+//! What is told to a client, in no particular encoding.
+
+use std::{borrow::Cow, sync::Arc};
+
+use chat_core::event::control::{self, ResetReason};
+use serde_json::json;
+use time::OffsetDateTime;
+
+#[cfg(test)]
+use crate::json_lines;
+use crate::{
+    frame::{Encoding, Frame},
+    resume_point::ResumePoint,
+    sse,
+};
+
+/// One message to a client.
+#[derive(Debug, Default)]
+pub struct Outgoing<'a> {
+    /// Where the client resumes after this message.
+    pub resume_at: Option<ResumePoint>,
+    /// How long the client waits before it reconnects.
+    pub retry_ms: Option<u64>,
+    /// None: the message only sets the delay.
+    pub content: Option<Content<'a>>,
+    /// Of events of the log: see [`Frame::written_at`].
+    pub written_at: Option<OffsetDateTime>,
+}
+
+/// What happened, as a name and one JSON object.
+#[derive(Debug)]
+pub struct Content<'a> {
+    pub kind: &'a str,
+    pub data: Cow<'a, str>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// An event of the log.
+    pub fn event(at: ResumePoint, kind: &'a str, payload: &'a str, written_at: OffsetDateTime) -> Self {
+        let content = Content { kind, data: payload.into() };
+        Self { resume_at: Some(at), content: Some(content), written_at: Some(written_at), ..Self::default() }
+    }
+
+    /// The first message of a stream: how long to wait before a reconnect, and where the stream
+    /// goes on from.
+    pub fn connected(at: ResumePoint, resumed: bool, retry_ms: u64) -> Self {
+        let data = json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed });
+        Self { retry_ms: Some(retry_ms), ..Self::control(at, control::CONNECTED, &data) }
+    }
+
+    /// A heartbeat, which also moves the client's cursor.
+    pub fn heartbeat(at: ResumePoint) -> Self {
+        Self::control(at, control::HEARTBEAT, &json!({ "type": control::HEARTBEAT, "at": now() }))
+    }
+
+    /// Tells the client that it has to take a new snapshot. `at` is where the stream goes on from.
+    pub fn reset(at: ResumePoint, reason: ResetReason) -> Self {
+        let data = json!({ "type": control::RESET, "at": now(), "reason": reason });
+        Self::control(at, control::RESET, &data)
+    }
+
+    /// Only sets the delay before a reconnect.
+    pub fn retry(retry_ms: u64) -> Self {
+        Self { retry_ms: Some(retry_ms), ..Self::default() }
+    }
+
+    fn control(at: ResumePoint, kind: &'static str, data: &serde_json::Value) -> Self {
+        let content = Content { kind, data: data.to_string().into() };
+        Self { resume_at: Some(at), content: Some(content), ..Self::default() }
+    }
+
+    pub fn encode(&self, encoding: Encoding) -> Arc<Frame> {
+        let id = self.resume_at.map_or(0, |at| at.cursor.id);
+        Arc::new(Frame::new(id, self.written_at, |text| match encoding {
+            Encoding::Sse => sse::write(self, text),
+            #[cfg(test)]
+            Encoding::JsonLines => json_lines::write(self, text),
+        }))
+    }
+}
+
+fn now() -> String {
+    let format = time::macros::format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+    );
+    OffsetDateTime::now_utc().format(format).unwrap_or_default()
+}
