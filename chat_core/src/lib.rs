@@ -7,6 +7,7 @@
 
 pub mod chat;
 pub mod cursor;
+pub mod ephemeral;
 pub mod event;
 pub mod ids;
 pub mod permission;
