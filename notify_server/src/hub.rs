@@ -5,6 +5,7 @@
 //! under the same lock. So no event is lost between replay and live, and none is sent twice.
 
 mod catch_up;
+mod ephemeral;
 mod maintenance;
 
 pub use catch_up::CaughtUp;
@@ -19,6 +20,7 @@ use chat_core::{
     Cursor, Shard, WorkspaceId,
     config::NotifyConfig,
     cursor::SHARDS,
+    ephemeral::StreamId,
     event::{Access, Audience, control::ResetReason},
     token::Claims,
 };
@@ -67,7 +69,6 @@ pub struct Hub {
     open: AtomicUsize,
     /// How many streams have each encoding.
     open_by_encoding: [AtomicUsize; Encoding::COUNT],
-    next_id: AtomicU64,
 }
 
 struct ShardState {
@@ -114,7 +115,6 @@ impl Hub {
             is_draining: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             open_by_encoding: std::array::from_fn(|_| AtomicUsize::new(0)),
-            next_id: AtomicU64::new(1),
         }
     }
 
@@ -264,8 +264,9 @@ impl Hub {
         }
         let here = self.cursor(shard, head);
         let filtered_as_of = if let Start::After(point) = start { point.filtered_as_of } else { 0 };
-        let connected =
-            |at, resumed| Outgoing::connected(at, resumed, rand::random_range(2000..4000)).encode(encoding);
+        let id = StreamId::random();
+        let retry_ms = rand::random_range(2000..4000);
+        let connected = |at, resumed| Outgoing::connected(at, resumed, id, retry_ms).encode(encoding);
         let (first, cursor, is_live) = match start {
             Start::Now => (vec![connected(here.into(), false)], head.id, true),
             Start::After(point) => {
@@ -283,7 +284,6 @@ impl Hub {
         if matches!(start, Start::Now) {
             self.metrics.resumed(Resume::Fresh);
         }
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let Claims { sub: user, ws, sid: session, .. } = *claims;
         let identity = Identity { id, user, workspace: ws, session, deadline, encoding };
         let stream = Arc::new(Stream::new(identity, self.pacing.clone(), first, cursor, is_live));
@@ -468,7 +468,7 @@ fn deliver(
         Offered::Overflowed => {
             metrics.overflows.inc();
         }
-        Offered::Passed => {}
+        Offered::Passed | Offered::NoRoom => {}
     };
     match entry.effect.audience {
         Audience::Nobody => {}

@@ -4,7 +4,8 @@
 //! The tail of the log ([`event_log`]) feeds the `hub`: each event enters a `ring`, updates the
 //! members that a `workspace` knows, and goes to the `stream` of each client that may see it. A
 //! stream that starts at a cursor or fell behind catches up by `replay`, from the ring or by
-//! `queries` on the database, until it is live. What is told to clients is [`outgoing`]; each
+//! `queries` on the database, until it is live. What is true only now comes by a NOTIFY of its own
+//! and goes to live streams alone. What is told to clients is [`outgoing`]; each
 //! transport has its encoding, such as [`sse`], which makes a `frame` of it. A `subscription` drives
 //! a stream; a `connection` writes it to a socket.
 

@@ -69,6 +69,9 @@ pub struct Metrics {
     pub slow_cut: Counter,
     pub unreadable: Counter,
     pub refused: Counter,
+    pub ephemeral_delivered: Counter,
+    pub ephemeral_dropped: Counter,
+    pub ephemeral_malformed: Counter,
     resumes: Family<ResumeLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     delivery_lag: Histogram,
@@ -96,6 +99,9 @@ impl Default for Metrics {
             slow_cut: Counter::default(),
             unreadable: Counter::default(),
             refused: Counter::default(),
+            ephemeral_delivered: Counter::default(),
+            ephemeral_dropped: Counter::default(),
+            ephemeral_malformed: Counter::default(),
             resumes: Family::default(),
             requests: Family::default(),
             // 0.25 ms to 8 s, doubling.
@@ -120,6 +126,13 @@ impl Default for Metrics {
         add("slow_clients_cut", "Connections cut because nothing was taken for too long", &this.slow_cut);
         add("events_unreadable", "Events whose payload was no JSON", &this.unreadable);
         add("streams_refused", "Streams refused: the client must retry later", &this.refused);
+        add(
+            "ephemeral_delivered",
+            "Ephemeral events put into the queue of a stream",
+            &this.ephemeral_delivered,
+        );
+        add("ephemeral_dropped", "Ephemeral events that found no room in a queue", &this.ephemeral_dropped);
+        add("ephemeral_malformed", "Notices that could not be read", &this.ephemeral_malformed);
         add("resumes", "Streams by how they began", &this.resumes);
         add("requests", "Requests answered", &this.requests);
         add("tail_fresh", "1 while the event log is being followed", &this.tail_fresh);

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use chat_core::event::control::{self, ResetReason};
+use chat_core::{
+    ephemeral::{EphemeralKind, StreamId, TYPING_SECONDS, Typing},
+    event::control::{self, ResetReason},
+};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -17,7 +20,7 @@ use crate::{
 /// One message to a client.
 #[derive(Debug, Default)]
 pub struct Outgoing<'a> {
-    /// Where the client resumes after this message.
+    /// Where the client resumes after this message. None: where it did before.
     pub resume_at: Option<ResumePoint>,
     /// How long the client waits before it reconnects.
     pub retry_ms: Option<u64>,
@@ -41,10 +44,11 @@ impl<'a> Outgoing<'a> {
         Self { resume_at: Some(at), content: Some(content), written_at: Some(written_at), ..Self::default() }
     }
 
-    /// The first message of a stream: how long to wait before a reconnect, and where the stream
-    /// goes on from.
-    pub fn connected(at: ResumePoint, resumed: bool, retry_ms: u64) -> Self {
-        let data = json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed });
+    /// The first message of a stream: how long to wait before a reconnect, where the stream goes on
+    /// from, and its name.
+    pub fn connected(at: ResumePoint, resumed: bool, stream: StreamId, retry_ms: u64) -> Self {
+        let data =
+            json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed, "stream_id": stream });
         Self { retry_ms: Some(retry_ms), ..Self::control(at, control::CONNECTED, &data) }
     }
 
@@ -57,6 +61,16 @@ impl<'a> Outgoing<'a> {
     pub fn reset(at: ResumePoint, reason: ResetReason) -> Self {
         let data = json!({ "type": control::RESET, "at": now(), "reason": reason });
         Self::control(at, control::RESET, &data)
+    }
+
+    /// That somebody types in a chat, or stopped.
+    pub fn typing(typing: &Typing) -> Self {
+        let kind = EphemeralKind::Typing.as_str();
+        let data = json!({
+            "type": kind, "at": now(), "chat_id": typing.chat, "user_id": typing.user,
+            "is_typing": typing.is_typing, "seconds": TYPING_SECONDS,
+        });
+        Self { content: Some(Content { kind, data: data.to_string().into() }), ..Self::default() }
     }
 
     /// Only sets the delay before a reconnect.

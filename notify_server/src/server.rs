@@ -4,11 +4,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
-use chat_core::{config::Config, lifecycle::Lifecycle};
-use event_log::{Tail, TailEvent};
+use chat_core::{config::Config, ephemeral, lifecycle::Lifecycle};
+use event_log::{Channel, Tail, TailEvent};
 use http_server::Limits;
 use tokio::{
     net::TcpListener,
+    sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
@@ -24,6 +25,9 @@ use crate::{
 
 /// Connections beyond the streams, for health checks and for clients that are told to retry later.
 const SPARE_CONNECTIONS: usize = 256;
+
+/// Notices of what is true only now that may wait for the hub; further ones are dropped.
+const NOTICES_MAX: usize = 2048;
 
 /// A notify_server that has bound its port.
 pub struct NotifyServer {
@@ -51,7 +55,9 @@ impl NotifyServer {
         let hub =
             Arc::new(Hub::new(config.notify.clone(), retention, queries.clone(), load, metrics.clone()));
         let auth = Arc::new(Auth::new(queries.clone()));
-        let (tail, health) = Tail::start(url.expose(), lifecycle, Vec::new())?;
+        let (payloads, notices) = mpsc::channel(NOTICES_MAX);
+        let channel = Channel { name: ephemeral::CHANNEL, payloads };
+        let (tail, health) = Tail::start(url.expose(), lifecycle, vec![channel])?;
 
         let token = lifecycle.token();
         let keys = Arc::clone(&auth);
@@ -71,6 +77,11 @@ impl NotifyServer {
         let (token, following) = (lifecycle.token(), Arc::clone(&hub));
         lifecycle.spawn("tail", async move {
             token.run_until_cancelled(follow(tail, following)).await.unwrap_or(Ok(()))
+        });
+        let (token, hearing) = (lifecycle.token(), Arc::clone(&hub));
+        lifecycle.spawn("ephemeral", async move {
+            token.run_until_cancelled(hear(notices, hearing)).await;
+            Ok(())
         });
         let (token, ticking) = (lifecycle.token(), Arc::clone(&hub));
         lifecycle.spawn("clock", async move {
@@ -132,6 +143,13 @@ async fn follow(mut tail: Tail, hub: Arc<Hub>) -> anyhow::Result<()> {
             TailEvent::Gap { shard, head } => hub.reset_shard(shard, head),
             TailEvent::Disconnected => {}
         }
+    }
+}
+
+/// Hands notices to the hub until dropped.
+async fn hear(mut notices: mpsc::Receiver<String>, hub: Arc<Hub>) {
+    while let Some(notice) = notices.recv().await {
+        hub.hear(&notice);
     }
 }
 

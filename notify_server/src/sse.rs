@@ -44,7 +44,11 @@ fn write_data(data: &str, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use chat_core::{Cursor, Shard, event::control::ResetReason};
+    use chat_core::{
+        ChatId, Cursor, Shard, UserId, WorkspaceId,
+        ephemeral::{StreamId, Typing},
+        event::control::ResetReason,
+    };
     use time::OffsetDateTime;
 
     use super::*;
@@ -75,7 +79,7 @@ mod tests {
     fn the_id_says_how_far_the_server_had_come_when_it_matters() {
         assert!(event(at(70), "x", "{}").starts_with("id: 1.1.3.42~70\n"));
         assert!(event(at(41), "x", "{}").starts_with("id: 1.1.3.42\n"));
-        let connected = text(&Outgoing::connected(at(70), true, 1));
+        let connected = text(&Outgoing::connected(at(70), true, StreamId::random(), 1));
         assert!(connected.starts_with("retry: 1\nid: 1.1.3.42~70\nevent: connected\n"), "{connected}");
     }
 
@@ -84,6 +88,15 @@ mod tests {
         assert_eq!(text(&Outgoing::retry(5)), "retry: 5\n\n");
         let reset = text(&Outgoing::reset(at(0), ResetReason::Gap));
         assert!(reset.starts_with("id: 1.1.3.42\nevent: reset\ndata: {"), "{reset}");
+    }
+
+    #[test]
+    fn what_is_true_only_now_has_no_id() {
+        let (workspace, chat, user) = (WorkspaceId::generate(), ChatId::generate(), UserId::generate());
+        let message = Outgoing::typing(&Typing { workspace, chat, user, is_typing: true });
+        assert!(text(&message).starts_with("event: typing\ndata: {"));
+        let frame = message.encode(Encoding::Sse);
+        assert_eq!((frame.id, frame.written_at), (0, None));
     }
 
     #[test]

@@ -10,7 +10,10 @@ use std::{
     task::Waker,
 };
 
-use chat_core::{SessionId, UserId, WorkspaceId};
+use chat_core::{
+    ChatId, SessionId, UserId, WorkspaceId,
+    ephemeral::{Interest, StreamId},
+};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -25,6 +28,11 @@ use crate::{
 /// the log.
 const QUEUE_FRAMES_MAX: usize = 64;
 const QUEUE_BYTES_MAX: usize = 256 * 1024;
+/// What is true only now is taken while the events leave this much room, and no more of it than
+/// this may wait. It is beside the limits above, so it cannot make a stream lag.
+const EPHEMERAL_FRAMES_MAX: usize = 16;
+const EPHEMERAL_BELOW_FRAMES: usize = QUEUE_FRAMES_MAX / 2;
+const EPHEMERAL_BELOW_BYTES: usize = QUEUE_BYTES_MAX / 2;
 /// The capacity that an empty queue keeps.
 const QUEUE_FRAMES_KEPT: usize = 2;
 /// The most frames in one write to a socket.
@@ -32,7 +40,7 @@ const WRITE_FRAMES_MAX: usize = 32;
 
 /// A stream, shared by the hub and its connection.
 pub struct Stream {
-    pub id: u64,
+    pub id: StreamId,
     pub user: UserId,
     pub workspace: WorkspaceId,
     pub session: SessionId,
@@ -57,8 +65,12 @@ struct FrameQueue {
     in_flight: usize,
     /// Bytes of the first frame that the socket has taken.
     written: usize,
-    /// Bytes of the frames that may be dropped.
+    /// Bytes of the events that may be dropped.
     bytes: usize,
+    /// How many frames are about what is true only now.
+    ephemeral: usize,
+    /// What the client wants to be told of that. None: it has not said, and gets all.
+    interest: Option<Box<Interest>>,
     mode: Mode,
     /// Every event up to this id was written to the socket or is not for this stream.
     cursor: i64,
@@ -73,8 +85,17 @@ struct FrameQueue {
 
 struct QueuedFrame {
     frame: Arc<Frame>,
-    /// From the hub, not from catching up.
-    is_live: bool,
+    origin: Origin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// An event from the hub, whose delivery is measured.
+    Live,
+    /// From catching up, or about the stream itself.
+    Other,
+    /// True only now.
+    Ephemeral,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,14 +124,16 @@ pub enum Next {
     Wait,
 }
 
-/// The outcome of [`Stream::offer`].
+/// The outcome of [`Stream::offer`] and [`Stream::offer_ephemeral`]; of each all but one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
     Queued,
     /// The queue was full and is dropped; the stream now lags.
     Overflowed,
-    /// Ignored: the stream lags or ends.
+    /// Ignored: the stream lags or ends, or does not want it.
     Passed,
+    /// Dropped, since it is true only now and much waits.
+    NoRoom,
 }
 
 /// The outcome of a write.
@@ -132,10 +155,12 @@ impl Stream {
         let Identity { id, user, workspace, session, deadline, encoding } = identity;
         let queue = FrameQueue {
             own: first.len(),
-            frames: first.into_iter().map(|frame| QueuedFrame { frame, is_live: false }).collect(),
+            frames: first.into_iter().map(|frame| QueuedFrame { frame, origin: Origin::Other }).collect(),
             in_flight: 0,
             written: 0,
             bytes: 0,
+            ephemeral: 0,
+            interest: None,
             mode: if is_live { Mode::Live } else { Mode::Lagging },
             cursor,
             waker: None,
@@ -154,7 +179,7 @@ impl Stream {
         if queue.mode != Mode::Live {
             return Offered::Passed;
         }
-        let waiting = queue.frames.len() - queue.own;
+        let waiting = queue.events_waiting();
         if waiting == 0 {
             queue.cursor = queue.cursor.max(previous);
         }
@@ -165,7 +190,7 @@ impl Stream {
             queue.wake();
             return Offered::Overflowed;
         }
-        queue.push(frame, true);
+        queue.push(frame, Origin::Live);
         if queue.wake() {
             queue.is_due = true;
             self.pacing.add();
@@ -173,11 +198,34 @@ impl Stream {
         Offered::Queued
     }
 
+    /// Queues what is true only now about a chat, if there is room to spare and the client wants it.
+    /// It has no place in the log, so it neither moves the cursor nor counts as a delivery.
+    pub fn offer_ephemeral(&self, chat: ChatId, frame: &Arc<Frame>) -> Offered {
+        let mut queue = self.lock();
+        if queue.mode != Mode::Live || !queue.wants(chat) {
+            return Offered::Passed;
+        }
+        let has_room = queue.ephemeral < EPHEMERAL_FRAMES_MAX
+            && queue.events_waiting() < EPHEMERAL_BELOW_FRAMES
+            && queue.bytes < EPHEMERAL_BELOW_BYTES;
+        if !has_room {
+            return Offered::NoRoom;
+        }
+        queue.push(frame, Origin::Ephemeral);
+        queue.wake();
+        Offered::Queued
+    }
+
+    /// Replaces what the client wants to be told of what is true only now.
+    pub fn set_interest(&self, interest: Interest) {
+        self.lock().interest = Some(Box::new(interest));
+    }
+
     /// Queues a heartbeat if the queue is empty: a busy stream needs none.
     pub fn offer_when_idle(&self, frame: &Arc<Frame>) {
         let mut queue = self.lock();
         if queue.mode == Mode::Live && queue.frames.is_empty() {
-            queue.push(frame, false);
+            queue.push(frame, Origin::Other);
             queue.wake();
         }
     }
@@ -190,9 +238,9 @@ impl Stream {
             return;
         }
         for frame in frames {
-            queue.push(frame, false);
+            queue.push(frame, Origin::Other);
         }
-        if queue.frames.len() == queue.own {
+        if queue.events_waiting() == 0 {
             queue.cursor = reached;
         }
         if live {
@@ -213,7 +261,7 @@ impl Stream {
             queue.drop_frames();
         }
         if let Some(last) = last {
-            queue.push(&last.encode(self.encoding), false);
+            queue.push(&last.encode(self.encoding), Origin::Other);
         }
         queue.mode = Mode::Closing;
         queue.wake();
@@ -296,7 +344,7 @@ impl Stream {
         Ok(queue.take(outcome?, is_chunked))
     }
 
-    /// Bytes of the queued frames that may be dropped.
+    /// Bytes of the queued events that may be dropped.
     pub fn queued_bytes(&self) -> usize {
         self.lock().bytes
     }
@@ -342,7 +390,7 @@ impl Drop for Stream {
 /// The owner of a stream, its deadline and its encoding.
 #[derive(Clone, Copy)]
 pub struct Identity {
-    pub id: u64,
+    pub id: StreamId,
     pub user: UserId,
     pub workspace: WorkspaceId,
     pub session: SessionId,
@@ -358,10 +406,23 @@ impl FrameQueue {
         }
     }
 
-    fn push(&mut self, frame: &Arc<Frame>, is_live: bool) {
+    /// How many frames wait besides those about the stream itself and those that are true only now.
+    fn events_waiting(&self) -> usize {
+        self.frames.len() - self.own - self.ephemeral
+    }
+
+    fn wants(&self, chat: ChatId) -> bool {
+        let chats = self.interest.as_ref().and_then(|interest| interest.chats.as_ref());
+        chats.is_none_or(|chats| chats.contains(&chat))
+    }
+
+    fn push(&mut self, frame: &Arc<Frame>, origin: Origin) {
         self.note_waiting();
-        self.bytes += frame.chunk().len();
-        self.frames.push_back(QueuedFrame { frame: Arc::clone(frame), is_live });
+        match origin {
+            Origin::Live | Origin::Other => self.bytes += frame.chunk().len(),
+            Origin::Ephemeral => self.ephemeral += 1,
+        }
+        self.frames.push_back(QueuedFrame { frame: Arc::clone(frame), origin });
     }
 
     /// Drops all frames except the stream's own and those that are partly written.
@@ -369,7 +430,10 @@ impl FrameQueue {
         let kept = self.own.max(self.in_flight).max(usize::from(self.written > 0));
         self.frames.truncate(kept);
         self.frames.shrink_to_fit();
-        self.bytes = self.frames.iter().skip(self.own).map(|waiting| waiting.frame.chunk().len()).sum();
+        let is_event = |waiting: &&QueuedFrame| waiting.origin != Origin::Ephemeral;
+        let events = self.frames.iter().skip(self.own).filter(is_event);
+        self.bytes = events.clone().map(|waiting| waiting.frame.chunk().len()).sum();
+        self.ephemeral = self.frames.len() - self.frames.len().min(self.own) - events.count();
     }
 
     /// Removes the frames that these written `bytes` complete.
@@ -377,18 +441,20 @@ impl FrameQueue {
         let mut written = Written::default();
         self.waiting_since = Instant::now();
         self.written += bytes;
-        while let Some(QueuedFrame { frame, is_live }) = self.frames.front() {
+        while let Some(QueuedFrame { frame, origin }) = self.frames.front() {
             let length = frame.bytes(is_chunked).len();
             if self.written < length {
                 break;
             }
             self.written -= length;
             self.cursor = self.cursor.max(frame.id);
-            if *is_live && written.oldest.is_none() {
+            if *origin == Origin::Live && written.oldest.is_none() {
                 written.oldest = frame.written_at;
             }
             if self.own > 0 {
                 self.own -= 1;
+            } else if *origin == Origin::Ephemeral {
+                self.ephemeral -= 1;
             } else {
                 self.bytes -= frame.chunk().len();
             }

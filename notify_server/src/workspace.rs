@@ -12,6 +12,7 @@ use std::{
 
 use chat_core::{
     ChatId, SessionId, UserId,
+    ephemeral::StreamId,
     event::{Access, Membership},
 };
 use event_log::read::MembershipChange;
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 use crate::{ring::Entry, stream::Stream};
 
 /// Open streams by their id.
-type Streams = HashMap<u64, Arc<Stream>>;
+type Streams = HashMap<StreamId, Arc<Stream>>;
 
 /// Members and streams of one workspace.
 #[derive(Default)]
@@ -180,6 +181,10 @@ impl Workspace {
 
     pub fn streams_of_user(&self, user: UserId) -> impl Iterator<Item = &Arc<Stream>> {
         self.streams_of_user.get(&user).into_iter().flat_map(HashMap::values)
+    }
+
+    pub fn stream(&self, user: UserId, id: StreamId) -> Option<&Arc<Stream>> {
+        self.streams_of_user.get(&user)?.get(&id)
     }
 
     pub fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {

@@ -35,7 +35,12 @@ impl Hub {
                     stream.cut();
                 } else if stream.deadline <= now {
                     stream.close(Some(&Outgoing::retry(rand::random_range(200..2000))), false);
-                } else if (stream.id + second).is_multiple_of(self.config.heartbeat_seconds) {
+                } else if stream
+                    .id
+                    .spread()
+                    .wrapping_add(second)
+                    .is_multiple_of(self.config.heartbeat_seconds)
+                {
                     stream.offer_when_idle(heartbeat.get(stream.encoding));
                 }
             }

@@ -14,7 +14,7 @@ fn offer(stream: &Stream, previous: i64, id: i64, text: &str) -> Offered {
 
 fn stream(first: &[&'static str]) -> Stream {
     let identity = Identity {
-        id: 1,
+        id: StreamId::random(),
         user: UserId::generate(),
         workspace: WorkspaceId::generate(),
         session: SessionId::generate(),
@@ -186,4 +186,91 @@ async fn a_stream_is_due_from_its_wake_up_until_it_has_written_or_cannot_or_is_g
     let began = Instant::now();
     pacing.wait().await;
     assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+/// Offers something that is true only now.
+fn offer_ephemeral(stream: &Stream, text: &str) -> Offered {
+    stream.offer_ephemeral(ChatId::generate(), &frame(0, text))
+}
+
+#[tokio::test]
+async fn what_is_true_only_now_never_makes_a_stream_lag() {
+    // As many events fit as without it, by count and by bytes.
+    let overflows_at = |stream: &Stream, bytes: usize| {
+        (11..1000).find(|id| offer(stream, id - 1, *id, &"x".repeat(bytes)) == Offered::Overflowed).unwrap()
+    };
+    for bytes in [100, 20_000] {
+        let (plain, chatty) = (stream(&[]), stream(&[]));
+        while offer_ephemeral(&chatty, &"typing".repeat(30)) == Offered::Queued {}
+        assert_eq!(overflows_at(&chatty, bytes), overflows_at(&plain, bytes));
+        assert_eq!(poll(&chatty), "catch up after 10", "it is dropped with the rest");
+        assert_eq!(offer_ephemeral(&chatty, "typing"), Offered::Passed, "not while the stream lags");
+    }
+}
+
+#[tokio::test]
+async fn what_is_true_only_now_finds_no_room_in_a_queue_that_is_half_full() {
+    let by_count = stream(&[]);
+    let half = (11..).take(QUEUE_FRAMES_MAX / 2);
+    half.for_each(|id| assert_eq!(offer(&by_count, id - 1, id, "event"), Offered::Queued));
+    assert_eq!(offer_ephemeral(&by_count, "typing"), Offered::NoRoom);
+    assert_eq!(poll(&by_count), "event");
+    assert_eq!(offer_ephemeral(&by_count, "typing"), Offered::Queued);
+
+    let by_bytes = stream(&[]);
+    offer(&by_bytes, 10, 11, &"x".repeat(QUEUE_BYTES_MAX / 2));
+    assert_eq!(offer_ephemeral(&by_bytes, "typing"), Offered::NoRoom);
+
+    let alone = stream(&[]);
+    let taken = (0..1000).take_while(|_| offer_ephemeral(&alone, "typing") == Offered::Queued).count();
+    assert_eq!(taken, EPHEMERAL_FRAMES_MAX);
+    assert_eq!(offer(&alone, 10, 11, "event"), Offered::Queued);
+    alone.cut();
+    assert_eq!(offer_ephemeral(&alone, "typing"), Offered::Passed);
+}
+
+#[tokio::test]
+async fn what_is_true_only_now_moves_no_cursor_and_keeps_its_place_among_the_events() {
+    let stream = stream(&[]);
+    offer(&stream, 40, 41, "one");
+    offer_ephemeral(&stream, "typing");
+    offer(&stream, 41, 42, "two");
+    assert_eq!([poll(&stream), poll(&stream), poll(&stream)], ["one", "typing", "two"]);
+    offer_ephemeral(&stream, "typing");
+    // Nothing else waits, so the events up to 50 were not for this stream.
+    offer(&stream, 50, 51, &"x".repeat(QUEUE_BYTES_MAX + 1));
+    assert_eq!(poll(&stream), "catch up after 50");
+}
+
+#[tokio::test]
+async fn what_is_true_only_now_and_half_written_is_written_to_its_end() {
+    let stream = stream(&[]);
+    offer_ephemeral(&stream, "typing");
+    let socket = |slices: &[IoSlice<'_>]| Ok(slices[0].len() - 2);
+    stream.write(false, socket).unwrap();
+    overflow(&stream);
+    assert_eq!(poll(&stream), "ng");
+    // The stream catches up with nothing that is for it.
+    assert_eq!(poll(&stream), "catch up after 10");
+    stream.caught_up(&[], 80, true);
+    assert_eq!(poll(&stream), "wait");
+    assert_eq!(offer_ephemeral(&stream, "typing"), Offered::Queued);
+}
+
+#[tokio::test]
+async fn a_client_names_the_chats_whose_present_it_wants() {
+    let stream = stream(&[]);
+    let (shown, other) = (ChatId::generate(), ChatId::generate());
+    let offer = |chat| stream.offer_ephemeral(chat, &frame(0, "typing"));
+    let want = |chats: Option<Vec<ChatId>>| {
+        let Stream { workspace, user, id, .. } = stream;
+        stream.set_interest(Interest { workspace, user, stream: id, chats, users: Vec::new() });
+    };
+    assert_eq!([offer(shown), offer(other)], [Offered::Queued, Offered::Queued]);
+    want(Some(vec![shown]));
+    assert_eq!([offer(shown), offer(other)], [Offered::Queued, Offered::Passed]);
+    want(Some(vec![]));
+    assert_eq!([offer(shown), offer(other)], [Offered::Passed, Offered::Passed]);
+    want(None);
+    assert_eq!([offer(shown), offer(other)], [Offered::Queued, Offered::Queued]);
 }

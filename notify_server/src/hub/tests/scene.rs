@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, task::Waker};
 
-use chat_core::{ChatId, EventKind, SessionId, UserId};
+use chat_core::{
+    ChatId, EventKind, SessionId, UserId,
+    ephemeral::{Interest, Notice, Typing},
+};
 use event_log::read::ReplayRow;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -174,6 +177,60 @@ fn every_encoding_tells_the_same_live_from_memory_and_from_the_database() {
         let judged_at_99 = expected.iter().map(|(id, data)| (format!("{id}~99"), data.clone()));
         assert_eq!(told(&from_database), judged_at_99.collect::<Vec<_>>(), "{encoding:?}, from the database");
     }
+}
+
+#[test]
+fn typing_goes_to_the_live_streams_of_the_other_members() {
+    let mut scene = Scene::new(NotifyConfig::default());
+    let live = scene.open(SessionId::generate()).unwrap();
+    let (workspace, chat, other) = (scene.workspace, scene.chat, UserId::generate());
+    let types = |scene: &Scene, user| {
+        let typing = Notice::Typing(Typing { workspace, chat, user, is_typing: true });
+        scene.hub.hear(&serde_json::to_string(&typing).unwrap());
+    };
+    types(&scene, other);
+    assert_eq!(frames(&live), ["connected"], "not a member yet");
+    let row = scene.row(EventKind::MemberJoined, Audience::Chat);
+    scene.hub.apply(&[LogRow { user_id: Some(other), ..row }]);
+    let lagging = scene.open_at(SessionId::generate(), scene.after(0)).unwrap();
+    types(&scene, other);
+    types(&scene, scene.user);
+    scene.hub.hear("{}");
+    assert_eq!(frames(&live), ["member.joined", "typing"]);
+    assert_eq!(frames(&lagging), ["connected", "catch up after 0"]);
+    let row = scene.row(EventKind::MemberLeft, Audience::Chat);
+    scene.hub.apply(&[LogRow { user_id: Some(other), ..row }]);
+    types(&scene, other);
+    assert_eq!(frames(&live), ["member.left"]);
+    let Metrics { ephemeral_delivered, ephemeral_malformed, delivered, .. } = &scene.hub.metrics;
+    assert_eq!((ephemeral_delivered.get(), ephemeral_malformed.get(), delivered.get()), (1, 1, 2));
+}
+
+#[test]
+fn only_the_owner_of_a_stream_says_what_it_is_told() {
+    let mut scene = Scene::new(NotifyConfig::default());
+    let stream = scene.open(SessionId::generate()).unwrap();
+    let (workspace, chat, other) = (scene.workspace, scene.chat, UserId::generate());
+    let row = scene.row(EventKind::MemberJoined, Audience::Chat);
+    scene.hub.apply(&[LogRow { user_id: Some(other), ..row }]);
+    let tell = |notice: Notice| scene.hub.hear(&serde_json::to_string(&notice).unwrap());
+    let want = |workspace, user, stream| {
+        tell(Notice::Interest(Interest {
+            workspace,
+            user,
+            stream,
+            chats: Some(Vec::new()),
+            users: Vec::new(),
+        }));
+    };
+    want(workspace, other, stream.id);
+    want(WorkspaceId::generate(), scene.user, stream.id);
+    want(workspace, scene.user, StreamId::random());
+    tell(Notice::Typing(Typing { workspace, chat, user: other, is_typing: true }));
+    assert_eq!(frames(&stream), ["connected", "member.joined", "typing"]);
+    want(workspace, scene.user, stream.id);
+    tell(Notice::Typing(Typing { workspace, chat, user: other, is_typing: false }));
+    assert_eq!(frames(&stream), [""; 0]);
 }
 
 #[test]
