@@ -9,9 +9,10 @@ use std::{
 
 use chat_core::{
     EventKind,
+    ephemeral::EphemeralKind,
     event::{Audience, control},
 };
-use chat_server::openapi::events::{ControlFrame, Event};
+use chat_server::openapi::events::{ControlFrame, EphemeralEvent, Event};
 use serde_json::{Value, json};
 
 use crate::support::{Actor, App, Device, with_app};
@@ -371,6 +372,7 @@ async fn every_frame_of_the_stream_stands_in_the_document() {
         let kinds: BTreeSet<&str> = kinds.map(EventKind::as_str).collect();
         assert_eq!(names("Event"), Vec::from_iter(kinds));
         assert_eq!(names("ControlFrame"), control::ALL);
+        assert_eq!(names("EphemeralEvent"), EphemeralKind::ALL.map(EphemeralKind::as_str));
         let may_change = &document["components"]["schemas"]["MemberUpdatedEvent"]["x-changes-may"];
         assert_eq!(may_change, "member");
 
@@ -390,6 +392,15 @@ async fn every_frame_of_the_stream_stands_in_the_document() {
             let known: ControlFrame = serde_json::from_value(frame.data.clone()).unwrap();
             assert_eq!(serde_json::to_value(known).unwrap(), frame.data);
         }
+
+        let bob = app.invite(&ann, "Bob").await;
+        let chat = ann.single(&bob).await;
+        let mut device = Device::connect_live(&bob, &notify).await;
+        ann.call(&format!("POST /api/chat/{chat}/typing")).await.no_content();
+        let frame = device.next_ephemeral().await;
+        assert_in_document(&document, "EphemeralEvent", &frame.data);
+        let known: EphemeralEvent = serde_json::from_value(frame.data.clone()).unwrap();
+        assert_eq!(serde_json::to_value(known).unwrap(), frame.data);
     })
     .await;
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chat_core::{
     EventKind,
+    ephemeral::EphemeralKind,
     event::control::{self, ResetReason},
 };
 use serde_json::Value;
 
-use crate::support::{everything_happens, with_app};
+use crate::support::{Device, everything_happens, with_app};
 
 const PAGE: &str = include_str!("../docs/events.md");
 
@@ -17,7 +18,8 @@ fn each_kind_of_frame_has_its_section() {
     let shown = examples();
     let documented: BTreeSet<&str> = shown.keys().map(String::as_str).collect();
     let kinds = EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Tick).map(EventKind::as_str);
-    assert_eq!(documented, kinds.chain(control::ALL).collect());
+    let unlogged = control::ALL.into_iter().chain(EphemeralKind::ALL.map(EphemeralKind::as_str));
+    assert_eq!(documented, kinds.chain(unlogged).collect());
 }
 
 #[test]
@@ -48,7 +50,17 @@ async fn each_example_looks_like_the_real_event() {
             assert_alike(kind, example, &serde_json::from_str(payload).unwrap());
             unseen.remove(kind.as_str());
         }
-        assert_eq!(unseen, BTreeSet::from(control::ALL), "did not happen");
+        for kind in control::ALL {
+            unseen.remove(kind);
+        }
+        let chat = ann.group(&[&bob, &cid]).await;
+        let node = app.start_notify_server().await;
+        let mut device = Device::connect_live(&bob, &node).await;
+        ann.call(&format!("POST /api/chat/{chat}/typing")).await.no_content();
+        let frame = device.next_ephemeral().await;
+        assert_alike(&frame.event, &examples[&frame.event], &frame.data);
+        unseen.remove(frame.event.as_str());
+        assert_eq!(unseen, BTreeSet::new(), "did not happen");
     })
     .await;
 }

@@ -62,6 +62,33 @@ async fn sends_are_limited_by_user() {
 }
 
 #[tokio::test]
+async fn typing_and_interest_are_limited_by_user_each_for_itself() {
+    with_app_configured(
+        |config| config.limits.typing_per_minute = 2,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let bob = app.invite(&ann, "Bob").await;
+            let chat = ann.single(&bob).await;
+            let interest = "PUT /api/streams/0123456789abcdef/interest";
+            ann.call(&format!("POST /api/chat/{chat}/typing")).await.no_content();
+            ann.call(&format!("DELETE /api/chat/{chat}/typing")).await.no_content();
+            ann.call_with(interest, json!({})).await.no_content();
+            ann.call_with(interest, json!({})).await.no_content();
+            for (operation, body) in
+                [(format!("POST /api/chat/{chat}/typing"), None), (interest.to_owned(), Some(json!({})))]
+            {
+                let reply = ann.request(&operation, &[], body).await;
+                assert!(reply.header("retry-after").is_some(), "{reply:?}");
+                reply.refused(429, "rate_limited");
+            }
+            bob.call(&format!("POST /api/chat/{chat}/typing")).await.no_content();
+            ann.post(&chat, "a message is no typing").await;
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn requests_are_limited_by_user() {
     with_app_configured(
         |config| config.limits.requests_per_minute = 5,

@@ -14,6 +14,7 @@ mod chats;
 mod messages;
 mod sends;
 
+mod ephemeral;
 mod resume;
 mod stream;
 mod stream_access;

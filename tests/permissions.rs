@@ -29,7 +29,7 @@ const OPEN: [Row; 9] = [
 ];
 
 /// Operations on oneself or the workspace.
-const WORKSPACE: [Row; 21] = [
+const WORKSPACE: [Row; 22] = [
     ("GET /api/sessions", [401, 401, 200, 200, 200, 200, 200]),
     ("DELETE /api/sessions/{id}", [401, 401, 404, 404, 404, 404, 204]),
     ("GET /api/workspaces", [401, 401, 200, 200, 200, 200, 200]),
@@ -51,10 +51,12 @@ const WORKSPACE: [Row; 21] = [
     ("GET /api/channels", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/sync", [401, 401, 200, 200, 200, 200, 200]),
     ("POST /api/events/ticket", [401, 401, 201, 201, 201, 201, 201]),
+    // Whose stream it is, only the server that holds it knows.
+    ("PUT /api/streams/{stream_id}/interest", [401, 401, 204, 204, 204, 204, 204]),
 ];
 
 /// Operations on a private channel. Callers who are not in it get 404.
-const PRIVATE_CHANNEL: [Row; 16] = [
+const PRIVATE_CHANNEL: [Row; 18] = [
     ("GET /api/chat/{id}", [401, 401, 404, 404, 200, 404, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 404, 403, 404, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 404, 403, 404, 204]),
@@ -71,10 +73,12 @@ const PRIVATE_CHANNEL: [Row; 16] = [
     ("PATCH /api/chat/{id}/messages/{message_id}", [401, 401, 404, 404, 403, 404, 200]),
     ("DELETE /api/chat/{id}/messages/{message_id}", [401, 401, 404, 404, 403, 404, 204]),
     ("POST /api/chat/{id}/read", [401, 401, 404, 404, 200, 404, 200]),
+    ("POST /api/chat/{id}/typing", [401, 401, 404, 404, 204, 404, 204]),
+    ("DELETE /api/chat/{id}/typing", [401, 401, 404, 404, 204, 404, 204]),
 ];
 
 /// The same on a public channel, which everyone in the workspace can see.
-const PUBLIC_CHANNEL: [Row; 16] = [
+const PUBLIC_CHANNEL: [Row; 18] = [
     ("GET /api/chat/{id}", [401, 401, 404, 200, 200, 200, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 403, 403, 403, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 403, 403, 403, 204]),
@@ -91,6 +95,8 @@ const PUBLIC_CHANNEL: [Row; 16] = [
     ("PATCH /api/chat/{id}/messages/{message_id}", [401, 401, 404, 403, 403, 403, 200]),
     ("DELETE /api/chat/{id}/messages/{message_id}", [401, 401, 404, 403, 403, 403, 204]),
     ("POST /api/chat/{id}/read", [401, 401, 404, 403, 200, 403, 200]),
+    ("POST /api/chat/{id}/typing", [401, 401, 404, 403, 204, 403, 204]),
+    ("DELETE /api/chat/{id}/typing", [401, 401, 404, 403, 204, 403, 204]),
 ];
 
 #[tokio::test]
@@ -199,6 +205,7 @@ async fn ask(app: &App, people: &People, kind: &str, operation: &str, asker: &st
         .replace("/api/chat/may", &format!("/api/chat/may?ids={}", chat.0))
         .replace("{id}", &id)
         .replace("{code}", &code)
+        .replace("{stream_id}", "0123456789abcdef")
         .replace("{member_id}", &other.id)
         .replace("{message_id}", message["id"].as_str().unwrap());
     let body = body(&operation, &unique, other, outsider);
@@ -233,6 +240,7 @@ fn body(operation: &str, unique: &str, other: &Actor, outsider: &Actor) -> Optio
         ("POST", "members") => Some(json!({ "user_ids": [outsider.id] })),
         ("DELETE", "members") => Some(json!({ "user_ids": [other.id] })),
         ("POST", "messages") => Some(json!({ "body": "hi" })),
+        ("PUT", "interest") => Some(json!({ "chats": [], "users": [] })),
         ("POST", "read") => Some(json!({ "seq": 1 })),
         ("PATCH", "me") => Some(json!({ "fullname": "Same" })),
         ("PATCH", _) if path.contains("/members/") => Some(json!({ "role": "owner" })),

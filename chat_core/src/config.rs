@@ -136,6 +136,7 @@ impl Config {
             ("auth.hashing_parallelism", self.auth.hashing_parallelism as u64),
             ("limits.signin_per_minute", u64::from(self.limits.signin_per_minute)),
             ("limits.send_per_minute", u64::from(self.limits.send_per_minute)),
+            ("limits.typing_per_minute", u64::from(self.limits.typing_per_minute)),
             ("limits.requests_per_minute", u64::from(self.limits.requests_per_minute)),
             ("limits.waiting_sends", self.limits.waiting_sends as u64),
             ("limits.send_wait_seconds", self.limits.send_wait_seconds),

@@ -169,6 +169,23 @@ impl FromRequestParts<AppState> for ChatMember {
     }
 }
 
+/// A chat in which the caller may post.
+#[derive(Clone, Copy, Debug)]
+pub struct ChatPoster {
+    pub user: CurrentUser,
+    pub id: ChatId,
+}
+
+impl FromRequestParts<AppState> for ChatPoster {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let chat = VisibleChat::from_request_parts(parts, state).await?;
+        require(chat.standing, ChatAction::Post)?;
+        Ok(Self { user: chat.user, id: chat.id })
+    }
+}
+
 /// A chat that is locked in a transaction, in which the caller may do what was asked.
 pub struct AuthorisedChat {
     pub kind: ChatKind,

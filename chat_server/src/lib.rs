@@ -23,6 +23,7 @@ pub mod cache;
 pub mod consumers;
 pub mod db;
 pub mod doorbell;
+pub mod ephemeral;
 pub mod jobs;
 pub mod keys;
 pub mod maintenance;

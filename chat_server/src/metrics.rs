@@ -52,6 +52,8 @@ pub struct Metrics {
     pub send_batches: Counter,
     pub sends_refused: Counter,
     pub sends_under_way: Gauge,
+    pub ephemeral_sent: Counter,
+    pub ephemeral_dropped: Counter,
     pub connections: Gauge,
     pub pool_connections: Gauge,
     pub pool_idle: Gauge,
@@ -76,6 +78,8 @@ impl Default for Metrics {
             send_batches: Counter::default(),
             sends_refused: Counter::default(),
             sends_under_way: Gauge::default(),
+            ephemeral_sent: Counter::default(),
+            ephemeral_dropped: Counter::default(),
             connections: Gauge::default(),
             pool_connections: Gauge::default(),
             pool_idle: Gauge::default(),
@@ -93,14 +97,14 @@ impl Default for Metrics {
             Unit::Seconds,
             this.durations.clone(),
         );
-        registry.register("messages_sent", "Messages stored", this.messages_sent.clone());
-        registry.register(
-            "messages_replayed",
-            "Sends that were answered with a message stored before",
-            this.messages_replayed.clone(),
-        );
-        registry.register("send_batches", "Batches that messages were stored in", this.send_batches.clone());
-        registry.register("sends_refused", "Sends refused since too many waited", this.sends_refused.clone());
+        let mut count =
+            |name: &str, help: &str, counter: &Counter| registry.register(name, help, counter.clone());
+        count("messages_sent", "Messages stored", &this.messages_sent);
+        count("messages_replayed", "Sends answered with a message stored before", &this.messages_replayed);
+        count("send_batches", "Batches that messages were stored in", &this.send_batches);
+        count("sends_refused", "Sends refused since too many waited", &this.sends_refused);
+        count("ephemeral_sent", "Notices that the notify_servers were told", &this.ephemeral_sent);
+        count("ephemeral_dropped", "Notices that were dropped", &this.ephemeral_dropped);
         registry.register("sends_under_way", "Sends that are not answered yet", this.sends_under_way.clone());
         registry.register("connections", "Open client connections", this.connections.clone());
         registry.register("pool_connections", "Open database connections", this.pool_connections.clone());

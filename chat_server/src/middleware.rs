@@ -55,7 +55,7 @@ fn with_limits(router: Router, metrics: Arc<Metrics>, within: Duration) -> Route
 fn cors(config: &Config) -> CorsLayer {
     http_server::middleware::cors(config)
         .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

@@ -14,7 +14,7 @@ use utoipa::{
 use crate::{
     error::{InvalidField, Problem},
     http::{self, messages::Anchor},
-    openapi::events::{ControlFrame, Event},
+    openapi::events::{ControlFrame, EphemeralEvent, Event},
 };
 
 /// The parts that apply to all operations.
@@ -22,14 +22,14 @@ use crate::{
 #[openapi(
     info(title = "Parlor", description = "Team chat: REST for actions, Server-Sent Events for everything that happens.",
         license(name = "MIT", identifier = "MIT")),
-    components(schemas(Problem, InvalidField, Anchor, Event, ControlFrame)),
+    components(schemas(Problem, InvalidField, Anchor, Event, ControlFrame, EphemeralEvent)),
     security(("access_token" = [])),
     modifiers(&Common),
     tags(
         (name = "account", description = "Sign-up, sign-in and sessions"),
         (name = "workspaces"), (name = "invites"), (name = "users"),
         (name = "chats"), (name = "members"), (name = "messages"),
-        (name = "stream", description = "The stream of events: docs/events.md. It sends the schemas `Event` and `ControlFrame`."),
+        (name = "stream", description = "The stream of events: docs/events.md. It sends the schemas `Event`, `ControlFrame` and `EphemeralEvent`."),
         (name = "operation", description = "Health, metrics and keys, for operators"),
     )
 )]

@@ -49,6 +49,9 @@ pub struct RateLimits {
     /// Refresh and logout, which cost no password hash. A whole office may share one address.
     pub refresh: RateLimit<IpAddr>,
     pub send: RateLimit<UserId>,
+    pub typing: RateLimit<UserId>,
+    /// What a stream wants: it changes about as often as somebody begins to type elsewhere.
+    pub interest: RateLimit<UserId>,
     pub requests: RateLimit<UserId>,
 }
 
@@ -58,6 +61,8 @@ impl RateLimits {
             signin: RateLimit::per_minute(config.signin_per_minute),
             refresh: RateLimit::per_minute(config.signin_per_minute.saturating_mul(REFRESHES_PER_SIGNIN)),
             send: RateLimit::per_minute(config.send_per_minute),
+            typing: RateLimit::per_minute(config.typing_per_minute),
+            interest: RateLimit::per_minute(config.typing_per_minute),
             requests: RateLimit::per_minute(config.requests_per_minute),
         }
     }
@@ -68,6 +73,8 @@ impl RateLimits {
         self.signin.forget_idle();
         self.refresh.forget_idle();
         self.send.forget_idle();
+        self.typing.forget_idle();
+        self.interest.forget_idle();
         self.requests.forget_idle();
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     consumers::{self, Consumer},
     db::{self, messages::send::Connector},
     doorbell::Doorbell,
-    jobs,
+    ephemeral, jobs,
     keys::Keys,
     maintenance,
     metrics::Metrics,
@@ -63,6 +63,7 @@ impl ChatServer {
             metrics.clone(),
             lifecycle,
         );
+        let (ephemeral, notices) = ephemeral::channel(&metrics);
         let (due, jobs_due) = mpsc::channel(1);
         let channels = vec![Channel { name: jobs::CHANNEL, payloads: due }];
         let (log_tail, health) = Tail::start(url.expose(), lifecycle, channels)?;
@@ -74,6 +75,7 @@ impl ChatServer {
             limits: RateLimits::new(&config.limits),
             doorbell,
             sends,
+            ephemeral,
             tail: health,
             log_news: watch::Sender::default(),
             metrics,
@@ -85,6 +87,7 @@ impl ChatServer {
         };
         until_stop("tail", Box::pin(tail::follow(log_tail.invalidations_only(), state.clone())));
         until_stop("doorbell", Box::pin(state.doorbell.clone().run(options.clone())));
+        until_stop("ephemeral", Box::pin(notices.run(options.clone())));
         until_stop("jobs", Box::pin(jobs::run(state.clone(), jobs_due)));
         let log = Database::parse(url.expose())?;
         for consumer in Consumer::ALL {

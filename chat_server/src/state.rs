@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::{
-    cache::Caches, doorbell::Doorbell, keys::Keys, metrics::Metrics, password::Hasher,
+    cache::Caches, doorbell::Doorbell, ephemeral::Ephemeral, keys::Keys, metrics::Metrics, password::Hasher,
     rate_limit::RateLimits, sends::Sends,
 };
 
@@ -27,6 +27,7 @@ pub struct State {
     pub limits: RateLimits,
     pub doorbell: Doorbell,
     pub sends: Sends,
+    pub ephemeral: Ephemeral,
     pub tail: TailHealth,
     /// Changes when this node's tail has seen new rows of the log.
     pub log_news: watch::Sender<()>,

@@ -243,6 +243,7 @@ fn test_config(database: &TestDatabase, folder: &TempDir) -> Config {
     config.limits.signin_per_minute = 100_000;
     config.limits.send_per_minute = 100_000;
     config.limits.requests_per_minute = 1_000_000;
+    config.limits.typing_per_minute = 100_000;
     // A busy machine is slow, not wrong.
     config.limits.send_wait_seconds = 25;
     config

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use chaos::sse::{self, Frames};
-use chat_core::event::control;
+use chat_core::{ephemeral::EphemeralKind, event::control};
 use futures_util::{StreamExt as _, stream::BoxStream};
 use reqwest::{Client, Response};
 use serde_json::Value;
@@ -29,6 +29,15 @@ impl Frame {
     pub fn is_control(&self) -> bool {
         self.event.is_empty() || control::ALL.contains(&self.event.as_str())
     }
+
+    /// Whether the frame tells what is true only now, which is not in the log either.
+    pub fn is_ephemeral(&self) -> bool {
+        EphemeralKind::parse(&self.event).is_some()
+    }
+
+    fn is_event(&self) -> bool {
+        !self.is_control() && !self.is_ephemeral()
+    }
 }
 
 /// One device of a person, following the stream.
@@ -42,6 +51,10 @@ pub struct Device {
     pub last_id: Option<String>,
     /// All events of the log that it received, in order.
     pub events: Vec<Frame>,
+    /// What it was told of what is true only now.
+    pub ephemeral: Vec<Frame>,
+    /// The name of the stream, from its first frame.
+    pub stream_id: String,
 }
 
 impl Device {
@@ -58,6 +71,13 @@ impl Device {
         let mut device = Self::away(actor, node);
         device.reconnect().await;
         device
+    }
+
+    /// Follows from now on, and does not have to catch up: what is true only now reaches it at once.
+    pub async fn connect_live(actor: &Actor, node: &Node) -> Self {
+        // Its cursor is accepted once the node has read as far as what the test just did.
+        Self::connect(actor, node).await;
+        Self::connect_without_cursor(actor, node).await
     }
 
     /// Follows after a snapshot or an earlier event.
@@ -93,6 +113,8 @@ impl Device {
             received: Frames::default(),
             last_id: None,
             events: Vec::new(),
+            ephemeral: Vec::new(),
+            stream_id: String::new(),
         }
     }
 
@@ -121,6 +143,7 @@ impl Device {
             self.begin(request.send().await.unwrap());
             let first = self.next_frame().await.expect("the stream ended before it began");
             if first.event == "connected" {
+                first.data["stream_id"].as_str().unwrap().clone_into(&mut self.stream_id);
                 return first;
             }
             assert!(first.retry_ms.is_some() && Instant::now() < end, "{first:?}");
@@ -158,7 +181,9 @@ impl Device {
         if frame.id.is_some() {
             self.last_id.clone_from(&frame.id);
         }
-        if !frame.is_control() {
+        if frame.is_ephemeral() {
+            self.ephemeral.push(frame.clone());
+        } else if frame.is_event() {
             self.events.push(frame.clone());
         }
         Some(frame)
@@ -168,7 +193,17 @@ impl Device {
     pub async fn next_event(&mut self) -> Frame {
         loop {
             let frame = self.next_frame().await.expect("the stream ended");
-            if !frame.is_control() {
+            if frame.is_event() {
+                return frame;
+            }
+        }
+    }
+
+    /// The next frame about what is true only now.
+    pub async fn next_ephemeral(&mut self) -> Frame {
+        loop {
+            let frame = self.next_frame().await.expect("the stream ended");
+            if frame.is_ephemeral() {
                 return frame;
             }
         }

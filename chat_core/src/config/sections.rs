@@ -132,6 +132,9 @@ pub struct LimitsConfig {
     pub signin_per_minute: u32,
     /// Messages by one user.
     pub send_per_minute: u32,
+    /// Times that one user says that they type, and as many times that a stream of theirs says what
+    /// it wants.
+    pub typing_per_minute: u32,
     /// All other requests by one user.
     pub requests_per_minute: u32,
     /// Messages that may wait to be stored; further ones get 503.
@@ -147,6 +150,7 @@ impl Default for LimitsConfig {
         Self {
             signin_per_minute: 30,
             send_per_minute: 600,
+            typing_per_minute: 60,
             requests_per_minute: 3000,
             waiting_sends: 4096,
             send_wait_seconds: 5,

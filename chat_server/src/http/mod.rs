@@ -13,6 +13,7 @@ pub mod sign_in;
 mod signed_in;
 pub mod stream;
 pub mod sync;
+pub mod typing;
 pub mod users;
 pub mod workspaces;
 
@@ -41,6 +42,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(members::router())
         .merge(messages::router())
         .merge(read_positions::router())
+        .merge(typing::router())
         .merge(sync::router())
         .merge(stream::router())
         .merge(health::router())

@@ -2,7 +2,8 @@
 //! writes the control frames; tests/contract.rs compares real ones with these types.
 
 use chat_core::{
-    ChatId, EventKind, SessionId, Timestamp,
+    ChatId, EventKind, SessionId, Timestamp, UserId,
+    ephemeral::EphemeralKind,
     event::control::{self, ResetReason},
 };
 use serde::{Deserialize, Serialize};
@@ -100,11 +101,29 @@ pub enum ControlFrame {
         at: Timestamp,
         /// Whether the stream goes on from the cursor that the client sent.
         resumed: bool,
+        /// Names this stream in `PUT /api/streams/{stream_id}/interest`, until it ends.
+        stream_id: String,
     },
     /// Sent while nothing else is.
     Heartbeat { at: Timestamp },
     /// The stream cannot go on from the client's cursor: take a new snapshot.
     Reset { at: Timestamp, reason: ResetReason },
+}
+
+/// What is true only now. It is in no log: its frame has no id, may be lost, and is never sent again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EphemeralEvent {
+    /// Another member of a chat types there, or stopped.
+    Typing {
+        at: Timestamp,
+        chat_id: ChatId,
+        user_id: UserId,
+        /// False: they stopped.
+        is_typing: bool,
+        /// How long to show it, unless it comes again.
+        seconds: u32,
+    },
 }
 
 /// What is left of a deleted chat.
@@ -125,6 +144,7 @@ pub fn name_variants(components: &mut Components) {
     let kinds = EventKind::ALL.map(|kind| (kind.as_str(), kind.effect().changes_may.as_str()));
     name_variants_of(components, "Event", &kinds);
     name_variants_of(components, "ControlFrame", &control::ALL.map(|kind| (kind, None)));
+    name_variants_of(components, "EphemeralEvent", &EphemeralKind::ALL.map(|kind| (kind.as_str(), None)));
 }
 
 /// `kinds` are the values of `type`, each with its `x-changes-may`.
@@ -157,8 +177,9 @@ fn is_of_kind(variant: &Object, kind: &str) -> bool {
     }
 }
 
-/// `message.new` of `Event` is `MessageNewEvent`, `reset` of `ControlFrame` is `ResetFrame`.
+/// `message.new` of `Event` is `MessageNewEvent`, `reset` of `ControlFrame` is `ResetFrame`, `typing` of
+/// `EphemeralEvent` is `TypingEvent`.
 fn schema_name(kind: &str, union: &str) -> String {
     let capitalized = kind.split('.').map(|word| word[..1].to_uppercase() + &word[1..]);
-    capitalized.collect::<String>() + union.trim_start_matches("Control")
+    capitalized.collect::<String>() + union.trim_start_matches("Control").trim_start_matches("Ephemeral")
 }

@@ -213,6 +213,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chat/{id}/typing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that you are typing in a chat
+         * @description Its other members get the ephemeral event `typing`. Say it again every 3 to 5 seconds: it is shown for 6. In a chat
+         *     with more than 200 members nobody is told.
+         */
+        post: operations["start_typing"];
+        /**
+         * Say that you stopped typing in a chat
+         * @description Not needed after a message was sent: clients take the message for it.
+         */
+        delete: operations["stop_typing"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/ticket": {
         parameters: {
             query?: never;
@@ -379,6 +404,28 @@ export interface paths {
         put?: never;
         /** Sign up: create a workspace, or join one by invitation */
         post: operations["signup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/streams/{stream_id}/interest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set what a stream is told of what is true only now
+         * @description The stream is named by the `stream_id` of its first frame, `connected`, and has to be your own. A new stream is told
+         *     everything, also after a reconnect. It takes effect a moment later, and may be lost. The answer is 204 for a stream
+         *     that has ended or is not yours, too: chat_server does not know which streams are open.
+         */
+        put: operations["set_interest"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -700,6 +747,8 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             /** @description Whether the stream goes on from the cursor that the client sent. */
             resumed: boolean;
+            /** @description Names this stream in `PUT /api/streams/{stream_id}/interest`, until it ends. */
+            stream_id: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -717,6 +766,8 @@ export interface components {
         };
         /** @description An e-mail address, in lower case. It is not checked whether mail reaches it. */
         Email: string;
+        /** @description What is true only now. It is in no log: its frame has no id, may be lost, and is never sent again. */
+        EphemeralEvent: components["schemas"]["TypingEvent"];
         /**
          * @description What happened: the `data` of a frame of the stream. Ignore types and fields that you do not know. The extension
          *     `x-changes-may` names whose permissions an event can change: those of everyone in the chat (`chat`), of the member
@@ -726,6 +777,8 @@ export interface components {
         /** @description A person's name as others see it: one line. */
         FullName: string;
         Health: {
+            /** @description What an operator should know though requests are answered, a line each. */
+            notes: string[];
             /** @description `ok`. */
             status: string;
         };
@@ -1214,6 +1267,13 @@ export interface components {
             user: components["schemas"]["User"];
             workspace: components["schemas"]["Workspace"];
         };
+        /** @description Which ephemeral events a stream is told. It replaces what was said before. */
+        StreamInterest: {
+            /** @description The chats whose ephemeral events to send. Left out: all of them. */
+            chats?: components["schemas"]["ChatId"][] | null;
+            /** @description The people whose presence to send. Kept for later: presence is not sent yet. */
+            users?: components["schemas"]["UserId"][];
+        };
         /** @description Opens streams, and nothing else; may be part of their URL. */
         Ticket: {
             /**
@@ -1230,6 +1290,24 @@ export interface components {
          * @description A point in time. Postgres keeps microseconds; JSON has milliseconds, rounded down.
          */
         Timestamp: string;
+        /** @description Another member of a chat types there, or stopped. */
+        TypingEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            /** @description False: they stopped. */
+            is_typing: boolean;
+            /**
+             * Format: int32
+             * @description How long to show it, unless it comes again.
+             */
+            seconds: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "typing";
+            user_id: components["schemas"]["UserId"];
+        };
         /** @description A user as REST and events show them. */
         User: {
             /** @description False once deactivated: they cannot sign in, and their messages stay. */
@@ -2236,6 +2314,78 @@ export interface operations {
             };
         };
     };
+    start_typing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_typing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_ticket: {
         parameters: {
             query?: never;
@@ -2641,6 +2791,47 @@ export interface operations {
             };
             /** @description email_taken, workspace_taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_interest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                stream_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StreamInterest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description more than 50 chats or 200 users */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
