@@ -47,6 +47,16 @@ pub struct Seen {
     pub bytes_before: u64,
 }
 
+/// That somebody types in a chat, or stopped.
+#[derive(Clone, Debug)]
+pub struct EphemeralFrame {
+    pub at: Time,
+    pub chat: String,
+    pub user: String,
+    /// Whether the device's state had the chat when the frame came.
+    pub is_in_chat: bool,
+}
+
 /// The time from a snapshot to the next `reset`.
 #[derive(Clone, Debug)]
 pub struct Segment {
@@ -93,6 +103,7 @@ pub struct Record {
     /// applied, a wrong order.
     pub problems: Vec<(Time, i64, String)>,
     pub resets: Vec<Reset>,
+    pub ephemeral: Vec<EphemeralFrame>,
     /// The server said not to reconnect.
     pub is_over: bool,
     /// The newest position of any frame since the last snapshot.
@@ -341,6 +352,9 @@ impl Follower {
 
     fn take(&self, frame: &Frame, connection: usize) {
         let at = self.history.now();
+        if frame.is_ephemeral() {
+            return self.take_ephemeral(frame, at);
+        }
         let Some(position) = frame.position() else {
             return self.problem(0, format!("a frame without a position: {}", frame.event));
         };
@@ -399,6 +413,26 @@ impl Follower {
         if let Err(e) = applied {
             record.problems.push((at, position, format!("{} cannot be applied: {e:#}", frame.event)));
         }
+    }
+
+    fn take_ephemeral(&self, frame: &Frame, at: Time) {
+        let data: Value = serde_json::from_str(&frame.data).unwrap_or_default();
+        let (Some(chat), Some(user)) = (data["chat_id"].as_str(), data["user_id"].as_str()) else {
+            return self.problem(0, format!("data of {}: {}", frame.event, frame.data));
+        };
+        if let Some(id) = &frame.id {
+            self.problem(0, format!("{} with the id {id}", frame.event));
+        }
+        let mut record = self.record();
+        record.bytes_of_connection += frame.data.len() as u64;
+        let is_in_chat = record.state.as_ref().is_some_and(|state| state.chats.contains_key(chat));
+        self.history.note(json!({ "device": self.name, "typing": chat, "user": user, "in": is_in_chat }));
+        record.ephemeral.push(EphemeralFrame {
+            at,
+            chat: chat.to_owned(),
+            user: user.to_owned(),
+            is_in_chat,
+        });
     }
 
     fn problem(&self, position: i64, what: String) {

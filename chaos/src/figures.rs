@@ -103,11 +103,12 @@ fn figures(world: &World, tally: &Tally, faults: &[Fault], findings: &Findings) 
         "sends",
         format!("{} acknowledged, {refused} refused, {attempts} attempts", world.history.acknowledged()),
     );
-    let (mut frames, mut connects, mut again) = (0, 0, 0);
+    let (mut frames, mut typing, mut connects, mut again) = (0, 0, 0, 0);
     let mut resets: BTreeMap<String, u32> = BTreeMap::new();
     for device in &world.devices {
         let record = device.record();
         frames += record.events();
+        typing += record.ephemeral.len();
         connects += record.connections.len();
         record.resets.iter().for_each(|reset| *resets.entry(reset.reason.clone()).or_default() += 1);
         again += record.segments.iter().map(|segment| segment.again.len()).sum::<usize>();
@@ -116,6 +117,7 @@ fn figures(world: &World, tally: &Tally, faults: &[Fault], findings: &Findings) 
         "events",
         format!("{} in the log, {frames} delivered to {} devices", findings.events, world.devices.len()),
     );
+    line("typing", format!("{typing} frames"));
     line(
         "reconnects",
         format!(

@@ -45,13 +45,21 @@ struct Inner {
     /// Sends with an answer that names a message.
     acknowledged: usize,
     faults: Vec<(Time, String)>,
+    /// When each person said that they type in a chat, or stopped.
+    typing: HashMap<(String, String), Vec<Time>>,
 }
 
 impl History {
     /// Starts the clock and a new file at `path`.
     pub fn begin(path: PathBuf) -> anyhow::Result<Self> {
         let file = BufWriter::new(File::create(&path)?);
-        let inner = Mutex::new(Inner { file, sends: HashMap::new(), acknowledged: 0, faults: Vec::new() });
+        let inner = Mutex::new(Inner {
+            file,
+            sends: HashMap::new(),
+            acknowledged: 0,
+            faults: Vec::new(),
+            typing: HashMap::new(),
+        });
         Ok(Self { began: Instant::now(), began_at: SystemTime::now(), path, inner })
     }
 
@@ -132,6 +140,21 @@ impl History {
             Err(e) => line["error"] = json!(e),
         }
         self.write(inner, line);
+    }
+
+    /// Records that a person is about to say that they type, or stopped.
+    pub fn typing(&self, user_id: &str, chat_id: &str) {
+        let mut inner = self.lock();
+        self.write(&mut inner, json!({ "typing": chat_id, "by": user_id }));
+        let now = self.now();
+        inner.typing.entry((user_id.to_owned(), chat_id.to_owned())).or_default().push(now);
+    }
+
+    /// Whether a person said so between two times.
+    pub fn said_typing(&self, user_id: &str, chat_id: &str, from: Time, to: Time) -> bool {
+        let inner = self.lock();
+        let times = inner.typing.get(&(user_id.to_owned(), chat_id.to_owned()));
+        times.into_iter().flatten().any(|at| (from..=to).contains(at))
     }
 
     /// All sends, by client id.

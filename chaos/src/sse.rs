@@ -1,5 +1,7 @@
 //! Parses Server-Sent Events by section 9.2 of the HTML standard.
 
+use chat_core::ephemeral::EphemeralKind;
+
 /// One frame, as far as Parlor uses the format.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
@@ -13,6 +15,11 @@ impl Frame {
     /// Whether the frame is about the stream itself and not in the log.
     pub fn is_control(&self) -> bool {
         matches!(self.event.as_str(), "" | "connected" | "heartbeat" | "reset")
+    }
+
+    /// Whether the frame tells what is true only now. It has no id.
+    pub fn is_ephemeral(&self) -> bool {
+        EphemeralKind::parse(&self.event).is_some()
     }
 
     /// The position in its `id:`. A client must treat the id as opaque; the oracle reads it.

@@ -1,5 +1,5 @@
-//! The traffic during faults: people send, edit, delete, read, join and leave. Each request is
-//! retried until it is answered.
+//! The traffic during faults: people send, edit, delete, read, join, leave and type. Each request
+//! but the last is retried until it is answered.
 
 use std::{
     ops::Range,
@@ -101,7 +101,7 @@ impl Author {
     async fn act(&mut self) {
         let chat = self.chats.choose(&mut self.rng).cloned().unwrap_or_default();
         match self.rng.random_range(0..100) {
-            0..76 => {
+            0..70 => {
                 let copies = if self.rng.random_ratio(1, 30) { 4 } else { 1 };
                 let words = self.rng.random_range(1..30);
                 let body = format!("{} {}", self.person.name, "word ".repeat(words));
@@ -115,6 +115,7 @@ impl Author {
                     }
                 }
             }
+            70..76 => self.type_in(&chat).await,
             76..82 => {
                 let Some((chat, id)) = self.own.choose(&mut self.rng).cloned() else { return };
                 let body = json!({ "body": format!("edited {}", self.rng.random_range(0..1000)) });
@@ -140,6 +141,14 @@ impl Author {
             _ if self.is_owner => self.rule().await,
             _ => {}
         }
+    }
+
+    /// Says once that they type, or stopped: it is worth nothing later.
+    async fn type_in(&mut self, chat: &str) {
+        let method = if self.rng.random_ratio(3, 4) { "POST" } else { "DELETE" };
+        let node = self.rng.random_range(0..2);
+        self.history.typing(&self.person.id, chat);
+        let _ = self.person.attempt(node, &format!("{method} /api/chat/{chat}/typing"), None).await;
     }
 
     /// The owner also adds and removes members of the back room, and creates and deletes chats.

@@ -108,7 +108,9 @@ pub async fn first_frames(
             let Some(bytes) = response.chunk().await? else { bail!("ended after {found:?}") };
             frames.push(&bytes);
             while let Some(frame) = frames.next_frame()? {
-                found.push(frame);
+                if !frame.is_ephemeral() {
+                    found.push(frame);
+                }
             }
         }
         Ok(found)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use super::{Findings, Sight, Violation};
+use super::{Findings, Sight, Violation, ephemeral};
 use crate::{
     archive::ArchivedRow,
     device::{Device, Record, Seen, Segment},
@@ -64,7 +64,7 @@ pub fn examine(
         }
     }
     let mut sights: HashMap<Uuid, Sight> = HashMap::new();
-    for device in devices {
+    for device in &devices {
         let me: Uuid = device.person.id.parse()?;
         let sight = sights.entry(me).or_insert_with(|| Sight::new(me, rows, &world.history));
         let record = device.record();
@@ -93,6 +93,7 @@ pub fn examine(
             check.seen(segment, findings);
         }
     }
+    findings.violations.extend(ephemeral::examine(&devices, rows, &mut sights, &world.history));
     Ok(())
 }
 

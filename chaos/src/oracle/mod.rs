@@ -3,6 +3,7 @@
 
 mod delivery;
 mod effects;
+mod ephemeral;
 mod log;
 mod resets;
 mod sight;

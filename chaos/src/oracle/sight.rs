@@ -80,6 +80,11 @@ impl Sight {
         before(&self.arrivals, from) > before(&self.departures, to)
     }
 
+    /// Whether the person may have come into a chat before a time.
+    pub fn came_before(&self, chat: Uuid, time: Time) -> bool {
+        self.arrivals.get(&chat).into_iter().flatten().any(|(_, at)| *at <= time)
+    }
+
     /// Whether a server at position `known` must withhold `row`: the person had left the chat.
     /// Joining again does not bring back the time before.
     pub fn must_be_withheld(&self, row: &ArchivedRow, known: i64) -> bool {
