@@ -8,8 +8,8 @@ import { ChatIcon, IconButton, MenuContent } from './bits'
 import { Composer, type Edited } from './Composer'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
-import { Herald } from './Herald'
 import { useChat, useChatTitle, useStore } from './hooks'
+import { LiveRegion } from './LiveRegion'
 import { MembersPanel } from './MembersPanel'
 import { NotHere } from './NotHere'
 import { go } from './route'
@@ -49,7 +49,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
           onMembers={() => setMembersOpen(open => !open)}
           membersButton={membersButton}
         />
-        <Herald item={item} />
+        <LiveRegion item={item} />
         <Timeline item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
         <Composer
           item={item}
