@@ -1,7 +1,7 @@
 // Keeps what breaks in one part of the window from taking the rest with it.
 import { Component, type ReactNode } from 'react'
 import { texts } from '../texts'
-import { Empty } from './bits'
+import { EmptyState } from './EmptyState'
 
 export class Guard extends Component<{ children: ReactNode }, { broken: boolean }> {
   override state = { broken: false }
@@ -15,12 +15,12 @@ export class Guard extends Component<{ children: ReactNode }, { broken: boolean 
     const t = texts()
     return (
       <div className="welcome" role="alert">
-        <Empty page title={t.brokenTitle}>
+        <EmptyState page title={t.brokenTitle}>
           <p>{t.brokenText}</p>
           <button type="button" className="button button-primary" onClick={() => location.reload()}>
             {t.reload}
           </button>
-        </Empty>
+        </EmptyState>
       </div>
     )
   }

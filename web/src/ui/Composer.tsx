@@ -4,12 +4,13 @@ import { flushSync } from 'react-dom'
 import type { ChatItem, Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
-import { IconButton, Name } from './bits'
 import { EmojiList, useEmoji } from './EmojiList'
 import type { Emoji } from './emoji'
 import { isMod, TOUCH, useChatTitle, useDraft, useQuoted, useStore } from './hooks'
+import { IconButton } from './IconButton'
 import { plain } from './plain'
 import { sayTrouble } from './trouble'
+import { UserName } from './UserName'
 
 /** What is in the box instead of the draft: a message of mine, or one that was refused. */
 export type Edited = Message | Outgoing
@@ -138,7 +139,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
               ) : (
                 <>
                   <strong>
-                    {t.replyTo} {answered && <Name userId={answered.sender_id} />}
+                    {t.replyTo} {answered && <UserName userId={answered.sender_id} />}
                   </strong>{' '}
                   <bdi>
                     {answered

@@ -2,8 +2,8 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
-import { IconButton } from './bits'
 import { FormTrouble, useAction } from './forms'
+import { IconButton } from './IconButton'
 import type { Trouble } from './trouble'
 
 interface DialogProps {

@@ -3,12 +3,14 @@ import { useEffect, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem, Member } from '../api/types'
 import { useTexts } from '../texts'
-import { Avatar, IconButton, Name } from './bits'
+import { Avatar } from './Avatar'
 import { Confirm } from './Dialog'
 import { AddMembers } from './dialogs/AddMembers'
 import { FormTrouble, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
+import { IconButton } from './IconButton'
 import { Person } from './Person'
+import { UserName } from './UserName'
 
 const PAGE = 100
 
@@ -66,7 +68,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
             <Person userId={member.user_id} className="member-who">
               <Avatar userId={member.user_id} size="m" />
               <span className="member-name" dir="auto">
-                <Name userId={member.user_id} />
+                <UserName userId={member.user_id} />
                 {member.user_id === me.id && <span className="member-you"> {t.you}</span>}
               </span>
             </Person>

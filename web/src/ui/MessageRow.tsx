@@ -4,16 +4,19 @@ import { type KeyboardEvent, memo, useEffect, useId, useRef, useState } from 're
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
-import { Avatar, IconButton, MenuContent, Name } from './bits'
+import { Avatar } from './Avatar'
 import { copy } from './Clipboard'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
 import { useMe, useQuoted, useStore } from './hooks'
+import { IconButton } from './IconButton'
+import { MenuContent } from './Menu'
 import { MessageBody } from './MessageBody'
 import { MessageItem, Person } from './Person'
 import { plain } from './plain'
 import { go } from './route'
 import { sayWhy } from './trouble'
+import { UserName } from './UserName'
 
 interface MessageRowProps {
   message: Message
@@ -92,7 +95,7 @@ export const MessageRow = memo(function MessageRow({
       <div className="message-main">
         {!head && (
           <span id={`${id}-who`} className="visually-hidden">
-            <Name userId={message.sender_id} />
+            <UserName userId={message.sender_id} />
           </span>
         )}
         {message.reply_to && <Quote chatId={message.chat_id} id={message.reply_to} />}
@@ -100,7 +103,7 @@ export const MessageRow = memo(function MessageRow({
           <header className="message-head">
             <span id={`${id}-who`}>
               <Person userId={message.sender_id} className="message-sender" stop={false}>
-                <Name userId={message.sender_id} />
+                <UserName userId={message.sender_id} />
               </Person>
             </span>
             <time id={`${id}-when`} dateTime={message.created_at} title={fullDate(message.created_at)}>
@@ -213,7 +216,7 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
       {message ? (
         <>
           <strong>
-            <Name userId={message.sender_id} />
+            <UserName userId={message.sender_id} />
           </strong>
           <span className="quote-text" dir="auto">
             {message.deleted_at ? t.quoteDeleted : plain(message.body)}

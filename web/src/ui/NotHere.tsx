@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react'
 import { answer, Refused } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
-import { Empty } from './bits'
+import { EmptyState } from './EmptyState'
 import { FormTrouble, useAction } from './forms'
 import { useStore } from './hooks'
 import { go } from './route'
@@ -34,15 +34,15 @@ export function NotHere({ chatId }: { chatId: string }) {
   if (look.trouble) {
     return (
       <div className="welcome">
-        <Empty page title={t.messagesFailed}>
+        <EmptyState page title={t.messagesFailed}>
           <p>{look.trouble.message}</p>
-          <div className="empty-actions">
+          <div className="empty-state-actions">
             {back}
             <button type="button" className="button button-primary" onClick={run}>
               {t.tryAgain}
             </button>
           </div>
-        </Empty>
+        </EmptyState>
       </div>
     )
   }
@@ -51,17 +51,17 @@ export function NotHere({ chatId }: { chatId: string }) {
   if (found === 'nothing') {
     return (
       <div className="welcome">
-        <Empty page title={t.notHereTitle}>
+        <EmptyState page title={t.notHereTitle}>
           <p>{t.notHereText}</p>
           {back}
-        </Empty>
+        </EmptyState>
       </div>
     )
   }
   const { chat } = found
   return (
     <div className="welcome">
-      <Empty
+      <EmptyState
         page
         title={
           <>
@@ -72,7 +72,7 @@ export function NotHere({ chatId }: { chatId: string }) {
         {chat.description && <p dir="auto">{chat.description}</p>}
         <p>{t.joinToRead(t.memberCount(chat.member_count))}</p>
         <FormTrouble trouble={join.trouble} />
-        <div className="empty-actions">
+        <div className="empty-state-actions">
           {back}
           {found.may.includes('join') && (
             <button type="button" className="button button-primary" disabled={join.busy} onClick={join.run}>
@@ -80,7 +80,7 @@ export function NotHere({ chatId }: { chatId: string }) {
             </button>
           )}
         </div>
-      </Empty>
+      </EmptyState>
     </div>
   )
 }

@@ -3,9 +3,9 @@ import { MessageCircle } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type ReactNode, useState } from 'react'
 import { useTexts } from '../texts'
-import { MenuContent } from './bits'
 import { useAction } from './forms'
 import { useMe, useStore, useUser } from './hooks'
+import { MenuContent } from './Menu'
 import { go } from './route'
 
 interface PersonProps {

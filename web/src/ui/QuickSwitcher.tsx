@@ -1,13 +1,16 @@
 import { useMemo, useState } from 'react'
 import type { ChatItem, User } from '../api/types'
 import { useTexts } from '../texts'
-import { Avatar, ChatIcon, ChatTitle, Unread } from './bits'
+import { Avatar } from './Avatar'
+import { ChatIcon } from './ChatIcon'
+import { ChatTitle } from './ChatTitle'
 import { Dialog } from './Dialog'
 import { FormTrouble, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
 import { byActivity, chatTitle, match } from './names'
 import { Options, optionId } from './Options'
 import { usePeople } from './People'
+import { UnreadBadge } from './UnreadBadge'
 
 const LIST = 'switcher-list'
 
@@ -91,7 +94,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
                 <span className="option-title" dir="auto">
                   <ChatTitle item={entry.item} />
                 </span>
-                {entry.item.unread_count > 0 && <Unread count={entry.item.unread_count} />}
+                {entry.item.unread_count > 0 && <UnreadBadge count={entry.item.unread_count} />}
               </>
             ) : (
               <>

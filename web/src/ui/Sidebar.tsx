@@ -17,13 +17,17 @@ import { memo, useMemo, useState } from 'react'
 import { answer } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
-import { Avatar, ChatIcon, IconButton, LandmarkContext, MenuContent, Unread } from './bits'
+import { Avatar } from './Avatar'
+import { ChatIcon } from './ChatIcon'
 import { MAC, useChatTitle, useHasDraft, useMe, usePhone, useSession, useStore, useView } from './hooks'
+import { IconButton } from './IconButton'
 import { onListKeys } from './keys'
+import { LandmarkContext, MenuContent } from './Menu'
 import { byActivity, isChannel } from './names'
 import type { Overlay } from './Overlays'
 import { go } from './route'
 import { setTheme, type Theme, useTheme } from './theme'
+import { UnreadBadge } from './UnreadBadge'
 
 interface SidebarProps {
   chatId: string | null
@@ -140,7 +144,7 @@ const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
             <span className="visually-hidden">{t.draft}</span>
           </span>
         )}
-        {unread > 0 && <Unread count={unread} />}
+        {unread > 0 && <UnreadBadge count={unread} />}
       </a>
     </li>
   )

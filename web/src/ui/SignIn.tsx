@@ -1,9 +1,9 @@
 import { type ReactNode, useEffect, useState } from 'react'
 import { answer, connectApi, openApi, Refused } from '../api/client'
 import { texts, useTexts } from '../texts'
-import { Logo } from './bits'
 import { Field, FormTrouble, useForm } from './forms'
 import { useSession } from './hooks'
+import { Logo } from './Logo'
 import { doorOf, go } from './route'
 import { troubleOf } from './trouble'
 

@@ -1,5 +1,5 @@
 import { useTexts } from '../texts'
-import { Logo } from './bits'
+import { Logo } from './Logo'
 
 export function Splash({ unreachable = false }: { unreachable?: boolean }) {
   const t = useTexts()

@@ -73,8 +73,8 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
     return (
       <div className="timeline timeline-empty" aria-busy={!failed}>
         {failed ? (
-          <div className="empty">
-            <p className="empty-title">{t.messagesFailed}</p>
+          <div className="empty-state">
+            <p className="empty-state-title">{t.messagesFailed}</p>
             <button type="button" className="button" onClick={load}>
               {t.tryAgain}
             </button>

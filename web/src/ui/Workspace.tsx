@@ -2,12 +2,13 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTexts } from '../texts'
 import { Guard } from './Broken'
-import { Empty, LandmarkContext } from './bits'
 import { Clipboard } from './Clipboard'
 import { ConnectionLine } from './ConnectionLine'
 import { Confirm, Dialog } from './Dialog'
+import { EmptyState } from './EmptyState'
 import { MAC, useStore, useView } from './hooks'
 import { useShortcuts } from './keys'
+import { LandmarkContext } from './Menu'
 import { byActivity, chatTitle } from './names'
 import { useNotifications } from './notifications'
 import type { Overlay } from './Overlays'
@@ -122,13 +123,13 @@ function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   return (
     <div className="welcome">
       {some ? (
-        <Empty page title={t.chooseTitle}>
+        <EmptyState page title={t.chooseTitle}>
           {t.chooseText(MAC ? '⌘' : t.keyCaps.Ctrl)}
-        </Empty>
+        </EmptyState>
       ) : (
-        <Empty page title={t.nobodyTitle}>
+        <EmptyState page title={t.nobodyTitle}>
           <p>{t.nobodyText}</p>
-          <div className="empty-actions">
+          <div className="empty-state-actions">
             <button type="button" className="button button-primary" onClick={() => onOverlay('invite')}>
               {t.invitePeople}
             </button>
@@ -136,7 +137,7 @@ function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
               {t.newChat}
             </button>
           </div>
-        </Empty>
+        </EmptyState>
       )}
     </div>
   )

@@ -4,8 +4,8 @@ import { useEffect, useState } from 'react'
 import { answer } from '../../api/client'
 import type { Chat } from '../../api/types'
 import { useTexts } from '../../texts'
-import { Empty } from '../bits'
 import { Dialog } from '../Dialog'
+import { EmptyState } from '../EmptyState'
 import { Field, FormTrouble, useAction } from '../forms'
 import { useStore } from '../hooks'
 
@@ -93,11 +93,11 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
         ))}
       </ul>
       {page?.items.length === 0 && (
-        <Empty title={word ? t.noSuchChannel : t.allJoined}>
+        <EmptyState title={word ? t.noSuchChannel : t.allJoined}>
           <button type="button" className="button" onClick={onNew}>
             {t.makeNew}
           </button>
-        </Empty>
+        </EmptyState>
       )}
       {page?.has_more && (
         <button type="button" className="button button-wide" disabled={more.busy} onClick={() => more.run()}>
