@@ -5,7 +5,7 @@ import './styles/index.css'
 import { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
-import { Guard } from './ui/Broken'
+import { ErrorBoundary } from './ui/ErrorBoundary'
 import { followTheme } from './ui/theme'
 
 const RELOADED_KEY = 'parlor.reloaded_at'
@@ -26,9 +26,9 @@ const root = document.getElementById('root')
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <Guard>
+      <ErrorBoundary>
         <App session={new Session()} />
-      </Guard>
+      </ErrorBoundary>
     </StrictMode>,
   )
 }

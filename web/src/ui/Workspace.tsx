@@ -1,11 +1,11 @@
 // The window of somebody who is signed in: the list of chats, the one that is open, and what opens over them.
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTexts } from '../texts'
-import { Guard } from './Broken'
 import { Clipboard } from './Clipboard'
 import { ConnectionLine } from './ConnectionLine'
 import { Confirm, Dialog } from './Dialog'
 import { EmptyState } from './EmptyState'
+import { ErrorBoundary } from './ErrorBoundary'
 import { MAC, useStore, useView } from './hooks'
 import { useShortcuts } from './keys'
 import { LandmarkContext } from './Menu'
@@ -60,11 +60,11 @@ function Rooms() {
       <main className="room" aria-label={t.conversation} ref={setLandmark}>
         <LandmarkContext value={landmark}>
           {chatId ? (
-            <Guard key={chatId}>
+            <ErrorBoundary key={chatId}>
               <Suspense>
                 <ChatPane chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} />
               </Suspense>
-            </Guard>
+            </ErrorBoundary>
           ) : (
             <Welcome onOverlay={setOverlay} />
           )}

@@ -1,17 +1,17 @@
-// Keeps what breaks in one part of the window from taking the rest with it.
+// Catches an exception while one part of the window renders. The rest of the window keeps working.
 import { Component, type ReactNode } from 'react'
 import { texts } from '../texts'
 import { EmptyState } from './EmptyState'
 
-export class Guard extends Component<{ children: ReactNode }, { broken: boolean }> {
-  override state = { broken: false }
+export class ErrorBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false }
 
-  static getDerivedStateFromError(): { broken: boolean } {
-    return { broken: true }
+  static getDerivedStateFromError(): { failed: boolean } {
+    return { failed: true }
   }
 
   override render(): ReactNode {
-    if (!this.state.broken) return this.props.children
+    if (!this.state.failed) return this.props.children
     const t = texts()
     return (
       <div className="welcome" role="alert">
