@@ -12,6 +12,7 @@ import { beginningOf } from './long'
 import { MessageRow, OutgoingRow } from './MessageRow'
 import { go, useVisit } from './route'
 import { type Row, rowsOf } from './rows'
+import { Skeleton } from './Skeleton'
 import { growDownwards, isAboveTheEye, KeptMovement } from './scrolling'
 import { isLineInSight, useUnreadLine } from './unread'
 
@@ -80,7 +81,7 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
             </button>
           </div>
         ) : (
-          <Ghosts />
+          <Skeleton />
         )}
       </div>
     )
@@ -334,7 +335,7 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
         </div>
       )
     case 'more':
-      return <Ghosts />
+      return <Skeleton />
     case 'start':
       return <Beginning item={item} />
     case 'message':
@@ -361,16 +362,6 @@ function Beginning({ item }: { item: ChatItem }) {
     <div className="beginning">
       <h2 dir="auto">{title}</h2>
       <p>{text}</p>
-    </div>
-  )
-}
-
-function Ghosts() {
-  return (
-    <div className="ghosts" aria-hidden="true">
-      {[70, 45, 85].map(width => (
-        <div key={width} className={`ghost ghost-${width}`} />
-      ))}
     </div>
   )
 }
