@@ -312,8 +312,8 @@ export async function steps(step, world) {
       document.documentElement.dir = 'rtl'
     })
     const side = await page.locator('.sidebar').boundingBox()
-    const room = await page.locator('.room').boundingBox()
-    assert.ok(side.x > room.x, 'the list is on the right')
+    const main = await page.locator('.layout-main').boundingBox()
+    assert.ok(side.x > main.x, 'the list is on the right')
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0)
     const name = await page.locator('.message-sender').first().boundingBox()
     const picture = await page.locator('.message .avatar').first().boundingBox()

@@ -32,10 +32,10 @@ export function Workspace() {
   const ready = useView(view => view.data !== null)
   const trouble = useView(view => view.trouble)
   if (!ready) return <Splash unreachable={trouble} />
-  return <Rooms />
+  return <Main />
 }
 
-function Rooms() {
+function Main() {
   const t = useTexts()
   const route = useRoute()
   const [overlay, setOverlay] = useState<Overlay | null>(null)
@@ -54,10 +54,10 @@ function Rooms() {
     go(`/c/${id}`)
   }
   return (
-    <div className="rooms" data-open={chatId ? 'chat' : 'list'}>
+    <div className="layout" data-open={chatId ? 'chat' : 'list'}>
       <ConnectionLine />
       <Sidebar chatId={chatId} onOverlay={setOverlay} />
-      <main className="room" aria-label={t.conversation} ref={setLandmark}>
+      <main className="layout-main" aria-label={t.conversation} ref={setLandmark}>
         <LandmarkContext value={landmark}>
           {chatId ? (
             <ErrorBoundary key={chatId}>
