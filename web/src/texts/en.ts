@@ -4,7 +4,7 @@ const whole = (n: number) => n.toLocaleString('en')
 const count = (n: number, one: string, other: string) => `${whole(n)} ${rules.select(n) === 'one' ? one : other}`
 
 export const en = {
-  // Doors
+  // Signing in and up
   loading: 'Loading',
   unreachable: 'Parlor cannot be reached. Trying again …',
   signInTitle: 'Sign in to Parlor',

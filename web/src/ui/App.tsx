@@ -3,7 +3,7 @@ import type { Session } from '../store/session'
 import { Store } from '../store/store'
 import { backoff, pause } from '../store/stream'
 import { SessionContext, StoreContext } from './hooks'
-import { doorOf, go, useRoute } from './route'
+import { go, signInPath, useRoute } from './route'
 import { SignIn, SignUp } from './SignIn'
 import { Splash } from './Splash'
 import { Workspace } from './Workspace'
@@ -36,7 +36,7 @@ export function App({ session }: { session: Session }) {
   const invite = route.page === 'signin' || route.page === 'signup' ? route.invite : null
   const invited = info !== null && invite !== null
   useEffect(() => {
-    if (invited && route.page === 'signin') go(doorOf('signup', invite), true)
+    if (invited && route.page === 'signin') go(signInPath('signup', invite), true)
   }, [invited, invite, route.page])
 
   // What was open is nothing to whoever signs in next.

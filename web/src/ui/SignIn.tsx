@@ -4,7 +4,7 @@ import { texts, useTexts } from '../texts'
 import { Field, FormTrouble, useForm } from './forms'
 import { useSession } from './hooks'
 import { Logo } from './Logo'
-import { doorOf, go } from './route'
+import { go, signInPath } from './route'
 import { troubleOf } from './trouble'
 
 function Link({ to, children }: { to: string; children: ReactNode }) {
@@ -21,7 +21,7 @@ function Link({ to, children }: { to: string; children: ReactNode }) {
   )
 }
 
-function Door({
+function SignInLayout({
   title,
   lead,
   children,
@@ -33,13 +33,13 @@ function Door({
   foot: ReactNode
 }) {
   return (
-    <main className="door">
-      <div className="door-card">
+    <main className="sign-in">
+      <div className="sign-in-card">
         <Logo />
         <h1>{title}</h1>
-        {lead && <p className="door-lead">{lead}</p>}
+        {lead && <p className="sign-in-lead">{lead}</p>}
         {children}
-        <p className="door-foot">{foot}</p>
+        <p className="sign-in-foot">{foot}</p>
       </div>
     </main>
   )
@@ -54,12 +54,12 @@ export function SignIn({ invite }: { invite: string | null }) {
     session.signedIn(await answer(openApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
-    <Door
+    <SignInLayout
       title={t.signInTitle}
       lead={session.ending === 'ended' && <span role="alert">{t.signedOutElsewhere}</span>}
       foot={
         <>
-          {t.newHere} <Link to={doorOf('signup', invite)}>{invite ? t.joinLink : t.makeWorkspaceLink}</Link>
+          {t.newHere} <Link to={signInPath('signup', invite)}>{invite ? t.joinLink : t.makeWorkspaceLink}</Link>
         </>
       }
     >
@@ -86,7 +86,7 @@ export function SignIn({ invite }: { invite: string | null }) {
           {busy ? t.signingIn : t.signIn}
         </button>
       </form>
-    </Door>
+    </SignInLayout>
   )
 }
 
@@ -122,20 +122,20 @@ export function SignUp({ invite }: { invite: string | null }) {
 
   if (invite && !preview)
     return (
-      <Door title={t.lookingAtInvite} foot={null}>
+      <SignInLayout title={t.lookingAtInvite} foot={null}>
         {null}
-      </Door>
+      </SignInLayout>
     )
   if (preview && 'error' in preview) {
     return (
-      <Door title={t.badInviteTitle} lead={preview.error} foot={<Link to="/signin">{t.signIn}</Link>}>
+      <SignInLayout title={t.badInviteTitle} lead={preview.error} foot={<Link to="/signin">{t.signIn}</Link>}>
         {null}
-      </Door>
+      </SignInLayout>
     )
   }
   if (preview && session.info) {
     return (
-      <Door
+      <SignInLayout
         title={t.joinTitle(preview.workspace)}
         lead={t.joinSignedIn(session.info.user.fullname)}
         foot={<Link to="/">{t.notNow}</Link>}
@@ -146,16 +146,16 @@ export function SignUp({ invite }: { invite: string | null }) {
             {t.join}
           </button>
         </form>
-      </Door>
+      </SignInLayout>
     )
   }
   return (
-    <Door
+    <SignInLayout
       title={preview ? t.joinTitle(preview.workspace) : t.makeWorkspaceTitle}
       lead={preview ? t.joinLead : t.makeWorkspaceLead}
       foot={
         <>
-          {t.haveAccount} <Link to={doorOf('signin', invite)}>{t.signIn}</Link>
+          {t.haveAccount} <Link to={signInPath('signin', invite)}>{t.signIn}</Link>
         </>
       }
     >
@@ -193,6 +193,6 @@ export function SignUp({ invite }: { invite: string | null }) {
           {busy ? t.oneMoment : preview ? t.join : t.makeWorkspace}
         </button>
       </form>
-    </Door>
+    </SignInLayout>
   )
 }

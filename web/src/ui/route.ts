@@ -17,8 +17,8 @@ export function parseRoute(path: string, search: string): Route {
   return { page: 'home' }
 }
 
-/** A door, by which an invitation is carried on. */
-export function doorOf(page: 'signin' | 'signup', invite: string | null): string {
+/** The path of the page to sign in or up; it carries the invitation along. */
+export function signInPath(page: 'signin' | 'signup', invite: string | null): string {
   return `/${page}${invite ? `?invite=${encodeURIComponent(invite)}` : ''}`
 }
 
