@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { Drafts } from './drafts'
 
-function shelfOf(map: Map<string, string>) {
+function storageOf(map: Map<string, string>) {
   return {
     keys: () => [...map.keys()],
     get: (key: string) => map.get(key) ?? null,
@@ -12,11 +12,11 @@ function shelfOf(map: Map<string, string>) {
 
 it('keeps words and what they answer, each chat its own, over a reload', () => {
   const map = new Map<string, string>()
-  const drafts = new Drafts(shelfOf(map), 'draft.')
+  const drafts = new Drafts(storageOf(map), 'draft.')
   drafts.change('a', { text: 'half a thought' })
   drafts.change('a', { reply_to: 'm1' })
   drafts.change('b', { reply_to: 'm2' })
-  const after = new Drafts(shelfOf(map), 'draft.')
+  const after = new Drafts(storageOf(map), 'draft.')
   expect(after.get('a')).toEqual({ text: 'half a thought', reply_to: 'm1' })
   expect([after.has('a'), after.has('b'), after.has('c')]).toEqual([true, false, false])
   after.clear('a')
@@ -25,7 +25,7 @@ it('keeps words and what they answer, each chat its own, over a reload', () => {
 
 it('takes over what another tab wrote or sent, and passes over what is none', () => {
   const map = new Map([['draft.a', 'not what we wrote']])
-  const [one, two] = [new Drafts(shelfOf(map), 'draft.'), new Drafts(shelfOf(map), 'draft.')]
+  const [one, two] = [new Drafts(storageOf(map), 'draft.'), new Drafts(storageOf(map), 'draft.')]
   expect(one.get('a')).toEqual({ text: '', reply_to: null })
   let told = 0
   two.subscribe(() => told++)

@@ -1,6 +1,6 @@
-// What is being written, chat by chat. It survives reloads and is the same in all tabs; each has its own key on the shelf, so that
+// What is being written, chat by chat. It survives reloads and is the same in all tabs; each has its own key on the storage, so that
 // tabs cannot undo one another.
-import type { Shelf } from './outbox'
+import type { KeyValueStorage } from './storage'
 
 export interface Draft {
   readonly text: string
@@ -11,15 +11,15 @@ export interface Draft {
 const NOTHING: Draft = { text: '', reply_to: null }
 
 export class Drafts {
-  private readonly shelf: Shelf
+  private readonly storage: KeyValueStorage
   private readonly prefix: string
   private readonly drafts = new Map<string, Draft>()
   private readonly listeners = new Set<() => void>()
 
-  constructor(shelf: Shelf, prefix: string) {
-    this.shelf = shelf
+  constructor(storage: KeyValueStorage, prefix: string) {
+    this.storage = storage
     this.prefix = prefix
-    for (const key of shelf.keys()) this.reload(key)
+    for (const key of storage.keys()) this.reload(key)
   }
 
   get(chatId: string): Draft {
@@ -34,8 +34,8 @@ export class Drafts {
   change(chatId: string, change: Partial<Draft>): void {
     const draft = { ...this.get(chatId), ...change }
     const key = this.prefix + chatId
-    if (draft.text === '' && draft.reply_to === null) this.shelf.remove(key)
-    else this.shelf.set(key, JSON.stringify(draft))
+    if (draft.text === '' && draft.reply_to === null) this.storage.remove(key)
+    else this.storage.set(key, JSON.stringify(draft))
     this.hold(chatId, draft)
   }
 
@@ -43,9 +43,9 @@ export class Drafts {
     this.change(chatId, NOTHING)
   }
 
-  /** What the shelf holds under that key now: after a start, and when another tab changed it. */
+  /** What the storage holds under that key now: after a start, and when another tab changed it. */
   reload(key: string): void {
-    if (key.startsWith(this.prefix)) this.hold(key.slice(this.prefix.length), parse(this.shelf.get(key)))
+    if (key.startsWith(this.prefix)) this.hold(key.slice(this.prefix.length), parse(this.storage.get(key)))
   }
 
   subscribe = (listener: () => void): (() => void) => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Message } from '../api/types'
-import { Outbox, type OutboxOptions, type Outgoing, Rejected, type Shelf } from './outbox'
+import { Outbox, type OutboxOptions, type Outgoing, Rejected } from './outbox'
+import type { KeyValueStorage } from './storage'
 
 const TOO_LONG = { code: 'invalid', fields: [{ pointer: '/body', code: 'too_long', max: 16_000, detail: '' }] }
 
-function memoryShelf(): Shelf {
+function memoryStorage(): KeyValueStorage {
   const map = new Map<string, string>()
   return {
     keys: () => [...map.keys()],
@@ -39,13 +40,13 @@ class Server {
 
 function setUp(change: Partial<OutboxOptions> = {}) {
   const server = new Server()
-  const shelf = memoryShelf()
+  const storage = memoryStorage()
   let ids = 0
   const options: OutboxOptions = {
-    shelf, prefix: 'out.', send: server.send, exclusive: (_, work) => work(), pause: async () => {}, onChange: () => {},
+    storage, prefix: 'out.', send: server.send, exclusive: (_, work) => work(), pause: async () => {}, onChange: () => {},
     id: () => `id-${++ids}`, ...change,
   } // biome-ignore format: a table
-  return { server, shelf, options, outbox: new Outbox(options) }
+  return { server, storage, options, outbox: new Outbox(options) }
 }
 
 const settled = () => new Promise(resolve => setTimeout(resolve, 5))
@@ -62,20 +63,20 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([])
   })
 
-  it('holds what a reload finds on the shelf, and sends it then', async () => {
+  it('holds what a reload finds on the storage, and sends it then', async () => {
     const stuck = setUp({ pause: () => new Promise(() => {}), send: () => Promise.reject(new TypeError('offline')) })
     stuck.outbox.add('c', 'written offline', null)
     await settled()
     expect(stuck.outbox.list().length).toBe(1)
     stuck.outbox.stop()
-    const after = setUp({ shelf: stuck.shelf })
+    const after = setUp({ storage: stuck.storage })
     await settled()
     expect(after.server.messages.map(m => m.body)).toEqual(['written offline'])
-    expect(after.shelf.keys()).toEqual([])
+    expect(after.storage.keys()).toEqual([])
   })
 
   it('keeps a refused one for its writer and goes on with the next', async () => {
-    const { server, outbox, shelf } = setUp()
+    const { server, outbox, storage } = setUp()
     server.faults.push('rejected')
     outbox.add('c', 'too long', null)
     outbox.add('c', 'fine', null)
@@ -87,7 +88,7 @@ describe('the outbox', () => {
     await settled()
     expect(server.messages.map(m => m.body)).toEqual(['fine', 'shorter'])
     expect(server.messages[1]?.client_id).not.toBe(refused!.client_id)
-    expect(shelf.keys()).toEqual([])
+    expect(storage.keys()).toEqual([])
   })
 
   it('does not come back when the stream is faster than the answer', async () => {
@@ -102,11 +103,11 @@ describe('the outbox', () => {
     outbox.add('c', 'quick', null)
     await settled()
     expect(outbox.list()).toEqual([])
-    expect(options.shelf.keys()).toEqual([])
+    expect(options.storage.keys()).toEqual([])
   })
 
   it('leaves to another tab what that tab has sent', async () => {
-    const { server, options, shelf } = setUp()
+    const { server, options, storage } = setUp()
     const one = new Outbox({
       ...options,
       pause: () => new Promise(() => {}),
@@ -118,6 +119,6 @@ describe('the outbox', () => {
     await settled()
     expect([server.messages.length, two.list().length]).toEqual([1, 1])
     one.reload()
-    expect([one.list().length, shelf.keys().length]).toEqual([0, 0])
+    expect([one.list().length, storage.keys().length]).toEqual([0, 0])
   })
 })

@@ -3,6 +3,7 @@
 // `client_id` makes a repeated send harmless.
 import type { Why } from '../api/client'
 import type { Message } from '../api/types'
+import type { KeyValueStorage } from './storage'
 
 export interface Outgoing {
   client_id: string
@@ -17,15 +18,8 @@ export interface Outgoing {
   sent?: Message | undefined
 }
 
-export interface Shelf {
-  keys(): string[]
-  get(key: string): string | null
-  set(key: string, value: string): void
-  remove(key: string): void
-}
-
 export interface OutboxOptions {
-  shelf: Shelf
+  storage: KeyValueStorage
   prefix: string
   /** Resolves with the message; throws `Rejected` for a no that stays a no, anything else for "try again". */
   send: (entry: Outgoing) => Promise<Message>
@@ -104,16 +98,16 @@ export class Outbox {
     }
   }
 
-  /** What the shelf holds now: after a start, and when another tab changed it. */
+  /** What the storage holds now: after a start, and when another tab changed it. */
   reload(): void {
-    const { shelf, prefix } = this.options
+    const { storage, prefix } = this.options
     const next = new Map<string, Outgoing>()
-    for (const key of shelf.keys()) {
+    for (const key of storage.keys()) {
       if (!key.startsWith(prefix)) continue
-      const entry = parse(shelf.get(key))
+      const entry = parse(storage.get(key))
       if (entry) next.set(entry.client_id, entry)
     }
-    // What is sent is no longer on the shelf, but still to be seen until the stream brings it.
+    // What is sent is no longer on the storage, but still to be seen until the stream brings it.
     for (const [id, entry] of this.entries) if (entry.sent) next.set(id, entry)
     this.entries = next
     this.changed()
@@ -147,14 +141,14 @@ export class Outbox {
     const entry = this.next(chat_id)
     if (!entry) return true
     // Another tab was faster.
-    if (this.options.shelf.get(this.key(entry.client_id)) === null) {
+    if (this.options.storage.get(this.key(entry.client_id)) === null) {
       this.entries.delete(entry.client_id)
       this.changed()
       return true
     }
     try {
       const sent = await this.options.send(entry)
-      this.options.shelf.remove(this.key(entry.client_id))
+      this.options.storage.remove(this.key(entry.client_id))
       // The stream may have been faster than the answer.
       if (this.entries.has(entry.client_id)) this.entries.set(entry.client_id, { ...entry, sent })
     } catch (error) {
@@ -167,12 +161,12 @@ export class Outbox {
 
   private put(entry: Outgoing): void {
     this.entries.set(entry.client_id, entry)
-    this.options.shelf.set(this.key(entry.client_id), JSON.stringify(entry))
+    this.options.storage.set(this.key(entry.client_id), JSON.stringify(entry))
   }
 
   private remove(client_id: string): void {
     this.entries.delete(client_id)
-    this.options.shelf.remove(this.key(client_id))
+    this.options.storage.remove(this.key(client_id))
   }
 
   private key(client_id: string): string {
@@ -181,15 +175,6 @@ export class Outbox {
 
   private changed(): void {
     this.options.onChange()
-  }
-}
-
-export function localShelf(storage: Storage): Shelf {
-  return {
-    keys: () => Object.keys(storage),
-    get: key => storage.getItem(key),
-    set: (key, value) => storage.setItem(key, value),
-    remove: key => storage.removeItem(key),
   }
 }
 

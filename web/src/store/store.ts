@@ -5,11 +5,12 @@ import type { ChatItem, Event, Message } from '../api/types'
 import { Drafts } from './drafts'
 import { apply, fromSnapshot, Paging } from './fold'
 import { exclusive } from './locks'
-import { localShelf, Outbox, type Outgoing, Rejected } from './outbox'
+import { Outbox, type Outgoing, Rejected } from './outbox'
 import { People } from './people'
 import { Permissions } from './permissions'
 import { Reading } from './reading'
 import { type Session, SignedOut } from './session'
+import { keyValueStorage } from './storage'
 import { backoff, follow, pause, type StreamStatus } from './stream'
 import { ViewHolder } from './view'
 
@@ -57,14 +58,14 @@ export class Store {
     this.tabs = new BroadcastChannel(`parlor-events-${this.me}`)
     this.tabs.onmessage = ({ data }: MessageEvent<Note>) => this.hear(data)
     this.outbox = new Outbox({
-      shelf: localShelf(localStorage),
+      storage: keyValueStorage(localStorage),
       prefix: `parlor.out.${this.me}.`,
       send: entry => this.deliver(entry),
       exclusive: (chatId, work) => exclusive(`parlor-send-${chatId}`, work),
       pause: failures => pause(backoff(failures, 1000, Math.random) / 2, this.stop.signal),
       onChange: () => queueMicrotask(() => this.view.set({ outgoing: this.outbox.list() })),
     })
-    this.drafts = new Drafts(localShelf(localStorage), `parlor.draft.${this.me}.`)
+    this.drafts = new Drafts(keyValueStorage(localStorage), `parlor.draft.${this.me}.`)
     this.people = new People(this.api, this.view, this.stop.signal)
     this.permissions = new Permissions(this.api, this.view, this.stop.signal)
     this.reading = new Reading(this.api, this.view, this.outbox, this.stop.signal)
