@@ -49,28 +49,28 @@ function setUp(change: Partial<OutboxOptions> = {}) {
   return { server, storage, options, outbox: new Outbox(options) }
 }
 
-const settled = () => new Promise(resolve => setTimeout(resolve, 5))
+const flushed = () => new Promise(resolve => setTimeout(resolve, 5))
 
 describe('the outbox', () => {
   it('sends each message once and in order, whatever gets lost', async () => {
     const { server, outbox } = setUp()
     server.faults.push('lost before', 'lost after', 'lost before')
     for (const body of ['one', 'two', 'three']) outbox.add('c', body, null)
-    await settled()
+    await flushed()
     expect(server.messages.map(m => m.body)).toEqual(['one', 'two', 'three'])
     expect(outbox.list().every(entry => entry.sent)).toBe(true)
-    for (const message of server.messages) outbox.settle(message)
+    for (const message of server.messages) outbox.acknowledge(message)
     expect(outbox.list()).toEqual([])
   })
 
   it('holds what a reload finds on the storage, and sends it then', async () => {
     const stuck = setUp({ pause: () => new Promise(() => {}), send: () => Promise.reject(new TypeError('offline')) })
     stuck.outbox.add('c', 'written offline', null)
-    await settled()
+    await flushed()
     expect(stuck.outbox.list().length).toBe(1)
     stuck.outbox.stop()
     const after = setUp({ storage: stuck.storage })
-    await settled()
+    await flushed()
     expect(after.server.messages.map(m => m.body)).toEqual(['written offline'])
     expect(after.storage.keys()).toEqual([])
   })
@@ -80,12 +80,12 @@ describe('the outbox', () => {
     server.faults.push('rejected')
     outbox.add('c', 'too long', null)
     outbox.add('c', 'fine', null)
-    await settled()
+    await flushed()
     const [refused] = outbox.list()
     expect(refused?.refused).toEqual(TOO_LONG)
     expect(server.messages.map(m => m.body)).toEqual(['fine'])
-    outbox.mend(refused!, 'shorter')
-    await settled()
+    outbox.editAndResend(refused!, 'shorter')
+    await flushed()
     expect(server.messages.map(m => m.body)).toEqual(['fine', 'shorter'])
     expect(server.messages[1]?.client_id).not.toBe(refused!.client_id)
     expect(storage.keys()).toEqual([])
@@ -96,12 +96,12 @@ describe('the outbox', () => {
     let outbox!: Outbox
     options.send = async entry => {
       const message = await server.send(entry)
-      outbox.settle(message)
+      outbox.acknowledge(message)
       return message
     }
     outbox = new Outbox(options)
     outbox.add('c', 'quick', null)
-    await settled()
+    await flushed()
     expect(outbox.list()).toEqual([])
     expect(options.storage.keys()).toEqual([])
   })
@@ -114,9 +114,9 @@ describe('the outbox', () => {
       send: () => Promise.reject(new TypeError('offline')),
     })
     one.add('c', 'hello', null)
-    await settled()
+    await flushed()
     const two = new Outbox(options)
-    await settled()
+    await flushed()
     expect([server.messages.length, two.list().length]).toEqual([1, 1])
     one.reload()
     expect([one.list().length, storage.keys().length]).toEqual([0, 0])

@@ -75,11 +75,11 @@ export class Outbox {
   /** A refused one again, as it is if it still waits. Under a new name: the old one is taken by the old words. */
   retry({ client_id }: Outgoing): void {
     const entry = this.entries.get(client_id)
-    if (entry?.refused) this.mend(entry, entry.body)
+    if (entry?.refused) this.editAndResend(entry, entry.body)
   }
 
   /** A refused one in other words, which are sent also where the old ones were discarded meanwhile, in another tab. */
-  mend({ client_id, chat_id, reply_to }: Outgoing, body: string): void {
+  editAndResend({ client_id, chat_id, reply_to }: Outgoing, body: string): void {
     this.remove(client_id)
     this.add(chat_id, body, reply_to)
   }
@@ -91,7 +91,7 @@ export class Outbox {
   }
 
   /** The stream, or a page, shows that a message has arrived. */
-  settle(message: Message): void {
+  acknowledge(message: Message): void {
     if (message.client_id && this.entries.has(message.client_id)) {
       this.remove(message.client_id)
       this.changed()

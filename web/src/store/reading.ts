@@ -108,7 +108,7 @@ export class Reading {
       after = page.items.at(-1)?.seq ?? after
       if (!page.has_more || after >= last) break
     }
-    for (const message of fresh.items) this.outbox.settle(message)
+    for (const message of fresh.items) this.outbox.acknowledge(message)
     if (this.view.get().windows.has(chatId)) this.setWindow(chatId, fresh)
   }
 
@@ -125,7 +125,7 @@ export class Reading {
     const run = async () => {
       const page = await this.fetch(chatId, query, PAGE)
       let window = merge(this.view.get().windows.get(chatId), page)
-      for (const message of page.items) this.outbox.settle(message)
+      for (const message of page.items) this.outbox.acknowledge(message)
       for (const event of meanwhile) {
         if (window && 'chat_id' in event && event.chat_id === chatId) window = applyToWindow(window, event)
       }

@@ -162,7 +162,7 @@ export class Store {
     this.view.set({ data: apply(data, event) })
     this.permissions.saw(event)
     if (event.type === 'message.new') {
-      this.outbox.settle(event.message)
+      this.outbox.acknowledge(event.message)
       if (this.leading && event.message.sender_id !== this.me)
         for (const tell of this.messageListeners) tell(event.message)
     }

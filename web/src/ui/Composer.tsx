@@ -72,7 +72,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
       return
     }
     try {
-      if ('written_at' in edited) store.outbox.mend(edited, body)
+      if ('written_at' in edited) store.outbox.editAndResend(edited, body)
       else if (body !== edited.body) await store.reading.edit(edited, body)
       done()
     } catch (error) {

@@ -232,10 +232,10 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
 interface OutgoingRowProps {
   entry: Outgoing
   head: boolean
-  onMend: (entry: Outgoing) => void
+  onEdit: (entry: Outgoing) => void
 }
 
-export function OutgoingRow({ entry, head, onMend }: OutgoingRowProps) {
+export function OutgoingRow({ entry, head, onEdit }: OutgoingRowProps) {
   const t = useTexts()
   const me = useMe()
   const store = useStore()
@@ -263,7 +263,7 @@ export function OutgoingRow({ entry, head, onMend }: OutgoingRowProps) {
             <button type="button" className="link-button" onClick={() => store.outbox.retry(entry)}>
               {t.retry}
             </button>
-            <button type="button" className="link-button" onClick={() => onMend(entry)}>
+            <button type="button" className="link-button" onClick={() => onEdit(entry)}>
               {t.edit}
             </button>
             <button type="button" className="link-button" onClick={() => store.outbox.discard(entry.client_id)}>

@@ -350,7 +350,7 @@ function RowView({ row, item, seq, onReply, onEdit }: RowViewProps) {
         />
       )
     case 'outgoing':
-      return <OutgoingRow entry={row.entry} head={row.head} onMend={onEdit} />
+      return <OutgoingRow entry={row.entry} head={row.head} onEdit={onEdit} />
   }
 }
 
