@@ -5,10 +5,11 @@ import type { ChatItem, Event, Message } from '../api/types'
 import { Drafts } from './drafts'
 import { apply, fromSnapshot, Paging } from './fold'
 import { exclusive } from './locks'
+import { Messages } from './messages'
 import { Outbox, type Outgoing, Rejected } from './outbox'
 import { People } from './people'
 import { Permissions } from './permissions'
-import { Reading } from './reading'
+import { ReadPositions } from './readPositions'
 import { type Session, SignedOut } from './session'
 import { keyValueStorage } from './storage'
 import { backoff, follow, pause, type StreamStatus } from './stream'
@@ -31,7 +32,8 @@ export class Store {
   readonly api: Api
   readonly view = new ViewHolder()
   readonly people: People
-  readonly reading: Reading
+  readonly messages: Messages
+  readonly readPositions: ReadPositions
   readonly outbox: Outbox
   readonly drafts: Drafts
   private readonly permissions: Permissions
@@ -68,7 +70,8 @@ export class Store {
     this.drafts = new Drafts(keyValueStorage(localStorage), `parlor.draft.${this.me}.`)
     this.people = new People(this.api, this.view, this.stop.signal)
     this.permissions = new Permissions(this.api, this.view, this.stop.signal)
-    this.reading = new Reading(this.api, this.view, this.outbox, this.stop.signal)
+    this.messages = new Messages(this.api, this.view, this.outbox)
+    this.readPositions = new ReadPositions(this.api, this.view, this.stop.signal)
     addEventListener('storage', this.onStorage)
     void this.run()
   }
@@ -166,7 +169,7 @@ export class Store {
       if (this.leading && event.message.sender_id !== this.me)
         for (const tell of this.messageListeners) tell(event.message)
     }
-    this.reading.saw(event)
+    this.messages.handleEvent(event)
   }
 
   /** Takes a snapshot, now or as soon as it can be had. Drafts, the outbox and what is being read stay. */
@@ -185,7 +188,7 @@ export class Store {
         this.permissions.forget()
         const data = fromSnapshot(snapshot, this.view.get().data ?? undefined)
         this.view.set({ data, partial: this.paging !== null, trouble: false })
-        if (before) void this.reading.refresh()
+        if (before) void this.messages.refresh()
         if (this.paging) void this.moreChats(this.paging)
         break
       } catch (error) {

@@ -40,7 +40,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
     setMembersOpen(false)
     membersButton.current?.focus()
   }
-  useEffect(() => () => store.reading.close(chatId), [store, chatId])
+  useEffect(() => () => store.messages.close(chatId), [store, chatId])
   if (!item) return <NotHere chatId={chatId} />
   return (
     <div className="chat" data-members={membersOpen || undefined}>

@@ -73,7 +73,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
     }
     try {
       if ('written_at' in edited) store.outbox.editAndResend(edited, body)
-      else if (body !== edited.body) await store.reading.edit(edited, body)
+      else if (body !== edited.body) await store.messages.edit(edited, body)
       done()
     } catch (error) {
       setTrouble(sayTrouble(error))

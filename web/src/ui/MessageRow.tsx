@@ -141,7 +141,7 @@ export const MessageRow = memo(function MessageRow({
           text={t.deleteMessageText}
           action={t.delete}
           onClose={() => setAsking(false)}
-          onConfirm={() => store.reading.remove(message)}
+          onConfirm={() => store.messages.remove(message)}
         />
       )}
     </article>

@@ -46,7 +46,7 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
 
   const load = useCallback(() => {
     setFailed(false)
-    store.reading.open(chatId, seq).then(
+    store.messages.open(chatId, seq).then(
       () => setOpened(place),
       () => setFailed(true),
     )
@@ -142,8 +142,8 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
   virtualizer.shouldAdjustScrollPositionOnItemSizeChange = isAboveTheEye
 
   const toLatest = useCallback(() => {
-    store.reading
-      .latest(chatId)
+    store.messages
+      .loadLatest(chatId)
       .then(() =>
         requestAnimationFrame(() => {
           keepMovement.forget()
@@ -202,7 +202,7 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
   useEffect(() => {
     // A failed load is tried again with the next movement, not in a loop.
     if (settled && first < EDGE_ROWS && more.before && !resting) {
-      store.reading.older(chatId).catch(() => {
+      store.messages.loadOlder(chatId).catch(() => {
         setResting(true)
         setTimeout(() => setResting(false), 3000)
       })
@@ -211,7 +211,7 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
   // biome-ignore lint/correctness/useExhaustiveDependencies: the same at the very end
   useEffect(() => {
     if (last >= rows.length - EDGE_ROWS && more.after && !resting) {
-      store.reading.newer(chatId).catch(() => {
+      store.messages.loadNewer(chatId).catch(() => {
         setResting(true)
         setTimeout(() => setResting(false), 3000)
       })
@@ -229,7 +229,7 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
     const isSeen = ({ index, end }: { index: number; end: number }) =>
       rows[index]?.kind === 'message' && ((isEnd && !more.after) || end <= bottom)
     const lowest = rows[virtualizer.getVirtualItems().findLast(isSeen)?.index ?? -1]
-    if (lowest?.kind === 'message') store.reading.markRead(chatId, lowest.message.seq)
+    if (lowest?.kind === 'message') store.readPositions.markRead(chatId, lowest.message.seq)
   }, [virtualizer, rows, more.after, looking, settled, store, chatId])
   // biome-ignore lint/correctness/useExhaustiveDependencies: also when other rows are drawn
   useEffect(look, [look, items])

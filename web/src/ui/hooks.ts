@@ -61,7 +61,7 @@ export function useQuoted(chatId: string, id: string | null): Message | null | u
   const fetched = useView(view => (id ? view.quotes.get(id) : null))
   const message = here || fetched
   useEffect(() => {
-    if (id && message === undefined) store.reading.wantQuote(chatId, id)
+    if (id && message === undefined) store.messages.requestQuote(chatId, id)
   }, [store, message, chatId, id])
   return message
 }

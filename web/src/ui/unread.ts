@@ -15,7 +15,10 @@ export function useUnreadLine(item: ChatItem): [after: number | null, clear: () 
   const [after, setAfter] = useState(item.unread_count > 0 ? item.read_seq : null)
   const [left, setLeft] = useState<{ read: number; last: number } | null>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: as it was when I looked away
-  useEffect(() => setLeft(looking ? null : { read: store.reading.readTo(id), last: last_seq }), [store, id, looking])
+  useEffect(
+    () => setLeft(looking ? null : { read: store.readPositions.readTo(id), last: last_seq }),
+    [store, id, looking],
+  )
   // Together with the first message that comes, so that the list knows of the line when it follows to its end.
   if (left && last_seq > left.last) {
     setAfter(left.read)

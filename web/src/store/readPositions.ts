@@ -1,0 +1,64 @@
+// How far the user has read each chat. A position moves forward at once in this tab and is sent to
+// the server at most every SEND_INTERVAL_MS, with retries. Which messages count as read is up to
+// the caller (ui/timeline/useReadMarking.ts).
+//
+// The invariant: a position never moves back.
+import { type Api, answer, Refused } from '../api/client'
+import { apply } from './fold'
+import { SignedOut } from './session'
+import { backoff, pause } from './stream'
+import type { ViewHolder } from './view'
+
+const SEND_INTERVAL_MS = 250
+
+export class ReadPositions {
+  private readonly api: Api
+  private readonly view: ViewHolder
+  private readonly signal: AbortSignal
+  /** Positions that the server may not know yet, by chat. */
+  private readonly unsent = new Map<string, number>()
+  private readonly sending = new Set<string>()
+
+  constructor(api: Api, view: ViewHolder, signal: AbortSignal) {
+    this.api = api
+    this.view = view
+    this.signal = signal
+  }
+
+  /** The `seq` up to which the user has read the chat. */
+  readTo(chatId: string): number {
+    return Math.max(this.view.get().data?.chats.get(chatId)?.read_seq ?? 0, this.unsent.get(chatId) ?? 0)
+  }
+
+  /** Moves the read position forward, never back. Sending it to the server is retried until it succeeds. */
+  markRead(chatId: string, seq: number): void {
+    if (seq <= this.readTo(chatId) || !this.view.get().data?.chats.has(chatId)) return
+    this.unsent.set(chatId, seq)
+    if (!this.sending.has(chatId)) void this.send(chatId)
+  }
+
+  private async send(chatId: string): Promise<void> {
+    this.sending.add(chatId)
+    for (let failures = 0; ; ) {
+      await pause(failures === 0 ? SEND_INTERVAL_MS : backoff(failures, 1000, Math.random), this.signal)
+      const { data } = this.view.get()
+      const known = data?.chats.get(chatId)?.read_seq
+      const seq = this.unsent.get(chatId)
+      if (this.signal.aborted || !data || known === undefined || seq === undefined || seq <= known) break
+      try {
+        const path = { id: chatId }
+        const read = await answer(this.api.POST('/api/chat/{id}/read', { params: { path }, body: { seq } }))
+        // The stream brings the same event later; applying it twice changes nothing.
+        const now = this.view.get().data
+        if (now) this.view.set({ data: apply(now, { type: 'chat.read', at: '', chat_id: chatId, read }) })
+        if (this.unsent.get(chatId) === seq) this.unsent.delete(chatId)
+        failures = 0
+      } catch (error) {
+        if (error instanceof SignedOut || (error instanceof Refused && !error.passing)) break
+        failures++
+      }
+    }
+    this.sending.delete(chatId)
+    this.unsent.delete(chatId)
+  }
+}
