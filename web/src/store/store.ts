@@ -187,13 +187,13 @@ export class Store {
         this.paging = snapshot.chats.has_more ? new Paging(snapshot.chats.items) : null
         this.permissions.forget()
         const data = fromSnapshot(snapshot, this.view.get().data ?? undefined)
-        this.view.set({ data, partial: this.paging !== null, trouble: false })
+        this.view.set({ data, partial: this.paging !== null, unreachable: false })
         if (before) void this.messages.refresh()
         if (this.paging) void this.moreChats(this.paging)
         break
       } catch (error) {
         if (error instanceof SignedOut) return
-        this.view.set({ trouble: true })
+        this.view.set({ unreachable: true })
         await pause(backoff(failures, 1000, Math.random), this.stop.signal)
       }
     }

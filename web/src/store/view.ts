@@ -12,8 +12,8 @@ export interface View {
   readonly windows: ReadonlyMap<string, Window>
   readonly outgoing: readonly Outgoing[]
   readonly stream: StreamStatus
-  /** The snapshot could not be had at first. */
-  readonly trouble: boolean
+  /** The last attempt to load a snapshot failed. */
+  readonly unreachable: boolean
   /** Messages that are replied to and are not in any window. */
   readonly quotes: ReadonlyMap<string, Message | null>
 }
@@ -25,7 +25,7 @@ export class ViewHolder {
     windows: new Map(),
     outgoing: [],
     stream: 'connecting',
-    trouble: false,
+    unreachable: false,
     quotes: new Map(),
   }
   private readonly listeners = new Set<() => void>()

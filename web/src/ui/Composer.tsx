@@ -6,10 +6,10 @@ import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
 import { EmojiList, useEmoji } from './EmojiList'
 import type { Emoji } from './emoji'
+import { errorSentence } from './errors'
 import { isMod, TOUCH, useChatTitle, useDraft, useQuoted, useStore } from './hooks'
 import { IconButton } from './IconButton'
 import { plain } from './plain'
-import { sayTrouble } from './trouble'
 import { UserName } from './UserName'
 
 /** What is in the box instead of the draft: a message of mine, or one that was refused. */
@@ -34,7 +34,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
   const { id, kind } = item.chat
   const draft = useDraft(id)
   const [words, setWords] = useState('')
-  const [trouble, setTrouble] = useState('')
+  const [error, setError] = useState('')
   const title = useChatTitle(item)
   const answered = useQuoted(id, draft.reply_to)
 
@@ -44,7 +44,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
   if (edited !== editing) {
     setEditing(edited)
     setWords(edited?.body ?? '')
-    setTrouble('')
+    setError('')
   }
   const text = edited ? words : draft.text
   const write = (next: string) => (edited ? setWords(next) : store.drafts.change(id, { text: next }))
@@ -76,7 +76,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
       else if (body !== edited.body) await store.messages.edit(edited, body)
       done()
     } catch (error) {
-      setTrouble(sayTrouble(error))
+      setError(errorSentence(error))
     }
   }
 
@@ -187,7 +187,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
         </div>
       </div>
       <div className="composer-note" role="status">
-        {trouble || (left < 0 ? t.charactersTooMany(-left) : left < NEAR_MAX ? t.charactersLeft(left) : '')}
+        {error || (left < 0 ? t.charactersTooMany(-left) : left < NEAR_MAX ? t.charactersLeft(left) : '')}
       </div>
     </form>
   )

@@ -2,9 +2,9 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
-import { FormTrouble, useAction } from './forms'
+import type { ErrorTexts } from './errors'
+import { FormError, useAction } from './forms'
 import { IconButton } from './IconButton'
-import type { Trouble } from './trouble'
 
 interface DialogProps {
   title: string
@@ -90,15 +90,15 @@ interface ActionsProps {
   onAction?: () => void
   disabled?: boolean
   danger?: boolean
-  trouble: Trouble | null
+  error: ErrorTexts | null
 }
 
 /** How a dialog ends: what went wrong, and the choice between doing it and not. */
-export function DialogActions({ action, onClose, onAction, disabled, danger = false, trouble }: ActionsProps) {
+export function DialogActions({ action, onClose, onAction, disabled, danger = false, error }: ActionsProps) {
   const t = useTexts()
   return (
     <>
-      <FormTrouble trouble={trouble} />
+      <FormError error={error} />
       <div className="dialog-actions">
         <button type="button" className="button" onClick={onClose}>
           {t.cancel}
@@ -126,14 +126,14 @@ interface ConfirmProps {
 
 /** Asks before something is done that cannot be undone, and says why when it could not be done. */
 export function Confirm({ title, text, action, onClose, onConfirm }: ConfirmProps) {
-  const { trouble, busy, run } = useAction(async () => {
+  const { error, busy, run } = useAction(async () => {
     await onConfirm()
     onClose()
   })
   return (
     <Dialog title={title} onClose={onClose} className="dialog-s">
       <p className="dialog-text">{text}</p>
-      <DialogActions action={action} danger disabled={busy} onClose={onClose} onAction={run} trouble={trouble} />
+      <DialogActions action={action} danger disabled={busy} onClose={onClose} onAction={run} error={error} />
     </Dialog>
   )
 }

@@ -6,7 +6,7 @@ import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { Confirm } from './Dialog'
 import { AddMembers } from './dialogs/AddMembers'
-import { FormTrouble, useAction } from './forms'
+import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
 import { IconButton } from './IconButton'
 import { Person } from './Person'
@@ -61,7 +61,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
           <X />
         </IconButton>
       </header>
-      <FormTrouble trouble={load.trouble} />
+      <FormError error={load.error} />
       <ul className="members-list">
         {members.map(member => (
           <li key={member.user_id} className="member">

@@ -8,6 +8,7 @@ import { Avatar } from './Avatar'
 import { copy } from './Clipboard'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
+import { refusalSentence } from './errors'
 import { useMe, useQuoted, useStore } from './hooks'
 import { IconButton } from './IconButton'
 import { MenuContent } from './Menu'
@@ -15,7 +16,6 @@ import { MessageBody } from './MessageBody'
 import { MessageItem, Person } from './Person'
 import { plain } from './plain'
 import { go } from './route'
-import { sayWhy } from './trouble'
 import { UserName } from './UserName'
 
 interface MessageRowProps {
@@ -259,7 +259,7 @@ export function OutgoingRow({ entry, head, onEdit }: OutgoingRowProps) {
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />
-            <span>{t.notSent(sayWhy(entry.refused))}</span>
+            <span>{t.notSent(refusalSentence(entry.refused))}</span>
             <button type="button" className="link-button" onClick={() => store.outbox.retry(entry)}>
               {t.retry}
             </button>

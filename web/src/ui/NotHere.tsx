@@ -5,7 +5,7 @@ import { answer, Refused } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
 import { EmptyState } from './EmptyState'
-import { FormTrouble, useAction } from './forms'
+import { FormError, useAction } from './forms'
 import { useStore } from './hooks'
 import { go } from './route'
 
@@ -31,11 +31,11 @@ export function NotHere({ chatId }: { chatId: string }) {
       {t.backToChats}
     </button>
   )
-  if (look.trouble) {
+  if (look.error) {
     return (
       <div className="welcome">
         <EmptyState page title={t.messagesFailed}>
-          <p>{look.trouble.message}</p>
+          <p>{look.error.message}</p>
           <div className="empty-state-actions">
             {back}
             <button type="button" className="button button-primary" onClick={run}>
@@ -71,7 +71,7 @@ export function NotHere({ chatId }: { chatId: string }) {
       >
         {chat.description && <p dir="auto">{chat.description}</p>}
         <p>{t.joinToRead(t.memberCount(chat.member_count))}</p>
-        <FormTrouble trouble={join.trouble} />
+        <FormError error={join.error} />
         <div className="empty-state-actions">
           {back}
           {found.may.includes('join') && (

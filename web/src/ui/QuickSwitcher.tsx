@@ -5,7 +5,7 @@ import { Avatar } from './Avatar'
 import { ChatIcon } from './ChatIcon'
 import { ChatTitle } from './ChatTitle'
 import { Dialog } from './Dialog'
-import { FormTrouble, useAction } from './forms'
+import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
 import { byActivity, chatTitle, match } from './names'
 import { Options, optionId } from './Options'
@@ -41,7 +41,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
     return [...chats, ...others.map((user): Found => ({ kind: 'person', user }))]
   }, [data, me.id, query, people])
 
-  const { trouble, run: choose } = useAction(async (entry: Found | undefined) => {
+  const { error, run: choose } = useAction(async (entry: Found | undefined) => {
     if (!entry) return
     if (entry.kind === 'chat') return onChat(entry.item.chat.id)
     onChat(await store.chatWith(entry.user.id))
@@ -108,7 +108,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
           }
         </Options>
       )}
-      <FormTrouble trouble={trouble} />
+      <FormError error={error} />
     </Dialog>
   )
 }

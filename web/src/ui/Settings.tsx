@@ -5,7 +5,7 @@ import type { components } from '../api/schema'
 import { LANGUAGES, type Language, language, setLanguage, texts, useTexts } from '../texts'
 import { Dialog } from './Dialog'
 import { shortDate } from './dates'
-import { Field, FormTrouble, Select, useAction, useForm } from './forms'
+import { Field, FormError, Select, useAction, useForm } from './forms'
 import { useMe, useStore } from './hooks'
 import { setWanted, supported, TELLING, type Telling, wanted } from './notifications'
 import { setTheme, type Theme, useTheme } from './theme'
@@ -29,7 +29,7 @@ function Profile() {
   const store = useStore()
   const me = useMe()
   const [saved, setSaved] = useState(false)
-  const { trouble, busy, onSubmit } = useForm(async ({ fullname = '' }) => {
+  const { error, busy, onSubmit } = useForm(async ({ fullname = '' }) => {
     await answer(store.api.PATCH('/api/users/me', { body: { fullname } }))
     setSaved(true)
   })
@@ -41,7 +41,7 @@ function Profile() {
         defaultValue={me.fullname}
         required
         maxLength={100}
-        error={trouble ? (trouble.fields.fullname ?? trouble.message) : undefined}
+        error={error ? (error.fields.fullname ?? error.message) : undefined}
       />
       <button type="submit" className="button" disabled={busy}>
         {saved ? t.saved : t.save}
@@ -121,7 +121,7 @@ function Sessions() {
   return (
     <section className="settings-part">
       <h3>{t.sessions}</h3>
-      <FormTrouble trouble={end.trouble ?? load.trouble} />
+      <FormError error={end.error ?? load.error} />
       <ul className="sessions">
         {sessions.map(session => (
           <li key={session.id}>

@@ -1,11 +1,11 @@
 import { type ReactNode, useEffect, useState } from 'react'
 import { answer, connectApi, openApi, Refused } from '../api/client'
 import { texts, useTexts } from '../texts'
-import { Field, FormTrouble, useForm } from './forms'
+import { errorTexts } from './errors'
+import { Field, FormError, useForm } from './forms'
 import { useSession } from './hooks'
 import { Logo } from './Logo'
 import { go, signInPath } from './route'
-import { troubleOf } from './trouble'
 
 function Link({ to, children }: { to: string; children: ReactNode }) {
   return (
@@ -49,7 +49,7 @@ function SignInLayout({
 export function SignIn({ invite }: { invite: string | null }) {
   const t = useTexts()
   const session = useSession()
-  const { trouble, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
+  const { error, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
     await session.leaveNow()
     session.signedIn(await answer(openApi.POST('/api/signin', { body: { email, password } })))
   })
@@ -71,7 +71,7 @@ export function SignIn({ invite }: { invite: string | null }) {
           autoComplete="username"
           required
           autoFocus
-          error={trouble?.fields.email}
+          error={error?.fields.email}
         />
         <Field
           label={t.password}
@@ -79,9 +79,9 @@ export function SignIn({ invite }: { invite: string | null }) {
           type="password"
           autoComplete="current-password"
           required
-          error={trouble?.fields.password}
+          error={error?.fields.password}
         />
-        <FormTrouble trouble={trouble} />
+        <FormError error={error} />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
           {busy ? t.signingIn : t.signIn}
         </button>
@@ -100,12 +100,12 @@ export function SignUp({ invite }: { invite: string | null }) {
       .then(({ workspace_name }) => setPreview({ workspace: workspace_name }))
       .catch(error =>
         setPreview({
-          error: error instanceof Refused && error.status === 404 ? texts().badInvite : troubleOf(error).message,
+          error: error instanceof Refused && error.status === 404 ? texts().badInvite : errorTexts(error).message,
         }),
       )
   }, [invite])
 
-  const { trouble, busy, onSubmit } = useForm(async ({ fullname = '', email = '', password = '', workspace }) => {
+  const { error, busy, onSubmit } = useForm(async ({ fullname = '', email = '', password = '', workspace }) => {
     const body = invite
       ? { fullname, email, password, invite }
       : { fullname, email, password, workspace: workspace ?? '' }
@@ -141,7 +141,7 @@ export function SignUp({ invite }: { invite: string | null }) {
         foot={<Link to="/">{t.notNow}</Link>}
       >
         <form onSubmit={accept.onSubmit}>
-          <FormTrouble trouble={accept.trouble} />
+          <FormError error={accept.error} />
           <button type="submit" className="button button-primary button-wide" disabled={accept.busy}>
             {t.join}
           </button>
@@ -167,7 +167,7 @@ export function SignUp({ invite }: { invite: string | null }) {
             placeholder={t.workspaceExample}
             required
             autoFocus
-            error={trouble?.fields.workspace}
+            error={error?.fields.workspace}
           />
         )}
         <Field
@@ -176,9 +176,9 @@ export function SignUp({ invite }: { invite: string | null }) {
           autoComplete="name"
           required
           autoFocus={Boolean(invite)}
-          error={trouble?.fields.fullname}
+          error={error?.fields.fullname}
         />
-        <Field label={t.email} name="email" type="email" autoComplete="email" required error={trouble?.fields.email} />
+        <Field label={t.email} name="email" type="email" autoComplete="email" required error={error?.fields.email} />
         <Field
           label={t.password}
           name="password"
@@ -186,9 +186,9 @@ export function SignUp({ invite }: { invite: string | null }) {
           autoComplete="new-password"
           required
           hint={t.passwordHint}
-          error={trouble?.fields.password}
+          error={error?.fields.password}
         />
-        <FormTrouble trouble={trouble} />
+        <FormError error={error} />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
           {busy ? t.oneMoment : preview ? t.join : t.makeWorkspace}
         </button>

@@ -30,8 +30,8 @@ const reload = async () => {
 export function Workspace() {
   useEffect(() => void chatPane().catch(() => undefined), [])
   const ready = useView(view => view.data !== null)
-  const trouble = useView(view => view.trouble)
-  if (!ready) return <Splash unreachable={trouble} />
+  const unreachable = useView(view => view.unreachable)
+  if (!ready) return <Splash unreachable={unreachable} />
   return <Main />
 }
 

@@ -1,41 +1,41 @@
 // Fields, and what can go wrong with what was put into them.
 import { ChevronDown } from 'lucide-react'
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from 'react'
-import { type Trouble, troubleOf } from './trouble'
+import { type ErrorTexts, errorTexts } from './errors'
 
 /** Does one thing at a time, and keeps what went wrong with it. */
 export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
-  const [trouble, setTrouble] = useState<Trouble | null>(null)
+  const [error, setError] = useState<ErrorTexts | null>(null)
   const [busy, setBusy] = useState(false)
   const run = async (...args: A) => {
     setBusy(true)
-    setTrouble(null)
+    setError(null)
     try {
       await work(...args)
     } catch (error) {
-      setTrouble(troubleOf(error))
+      setError(errorTexts(error))
     } finally {
       setBusy(false)
     }
   }
-  return { trouble, busy, run: (...args: A) => void run(...args) }
+  return { error, busy, run: (...args: A) => void run(...args) }
 }
 
 /** The same for a form: what is in its fields, without the white space around it. */
 export function useForm(submit: (values: Record<string, string>) => Promise<void>) {
-  const { trouble, busy, run } = useAction(submit)
+  const { error, busy, run } = useAction(submit)
   const form = useRef<HTMLFormElement>(null)
   // The first field with something wrong in it gets the focus, so that one hears of it too.
   useEffect(() => {
-    if (trouble) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
-  }, [trouble])
+    if (error) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [error])
   const onSubmit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     form.current = event.currentTarget
     const values = [...new FormData(event.currentTarget)].map(([name, value]) => [name, plainText(name, value)])
     run(Object.fromEntries(values))
   }
-  return { trouble, busy, onSubmit }
+  return { error, busy, onSubmit }
 }
 
 /** A password is what it is. */
@@ -44,10 +44,10 @@ function plainText(name: string, value: FormDataEntryValue): string {
   return name === 'password' ? text : text.trim()
 }
 
-export function FormTrouble({ trouble }: { trouble: Trouble | null }) {
+export function FormError({ error }: { error: ErrorTexts | null }) {
   return (
-    <div role="alert" className="form-trouble-slot">
-      {trouble?.message && <p className="form-trouble">{trouble.message}</p>}
+    <div role="alert" className="form-error-slot">
+      {error?.message && <p className="form-error">{error.message}</p>}
     </div>
   )
 }

@@ -19,7 +19,7 @@ export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) 
   const t = useTexts()
   const store = useStore()
   const [people, setPeople] = useState<User[]>([])
-  const { trouble, busy, run } = useAction(async () => {
+  const { error, busy, run } = useAction(async () => {
     const body = { user_ids: people.map(user => user.id) }
     await answer(store.api.POST('/api/chat/{id}/members', { params: { path: { id: item.chat.id } }, body }))
     onDone()
@@ -33,7 +33,7 @@ export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) 
         disabled={people.length === 0 || busy}
         onClose={onClose}
         onAction={run}
-        trouble={trouble}
+        error={error}
       />
     </Dialog>
   )

@@ -6,7 +6,7 @@ import type { Chat } from '../../api/types'
 import { useTexts } from '../../texts'
 import { Dialog } from '../Dialog'
 import { EmptyState } from '../EmptyState'
-import { Field, FormTrouble, useAction } from '../forms'
+import { Field, FormError, useAction } from '../forms'
 import { useStore } from '../hooks'
 
 const PAGE = 50
@@ -57,8 +57,8 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
   return (
     <Dialog title={t.browseChannels} onClose={onClose}>
       <Field label={t.search} type="search" value={query} onChange={event => setQuery(event.target.value)} autoFocus />
-      <FormTrouble trouble={join.trouble ?? more.trouble ?? search.trouble} />
-      {search.trouble && (
+      <FormError error={join.error ?? more.error ?? search.error} />
+      {search.error && (
         <button type="button" className="button" disabled={search.busy} onClick={() => run(() => true)}>
           {t.tryAgain}
         </button>

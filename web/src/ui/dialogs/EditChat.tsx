@@ -11,7 +11,7 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
   const store = useStore()
   const { chat } = item
   const channel = chat.kind !== 'group'
-  const { trouble, busy, onSubmit } = useForm(async ({ name, description = '' }) => {
+  const { error, busy, onSubmit } = useForm(async ({ name, description = '' }) => {
     const body = { ...(name ? { name } : {}), ...(channel ? { description } : {}) }
     await answer(store.api.PATCH('/api/chat/{id}', { params: { path: { id: chat.id } }, body }))
     onClose()
@@ -26,7 +26,7 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
           required={channel}
           maxLength={80}
           autoFocus
-          error={trouble?.fields.name}
+          error={error?.fields.name}
         />
         {channel && (
           <Field
@@ -34,10 +34,10 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
             name="description"
             defaultValue={chat.description}
             maxLength={500}
-            error={trouble?.fields.description}
+            error={error?.fields.description}
           />
         )}
-        <DialogActions action={t.save} disabled={busy} onClose={onClose} trouble={trouble} />
+        <DialogActions action={t.save} disabled={busy} onClose={onClose} error={error} />
       </form>
     </Dialog>
   )

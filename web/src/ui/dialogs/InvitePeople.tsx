@@ -13,7 +13,7 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
   const me = useMe()
   const [link, setLink] = useState('')
   const [copied, setCopied] = useState(false)
-  const { trouble, busy, onSubmit } = useForm(async ({ uses }) => {
+  const { error, busy, onSubmit } = useForm(async ({ uses }) => {
     const invite = await answer(store.api.POST('/api/invites', { body: { max_uses: Number(uses) } }))
     setLink(`${location.origin}/signup?invite=${encodeURIComponent(invite.code)}`)
   })
@@ -42,7 +42,7 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
       ) : (
         <form onSubmit={onSubmit}>
           <Field label={t.howMany} name="uses" type="number" min={1} max={10000} defaultValue={10} required autoFocus />
-          <DialogActions action={t.makeLink} disabled={busy} onClose={onClose} trouble={trouble} />
+          <DialogActions action={t.makeLink} disabled={busy} onClose={onClose} error={error} />
         </form>
       )}
     </Dialog>

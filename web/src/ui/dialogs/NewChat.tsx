@@ -28,7 +28,7 @@ export function NewChat({ onClose, onChat }: NewChatProps) {
   const [people, setPeople] = useState<User[]>([])
   const channel = kind === 'public_channel' || kind === 'private_channel'
   const enough = kind === 'single' ? people.length === 1 : kind === 'group' ? people.length >= 2 : true
-  const { trouble, busy, onSubmit } = useForm(async ({ name, description }) => {
+  const { error, busy, onSubmit } = useForm(async ({ name, description }) => {
     const item = await answer(
       store.api.POST('/api/chat', {
         body: {
@@ -73,7 +73,7 @@ export function NewChat({ onClose, onChat }: NewChatProps) {
             required={channel}
             autoFocus={channel}
             maxLength={80}
-            error={trouble?.fields.name}
+            error={error?.fields.name}
           />
         )}
         {channel && (
@@ -82,7 +82,7 @@ export function NewChat({ onClose, onChat }: NewChatProps) {
             name="description"
             maxLength={500}
             hint={t.optional}
-            error={trouble?.fields.description}
+            error={error?.fields.description}
           />
         )}
         <PeoplePicker
@@ -96,7 +96,7 @@ export function NewChat({ onClose, onChat }: NewChatProps) {
           action={kind === 'single' ? t.start : t.create}
           disabled={!enough || busy}
           onClose={onClose}
-          trouble={trouble}
+          error={error}
         />
       </form>
     </Dialog>

@@ -9,7 +9,7 @@ export function NewWorkspace({ onClose }: { onClose: () => void }) {
   const t = useTexts()
   const session = useSession()
   const store = useStore()
-  const { trouble, busy, onSubmit } = useForm(async ({ workspace: name = '' }) => {
+  const { error, busy, onSubmit } = useForm(async ({ workspace: name = '' }) => {
     const { id } = await answer(store.api.POST('/api/workspaces', { body: { name } }))
     session.switched(await answer(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
   })
@@ -22,9 +22,9 @@ export function NewWorkspace({ onClose }: { onClose: () => void }) {
           placeholder={t.workspaceExample}
           required
           autoFocus
-          error={trouble?.fields.name ?? trouble?.fields.workspace}
+          error={error?.fields.name ?? error?.fields.workspace}
         />
-        <DialogActions action={t.makeWorkspace} disabled={busy} onClose={onClose} trouble={trouble} />
+        <DialogActions action={t.makeWorkspace} disabled={busy} onClose={onClose} error={error} />
       </form>
     </Dialog>
   )

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { Refused } from '../api/client'
 import { en } from '../texts/en'
-import { sayTrouble, troubleOf } from './trouble'
+import { errorSentence, errorTexts } from './errors'
 
 const SERVER = '../chat_server/src'
 const sources = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
@@ -17,7 +17,7 @@ const sources = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
 const found = (...marks: RegExp[]) =>
   new Set(marks.flatMap(mark => [...sources.matchAll(mark)].map(hit => hit[1] ?? '')))
 
-/** Only a fault of the client brings these, or they are dealt with before anybody sees them. */
+/** Codes that only a bug in the client causes, or that the client handles without telling the user. */
 const UNSEEN = [
   'idempotency_key_reused',
   'invalid',
@@ -31,7 +31,7 @@ const UNSEEN = [
 ]
 const UNSEEN_RULES = ['differs', 'exclusive', 'invalid', 'not_ascii', 'not_wanted', 'unknown_field']
 
-it('has words for everything that the server refuses', () => {
+it('has a sentence for every error code of the server', () => {
   const codes = found(
     /code: "(\w+)"/g,
     /conflict\(\s*"(\w+)"/g,
@@ -40,7 +40,7 @@ it('has words for everything that the server refuses', () => {
   )
   for (const known of ['wrong_credentials', 'chat_name_taken', 'not_found', 'timeout']) expect(codes).toContain(known)
   expect([...codes].filter(code => !(code in en.troubles) && !UNSEEN.includes(code))).toEqual([])
-  // Those that are refused as `invalid`, with the rule at the field.
+  // Codes of fields: the error itself is `invalid`.
   const rules = found(
     /ApiError::(?:invalid|wrong_count)\(\s*[^,]+,\s*"(\w+)"/g,
     /InvalidField::new\([^,]+,\s*"(\w+)"/g,
@@ -54,14 +54,14 @@ it('has words for everything that the server refuses', () => {
   expect([...rules].filter(rule => !said(rule) && !UNSEEN_RULES.includes(rule))).toEqual([])
 })
 
-it('says what is wrong with a field in words of its own, with the bounds that the server names', () => {
+it('describes a wrong field in its own words, with the limits that the server names', () => {
   const short = { pointer: '/password', code: 'too_short', min: 8, detail: 'must have at least 8 characters' }
   const refused = new Refused(422, { code: 'invalid', detail: short.detail, errors: [short] })
-  expect(troubleOf(refused)).toEqual({ message: '', fields: { password: 'At least 8 characters.' } })
-  expect(sayTrouble(refused)).toBe('At least 8 characters.')
+  expect(errorTexts(refused)).toEqual({ message: '', fields: { password: 'At least 8 characters.' } })
+  expect(errorSentence(refused)).toBe('At least 8 characters.')
 })
 
-it('never shows the words of the server or of the browser', () => {
+it('never shows sentences of the server or the browser', () => {
   const field = { pointer: '/name', code: 'of_next_year', detail: 'must rhyme' }
   const refusals = [
     new Refused(418, { code: 'of_next_year', detail: 'must rhyme' }),
@@ -69,5 +69,5 @@ it('never shows the words of the server or of the browser', () => {
     new Refused(500, undefined),
     new TypeError('Failed to fetch'),
   ]
-  expect(refusals.map(sayTrouble)).toEqual([en.troubleOther, en.ruleOther, en.troubleOther, en.noConnection])
+  expect(refusals.map(errorSentence)).toEqual([en.troubleOther, en.ruleOther, en.troubleOther, en.noConnection])
 })
