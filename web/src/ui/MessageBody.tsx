@@ -1,38 +1,38 @@
-// What a message says: all of it, or of a long one the beginning.
+// The text of a message. A long one is collapsed until the user expands it.
 import { type MouseEvent, type ReactNode, useState } from 'react'
 import { flushSync } from 'react-dom'
 import { useTexts } from '../texts'
-import { beginningOf } from './long'
+import { collapsedText } from './collapse'
 import { Markdown } from './Markdown'
 
-/** What was unfolded stays so, though its row comes and goes as one scrolls. */
-const unfolded = new Set<string>()
+/** Expanded messages stay expanded, although scrolling removes and redraws their rows. */
+const expandedMessages = new Set<string>()
 
 interface MessageBodyProps {
-  /** The same from its way out on. */
-  name: string
+  /** Identifies the message; the same while it is sent and afterwards. */
+  messageKey: string
   text: string
   id?: string
   children?: ReactNode
 }
 
-export function MessageBody({ name, text, id, children }: MessageBodyProps) {
+export function MessageBody({ messageKey, text, id, children }: MessageBodyProps) {
   const t = useTexts()
-  const [whole, setWhole] = useState(unfolded.has(name))
-  const beginning = beginningOf(text)
-  const turn = (event: MouseEvent<HTMLElement>) => {
-    if (whole) unfolded.delete(name)
-    else unfolded.add(name)
-    flushSync(() => setWhole(!whole))
-    // Of what was folded up again one sees the beginning.
-    if (whole) event.currentTarget.closest('.message')?.scrollIntoView({ block: 'nearest' })
+  const [expanded, setExpanded] = useState(expandedMessages.has(messageKey))
+  const collapsed = collapsedText(text)
+  const toggle = (event: MouseEvent<HTMLElement>) => {
+    if (expanded) expandedMessages.delete(messageKey)
+    else expandedMessages.add(messageKey)
+    flushSync(() => setExpanded(!expanded))
+    // Collapsing removes the end of the message, so its beginning is brought into view.
+    if (expanded) event.currentTarget.closest('.message')?.scrollIntoView({ block: 'nearest' })
   }
   return (
     <div className="message-body" id={id}>
-      <Markdown text={whole || beginning === null ? text : beginning} />
-      {beginning !== null && (
-        <button type="button" className="link-button unfold" aria-expanded={whole} onClick={turn}>
-          {whole ? t.showLess : t.showMore}
+      <Markdown text={expanded || collapsed === null ? text : collapsed} />
+      {collapsed !== null && (
+        <button type="button" className="link-button show-more" aria-expanded={expanded} onClick={toggle}>
+          {expanded ? t.showLess : t.showMore}
         </button>
       )}
       {children}

@@ -116,7 +116,7 @@ export const MessageRow = memo(function MessageRow({
             {t.deleted}
           </p>
         ) : (
-          <MessageBody name={message.client_id ?? message.id} text={message.body} id={`${id}-what`}>
+          <MessageBody messageKey={message.client_id ?? message.id} text={message.body} id={`${id}-what`}>
             {message.edited_at && (
               <span className="edited" title={fullDate(message.edited_at)}>
                 {t.edited}
@@ -255,7 +255,7 @@ export function OutgoingRow({ entry, head, onEdit }: OutgoingRowProps) {
             <Waiting entry={entry} />
           </header>
         )}
-        <MessageBody name={entry.client_id} text={entry.body} />
+        <MessageBody messageKey={entry.client_id} text={entry.body} />
         {entry.refused && (
           <div className="refused" role="alert">
             <CircleAlert aria-hidden="true" />

@@ -5,10 +5,10 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import type { Edited } from './Composer'
+import { collapsedText } from './collapse'
 import { dayName } from './dates'
 import { useChatTitle, useLooking, useMe, useStore, useView } from './hooks'
 import { onMessageKeys } from './keys'
-import { beginningOf } from './long'
 import { MessageRow, OutgoingRow } from './MessageRow'
 import { go, useVisit } from './route'
 import { type Row, rowsOf } from './rows'
@@ -273,7 +273,7 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
         }}
         onKeyDown={onMessageKeys}
         onClickCapture={event => {
-          if (!(event.target instanceof Element && event.target.closest('.unfold'))) return
+          if (!(event.target instanceof Element && event.target.closest('.show-more'))) return
           growDownwards(virtualizer)
           restsAtEnd.current = false
         }}
@@ -370,7 +370,7 @@ function estimate(row: Row | undefined): number {
   if (!row) return 60
   if (row.kind === 'message' || row.kind === 'outgoing') {
     const body = row.kind === 'message' ? row.message.body : row.entry.body
-    const shown = beginningOf(body) ?? body
+    const shown = collapsedText(body) ?? body
     const lines = shown.split('\n').reduce((sum, line) => sum + 1 + Math.floor(line.length / 95), 0)
     return lines * 22 + (row.head ? 34 : 6)
   }
