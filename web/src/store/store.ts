@@ -230,7 +230,7 @@ export class Store {
   }
 
   /** A chat that is looked at and not in the list: its page may not have come yet, or it is not mine. */
-  async wantChat(id: string): Promise<ChatItem> {
+  async fetchChat(id: string): Promise<ChatItem> {
     const { paging } = this
     const item = await answer(this.api.GET('/api/chat/{id}', { params: { path: { id } } }))
     const { data } = this.view.get()

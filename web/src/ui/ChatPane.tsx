@@ -5,6 +5,7 @@ import { answer } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { ChatIcon } from './ChatIcon'
+import { ChatNotFound } from './ChatNotFound'
 import { Composer, type Edited } from './Composer'
 import { Confirm } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
@@ -13,7 +14,6 @@ import { IconButton } from './IconButton'
 import { LiveRegion } from './LiveRegion'
 import { MembersPanel } from './MembersPanel'
 import { MenuContent } from './Menu'
-import { NotHere } from './NotHere'
 import { go } from './route'
 import { Timeline } from './Timeline'
 
@@ -41,7 +41,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
     membersButton.current?.focus()
   }
   useEffect(() => () => store.messages.close(chatId), [store, chatId])
-  if (!item) return <NotHere chatId={chatId} />
+  if (!item) return <ChatNotFound chatId={chatId} />
   return (
     <div className="chat" data-members={membersOpen || undefined}>
       <div className="chat-main">

@@ -1,4 +1,5 @@
-// A chat that is not in my list: still on its way, one that I could join, or none that I may see.
+// Shown for a chat that is not in the user's list: the list is still loading, the user may join the
+// channel, or the chat does not exist for this user.
 import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { answer, Refused } from '../api/client'
@@ -9,18 +10,18 @@ import { FormError, useAction } from './forms'
 import { useStore } from './hooks'
 import { go } from './route'
 
-export function NotHere({ chatId }: { chatId: string }) {
+export function ChatNotFound({ chatId }: { chatId: string }) {
   const t = useTexts()
   const store = useStore()
-  const [found, setFound] = useState<ChatItem | 'nothing' | null>(null)
-  const look = useAction(async () => {
-    const missing = (error: unknown) => {
-      if (error instanceof Refused && error.status < 500) return 'nothing' as const
+  const [found, setFound] = useState<ChatItem | 'none' | null>(null)
+  const search = useAction(async () => {
+    const noneIfRefused = (error: unknown) => {
+      if (error instanceof Refused && error.status < 500) return 'none' as const
       throw error
     }
-    setFound(await store.wantChat(chatId).catch(missing))
+    setFound(await store.fetchChat(chatId).catch(noneIfRefused))
   })
-  const { run } = look
+  const { run } = search
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat
   useEffect(run, [store, chatId])
   const join = useAction(async () => {
@@ -31,11 +32,11 @@ export function NotHere({ chatId }: { chatId: string }) {
       {t.backToChats}
     </button>
   )
-  if (look.error) {
+  if (search.error) {
     return (
       <div className="welcome">
         <EmptyState page title={t.messagesFailed}>
-          <p>{look.error.message}</p>
+          <p>{search.error.message}</p>
           <div className="empty-state-actions">
             {back}
             <button type="button" className="button button-primary" onClick={run}>
@@ -46,9 +47,9 @@ export function NotHere({ chatId }: { chatId: string }) {
       </div>
     )
   }
-  // Mine: it comes with a page or an event any moment.
-  if (!found || (found !== 'nothing' && found.member)) return <div className="welcome" aria-busy="true" />
-  if (found === 'nothing') {
+  // The user is a member: a page of the list or an event will add the chat.
+  if (!found || (found !== 'none' && found.member)) return <div className="welcome" aria-busy="true" />
+  if (found === 'none') {
     return (
       <div className="welcome">
         <EmptyState page title={t.notHereTitle}>
