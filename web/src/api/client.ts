@@ -1,24 +1,25 @@
-// The REST API, typed by its own document. Who asks is added by the session; a token that is refused is renewed once.
+// The REST API, typed by its OpenAPI document. Each request carries the access token of the session;
+// after a 401 the token is renewed and the request retried once. Other retries are up to the caller.
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import type { InvalidField, Problem } from './types'
 
-export interface Tokens {
-  /** An access token, renewed if it is about to end or if it is the one that was just refused. */
+export interface TokenSource {
+  /** An access token; renewed if it is about to expire, or if it is `stale`, which the server refused. */
   token(stale?: string): Promise<string>
 }
 
-export function connectApi(tokens: Tokens, baseUrl = location.origin) {
+export function connectApi(tokens: TokenSource, baseUrl = location.origin) {
   return createClient<paths>({
     baseUrl,
-    // `ids=a,b`
+    // Arrays as `ids=a,b`.
     querySerializer: { array: { style: 'form', explode: false } },
     fetch: async request => {
       const token = await tokens.token()
-      const again = request.clone()
+      const retry = request.clone()
       const response = await fetch(withToken(request, token))
       if (response.status !== 401) return response
-      return fetch(withToken(again, await tokens.token(token)))
+      return fetch(withToken(retry, await tokens.token(token)))
     },
   })
 }
@@ -30,17 +31,17 @@ function withToken(request: Request, token: string): Request {
   return request
 }
 
-/** For calls that need no token: signing in and up, invitations. */
-export const openApi = createClient<paths>({ baseUrl: typeof location === 'undefined' ? '' : location.origin })
+/** For requests without a token: signing in and up, invitations. */
+export const publicApi = createClient<paths>({ baseUrl: typeof location === 'undefined' ? '' : location.origin })
 
-/** Why the server said no: what programs and catalogues of texts can go by, in whatever language. */
-export interface Why {
+/** Refusal the server said no: what programs and catalogues of texts can go by, in whatever language. */
+export interface Refusal {
   code: string
   fields: InvalidField[]
 }
 
-/** The server said no. Its own words are for a log: people are told by `code`. */
-export class Refused extends Error implements Why {
+/** An error response of the server. `message` is for logs; users see the sentence of `code`. */
+export class ApiError extends Error implements Refusal {
   readonly status: number
   readonly code: string
   readonly fields: InvalidField[]
@@ -52,21 +53,21 @@ export class Refused extends Error implements Why {
     this.fields = problem?.errors ?? []
   }
 
-  /** Whether the same request may do better later. */
-  get passing(): boolean {
+  /** Whether a retry may succeed. */
+  get isTemporary(): boolean {
     return this.status >= 500 || this.status === 429 || this.status === 408 || this.status === 401
   }
 }
 
-interface Answer<T> {
+interface ApiResult<T> {
   data?: T
   error?: unknown
   response: Response
 }
 
-/** The data of an answer, or `Refused`. What `fetch` itself throws (no network) goes through as it is. */
-export async function answer<T>(call: Promise<Answer<T>>): Promise<T> {
+/** The data of a response; throws `ApiError` for an error response. Network errors of `fetch` pass through. */
+export async function unwrap<T>(call: Promise<ApiResult<T>>): Promise<T> {
   const { data, error, response } = await call
-  if (!response.ok) throw new Refused(response.status, error as Partial<Problem> | undefined)
+  if (!response.ok) throw new ApiError(response.status, error as Partial<Problem> | undefined)
   return data as T
 }

@@ -1,4 +1,4 @@
-// The nouns of the API by short names. Everything comes from the generated schema.
+// Short names for the types of the generated schema. Nothing is defined here.
 import type { components } from './schema'
 
 type Schemas = components['schemas']
@@ -18,5 +18,5 @@ export type Snapshot = Schemas['Snapshot']
 export type User = Schemas['User']
 export type Workspace = Schemas['Workspace']
 
-/** What the stream says happened. A newer server may send other types and fields: they are passed over. */
+/** An event of the stream. A newer server may send further types and fields; they are ignored. */
 export type Event = Schemas['Event']

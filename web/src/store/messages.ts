@@ -3,7 +3,7 @@
 //
 // The invariant: a window never has a gap. Events that arrive while a page is being fetched are
 // applied to that page too.
-import { type Api, answer } from '../api/client'
+import { type Api, unwrap } from '../api/client'
 import type { Event, Message, MessageList } from '../api/types'
 import type { Outbox } from './outbox'
 import type { ViewHolder } from './view'
@@ -141,7 +141,7 @@ export class Messages {
 
   private fetch(id: string, query: Query, limit: number): Promise<MessageList> {
     const params = { path: { id }, query: { ...query, limit } }
-    return answer(this.api.GET('/api/chat/{id}/messages', { params }))
+    return unwrap(this.api.GET('/api/chat/{id}/messages', { params }))
   }
 
   private setWindow(chatId: string, window: Window): void {
@@ -178,7 +178,7 @@ export class Messages {
     if (this.view.get().quotes.has(id) || this.requestedQuotes.has(id)) return
     this.requestedQuotes.add(id)
     const path = { id: chatId, message_id: id }
-    answer(this.api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } }))
+    unwrap(this.api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } }))
       .catch(() => null)
       .then(message => {
         this.requestedQuotes.delete(id)
@@ -191,13 +191,13 @@ export class Messages {
   async edit(message: Message, body: string): Promise<void> {
     const path = { id: message.chat_id, message_id: message.id }
     this.show(
-      await answer(this.api.PATCH('/api/chat/{id}/messages/{message_id}', { params: { path }, body: { body } })),
+      await unwrap(this.api.PATCH('/api/chat/{id}/messages/{message_id}', { params: { path }, body: { body } })),
     )
   }
 
   async remove(message: Message): Promise<void> {
     const path = { id: message.chat_id, message_id: message.id }
-    await answer(this.api.DELETE('/api/chat/{id}/messages/{message_id}', { params: { path } }))
+    await unwrap(this.api.DELETE('/api/chat/{id}/messages/{message_id}', { params: { path } }))
     this.show({ ...message, body: '', deleted_at: new Date().toISOString() })
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Message } from '../api/types'
-import { Outbox, type OutboxOptions, type Outgoing, Rejected } from './outbox'
+import { Outbox, type OutboxOptions, type Outgoing, SendRefused } from './outbox'
 import type { KeyValueStorage } from './storage'
 
 const TOO_LONG = { code: 'invalid', fields: [{ pointer: '/body', code: 'too_long', max: 16_000, detail: '' }] }
@@ -24,7 +24,7 @@ class Server {
     await Promise.resolve()
     const fault = this.faults.shift()
     if (fault === 'lost before') throw new TypeError('network')
-    if (fault === 'rejected') throw new Rejected(TOO_LONG)
+    if (fault === 'rejected') throw new SendRefused(TOO_LONG)
     let message = this.messages.find(m => m.client_id === entry.client_id)
     if (!message) {
       const seq = this.messages.length + 1

@@ -1,7 +1,7 @@
 // Messages on their way. They are shown at once, survive reloads and outages, go out one by one in each chat, and leave
 // when the stream brings them back with their `seq`. Each entry is stored under its own key, so tabs cannot undo one another;
 // `client_id` makes a repeated send harmless.
-import type { Why } from '../api/client'
+import type { Refusal } from '../api/client'
 import type { Message } from '../api/types'
 import type { KeyValueStorage } from './storage'
 
@@ -12,8 +12,8 @@ export interface Outgoing {
   reply_to: string | null
   /** When it was written; also the order in its chat. */
   written_at: number
-  /** Why the server will not have it. Waits for the writer to edit, retry or discard. */
-  refused?: Why | undefined
+  /** Refusal the server will not have it. Waits for the writer to edit, retry or discard. */
+  refused?: Refusal | undefined
   /** The server has it; the stream has not brought it yet. Only in memory. */
   sent?: Message | undefined
 }
@@ -21,7 +21,7 @@ export interface Outgoing {
 export interface OutboxOptions {
   storage: KeyValueStorage
   prefix: string
-  /** Resolves with the message; throws `Rejected` for a no that stays a no, anything else for "try again". */
+  /** Resolves with the message; throws `SendRefused` for a no that stays a no, anything else for "try again". */
   send: (entry: Outgoing) => Promise<Message>
   /** Only one tab sends to a chat at a time. */
   exclusive: <T>(chatId: string, work: () => Promise<T>) => Promise<T>
@@ -31,12 +31,12 @@ export interface OutboxOptions {
   id?: () => string
 }
 
-export class Rejected extends Error {
-  readonly why: Why
+export class SendRefused extends Error {
+  readonly refusal: Refusal
 
-  constructor({ code, fields }: Why) {
+  constructor({ code, fields }: Refusal) {
     super(code)
-    this.why = { code, fields }
+    this.refusal = { code, fields }
   }
 }
 
@@ -152,8 +152,8 @@ export class Outbox {
       // The stream may have been faster than the answer.
       if (this.entries.has(entry.client_id)) this.entries.set(entry.client_id, { ...entry, sent })
     } catch (error) {
-      if (!(error instanceof Rejected)) return false
-      this.put({ ...entry, refused: error.why })
+      if (!(error instanceof SendRefused)) return false
+      this.put({ ...entry, refused: error.refusal })
     }
     this.changed()
     return true

@@ -1,5 +1,5 @@
 // The people whose names are on the screen: of 10,000 only those that somebody met, looked up many at once.
-import { type Api, answer } from '../api/client'
+import { type Api, unwrap } from '../api/client'
 import type { User } from '../api/types'
 import { backoff, pause } from './stream'
 import type { ViewHolder } from './view'
@@ -54,7 +54,7 @@ export class People {
     for (let failures = 1; !this.signal.aborted; failures++) {
       try {
         const query = { ids, limit: IDS_PER_REQUEST }
-        const page = await answer(this.api.GET('/api/users', { params: { query } }))
+        const page = await unwrap(this.api.GET('/api/users', { params: { query } }))
         this.add(page.items)
         return
       } catch {
@@ -67,7 +67,7 @@ export class People {
   async find(id: string): Promise<User | undefined> {
     const known = () => this.view.get().data?.users.get(id)
     if (!known()) {
-      const { items } = await answer(this.api.GET('/api/users', { params: { query: { ids: [id] } } }))
+      const { items } = await unwrap(this.api.GET('/api/users', { params: { query: { ids: [id] } } }))
       this.add(items)
     }
     return known()
@@ -76,6 +76,6 @@ export class People {
   /** Those whom the server finds by name or address, into those who are known; nothing asked for gives the first of all. */
   async search(text: string): Promise<void> {
     const query = text === '' ? { limit: FOUND_MAX } : { query: text, limit: FOUND_MAX }
-    this.add((await answer(this.api.GET('/api/users', { params: { query } }))).items)
+    this.add((await unwrap(this.api.GET('/api/users', { params: { query } }))).items)
   }
 }

@@ -1,6 +1,6 @@
 // What I may do in each chat. The stream does not tell it: after each event that can change it the
 // server is asked, about many chats at once. The server alone decides; nothing in the client does.
-import { type Api, answer } from '../api/client'
+import { type Api, unwrap } from '../api/client'
 import { changesMay } from '../api/schema'
 import type { ChatItem, Event, May } from '../api/types'
 import type { State } from './fold'
@@ -91,7 +91,7 @@ export class Permissions {
       const ids = [...this.stale].slice(0, IDS_PER_REQUEST)
       for (const id of ids) this.stale.delete(id)
       try {
-        const { items } = await answer(this.api.GET('/api/chat/may', { params: { query: { ids } } }))
+        const { items } = await unwrap(this.api.GET('/api/chat/may', { params: { query: { ids } } }))
         failures = 0
         if (snapshots === this.snapshots) this.learn(ids, items)
       } catch {

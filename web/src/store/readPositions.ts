@@ -3,7 +3,7 @@
 // the caller (ui/timeline/useReadMarking.ts).
 //
 // The invariant: a position never moves back.
-import { type Api, answer, Refused } from '../api/client'
+import { type Api, ApiError, unwrap } from '../api/client'
 import { apply } from './fold'
 import { SignedOut } from './session'
 import { backoff, pause } from './stream'
@@ -47,14 +47,14 @@ export class ReadPositions {
       if (this.signal.aborted || !data || known === undefined || seq === undefined || seq <= known) break
       try {
         const path = { id: chatId }
-        const read = await answer(this.api.POST('/api/chat/{id}/read', { params: { path }, body: { seq } }))
+        const read = await unwrap(this.api.POST('/api/chat/{id}/read', { params: { path }, body: { seq } }))
         // The stream brings the same event later; applying it twice changes nothing.
         const now = this.view.get().data
         if (now) this.view.set({ data: apply(now, { type: 'chat.read', at: '', chat_id: chatId, read }) })
         if (this.unsent.get(chatId) === seq) this.unsent.delete(chatId)
         failures = 0
       } catch (error) {
-        if (error instanceof SignedOut || (error instanceof Refused && !error.passing)) break
+        if (error instanceof SignedOut || (error instanceof ApiError && !error.isTemporary)) break
         failures++
       }
     }

@@ -1,6 +1,6 @@
 // Who is signed in, and the access token. The refresh token is an HttpOnly cookie that is good once, so exactly one tab
 // may use it at a time (Web Lock), and the others take what it got (BroadcastChannel).
-import { answer, openApi, Refused } from '../api/client'
+import { ApiError, publicApi, unwrap } from '../api/client'
 import type { SignedIn } from '../api/types'
 import { exclusive } from './locks'
 import { backoff, pause } from './stream'
@@ -111,7 +111,7 @@ export class Session {
   leaveNow(): Promise<boolean> {
     return exclusive('parlor-renew', async () => {
       if (!isLeaving()) return true
-      const told = await openApi.POST('/api/logout', { body: {} }).catch(() => null)
+      const told = await publicApi.POST('/api/logout', { body: {} }).catch(() => null)
       if (!told || told.response.status >= 500 || told.response.status === 429) return false
       localStorage.removeItem(LEAVING_KEY)
       return true
@@ -143,18 +143,18 @@ export class Session {
     if (isLeaving()) throw new SignedOut()
     try {
       const workspace = localStorage.getItem(WORKSPACE_KEY)
-      const info = await answer(openApi.POST('/api/refresh', { body: workspace ? { workspace } : {} }))
+      const info = await unwrap(publicApi.POST('/api/refresh', { body: workspace ? { workspace } : {} }))
       // Left while it was asked for.
       if (isLeaving()) throw new SignedOut()
       this.keep(info)
       return info.access_token
     } catch (error) {
       // The workspace of last time is not open to this account (any more): into the one that is.
-      if (error instanceof Refused && error.status === 403 && localStorage.getItem(WORKSPACE_KEY)) {
+      if (error instanceof ApiError && error.status === 403 && localStorage.getItem(WORKSPACE_KEY)) {
         localStorage.removeItem(WORKSPACE_KEY)
         return this.renewAlone(stale)
       }
-      if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
+      if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
         this.end('ended')
         throw new SignedOut()
       }

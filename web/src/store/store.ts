@@ -1,12 +1,12 @@
 // Brings it together: the stream, folded into what the window shows. One tab of the browser holds the stream (Web Lock) and
 // tells the others what comes (BroadcastChannel).
-import { type Api, answer, connectApi, Refused } from '../api/client'
+import { type Api, ApiError, connectApi, unwrap } from '../api/client'
 import type { ChatItem, Event, Message } from '../api/types'
 import { Drafts } from './drafts'
 import { apply, fromSnapshot, Paging } from './fold'
 import { exclusive } from './locks'
 import { Messages } from './messages'
-import { Outbox, type Outgoing, Rejected } from './outbox'
+import { Outbox, type Outgoing, SendRefused } from './outbox'
 import { People } from './people'
 import { Permissions } from './permissions'
 import { ReadPositions } from './readPositions'
@@ -179,7 +179,7 @@ export class Store {
     this.waiting ??= []
     for (let failures = 1; !this.stop.signal.aborted; failures++) {
       try {
-        const snapshot = await answer(this.api.GET('/api/sync', { params: { query: { limit: CHATS_PER_PAGE } } }))
+        const snapshot = await unwrap(this.api.GET('/api/sync', { params: { query: { limit: CHATS_PER_PAGE } } }))
         this.cursor = snapshot.cursor
         this.streamUrl = snapshot.events_url
         this.seen.clear()
@@ -210,7 +210,7 @@ export class Store {
     for (let loaded = 0, failures = 0; loaded < CHATS_MAX; ) {
       try {
         const query = { limit: CHATS_PER_PAGE, ...(after ? { after } : {}) }
-        const page = await answer(this.api.GET('/api/chat', { params: { query } }))
+        const page = await unwrap(this.api.GET('/api/chat', { params: { query } }))
         const { data } = this.view.get()
         if (this.paging !== paging || !data) return
         this.view.set({ data: paging.merge(data, page.items) })
@@ -232,7 +232,7 @@ export class Store {
   /** A chat that is looked at and not in the list: its page may not have come yet, or it is not mine. */
   async fetchChat(id: string): Promise<ChatItem> {
     const { paging } = this
-    const item = await answer(this.api.GET('/api/chat/{id}', { params: { path: { id } } }))
+    const item = await unwrap(this.api.GET('/api/chat/{id}', { params: { path: { id } } }))
     const { data } = this.view.get()
     if (data && item.member && paging && this.paging === paging) {
       this.view.set({ data: paging.merge(data, [item]) })
@@ -253,7 +253,7 @@ export class Store {
   async chatWith(userId: string): Promise<string> {
     for (const { chat } of this.view.get().data?.chats.values() ?? [])
       if (chat.kind === 'single' && chat.member_ids.includes(userId)) return chat.id
-    const item = await answer(this.api.POST('/api/chat', { body: { kind: 'single', members: [userId] } }))
+    const item = await unwrap(this.api.POST('/api/chat', { body: { kind: 'single', members: [userId] } }))
     this.addChat(item)
     return item.chat.id
   }
@@ -262,14 +262,14 @@ export class Store {
 
   private async deliver(entry: Outgoing): Promise<Message> {
     try {
-      return await answer(
+      return await unwrap(
         this.api.POST('/api/chat/{id}/messages', {
           params: { path: { id: entry.chat_id } },
           body: { body: entry.body, client_id: entry.client_id, reply_to: entry.reply_to },
         }),
       )
     } catch (error) {
-      if (error instanceof Refused && !error.passing) throw new Rejected(error)
+      if (error instanceof ApiError && !error.isTemporary) throw new SendRefused(error)
       throw error
     }
   }

@@ -105,7 +105,7 @@ async function once(
       }
     }
   } catch {
-    // Refused, cut off or silent: the caller comes back.
+    // ApiError, cut off or silent: the caller comes back.
   } finally {
     clearTimeout(watchdog)
     options.signal.removeEventListener('abort', stop)

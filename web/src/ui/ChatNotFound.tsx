@@ -2,7 +2,7 @@
 // channel, or the chat does not exist for this user.
 import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
-import { answer, Refused } from '../api/client'
+import { ApiError, unwrap } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
 import { EmptyState } from './EmptyState'
@@ -16,7 +16,7 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
   const [found, setFound] = useState<ChatItem | 'none' | null>(null)
   const search = useAction(async () => {
     const noneIfRefused = (error: unknown) => {
-      if (error instanceof Refused && error.status < 500) return 'none' as const
+      if (error instanceof ApiError && error.status < 500) return 'none' as const
       throw error
     }
     setFound(await store.fetchChat(chatId).catch(noneIfRefused))
@@ -25,7 +25,7 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat
   useEffect(run, [store, chatId])
   const join = useAction(async () => {
-    store.addChat(await answer(store.api.POST('/api/chat/{id}/join', { params: { path: { id: chatId } } })))
+    store.addChat(await unwrap(store.api.POST('/api/chat/{id}/join', { params: { path: { id: chatId } } })))
   })
   const back = (
     <button type="button" className="button" onClick={() => go('/')}>

@@ -1,7 +1,7 @@
 import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
-import { answer } from '../api/client'
+import { unwrap } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { ChatIcon } from './ChatIcon'
@@ -139,7 +139,7 @@ function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
           action={t.leave}
           onClose={() => setAsking(null)}
           onConfirm={async () => {
-            await answer(store.api.POST('/api/chat/{id}/leave', { params: { path: { id: chat.id } } }))
+            await unwrap(store.api.POST('/api/chat/{id}/leave', { params: { path: { id: chat.id } } }))
             go('/', true)
           }}
         />
@@ -151,7 +151,7 @@ function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
           action={t.delete}
           onClose={() => setAsking(null)}
           onConfirm={async () => {
-            await answer(store.api.DELETE('/api/chat/{id}', { params: { path: { id: chat.id } } }))
+            await unwrap(store.api.DELETE('/api/chat/{id}', { params: { path: { id: chat.id } } }))
             go('/', true)
           }}
         />

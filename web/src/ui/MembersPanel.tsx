@@ -1,6 +1,6 @@
 import { Crown, UserMinus, UserPlus, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
-import { answer } from '../api/client'
+import { unwrap } from '../api/client'
 import type { ChatItem, Member } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
@@ -30,7 +30,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
 
   const load = useAction(async (from?: string) => {
     const query = from ? { after: from, limit: PAGE } : { limit: PAGE }
-    const page = await answer(store.api.GET('/api/chat/{id}/members', { params: { path: { id }, query } }))
+    const page = await unwrap(store.api.GET('/api/chat/{id}/members', { params: { path: { id }, query } }))
     setMembers(now => (from ? [...now, ...page.items] : page.items))
     setAfter(page.has_more ? (page.items.at(-1)?.user_id ?? null) : null)
   })
@@ -39,12 +39,12 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
 
   const remove = async (userId: string) => {
     const path = { id, member_id: userId }
-    await answer(store.api.DELETE('/api/chat/{id}/members/{member_id}', { params: { path } }))
+    await unwrap(store.api.DELETE('/api/chat/{id}/members/{member_id}', { params: { path } }))
     load.run()
   }
   const handOver = async (userId: string) => {
     const path = { id, member_id: userId }
-    await answer(store.api.PATCH('/api/chat/{id}/members/{member_id}', { params: { path }, body: { role: 'owner' } }))
+    await unwrap(store.api.PATCH('/api/chat/{id}/members/{member_id}', { params: { path }, body: { role: 'owner' } }))
     load.run()
   }
 

@@ -1,6 +1,6 @@
 // What is mine: my name, where I am signed in, and whether the desktop tells me of messages.
 import { useEffect, useState } from 'react'
-import { answer } from '../api/client'
+import { unwrap } from '../api/client'
 import type { components } from '../api/schema'
 import { LANGUAGES, type Language, language, setLanguage, texts, useTexts } from '../texts'
 import { Dialog } from './Dialog'
@@ -30,7 +30,7 @@ function Profile() {
   const me = useMe()
   const [saved, setSaved] = useState(false)
   const { error, busy, onSubmit } = useForm(async ({ fullname = '' }) => {
-    await answer(store.api.PATCH('/api/users/me', { body: { fullname } }))
+    await unwrap(store.api.PATCH('/api/users/me', { body: { fullname } }))
     setSaved(true)
   })
   return (
@@ -110,12 +110,12 @@ function Sessions() {
   const t = useTexts()
   const store = useStore()
   const [sessions, setSessions] = useState<SignIn[]>([])
-  const load = useAction(async () => setSessions((await answer(store.api.GET('/api/sessions'))).items))
+  const load = useAction(async () => setSessions((await unwrap(store.api.GET('/api/sessions'))).items))
   const { run } = load
   // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(run, [store])
   const end = useAction(async (id: string) => {
-    await answer(store.api.DELETE('/api/sessions/{id}', { params: { path: { id } } }))
+    await unwrap(store.api.DELETE('/api/sessions/{id}', { params: { path: { id } } }))
     setSessions(now => now.filter(session => session.id !== id))
   })
   return (

@@ -14,7 +14,7 @@ import {
 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { memo, useMemo, useState } from 'react'
-import { answer } from '../api/client'
+import { unwrap } from '../api/client'
 import type { ChatItem } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
@@ -157,7 +157,7 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
   const workspace = useView(view => view.data?.workspace)
   const others = session.info?.workspaces.filter(other => other.id !== workspace?.id) ?? []
   const change = async (id: string) => {
-    session.switched(await answer(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
+    session.switched(await unwrap(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
   }
   return (
     <DropdownMenu.Root modal={false}>

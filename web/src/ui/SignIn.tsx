@@ -1,5 +1,5 @@
 import { type ReactNode, useEffect, useState } from 'react'
-import { answer, connectApi, openApi, Refused } from '../api/client'
+import { ApiError, connectApi, publicApi, unwrap } from '../api/client'
 import { texts, useTexts } from '../texts'
 import { errorTexts } from './errors'
 import { Field, FormError, useForm } from './forms'
@@ -51,7 +51,7 @@ export function SignIn({ invite }: { invite: string | null }) {
   const session = useSession()
   const { error, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
     await session.leaveNow()
-    session.signedIn(await answer(openApi.POST('/api/signin', { body: { email, password } })))
+    session.signedIn(await unwrap(publicApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
     <SignInLayout
@@ -96,11 +96,11 @@ export function SignUp({ invite }: { invite: string | null }) {
   const [preview, setPreview] = useState<{ workspace: string } | { error: string } | null>(null)
   useEffect(() => {
     if (!invite) return
-    answer(openApi.GET('/api/invites/{code}', { params: { path: { code: invite } } }))
+    unwrap(publicApi.GET('/api/invites/{code}', { params: { path: { code: invite } } }))
       .then(({ workspace_name }) => setPreview({ workspace: workspace_name }))
       .catch(error =>
         setPreview({
-          error: error instanceof Refused && error.status === 404 ? texts().badInvite : errorTexts(error).message,
+          error: error instanceof ApiError && error.status === 404 ? texts().badInvite : errorTexts(error).message,
         }),
       )
   }, [invite])
@@ -110,11 +110,11 @@ export function SignUp({ invite }: { invite: string | null }) {
       ? { fullname, email, password, invite }
       : { fullname, email, password, workspace: workspace ?? '' }
     await session.leaveNow()
-    session.signedIn(await answer(openApi.POST('/api/signup', { body })))
+    session.signedIn(await unwrap(publicApi.POST('/api/signup', { body })))
     go('/', true)
   })
   const accept = useForm(async () => {
-    const info = await answer(
+    const info = await unwrap(
       connectApi(session).POST('/api/invites/{code}/accept', { params: { path: { code: invite ?? '' } } }),
     )
     session.switched(info)

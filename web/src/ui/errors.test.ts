@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { Refused } from '../api/client'
+import { ApiError } from '../api/client'
 import { en } from '../texts/en'
 import { errorSentence, errorTexts } from './errors'
 
@@ -56,7 +56,7 @@ it('has a sentence for every error code of the server', () => {
 
 it('describes a wrong field in its own words, with the limits that the server names', () => {
   const short = { pointer: '/password', code: 'too_short', min: 8, detail: 'must have at least 8 characters' }
-  const refused = new Refused(422, { code: 'invalid', detail: short.detail, errors: [short] })
+  const refused = new ApiError(422, { code: 'invalid', detail: short.detail, errors: [short] })
   expect(errorTexts(refused)).toEqual({ message: '', fields: { password: 'At least 8 characters.' } })
   expect(errorSentence(refused)).toBe('At least 8 characters.')
 })
@@ -64,9 +64,9 @@ it('describes a wrong field in its own words, with the limits that the server na
 it('never shows sentences of the server or the browser', () => {
   const field = { pointer: '/name', code: 'of_next_year', detail: 'must rhyme' }
   const refusals = [
-    new Refused(418, { code: 'of_next_year', detail: 'must rhyme' }),
-    new Refused(422, { code: 'invalid', detail: 'must rhyme', errors: [field] }),
-    new Refused(500, undefined),
+    new ApiError(418, { code: 'of_next_year', detail: 'must rhyme' }),
+    new ApiError(422, { code: 'invalid', detail: 'must rhyme', errors: [field] }),
+    new ApiError(500, undefined),
     new TypeError('Failed to fetch'),
   ]
   expect(refusals.map(errorSentence)).toEqual([en.troubleOther, en.ruleOther, en.troubleOther, en.noConnection])

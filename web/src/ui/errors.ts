@@ -1,6 +1,6 @@
 // Error texts for users, from the catalogue of their language, by the server's error codes. The
 // server's own sentences are never shown: they are English and written for programmers.
-import { Refused, type Why } from '../api/client'
+import { ApiError, type Refusal } from '../api/client'
 import type { InvalidField } from '../api/types'
 import { texts } from '../texts'
 
@@ -14,7 +14,7 @@ export interface ErrorTexts {
 const FIELD_OF_CODE: Record<string, string> = { chat_name_taken: 'name', workspace_taken: 'workspace' }
 
 export function errorTexts(error: unknown): ErrorTexts {
-  if (!(error instanceof Refused)) return { message: texts().noConnection, fields: {} }
+  if (!(error instanceof ApiError)) return { message: texts().noConnection, fields: {} }
   const named = FIELD_OF_CODE[error.code]
   if (named) return { message: '', fields: { [named]: codeSentence(error) } }
   const fields = Object.fromEntries(error.fields.map(field => [field.pointer.replace(/^\//, ''), fieldSentence(field)]))
@@ -23,15 +23,15 @@ export function errorTexts(error: unknown): ErrorTexts {
 
 /** The same as one sentence, where there are no fields. */
 export function errorSentence(error: unknown): string {
-  return error instanceof Refused ? refusalSentence(error) : texts().noConnection
+  return error instanceof ApiError ? refusalSentence(error) : texts().noConnection
 }
 
-export function refusalSentence(why: Why): string {
-  const [field] = why.fields ?? []
-  return field && !hasSentence(why.code) ? fieldSentence(field) : codeSentence(why)
+export function refusalSentence(refusal: Refusal): string {
+  const [field] = refusal.fields ?? []
+  return field && !hasSentence(refusal.code) ? fieldSentence(field) : codeSentence(refusal)
 }
 
-function codeSentence({ code }: Why): string {
+function codeSentence({ code }: Refusal): string {
   return texts().troubles[code] ?? texts().troubleOther
 }
 

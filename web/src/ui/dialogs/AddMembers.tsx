@@ -1,6 +1,6 @@
 // More people into a chat.
 import { useState } from 'react'
-import { answer } from '../../api/client'
+import { unwrap } from '../../api/client'
 import type { ChatItem, User } from '../../api/types'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
@@ -21,7 +21,7 @@ export function AddMembers({ item, without, onClose, onDone }: AddMembersProps) 
   const [people, setPeople] = useState<User[]>([])
   const { error, busy, run } = useAction(async () => {
     const body = { user_ids: people.map(user => user.id) }
-    await answer(store.api.POST('/api/chat/{id}/members', { params: { path: { id: item.chat.id } }, body }))
+    await unwrap(store.api.POST('/api/chat/{id}/members', { params: { path: { id: item.chat.id } }, body }))
     onDone()
     onClose()
   })

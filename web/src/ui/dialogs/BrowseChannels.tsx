@@ -1,7 +1,7 @@
 // The public channels that I am not in.
 import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
-import { answer } from '../../api/client'
+import { unwrap } from '../../api/client'
 import type { Chat } from '../../api/types'
 import { useTexts } from '../../texts'
 import { Dialog } from '../Dialog'
@@ -27,7 +27,7 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
   const word = query.trim()
   const fetchPage = async (after?: string) => {
     const wanted = { limit: PAGE, ...(word ? { query: word } : {}), ...(after ? { after } : {}) }
-    return await answer(store.api.GET('/api/channels', { params: { query: wanted } }))
+    return await unwrap(store.api.GET('/api/channels', { params: { query: wanted } }))
   }
   const search = useAction(async (isWanted: () => boolean) => {
     const found = await fetchPage()
@@ -50,7 +50,7 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
     setPage({ items: [...page.items, ...next.items], has_more: next.has_more })
   })
   const join = useAction(async (id: string) => {
-    const item = await answer(store.api.POST('/api/chat/{id}/join', { params: { path: { id } } }))
+    const item = await unwrap(store.api.POST('/api/chat/{id}/join', { params: { path: { id } } }))
     store.addChat(item)
     onChat(id)
   })

@@ -1,5 +1,5 @@
 // What a chat is called and about.
-import { answer } from '../../api/client'
+import { unwrap } from '../../api/client'
 import type { ChatItem } from '../../api/types'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
@@ -13,7 +13,7 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
   const channel = chat.kind !== 'group'
   const { error, busy, onSubmit } = useForm(async ({ name, description = '' }) => {
     const body = { ...(name ? { name } : {}), ...(channel ? { description } : {}) }
-    await answer(store.api.PATCH('/api/chat/{id}', { params: { path: { id: chat.id } }, body }))
+    await unwrap(store.api.PATCH('/api/chat/{id}', { params: { path: { id: chat.id } }, body }))
     onClose()
   })
   return (

@@ -1,7 +1,7 @@
 // A link by which others come into the workspace.
 import { Check, Copy } from 'lucide-react'
 import { useState } from 'react'
-import { answer } from '../../api/client'
+import { unwrap } from '../../api/client'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
 import { Field, useForm } from '../forms'
@@ -14,7 +14,7 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
   const [link, setLink] = useState('')
   const [copied, setCopied] = useState(false)
   const { error, busy, onSubmit } = useForm(async ({ uses }) => {
-    const invite = await answer(store.api.POST('/api/invites', { body: { max_uses: Number(uses) } }))
+    const invite = await unwrap(store.api.POST('/api/invites', { body: { max_uses: Number(uses) } }))
     setLink(`${location.origin}/signup?invite=${encodeURIComponent(invite.code)}`)
   })
   const copy = async () => {

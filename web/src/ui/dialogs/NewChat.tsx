@@ -1,7 +1,7 @@
 // A chat of any kind, with those who are in it from the start.
 import { Hash, Lock, MessageCircle, Users } from 'lucide-react'
 import { useState } from 'react'
-import { answer } from '../../api/client'
+import { unwrap } from '../../api/client'
 import type { ChatKind, User } from '../../api/types'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
@@ -29,7 +29,7 @@ export function NewChat({ onClose, onChat }: NewChatProps) {
   const channel = kind === 'public_channel' || kind === 'private_channel'
   const enough = kind === 'single' ? people.length === 1 : kind === 'group' ? people.length >= 2 : true
   const { error, busy, onSubmit } = useForm(async ({ name, description }) => {
-    const item = await answer(
+    const item = await unwrap(
       store.api.POST('/api/chat', {
         body: {
           kind,

@@ -1,5 +1,5 @@
 // Another workspace, for somebody who is in one already.
-import { answer } from '../../api/client'
+import { unwrap } from '../../api/client'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
 import { Field, useForm } from '../forms'
@@ -10,8 +10,8 @@ export function NewWorkspace({ onClose }: { onClose: () => void }) {
   const session = useSession()
   const store = useStore()
   const { error, busy, onSubmit } = useForm(async ({ workspace: name = '' }) => {
-    const { id } = await answer(store.api.POST('/api/workspaces', { body: { name } }))
-    session.switched(await answer(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
+    const { id } = await unwrap(store.api.POST('/api/workspaces', { body: { name } }))
+    session.switched(await unwrap(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
   })
   return (
     <Dialog title={t.makeWorkspaceTitle} onClose={onClose} className="dialog-s">
