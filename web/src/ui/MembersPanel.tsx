@@ -9,7 +9,7 @@ import { AddMembers } from './dialogs/AddMembers'
 import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
 import { IconButton } from './IconButton'
-import { Person } from './Person'
+import { UserMenu } from './UserMenu'
 import { UserName } from './UserName'
 
 const PAGE = 100
@@ -65,13 +65,13 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
       <ul className="members-list">
         {members.map(member => (
           <li key={member.user_id} className="member">
-            <Person userId={member.user_id} className="member-who">
+            <UserMenu userId={member.user_id} className="member-who">
               <Avatar userId={member.user_id} size="m" />
               <span className="member-name" dir="auto">
                 <UserName userId={member.user_id} />
                 {member.user_id === me.id && <span className="member-you"> {t.you}</span>}
               </span>
-            </Person>
+            </UserMenu>
             {member.role === 'owner' && <span className="tag">{t.owner}</span>}
             {member.role !== 'owner' && member.user_id !== me.id && (
               <span className="member-actions">

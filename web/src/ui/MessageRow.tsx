@@ -13,9 +13,9 @@ import { useMe, useQuoted, useStore } from './hooks'
 import { IconButton } from './IconButton'
 import { MenuContent } from './Menu'
 import { MessageBody } from './MessageBody'
-import { MessageItem, Person } from './Person'
 import { plain } from './plain'
 import { go } from './route'
+import { MessageUserItem, UserMenu } from './UserMenu'
 import { UserName } from './UserName'
 
 interface MessageRowProps {
@@ -78,9 +78,9 @@ export const MessageRow = memo(function MessageRow({
     >
       <div className="message-side">
         {head ? (
-          <Person userId={message.sender_id} stop={false} mute>
+          <UserMenu userId={message.sender_id} tabStop={false} hidden>
             <Avatar userId={message.sender_id} size="l" />
-          </Person>
+          </UserMenu>
         ) : (
           <time
             id={`${id}-when`}
@@ -102,9 +102,9 @@ export const MessageRow = memo(function MessageRow({
         {head && (
           <header className="message-head">
             <span id={`${id}-who`}>
-              <Person userId={message.sender_id} className="message-sender" stop={false}>
+              <UserMenu userId={message.sender_id} className="message-sender" tabStop={false}>
                 <UserName userId={message.sender_id} />
-              </Person>
+              </UserMenu>
             </span>
             <time id={`${id}-when`} dateTime={message.created_at} title={fullDate(message.created_at)}>
               {clock(message.created_at)}
@@ -186,7 +186,7 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
           <DropdownMenu.Item className="menu-item" onSelect={() => copy(message.body)}>
             <Copy /> {t.copyText}
           </DropdownMenu.Item>
-          <MessageItem userId={message.sender_id} />
+          <MessageUserItem userId={message.sender_id} />
           {mayDelete && (
             <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={onDelete}>
               <Trash2 /> {t.delete}

@@ -1,4 +1,5 @@
-// Somebody whose name stands somewhere: who that is, and the way to talk to them alone.
+// A user's name or avatar as a button that opens a menu: their e-mail address, and a message to them.
+// For the user themself and for deactivated users it is plain text.
 import { MessageCircle } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type ReactNode, useState } from 'react'
@@ -8,26 +9,30 @@ import { useMe, useStore, useUser } from './hooks'
 import { MenuContent } from './Menu'
 import { go } from './route'
 
-interface PersonProps {
+interface UserMenuProps {
   userId: string
   className?: string
-  /** Whether Tab stops here. Among messages it does not: the menu of each has the same. */
-  stop?: boolean
-  /** A picture beside the name: once is enough for who listens. */
-  mute?: boolean
+  /** Whether Tab stops here. Not among messages, whose own menus have the same entry. */
+  tabStop?: boolean
+  /** Hidden from screen readers, where the name beside the avatar has the same menu. */
+  hidden?: boolean
   children: ReactNode
 }
 
-export function Person({ userId, className = '', stop = true, mute = false, children }: PersonProps) {
+export function UserMenu({ userId, className = '', tabStop = true, hidden = false, children }: UserMenuProps) {
   const me = useMe()
   const user = useUser(userId)
-  // There are many names, and few are asked about: a menu is made for those.
-  const [used, setUsed] = useState(false)
+  // The menu is made on the first click: there are many names, and few are clicked.
+  const [opened, setOpened] = useState(false)
   if (userId === me.id || user?.active === false) return <span className={className}>{children}</span>
-  const button = { className: `person ${className}`, tabIndex: stop ? 0 : -1, 'aria-hidden': mute || undefined }
-  if (!used) {
+  const button = {
+    className: `user-button ${className}`,
+    tabIndex: tabStop ? 0 : -1,
+    'aria-hidden': hidden || undefined,
+  }
+  if (!opened) {
     return (
-      <button type="button" aria-haspopup="menu" aria-expanded={false} onClick={() => setUsed(true)} {...button}>
+      <button type="button" aria-haspopup="menu" aria-expanded={false} onClick={() => setOpened(true)} {...button}>
         {children}
       </button>
     )
@@ -41,14 +46,14 @@ export function Person({ userId, className = '', stop = true, mute = false, chil
             {user.email}
           </DropdownMenu.Label>
         )}
-        <MessageItem userId={userId} />
+        <MessageUserItem userId={userId} />
       </MenuContent>
     </DropdownMenu.Root>
   )
 }
 
-/** The entry of a menu that opens the chat of two; nothing for oneself. */
-export function MessageItem({ userId }: { userId: string }) {
+/** The menu item that opens the single chat with a user; nothing for the user themself. */
+export function MessageUserItem({ userId }: { userId: string }) {
   const t = useTexts()
   const store = useStore()
   const me = useMe()
