@@ -2,7 +2,7 @@
 import { type RefObject, useEffect, useId, useState } from 'react'
 import { useTexts } from '../texts'
 import type { Emoji } from './emoji'
-import { Options } from './Options'
+import { Listbox } from './Listbox'
 
 /** What is offered at the cursor, and which of it is chosen. */
 export function useEmoji(area: RefObject<HTMLTextAreaElement | null>, text: string) {
@@ -55,7 +55,7 @@ export function EmojiList({ id, found, active, onPick }: ListProps) {
   const t = useTexts()
   if (found.length === 0) return null
   return (
-    <Options
+    <Listbox
       id={id}
       label={t.emoji}
       className="emoji-list"
@@ -72,6 +72,6 @@ export function EmojiList({ id, found, active, onPick }: ListProps) {
           <span className="option-title">:{emoji.name}:</span>
         </>
       )}
-    </Options>
+    </Listbox>
   )
 }

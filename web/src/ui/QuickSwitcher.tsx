@@ -7,9 +7,9 @@ import { ChatTitle } from './ChatTitle'
 import { Dialog } from './Dialog'
 import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
+import { Listbox, optionId } from './Listbox'
 import { byActivity, chatTitle, match } from './names'
-import { Options, optionId } from './Options'
-import { usePeople } from './People'
+import { usePeopleSearch } from './PeoplePicker'
 import { UnreadBadge } from './UnreadBadge'
 
 const LIST = 'switcher-list'
@@ -23,7 +23,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
   const data = useView(view => view.data)
   const [query, setQuery] = useState('')
   const [active, setActive] = useState(0)
-  const people = usePeople(query)
+  const people = usePeopleSearch(query)
   const found = useMemo((): Found[] => {
     if (!data) return []
     const chats = byActivity(data.chats)
@@ -78,7 +78,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
           {t.nothingCalled}
         </p>
       ) : (
-        <Options
+        <Listbox
           id={LIST}
           label={t.chatsAndPeople}
           className="switcher-list"
@@ -106,7 +106,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
               </>
             )
           }
-        </Options>
+        </Listbox>
       )}
       <FormError error={error} />
     </Dialog>

@@ -6,7 +6,7 @@ import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
 import { useAction } from '../forms'
 import { useStore } from '../hooks'
-import { PeoplePicker } from '../People'
+import { PeoplePicker } from '../PeoplePicker'
 
 interface AddMembersProps {
   item: ChatItem

@@ -7,7 +7,7 @@ import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
 import { Field, useForm } from '../forms'
 import { useStore } from '../hooks'
-import { PeoplePicker } from '../People'
+import { PeoplePicker } from '../PeoplePicker'
 
 const KINDS: { kind: ChatKind; Icon: typeof Hash }[] = [
   { kind: 'public_channel', Icon: Hash },

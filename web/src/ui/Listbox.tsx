@@ -1,7 +1,8 @@
-// What a field offers to choose from. The field keeps the focus and has the keys; `aria-activedescendant` says which is meant.
+// The options of a combobox. The input keeps the focus and handles the keys; `aria-activedescendant`
+// on the input names the active option.
 import type { ReactNode } from 'react'
 
-interface OptionsProps<T> {
+interface ListboxProps<T> {
   id: string
   label: string
   className: string
@@ -12,11 +13,11 @@ interface OptionsProps<T> {
   children: (option: T) => ReactNode
 }
 
-export function Options<T>({ id, label, className, options, active, keyOf, onPick, children }: OptionsProps<T>) {
+export function Listbox<T>({ id, label, className, options, active, keyOf, onPick, children }: ListboxProps<T>) {
   return (
     <div className={className} id={id} role="listbox" aria-label={label}>
       {options.map((option, index) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the keys
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the input handles the keys
         <div
           key={keyOf(option)}
           id={optionId(id, index)}

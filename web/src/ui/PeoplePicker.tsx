@@ -1,20 +1,21 @@
-// Choosing people by name: what is known at once, then what the server finds.
+// An input to choose users by name or e-mail. Known users are offered at once, then those that the
+// server finds.
 import { X } from 'lucide-react'
 import { useEffect, useId, useMemo, useState } from 'react'
 import type { User } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { useMe, useStore, useView } from './hooks'
+import { Listbox, optionId } from './Listbox'
 import { match } from './names'
-import { Options, optionId } from './Options'
 
-const SHOWN = 30
-/** The list below a field stays short. */
-const OFFERED = 6
-/** Whoever types on within it asks once. */
+const FOUND_MAX = 30
+/** So many are offered below the input. */
+const OFFERED_MAX = 6
+/** Debounce of the search. */
 const SEARCH_MS = 150
 
-export function usePeople(query: string): User[] {
+export function usePeopleSearch(query: string): User[] {
   const store = useStore()
   const me = useMe()
   const users = useView(view => view.data?.users)
@@ -30,7 +31,7 @@ export function usePeople(query: string): User[] {
       .map(user => ({ user, score: score(user) }))
       .filter(({ score }) => score > 0)
       .sort((a, b) => b.score - a.score || a.user.fullname.localeCompare(b.user.fullname))
-      .slice(0, SHOWN)
+      .slice(0, FOUND_MAX)
       .map(({ user }) => user)
   }, [users, query, me.id])
 }
@@ -48,9 +49,9 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
   const id = useId()
   const [query, setQuery] = useState('')
   const [active, setActive] = useState(0)
-  // Once open it stays so: were it to close when a button below is pressed, the button would move away from under the pointer.
+  // Once open, the list stays open: closing it would move a button below it away from the pointer.
   const [open, setOpen] = useState(false)
-  const found = usePeople(query).filter(
+  const found = usePeopleSearch(query).filter(
     user => !without.includes(user.id) && !chosen.some(other => other.id === user.id),
   )
   const pick = (user: User) => {
@@ -58,7 +59,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
     setQuery('')
     setActive(0)
   }
-  const shown = found.slice(0, OFFERED)
+  const shown = found.slice(0, OFFERED_MAX)
   const full = one && chosen.length > 0
   return (
     <div className="field">
@@ -111,7 +112,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
         </p>
       )}
       {!full && open && found.length > 0 && (
-        <Options
+        <Listbox
           id={`${id}-list`}
           label={label}
           className="picker-list"
@@ -129,7 +130,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
               <span className="option-note">{user.email}</span>
             </>
           )}
-        </Options>
+        </Listbox>
       )}
     </div>
   )
