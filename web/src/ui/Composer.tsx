@@ -9,7 +9,7 @@ import type { Emoji } from './emoji'
 import { errorSentence } from './errors'
 import { isMod, TOUCH, useChatTitle, useDraft, useQuoted, useStore } from './hooks'
 import { IconButton } from './IconButton'
-import { plain } from './plain'
+import { previewText } from './preview'
 import { UserName } from './UserName'
 
 /** What is in the box instead of the draft: a message of mine, or one that was refused. */
@@ -145,7 +145,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
                     {answered
                       ? answered.deleted_at
                         ? t.quoteDeleted
-                        : plain(answered.body)
+                        : previewText(answered.body)
                       : answered === null
                         ? t.quoteGone
                         : '…'}

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'
 import { useMe, useView } from './hooks'
-import { plain } from './plain'
+import { previewText } from './preview'
 import { UserName } from './UserName'
 
 /** At most this many messages are announced: after an absence the older ones are skipped. */
@@ -31,7 +31,7 @@ export function LiveRegion({ item }: { item: ChatItem }) {
     <div className="visually-hidden" role="status" aria-label={t.newsRegion} aria-atomic="false">
       {announced.map(message => (
         <p key={message.id}>
-          <UserName userId={message.sender_id} />: {plain(message.body).slice(0, TEXT_MAX)}
+          <UserName userId={message.sender_id} />: {previewText(message.body).slice(0, TEXT_MAX)}
         </p>
       ))}
     </div>

@@ -13,7 +13,7 @@ import { useMe, useQuoted, useStore } from './hooks'
 import { IconButton } from './IconButton'
 import { MenuContent } from './Menu'
 import { MessageBody } from './MessageBody'
-import { plain } from './plain'
+import { previewText } from './preview'
 import { go } from './route'
 import { MessageUserItem, UserMenu } from './UserMenu'
 import { UserName } from './UserName'
@@ -219,7 +219,7 @@ function Quote({ chatId, id }: { chatId: string; id: string }) {
             <UserName userId={message.sender_id} />
           </strong>
           <span className="quote-text" dir="auto">
-            {message.deleted_at ? t.quoteDeleted : plain(message.body)}
+            {message.deleted_at ? t.quoteDeleted : previewText(message.body)}
           </span>
         </>
       ) : (

@@ -32,14 +32,14 @@ export function useForm(submit: (values: Record<string, string>) => Promise<void
   const onSubmit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     form.current = event.currentTarget
-    const values = [...new FormData(event.currentTarget)].map(([name, value]) => [name, plainText(name, value)])
+    const values = [...new FormData(event.currentTarget)].map(([name, value]) => [name, fieldText(name, value)])
     run(Object.fromEntries(values))
   }
   return { error, busy, onSubmit }
 }
 
-/** A password is what it is. */
-function plainText(name: string, value: FormDataEntryValue): string {
+/** Without white space around it, except in a password. */
+function fieldText(name: string, value: FormDataEntryValue): string {
   const text = typeof value === 'string' ? value : ''
   return name === 'password' ? text : text.trim()
 }

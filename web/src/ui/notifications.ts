@@ -3,7 +3,7 @@ import { useEffect } from 'react'
 import { texts } from '../texts'
 import { useLooking, useStore } from './hooks'
 import { chatTitle, isChannel, isNamed } from './names'
-import { plain } from './plain'
+import { previewText } from './preview'
 import { go } from './route'
 
 const KEY = 'parlor.notify'
@@ -57,7 +57,7 @@ export function useNotifications(): void {
           item.chat.kind === 'single'
             ? sender
             : texts().notificationIn(sender, chatTitle(item, data.user.id, data.users))
-        const body = plain(message.body).slice(0, BODY_MAX)
+        const body = previewText(message.body).slice(0, BODY_MAX)
         const note = show(title, { body, tag: message.chat_id })
         if (!note) return
         note.onclick = () => {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { Message } from '../api/types'
 import { fromPage } from '../store/windows'
 import { match } from './names'
-import { plain } from './plain'
+import { previewText } from './preview'
 import { parseRoute } from './route'
 import { rowsOf } from './rows'
 
@@ -83,7 +83,7 @@ it('finds by beginnings first', () => {
 })
 
 it('shows a preview without marks, and keeps names as they are', () => {
-  expect(plain('**Look** at `chat_id`,\n> a _quote_ and a [link](https://x.example)')).toBe(
+  expect(previewText('**Look** at `chat_id`,\n> a _quote_ and a [link](https://x.example)')).toBe(
     'Look at chat_id, a quote and a link',
   )
 })

@@ -1,5 +1,5 @@
-/** One line without marks, for previews. */
-export function plain(text: string): string {
+/** A message as one line without Markdown, for quotes, notifications and screen readers. */
+export function previewText(text: string): string {
   return text
     .replace(/```[\s\S]*?(```|$)/g, block => block.replace(/```\w*/g, ''))
     .replace(/^\s*(?:[-+*]|\d+[.)]) \[([ x])\] /gim, (_, done) => (done === ' ' ? '☐ ' : '☑ '))
