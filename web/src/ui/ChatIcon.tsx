@@ -2,12 +2,12 @@
 import { Hash, Lock, Users } from 'lucide-react'
 import type { ChatItem } from '../api/types'
 import { Avatar } from './Avatar'
+import { otherUserId } from './chats'
 import { useMe } from './hooks'
-import { partner } from './names'
 
 export function ChatIcon({ item, size = 's' }: { item: ChatItem; size?: 's' | 'm' }) {
   const me = useMe()
-  const other = partner(item, me.id)
+  const other = otherUserId(item, me.id)
   if (other) return <Avatar userId={other} size={size} />
   const Icon = item.chat.kind === 'group' ? Users : item.chat.kind === 'private_channel' ? Lock : Hash
   return (

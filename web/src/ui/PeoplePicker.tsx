@@ -7,7 +7,7 @@ import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { useMe, useStore, useView } from './hooks'
 import { Listbox, optionId } from './Listbox'
-import { match } from './names'
+import { matchScore } from './matchScore'
 
 const FOUND_MAX = 30
 /** So many are offered below the input. */
@@ -25,7 +25,7 @@ export function usePeopleSearch(query: string): User[] {
   }, [store, query])
   return useMemo(() => {
     const score = (user: User) =>
-      Math.max(match(user.fullname, query), user.email?.startsWith(query.toLowerCase()) ? 1 : 0)
+      Math.max(matchScore(user.fullname, query), user.email?.startsWith(query.toLowerCase()) ? 1 : 0)
     return [...(users?.values() ?? [])]
       .filter(user => user.active && user.id !== me.id)
       .map(user => ({ user, score: score(user) }))

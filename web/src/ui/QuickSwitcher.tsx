@@ -4,11 +4,12 @@ import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { ChatIcon } from './ChatIcon'
 import { ChatTitle } from './ChatTitle'
+import { byActivity, chatTitle } from './chats'
 import { Dialog } from './Dialog'
 import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
 import { Listbox, optionId } from './Listbox'
-import { byActivity, chatTitle, match } from './names'
+import { matchScore } from './matchScore'
 import { usePeopleSearch } from './PeoplePicker'
 import { UnreadBadge } from './UnreadBadge'
 
@@ -28,7 +29,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
     if (!data) return []
     const chats = byActivity(data.chats)
       .map((item, order) => ({ item, order, title: chatTitle(item, me.id, data.users) }))
-      .map(entry => ({ ...entry, score: match(entry.title, query) }))
+      .map(entry => ({ ...entry, score: matchScore(entry.title, query) }))
       .filter(({ score }) => score > 0)
       .sort((a, b) => b.score - a.score || a.order - b.order)
       .slice(0, 12)

@@ -4,7 +4,7 @@ import type { Draft } from '../store/drafts'
 import type { Session } from '../store/session'
 import type { Store } from '../store/store'
 import type { View } from '../store/view'
-import { chatTitle, UNKNOWN } from './names'
+import { chatTitle, UNKNOWN } from './chats'
 
 export const StoreContext = createContext<Store | null>(null)
 export const SessionContext = createContext<Session | null>(null)

@@ -1,7 +1,7 @@
 // What the keys do.
 import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
+import { byActivity, isChannel } from './chats'
 import { isMod, useStore } from './hooks'
-import { byActivity, isChannel } from './names'
 import type { Overlay } from './Overlays'
 import { go } from './route'
 

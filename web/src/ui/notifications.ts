@@ -1,8 +1,9 @@
 // Desktop notifications: of what one wants to be told of, while no tab is looked at, from the one tab that holds the stream.
 import { useEffect } from 'react'
 import { texts } from '../texts'
+import { chatTitle, isChannel } from './chats'
 import { useLooking, useStore } from './hooks'
-import { chatTitle, isChannel, isNamed } from './names'
+import { isMentioned } from './mentions'
 import { previewText } from './preview'
 import { go } from './route'
 
@@ -50,7 +51,7 @@ export function useNotifications(): void {
         const { data } = store.view.get()
         const item = data?.chats.get(message.chat_id)
         if (!data || !item) return
-        if (telling === 'direct' && isChannel(item) && !isNamed(message.body, data.user.fullname)) return
+        if (telling === 'direct' && isChannel(item) && !isMentioned(message.body, data.user.fullname)) return
         const known = await store.people.find(message.sender_id).catch(() => undefined)
         const sender = known?.fullname ?? texts().somebody
         const title =

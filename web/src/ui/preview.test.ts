@@ -12,3 +12,9 @@ it('removes the Markdown and keeps the words', () => {
   )
   expect(previewText('2 - 1 = 1')).toBe('2 - 1 = 1')
 })
+
+it('keeps underscores inside a word', () => {
+  expect(previewText('**Look** at `chat_id`,\n> a _quote_ and a [link](https://x.example)')).toBe(
+    'Look at chat_id, a quote and a link',
+  )
+})

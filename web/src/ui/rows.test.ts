@@ -1,9 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Message } from '../api/types'
 import { fromPage } from '../store/windows'
-import { match } from './names'
-import { previewText } from './preview'
-import { parseRoute } from './route'
 import { rowsOf } from './rows'
 
 const message = (seq: number, sender_id: string, at: string, rest: Partial<Message> = {}): Message => ({
@@ -67,23 +64,4 @@ it('has no two rows of one key', () => {
   const window = fromPage({ items, has_more: false, has_more_before: false, has_more_after: false })
   const keys = rowsOf(window, outgoing, 'me', 1).map(row => row.key)
   expect(new Set(keys).size).toBe(keys.length)
-})
-
-it('reads addresses', () => {
-  expect(parseRoute('/c/abc/12', '')).toEqual({ page: 'chat', chatId: 'abc', seq: 12 })
-  expect(parseRoute('/c/abc/x', '')).toEqual({ page: 'chat', chatId: 'abc', seq: undefined })
-  expect(parseRoute('/signup', '?invite=CODE')).toEqual({ page: 'signup', invite: 'CODE' })
-  expect(parseRoute('/', '')).toEqual({ page: 'home' })
-})
-
-it('finds by beginnings first', () => {
-  expect(match('general', 'gen')).toBeGreaterThan(match('engineering', 'gin'))
-  expect(match('Grace Hopper', 'hop')).toBeGreaterThan(match('workshop', 'hop'))
-  expect(match('general', 'xyz')).toBe(0)
-})
-
-it('shows a preview without marks, and keeps names as they are', () => {
-  expect(previewText('**Look** at `chat_id`,\n> a _quote_ and a [link](https://x.example)')).toBe(
-    'Look at chat_id, a quote and a link',
-  )
 })
