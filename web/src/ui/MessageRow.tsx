@@ -5,7 +5,7 @@ import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
-import { copy } from './Clipboard'
+import { copyText } from './CopyNotice'
 import { Confirm } from './Dialog'
 import { clock, fullDate } from './dates'
 import { refusalSentence } from './errors'
@@ -149,7 +149,7 @@ export const MessageRow = memo(function MessageRow({
 })
 
 function copyLink(message: Message): void {
-  copy(`${location.origin}/c/${message.chat_id}/${message.seq}`)
+  copyText(`${location.origin}/c/${message.chat_id}/${message.seq}`)
 }
 
 interface ActionsProps {
@@ -183,7 +183,7 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
           <DropdownMenu.Item className="menu-item" onSelect={() => copyLink(message)}>
             <Link2 /> {t.copyLink}
           </DropdownMenu.Item>
-          <DropdownMenu.Item className="menu-item" onSelect={() => copy(message.body)}>
+          <DropdownMenu.Item className="menu-item" onSelect={() => copyText(message.body)}>
             <Copy /> {t.copyText}
           </DropdownMenu.Item>
           <MessageUserItem userId={message.sender_id} />

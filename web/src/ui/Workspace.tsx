@@ -1,14 +1,14 @@
 // The window of somebody who is signed in: the list of chats, the one that is open, and what opens over them.
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTexts } from '../texts'
-import { Clipboard } from './Clipboard'
 import { ConnectionLine } from './ConnectionLine'
+import { CopyNotice } from './CopyNotice'
 import { byActivity, chatTitle } from './chats'
 import { Confirm, Dialog } from './Dialog'
 import { EmptyState } from './EmptyState'
 import { ErrorBoundary } from './ErrorBoundary'
 import { MAC, useStore, useView } from './hooks'
-import { useShortcuts } from './keys'
+import { useShortcuts } from './keyboard'
 import { LandmarkContext } from './Menu'
 import { useNotifications } from './notifications'
 import type { Overlay } from './Overlays'
@@ -70,7 +70,7 @@ function Main() {
           )}
         </LandmarkContext>
       </main>
-      <Clipboard />
+      <CopyNotice />
       {overlay && Overlays && <Overlays overlay={overlay} onOverlay={setOverlay} onChat={visit} />}
       {overlay && !Overlays && !missing && (
         // Takes the keys that are meant for what comes.

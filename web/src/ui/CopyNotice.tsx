@@ -1,20 +1,19 @@
-// Copying, and the word that it is done. Where a page is not served securely, a browser lets it copy nothing: there the text is
-// shown, already chosen, and one presses the keys.
+// Copies text and says so for a moment. On a page that is not served securely there is no clipboard:
+// a dialog shows the text, selected, so that the user can copy it by keyboard.
 import { Check } from 'lucide-react'
 import { useEffect, useSyncExternalStore } from 'react'
 import { useTexts } from '../texts'
 import { Dialog } from './Dialog'
 
-/** So long one may read that it is copied. */
 const SHOWN_MS = 2500
 
-type Done = { text: string; copied: boolean } | null
+type CopyResult = { text: string; copied: boolean } | null
 
-let done: Done = null
+let result: CopyResult = null
 const listeners = new Set<() => void>()
 
-function set(next: Done): void {
-  done = next
+function set(next: CopyResult): void {
+  result = next
   for (const listener of listeners) listener()
 }
 
@@ -23,7 +22,7 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener)
 }
 
-export function copy(text: string): void {
+export function copyText(text: string): void {
   const written = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error('no clipboard'))
   written.then(
     () => set({ text, copied: true }),
@@ -31,31 +30,31 @@ export function copy(text: string): void {
   )
 }
 
-export function Clipboard() {
+export function CopyNotice() {
   const t = useTexts()
-  const now = useSyncExternalStore(subscribe, () => done)
+  const shown = useSyncExternalStore(subscribe, () => result)
   const close = () => set(null)
   useEffect(() => {
-    if (!now?.copied) return
+    if (!shown?.copied) return
     const timer = setTimeout(() => set(null), SHOWN_MS)
     return () => clearTimeout(timer)
-  }, [now])
+  }, [shown])
   return (
     <>
       <div className="notice-slot" role="status">
-        {now?.copied && (
+        {shown?.copied && (
           <p className="notice">
             <Check aria-hidden="true" /> {t.copied}
           </p>
         )}
       </div>
-      {now && !now.copied && (
+      {shown && !shown.copied && (
         <Dialog title={t.copyYourself} onClose={close} className="dialog-s">
           <div className="copy-row">
             <textarea
               readOnly
-              rows={Math.min(8, now.text.split('\n').length)}
-              value={now.text}
+              rows={Math.min(8, shown.text.split('\n').length)}
+              value={shown.text}
               aria-label={t.copyYourself}
               data-autofocus
               onFocus={event => event.target.select()}

@@ -1,11 +1,11 @@
-// What the keys do.
+// Keyboard handling outside of inputs: shortcuts of the window, and arrow keys in lists.
 import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
 import { byActivity, isChannel } from './chats'
 import { isMod, useStore } from './hooks'
 import type { Overlay } from './Overlays'
 import { go } from './route'
 
-/** What works wherever one is. */
+/** The shortcuts that work everywhere in the window. */
 export function useShortcuts(
   chatId: string | null,
   setOverlay: (next: (now: Overlay | null) => Overlay | null) => void,
@@ -27,19 +27,19 @@ export function useShortcuts(
       }
     }
     const onKey = (event: KeyboardEvent) => {
-      // A message has its own letters.
+      // A focused message has shortcuts of its own, and has handled the key.
       if (event.defaultPrevented) return
       const vertical = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
-      const isAsked = document.querySelector('dialog[open]') !== null
-      // What is asked or half filled in is not pushed aside.
+      const isDialogOpen = document.querySelector('dialog[open]') !== null
+      // An open dialog is never replaced: it may be half filled in.
       if (isMod(event) && event.key.toLowerCase() === 'k')
-        setOverlay(now => (now === 'switcher' ? null : isAsked ? now : 'switcher'))
-      else if (isMod(event) && event.key === '/') setOverlay(now => (isAsked ? now : 'shortcuts'))
-      else if (isAsked) return
+        setOverlay(now => (now === 'switcher' ? null : isDialogOpen ? now : 'switcher'))
+      else if (isMod(event) && event.key === '/') setOverlay(now => (isDialogOpen ? now : 'shortcuts'))
+      else if (isDialogOpen) return
       else if (event.altKey && vertical !== 0) step(vertical, event.shiftKey)
-      else if (event.key === 'F6') toRegion(event.shiftKey ? -1 : 1)
+      else if (event.key === 'F6') focusRegion(event.shiftKey ? -1 : 1)
       else {
-        if (isForTheBox(event)) document.querySelector<HTMLElement>('.composer textarea')?.focus()
+        if (startsMessage(event)) document.querySelector<HTMLElement>('.composer textarea')?.focus()
         return
       }
       event.preventDefault()
@@ -49,16 +49,16 @@ export function useShortcuts(
   }, [store, chatId, setOverlay])
 }
 
-/** A letter that nothing else would take: whoever begins to type wants to write. */
-function isForTheBox(event: KeyboardEvent): boolean {
+/** Whether the key is the first letter of a message: one that no other element handles. */
+function startsMessage(event: KeyboardEvent): boolean {
   const command = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState('AltGraph')
   const letter = event.key.length === 1 && event.key !== ' ' && !command && !event.isComposing
-  const takes = 'input, textarea, select, [contenteditable], [role="menu"]'
-  return letter && !(event.target instanceof Element && event.target.closest(takes))
+  const handlesKeys = 'input, textarea, select, [contenteditable], [role="menu"]'
+  return letter && !(event.target instanceof Element && event.target.closest(handlesKeys))
 }
 
-/** The list, the messages, what is being written, the members: round and round. */
-function toRegion(by: number): void {
+/** Moves the focus through sidebar, timeline, composer and members panel, in a circle. */
+function focusRegion(by: number): void {
   const regions = ['.sidebar', '.timeline', '.composer', '.members']
     .map(selector => document.querySelector<HTMLElement>(selector))
     .filter(element => element !== null && element.offsetParent !== null) as HTMLElement[]
@@ -73,7 +73,7 @@ function toRegion(by: number): void {
   }
 }
 
-/** Up and down among links that stand below one another. */
+/** Arrow keys in a vertical list of links. */
 export function onListKeys(event: ReactKeyboardEvent<HTMLElement>): void {
   if (event.altKey) return
   const links = [...event.currentTarget.querySelectorAll<HTMLElement>('a[href]')]
@@ -85,15 +85,17 @@ export function onListKeys(event: ReactKeyboardEvent<HTMLElement>): void {
   next.focus()
 }
 
-/** Up and down among the messages that are drawn; more are drawn as one goes. */
+/** Arrow keys in the timeline. Only drawn messages can be reached; scrolling draws more. */
 export function onMessageKeys(event: ReactKeyboardEvent<HTMLElement>): void {
   const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
   const target = event.target as HTMLElement
   if (by === 0 || event.altKey || !(target === event.currentTarget || target.matches('.message'))) return
   const rows = [...event.currentTarget.querySelectorAll<HTMLElement>('.message[tabindex]')]
   const { top, bottom } = event.currentTarget.getBoundingClientRect()
-  const seen = rows.filter(row => row.getBoundingClientRect().bottom > top && row.getBoundingClientRect().top < bottom)
-  const next = target === event.currentTarget ? seen.at(-1) : rows[rows.indexOf(target) + by]
+  const visible = rows.filter(
+    row => row.getBoundingClientRect().bottom > top && row.getBoundingClientRect().top < bottom,
+  )
+  const next = target === event.currentTarget ? visible.at(-1) : rows[rows.indexOf(target) + by]
   if (!next) return
   event.preventDefault()
   next.focus({ preventScroll: true })
