@@ -1,4 +1,4 @@
-// What is mine: my name, where I am signed in, and whether the desktop tells me of messages.
+// The user's own settings: name, appearance, language, notifications, and the devices signed in.
 import { useEffect, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { components } from '../api/schema'
@@ -7,10 +7,16 @@ import { Dialog } from './Dialog'
 import { shortDate } from './dates'
 import { Field, FormError, Select, useAction, useForm } from './forms'
 import { useMe, useStore } from './hooks'
-import { setWanted, supported, TELLING, type Telling, wanted } from './notifications'
+import {
+  NOTIFICATION_LEVELS,
+  type NotificationLevel,
+  notificationLevel,
+  setNotificationLevel,
+  supported,
+} from './notifications'
 import { setTheme, type Theme, useTheme } from './theme'
 
-type SignIn = components['schemas']['Session']
+type SignedInDevice = components['schemas']['Session']
 
 export function Settings({ onClose }: { onClose: () => void }) {
   const t = useTexts()
@@ -53,7 +59,7 @@ function Profile() {
 function Appearance() {
   const t = useTexts()
   const theme = useTheme()
-  const [spoken, speak] = useState(language)
+  const [chosen, setChosen] = useState(language)
   return (
     <section className="settings-part settings-pair">
       <Select
@@ -68,10 +74,10 @@ function Appearance() {
       />
       <Select
         label={t.language}
-        value={spoken}
+        value={chosen}
         options={[['system', t.languageSystem], ...LANGUAGES.map(({ value, name }): [string, string] => [value, name])]}
         onChange={value => {
-          speak(value as Language)
+          setChosen(value as Language)
           void setLanguage(value as Language)
         }}
       />
@@ -81,23 +87,23 @@ function Appearance() {
 
 function Notifications() {
   const t = useTexts()
-  const [telling, setTelling] = useState(wanted)
-  const [refused, setRefused] = useState(false)
+  const [level, setLevel] = useState(notificationLevel)
+  const [denied, setDenied] = useState(false)
   if (!supported) return null
-  const change = async (want: Telling) => {
-    const is = await setWanted(want)
-    setTelling(is)
-    setRefused(is !== want)
+  const change = async (wanted: NotificationLevel) => {
+    const granted = await setNotificationLevel(wanted)
+    setLevel(granted)
+    setDenied(granted !== wanted)
   }
   return (
     <section className="settings-part">
       <Select
         label={t.notifyMe}
-        value={telling}
-        options={TELLING.map((value): [string, string] => [value, t.notify[value]])}
-        onChange={value => void change(value as Telling)}
+        value={level}
+        options={NOTIFICATION_LEVELS.map((value): [string, string] => [value, t.notify[value]])}
+        onChange={value => void change(value as NotificationLevel)}
       />
-      {refused && (
+      {denied && (
         <p className="field-hint" role="status">
           {t.notifyRefused}
         </p>
@@ -109,7 +115,7 @@ function Notifications() {
 function Sessions() {
   const t = useTexts()
   const store = useStore()
-  const [sessions, setSessions] = useState<SignIn[]>([])
+  const [sessions, setSessions] = useState<SignedInDevice[]>([])
   const load = useAction(async () => setSessions((await unwrap(store.api.GET('/api/sessions'))).items))
   const { run } = load
   // biome-ignore lint/correctness/useExhaustiveDependencies: once

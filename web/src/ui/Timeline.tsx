@@ -7,7 +7,7 @@ import { useTexts } from '../texts'
 import type { Edited } from './Composer'
 import { collapsedText } from './collapse'
 import { dayName } from './dates'
-import { useChatTitle, useLooking, useMe, useStore, useView } from './hooks'
+import { useChatTitle, useMe, usePageActive, useStore, useView } from './hooks'
 import { onMessageKeys } from './keyboard'
 import { MessageRow, OutgoingRow } from './MessageRow'
 import { go, useVisit } from './route'
@@ -120,12 +120,12 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
   const scroller = useRef<HTMLDivElement>(null)
   const [atEnd, setAtEnd] = useState(true)
   const [keepMovement] = useState(() => new KeptMovement())
-  const looking = useLooking()
+  const pageActive = usePageActive()
   // While I look elsewhere it follows what comes as long as the line above it stays in sight.
   const list = useRef<Virtualizer<HTMLDivElement, Element> | null>(null)
   const heightOf = (row: Row) => list.current?.itemSizeCache.get(row.key) ?? estimate(row)
   const room = (list.current?.scrollRect?.height ?? 0) - END_PX
-  const follows = !more.after && (looking || isLineInSight(rows, heightOf, room))
+  const follows = !more.after && (pageActive || isLineInSight(rows, heightOf, room))
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -225,12 +225,12 @@ function Scroller({ item, rows, seq, place, opened, more, oldest, newest, onRepl
     const bottom = element.scrollTop + element.clientHeight
     const isEnd = element.scrollHeight - bottom <= END_PX
     setAtEnd(isEnd)
-    if (!looking || !settled) return
+    if (!pageActive || !settled) return
     const isSeen = ({ index, end }: { index: number; end: number }) =>
       rows[index]?.kind === 'message' && ((isEnd && !more.after) || end <= bottom)
     const lowest = rows[virtualizer.getVirtualItems().findLast(isSeen)?.index ?? -1]
     if (lowest?.kind === 'message') store.readPositions.markRead(chatId, lowest.message.seq)
-  }, [virtualizer, rows, more.after, looking, settled, store, chatId])
+  }, [virtualizer, rows, more.after, pageActive, settled, store, chatId])
   // biome-ignore lint/correctness/useExhaustiveDependencies: also when other rows are drawn
   useEffect(look, [look, items])
 

@@ -21,7 +21,7 @@ export function useStore(): Store {
   return store
 }
 
-/** Part of the view. What `select` gives must be the same object as long as it is the same thing. */
+/** A part of the view. `select` must return the same object as long as nothing changed. */
 export function useView<T>(select: (view: View) => T): T {
   const store = useStore()
   return useSyncExternalStore(store.view.subscribe, () => select(store.view.get()))
@@ -54,23 +54,23 @@ export function useHasDraft(chatId: string): boolean {
   return useSyncExternalStore(drafts.subscribe, () => drafts.has(chatId))
 }
 
-/** A message that another one replies to. Undefined: not known yet. Null: not to be had. */
+/** The message that another one replies to: undefined while it loads, null if it cannot be loaded. */
 export function useQuoted(chatId: string, id: string | null): Message | null | undefined {
   const store = useStore()
-  const here = useView(view => id && view.windows.get(chatId)?.items.find(message => message.id === id))
+  const loaded = useView(view => id && view.windows.get(chatId)?.items.find(message => message.id === id))
   const fetched = useView(view => (id ? view.quotes.get(id) : null))
-  const message = here || fetched
+  const message = loaded || fetched
   useEffect(() => {
     if (id && message === undefined) store.messages.requestQuote(chatId, id)
   }, [store, message, chatId, id])
   return message
 }
 
-/** What a chat is called, once those whose names it bears are known. */
+/** The title of a chat. Looks up the users whose names it is made of. */
 export function useChatTitle(item: ChatItem): string {
   const store = useStore()
   const me = useMe()
-  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? NOBODY))
+  const title = useView(view => chatTitle(item, me.id, view.data?.users ?? NO_USERS))
   const unknown = title.includes(UNKNOWN)
   useEffect(() => {
     if (unknown) for (const id of item.chat.member_ids) store.people.want(id)
@@ -78,11 +78,11 @@ export function useChatTitle(item: ChatItem): string {
   return title
 }
 
-const NOBODY: ReadonlyMap<string, User> = new Map()
+const NO_USERS: ReadonlyMap<string, User> = new Map()
 
 const phone = matchMedia('(max-width: 720px)')
 
-/** Whether there is room for the list or a chat, but not for both. */
+/** Whether there is room for the sidebar or a chat, but not for both. */
 export function usePhone(): boolean {
   return useSyncExternalStore(
     listener => {
@@ -93,7 +93,7 @@ export function usePhone(): boolean {
   )
 }
 
-/** Whoever writes by thumb: Enter is the key for a new line, and the focus opens a keyboard over what one reads. */
+/** On touch screens Enter is a new line, and focusing an input opens a keyboard over the messages. */
 export const TOUCH = matchMedia('(pointer: coarse)')
 
 /** Cmd on a Mac, Ctrl elsewhere. */
@@ -103,15 +103,15 @@ export function isMod(event: { metaKey: boolean; ctrlKey: boolean }): boolean {
 
 export const MAC = /Mac|iPhone|iPad/.test(navigator.platform)
 
-function isLookedAt(): boolean {
+function isPageActive(): boolean {
   return document.visibilityState === 'visible' && document.hasFocus()
 }
 
-/** Whether somebody is likely to be looking at the page. */
-export function useLooking(): boolean {
-  const [looking, setLooking] = useState(isLookedAt)
+/** Whether the page is visible and has the focus, so that the user is likely to look at it. */
+export function usePageActive(): boolean {
+  const [pageActive, setPageActive] = useState(isPageActive)
   useEffect(() => {
-    const update = () => setLooking(isLookedAt())
+    const update = () => setPageActive(isPageActive())
     addEventListener('focus', update)
     addEventListener('blur', update)
     document.addEventListener('visibilitychange', update)
@@ -121,5 +121,5 @@ export function useLooking(): boolean {
       document.removeEventListener('visibilitychange', update)
     }
   }, [])
-  return looking
+  return pageActive
 }

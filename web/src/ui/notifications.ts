@@ -1,57 +1,58 @@
-// Desktop notifications: of what one wants to be told of, while no tab is looked at, from the one tab that holds the stream.
+// Desktop notifications, at the level that the user chose. The tab that holds the stream shows them,
+// and only while no tab of this client is active.
 import { useEffect } from 'react'
 import { texts } from '../texts'
 import { chatTitle, isChannel } from './chats'
-import { useLooking, useStore } from './hooks'
+import { usePageActive, useStore } from './hooks'
 import { isMentioned } from './mentions'
 import { previewText } from './preview'
 import { go } from './route'
 
 const KEY = 'parlor.notify'
-/** Held by every tab that is looked at. */
-const LOOKING = 'parlor-looking'
+/** A shared lock that every active tab holds, so that the others know. */
+const ACTIVE_LOCK = 'parlor-looking'
 const BODY_MAX = 200
 export const supported = 'Notification' in window
 
-/** `direct`: of single chats, groups, and whatever names me. */
-export const TELLING = ['none', 'direct', 'all'] as const
-export type Telling = (typeof TELLING)[number]
+/** `direct`: messages in single chats and groups, and messages that mention the user. */
+export const NOTIFICATION_LEVELS = ['none', 'direct', 'all'] as const
+export type NotificationLevel = (typeof NOTIFICATION_LEVELS)[number]
 
-export function wanted(): Telling {
+export function notificationLevel(): NotificationLevel {
   if (!supported || Notification.permission !== 'granted') return 'none'
   const saved = localStorage.getItem(KEY)
   return saved === 'direct' || saved === 'all' ? saved : 'none'
 }
 
-/** Resolves with what holds now: the browser may refuse. */
-export async function setWanted(telling: Telling): Promise<Telling> {
-  if (telling !== 'none' && (await Notification.requestPermission()) === 'granted') localStorage.setItem(KEY, telling)
+/** Resolves with the level that applies now: the browser may deny permission. */
+export async function setNotificationLevel(level: NotificationLevel): Promise<NotificationLevel> {
+  if (level !== 'none' && (await Notification.requestPermission()) === 'granted') localStorage.setItem(KEY, level)
   else localStorage.removeItem(KEY)
-  return wanted()
+  return notificationLevel()
 }
 
 export function useNotifications(): void {
   const store = useStore()
-  const looking = useLooking()
+  const pageActive = usePageActive()
   useEffect(() => {
-    if (!looking || !('locks' in navigator)) return
-    let leave = () => {}
-    const away = new Promise<void>(resolve => {
-      leave = resolve
+    if (!pageActive || !('locks' in navigator)) return
+    let release = () => {}
+    const released = new Promise<void>(resolve => {
+      release = resolve
     })
-    void navigator.locks.request(LOOKING, { mode: 'shared' }, () => away)
-    return leave
-  }, [looking])
+    void navigator.locks.request(ACTIVE_LOCK, { mode: 'shared' }, () => released)
+    return release
+  }, [pageActive])
 
   useEffect(
     () =>
       store.onMessage(async message => {
-        const telling = wanted()
-        if (telling === 'none' || (await isLookedAtAnywhere())) return
+        const level = notificationLevel()
+        if (level === 'none' || (await isAnyTabActive())) return
         const { data } = store.view.get()
         const item = data?.chats.get(message.chat_id)
         if (!data || !item) return
-        if (telling === 'direct' && isChannel(item) && !isMentioned(message.body, data.user.fullname)) return
+        if (level === 'direct' && isChannel(item) && !isMentioned(message.body, data.user.fullname)) return
         const known = await store.people.find(message.sender_id).catch(() => undefined)
         const sender = known?.fullname ?? texts().somebody
         const title =
@@ -59,19 +60,22 @@ export function useNotifications(): void {
             ? sender
             : texts().notificationIn(sender, chatTitle(item, data.user.id, data.users))
         const body = previewText(message.body).slice(0, BODY_MAX)
-        const note = show(title, { body, tag: message.chat_id })
-        if (!note) return
-        note.onclick = () => {
+        const notification = show(title, { body, tag: message.chat_id })
+        if (!notification) return
+        notification.onclick = () => {
           window.focus()
           go(`/c/${message.chat_id}`)
-          note.close()
+          notification.close()
         }
       }),
     [store],
   )
 }
 
-/** Under the tag of its chat, so the newest takes the place of the one before. Undefined where only a service worker may (Android). */
+/**
+ * A notification replaces the one before with the same tag. Undefined where only a service worker
+ * may show notifications (Android).
+ */
 function show(title: string, options: NotificationOptions): Notification | undefined {
   try {
     return new Notification(title, options)
@@ -80,8 +84,8 @@ function show(title: string, options: NotificationOptions): Notification | undef
   }
 }
 
-async function isLookedAtAnywhere(): Promise<boolean> {
+async function isAnyTabActive(): Promise<boolean> {
   if (!('locks' in navigator)) return document.hasFocus()
   const { held } = await navigator.locks.query()
-  return held?.some(lock => lock.name === LOOKING) ?? false
+  return held?.some(lock => lock.name === ACTIVE_LOCK) ?? false
 }

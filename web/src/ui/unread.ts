@@ -1,7 +1,7 @@
 // The line above what is new.
 import { useCallback, useEffect, useState } from 'react'
 import type { ChatItem } from '../api/types'
-import { useLooking, useStore } from './hooks'
+import { usePageActive, useStore } from './hooks'
 import type { Row } from './rows'
 
 /**
@@ -10,14 +10,14 @@ import type { Row } from './rows'
  */
 export function useUnreadLine(item: ChatItem): [after: number | null, clear: () => void] {
   const store = useStore()
-  const looking = useLooking()
+  const pageActive = usePageActive()
   const { id, last_seq } = item.chat
   const [after, setAfter] = useState(item.unread_count > 0 ? item.read_seq : null)
   const [left, setLeft] = useState<{ read: number; last: number } | null>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: as it was when I looked away
   useEffect(
-    () => setLeft(looking ? null : { read: store.readPositions.readTo(id), last: last_seq }),
-    [store, id, looking],
+    () => setLeft(pageActive ? null : { read: store.readPositions.readTo(id), last: last_seq }),
+    [store, id, pageActive],
   )
   // Together with the first message that comes, so that the list knows of the line when it follows to its end.
   if (left && last_seq > left.last) {
