@@ -1,7 +1,7 @@
 // The people whose names are on the screen: of 10,000 only those that somebody met, looked up many at once.
 import { type Api, unwrap } from '../api/client'
 import type { User } from '../api/types'
-import { backoff, pause } from './stream'
+import { backoff, pause } from './retry'
 import type { ViewHolder } from './view'
 
 /** As many as one request may ask for. */

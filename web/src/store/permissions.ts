@@ -4,7 +4,7 @@ import { type Api, unwrap } from '../api/client'
 import { changesMay } from '../api/schema'
 import type { ChatItem, Event, May } from '../api/types'
 import type { State } from './fold'
-import { backoff, pause } from './stream'
+import { backoff, pause } from './retry'
 import type { ViewHolder } from './view'
 
 /** As many as one request may ask about. */

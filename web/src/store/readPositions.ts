@@ -5,8 +5,8 @@
 // The invariant: a position never moves back.
 import { type Api, ApiError, unwrap } from '../api/client'
 import { apply } from './fold'
+import { backoff, pause } from './retry'
 import { SignedOut } from './session'
-import { backoff, pause } from './stream'
 import type { ViewHolder } from './view'
 
 const SEND_INTERVAL_MS = 250

@@ -3,7 +3,7 @@
 import { ApiError, publicApi, unwrap } from '../api/client'
 import type { SignedIn } from '../api/types'
 import { exclusive } from './locks'
-import { backoff, pause } from './stream'
+import { backoff, pause } from './retry'
 
 const WORKSPACE_KEY = 'parlor.workspace'
 const RENEWED_KEY = 'parlor.renewed_at'

@@ -10,9 +10,10 @@ import { Outbox, type Outgoing, SendRefused } from './outbox'
 import { People } from './people'
 import { Permissions } from './permissions'
 import { ReadPositions } from './readPositions'
+import { backoff, pause } from './retry'
 import { type Session, SignedOut } from './session'
 import { keyValueStorage } from './storage'
-import { backoff, follow, pause, type StreamStatus } from './stream'
+import { follow, type StreamStatus } from './stream'
 import { ViewHolder } from './view'
 
 const CHATS_PER_PAGE = 200

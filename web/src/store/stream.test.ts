@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Event } from '../api/types'
+import { backoff } from './retry'
 import { type Frame, SseParser } from './sse'
-import { backoff, follow, type StreamOptions } from './stream'
+import { follow, type StreamOptions } from './stream'
 
 function parse(pieces: string[]) {
   const frames: Frame[] = []

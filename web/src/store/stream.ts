@@ -1,10 +1,10 @@
 // One stream of events: kept open, resumed where it broke off, and never trusted when it falls silent.
 import type { Event } from '../api/types'
+import { backoff, pause } from './retry'
 import { SseParser } from './sse'
 
 /** The server speaks at least every 25 s; two and a half of those in silence, and the connection is dead. */
 export const WATCHDOG_MS = 62_500
-const BACKOFF_MAX_MS = 30_000
 
 export type StreamStatus = 'connecting' | 'open'
 
@@ -33,7 +33,7 @@ export async function follow(options: StreamOptions): Promise<StreamEnd> {
   let retryMs = 1000
   while (!signal.aborted) {
     options.onStatus('connecting')
-    const end = await once(options, milliseconds => {
+    const end = await connect(options, milliseconds => {
       retryMs = milliseconds
     })
     if (signal.aborted) break
@@ -46,11 +46,7 @@ export async function follow(options: StreamOptions): Promise<StreamEnd> {
   return 'aborted'
 }
 
-export function backoff(failures: number, baseMs: number, random: () => number): number {
-  return Math.min(BACKOFF_MAX_MS, baseMs * 1.7 ** Math.min(failures - 1, 20)) * (0.5 + 0.5 * random())
-}
-
-async function once(
+async function connect(
   options: StreamOptions,
   onRetry: (milliseconds: number) => void,
 ): Promise<'reset' | 'gone' | 'closed' | 'failed'> {
@@ -111,21 +107,4 @@ async function once(
     options.signal.removeEventListener('abort', stop)
   }
   return opened ? 'closed' : 'failed'
-}
-
-/** Waits, but not while something tells that it is worth trying at once: the network came back, the page is looked at. */
-export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const target = typeof window === 'undefined' ? undefined : window
-    const done = () => {
-      clearTimeout(timer)
-      target?.removeEventListener('online', done)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    target?.addEventListener('online', done)
-    signal?.addEventListener('abort', done, { once: true })
-    if (signal?.aborted) done()
-  })
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
+import { backoff, pause } from '../store/retry'
 import type { Session } from '../store/session'
 import { Store } from '../store/store'
-import { backoff, pause } from '../store/stream'
 import { SessionContext, StoreContext } from './hooks'
 import { go, signInPath, useRoute } from './route'
 import { SignIn, SignUp } from './SignIn'
