@@ -1,5 +1,9 @@
-// Who is signed in, and the access token. The refresh token is an HttpOnly cookie that is good once, so exactly one tab
-// may use it at a time (Web Lock), and the others take what it got (BroadcastChannel).
+// The signed-in user and the access token. The refresh token is an HttpOnly cookie that is valid
+// once, so one tab at a time renews the access token (Web Lock) and sends it to the others
+// (BroadcastChannel).
+//
+// The invariant: after signing out, no tab uses the cookie again, even if the server does not know
+// of it yet.
 import { ApiError, publicApi, unwrap } from '../api/client'
 import type { SignedIn } from '../api/types'
 import { exclusive } from './locks'
@@ -7,37 +11,47 @@ import { backoff, pause } from './retry'
 
 const WORKSPACE_KEY = 'parlor.workspace'
 const RENEWED_KEY = 'parlor.renewed_at'
-/** Somebody signed out here, and the server has not heard of it. */
-const LEAVING_KEY = 'parlor.leaving'
-/** Renew this long before the end. */
+/** Set from signing out until the server has confirmed it. */
+const SIGNING_OUT_KEY = 'parlor.leaving'
+/** A token is renewed this long before it expires. */
 const MARGIN_MS = 30_000
+/** A token that was renewed this recently may still be held by another tab. */
+const RECENT_MS = 15 * 60_000
+/** So long a tab waits for a token from another one. */
+const ANSWER_MS = 60
 
-interface Held {
+interface HeldToken {
   info: SignedIn
   endsAt: number
 }
 
-type Note = { kind: 'renewed'; held: Held } | { kind: 'ask' } | { kind: 'out'; why: Ending } | { kind: 'switched' }
-/** By oneself, or because the server wants this session no more. */
+/** What tabs send to each other. `ask` asks for a valid token. */
+type SessionMessage =
+  | { kind: 'renewed'; held: HeldToken }
+  | { kind: 'ask' }
+  | { kind: 'out'; why: Ending }
+  | { kind: 'switched' }
+/** `left`: the user signed out. `ended`: the server ended the session. */
 export type Ending = 'left' | 'ended'
 
 export class SignedOut extends Error {}
 
 export class Session {
-  private held: Held | null = null
+  private held: HeldToken | null = null
   private endedBy: Ending | null = null
   private readonly channel = new BroadcastChannel('parlor-session')
-  private waiting: (() => void)[] = []
+  private waitingForAnswer: (() => void)[] = []
   private readonly listeners = new Set<() => void>()
+  private renewing: Promise<string> | null = null
 
   constructor() {
-    this.channel.onmessage = ({ data }: MessageEvent<Note>) => {
-      if (data.kind === 'renewed') this.take(data.held)
+    this.channel.onmessage = ({ data }: MessageEvent<SessionMessage>) => {
+      if (data.kind === 'renewed') this.adopt(data.held)
       else if (data.kind === 'ask') {
-        if (this.held && this.held.endsAt - Date.now() > MARGIN_MS) this.tell({ kind: 'renewed', held: this.held })
+        if (this.held && this.held.endsAt - Date.now() > MARGIN_MS) this.broadcast({ kind: 'renewed', held: this.held })
       } else if (data.kind === 'out') {
-        this.drop(data.why)
-        void this.leave()
+        this.clear(data.why)
+        void this.finishSignOut()
       } else location.reload()
     }
   }
@@ -46,7 +60,7 @@ export class Session {
     return this.held?.info ?? null
   }
 
-  /** How it ended, if somebody was signed in here since the page was loaded. */
+  /** How the last session ended; null if there was none since the page was loaded. */
   get ending(): Ending | null {
     return this.endedBy
   }
@@ -56,9 +70,9 @@ export class Session {
     return () => this.listeners.delete(listener)
   }
 
-  /** Takes up the session that the cookie holds, if it holds one. Fails when the server cannot be reached. */
+  /** Resumes the session of the cookie, if there is one. Throws when the server cannot be reached. */
   async resume(): Promise<SignedIn | null> {
-    void this.leave()
+    void this.finishSignOut()
     try {
       await this.renew()
       return this.info
@@ -69,90 +83,89 @@ export class Session {
   }
 
   signedIn(info: SignedIn): void {
-    // Its cookie has taken the place of the one that was to be given up.
-    localStorage.removeItem(LEAVING_KEY)
-    this.keep(info)
+    // The new cookie has replaced the one that was to be signed out.
+    localStorage.removeItem(SIGNING_OUT_KEY)
+    this.adoptAndBroadcast(info)
   }
 
-  private keep(info: SignedIn): void {
-    const held = hold(info)
-    this.take(held)
-    this.tell({ kind: 'renewed', held })
+  private adoptAndBroadcast(info: SignedIn): void {
+    const held = heldToken(info)
+    this.adopt(held)
+    this.broadcast({ kind: 'renewed', held })
   }
 
-  /** Into another workspace, in every tab. */
+  /** Switches every tab to another workspace. */
   switched(info: SignedIn): void {
     localStorage.setItem(WORKSPACE_KEY, info.workspace.id)
-    this.tell({ kind: 'switched' })
+    this.broadcast({ kind: 'switched' })
     location.assign('/')
   }
 
-  /** At once, even without a connection: until the server knows, the cookie is not used any more. */
+  /** Signs out at once, even without a connection; the request to the server is retried. */
   signOut(): void {
-    localStorage.setItem(LEAVING_KEY, 'yes')
+    localStorage.setItem(SIGNING_OUT_KEY, 'yes')
     this.end('left')
-    void this.leave()
+    void this.finishSignOut()
   }
 
-  /** Nobody is signed in any more, in no tab. */
+  /** Ends the session in all tabs. */
   end(why: Ending): void {
-    this.tell({ kind: 'out', why })
-    this.drop(why)
+    this.broadcast({ kind: 'out', why })
+    this.clear(why)
   }
 
-  private async leave(): Promise<void> {
-    for (let failures = 1; isLeaving(); failures++) {
-      if (await this.leaveNow()) return
+  private async finishSignOut(): Promise<void> {
+    for (let failures = 1; isSigningOut(); failures++) {
+      if (await this.trySignOut()) return
       await pause(backoff(failures, 1000, Math.random))
     }
   }
 
-  /** One try to tell the server that who was here has left; whether there is nothing more to tell. */
-  leaveNow(): Promise<boolean> {
+  /** One try to sign out at the server. Resolves with whether it is done. */
+  trySignOut(): Promise<boolean> {
     return exclusive('parlor-renew', async () => {
-      if (!isLeaving()) return true
-      const told = await publicApi.POST('/api/logout', { body: {} }).catch(() => null)
-      if (!told || told.response.status >= 500 || told.response.status === 429) return false
-      localStorage.removeItem(LEAVING_KEY)
+      if (!isSigningOut()) return true
+      const result = await publicApi.POST('/api/logout', { body: {} }).catch(() => null)
+      if (!result || result.response.status >= 500 || result.response.status === 429) return false
+      localStorage.removeItem(SIGNING_OUT_KEY)
       return true
     })
   }
 
+  /** See `TokenSource`. */
   async token(stale?: string): Promise<string> {
     const held = this.held
     if (held && held.info.access_token !== stale && held.endsAt - Date.now() > MARGIN_MS) return held.info.access_token
     return this.renew(stale)
   }
 
-  private renewing: Promise<string> | null = null
-
   private renew(stale?: string): Promise<string> {
     if (this.renewing) return this.renewing
-    this.renewing = exclusive('parlor-renew', () => this.renewAlone(stale)).finally(() => {
+    this.renewing = exclusive('parlor-renew', () => this.renewLocked(stale)).finally(() => {
       this.renewing = null
     })
     return this.renewing
   }
 
-  private async renewAlone(stale?: string): Promise<string> {
+  private async renewLocked(stale?: string): Promise<string> {
     const usable = () =>
       this.held && this.held.info.access_token !== stale && this.held.endsAt - Date.now() > MARGIN_MS ? this.held : null
-    if (!usable() && Date.now() - Number(localStorage.getItem(RENEWED_KEY) ?? 0) < 15 * 60_000) await this.ask()
-    const shared = usable()
-    if (shared) return shared.info.access_token
-    if (isLeaving()) throw new SignedOut()
+    if (!usable() && Date.now() - Number(localStorage.getItem(RENEWED_KEY) ?? 0) < RECENT_MS) await this.askOtherTabs()
+    const received = usable()
+    if (received) return received.info.access_token
+    if (isSigningOut()) throw new SignedOut()
     try {
       const workspace = localStorage.getItem(WORKSPACE_KEY)
       const info = await unwrap(publicApi.POST('/api/refresh', { body: workspace ? { workspace } : {} }))
-      // Left while it was asked for.
-      if (isLeaving()) throw new SignedOut()
-      this.keep(info)
+      // The user signed out during the request.
+      if (isSigningOut()) throw new SignedOut()
+      this.adoptAndBroadcast(info)
       return info.access_token
     } catch (error) {
-      // The workspace of last time is not open to this account (any more): into the one that is.
+      // This account is not in the last workspace (any more): the server chooses another one.
       if (error instanceof ApiError && error.status === 403 && localStorage.getItem(WORKSPACE_KEY)) {
         localStorage.removeItem(WORKSPACE_KEY)
-        return this.renewAlone(stale)
+        return this.renewLocked(stale)
       }
       if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
         this.end('ended')
@@ -162,48 +175,48 @@ export class Session {
     }
   }
 
-  /** Another tab may have a token already; it has a moment to say so. */
-  private ask(): Promise<void> {
+  /** Asks the other tabs for a token, and waits a moment for one. */
+  private askOtherTabs(): Promise<void> {
     return new Promise(resolve => {
-      this.waiting.push(resolve)
-      this.tell({ kind: 'ask' })
-      setTimeout(resolve, 60)
+      this.waitingForAnswer.push(resolve)
+      this.broadcast({ kind: 'ask' })
+      setTimeout(resolve, ANSWER_MS)
     })
   }
 
-  private take(held: Held): void {
+  private adopt(held: HeldToken): void {
     this.endedBy = null
-    const other = this.held && this.held.info.user.id !== held.info.user.id
+    const otherUser = this.held && this.held.info.user.id !== held.info.user.id
     this.held = held
     localStorage.setItem(WORKSPACE_KEY, held.info.workspace.id)
     localStorage.setItem(RENEWED_KEY, String(Date.now()))
-    for (const resolve of this.waiting.splice(0)) resolve()
-    if (other) location.reload()
-    this.changed()
+    for (const resolve of this.waitingForAnswer.splice(0)) resolve()
+    if (otherUser) location.reload()
+    this.notify()
   }
 
-  private drop(why: Ending): void {
+  private clear(why: Ending): void {
     if (!this.held) return
     this.held = null
     this.endedBy = why
     localStorage.removeItem(WORKSPACE_KEY)
     localStorage.removeItem(RENEWED_KEY)
-    this.changed()
+    this.notify()
   }
 
-  private tell(note: Note): void {
-    this.channel.postMessage(note)
+  private broadcast(message: SessionMessage): void {
+    this.channel.postMessage(message)
   }
 
-  private changed(): void {
+  private notify(): void {
     for (const listener of this.listeners) listener()
   }
 }
 
-function isLeaving(): boolean {
-  return localStorage.getItem(LEAVING_KEY) !== null
+function isSigningOut(): boolean {
+  return localStorage.getItem(SIGNING_OUT_KEY) !== null
 }
 
-function hold(info: SignedIn): Held {
+function heldToken(info: SignedIn): HeldToken {
   return { info, endsAt: Date.now() + info.expires_in * 1000 }
 }

@@ -50,7 +50,7 @@ export function SignIn({ invite }: { invite: string | null }) {
   const t = useTexts()
   const session = useSession()
   const { error, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
-    await session.leaveNow()
+    await session.trySignOut()
     session.signedIn(await unwrap(publicApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
@@ -109,7 +109,7 @@ export function SignUp({ invite }: { invite: string | null }) {
     const body = invite
       ? { fullname, email, password, invite }
       : { fullname, email, password, workspace: workspace ?? '' }
-    await session.leaveNow()
+    await session.trySignOut()
     session.signedIn(await unwrap(publicApi.POST('/api/signup', { body })))
     go('/', true)
   })
