@@ -34,7 +34,7 @@ function withToken(request: Request, token: string): Request {
 /** For requests without a token: signing in and up, invitations. */
 export const publicApi = createClient<paths>({ baseUrl: typeof location === 'undefined' ? '' : location.origin })
 
-/** Refusal the server said no: what programs and catalogues of texts can go by, in whatever language. */
+/** Why the server refused a request, as codes. ui/errors.ts has the sentences. */
 export interface Refusal {
   code: string
   fields: InvalidField[]

@@ -10,7 +10,7 @@ function storageOf(map: Map<string, string>) {
   }
 }
 
-it('keeps words and what they answer, each chat its own, over a reload', () => {
+it('keeps text and reply of each chat over a reload', () => {
   const map = new Map<string, string>()
   const drafts = new Drafts(storageOf(map), 'draft.')
   drafts.change('a', { text: 'half a thought' })
@@ -23,7 +23,7 @@ it('keeps words and what they answer, each chat its own, over a reload', () => {
   expect([...map.keys()]).toEqual(['draft.b'])
 })
 
-it('takes over what another tab wrote or sent, and passes over what is none', () => {
+it('takes over changes of another tab, and ignores values that are no drafts', () => {
   const map = new Map([['draft.a', 'not what we wrote']])
   const [one, two] = [new Drafts(storageOf(map), 'draft.'), new Drafts(storageOf(map), 'draft.')]
   expect(one.get('a')).toEqual({ text: '', reply_to: null })

@@ -1,14 +1,14 @@
-// What is being written, chat by chat. It survives reloads and is the same in all tabs; each has its own key on the storage, so that
-// tabs cannot undo one another.
+// Unsent text of each chat. Drafts survive reloads and are the same in all tabs. Each has a storage key
+// of its own, so tabs do not overwrite each other's drafts.
 import type { KeyValueStorage } from './storage'
 
 export interface Draft {
   readonly text: string
-  /** The message that it answers. */
+  /** The id of the message that it replies to. */
   readonly reply_to: string | null
 }
 
-const NOTHING: Draft = { text: '', reply_to: null }
+const EMPTY: Draft = { text: '', reply_to: null }
 
 export class Drafts {
   private readonly storage: KeyValueStorage
@@ -23,10 +23,10 @@ export class Drafts {
   }
 
   get(chatId: string): Draft {
-    return this.drafts.get(chatId) ?? NOTHING
+    return this.drafts.get(chatId) ?? EMPTY
   }
 
-  /** Whether there are words that were not sent. */
+  /** Whether there is unsent text. */
   has(chatId: string): boolean {
     return this.get(chatId).text.trim() !== ''
   }
@@ -36,16 +36,16 @@ export class Drafts {
     const key = this.prefix + chatId
     if (draft.text === '' && draft.reply_to === null) this.storage.remove(key)
     else this.storage.set(key, JSON.stringify(draft))
-    this.hold(chatId, draft)
+    this.update(chatId, draft)
   }
 
   clear(chatId: string): void {
-    this.change(chatId, NOTHING)
+    this.change(chatId, EMPTY)
   }
 
-  /** What the storage holds under that key now: after a start, and when another tab changed it. */
+  /** Reads one key from storage: at the start, and when another tab has changed it. */
   reload(key: string): void {
-    if (key.startsWith(this.prefix)) this.hold(key.slice(this.prefix.length), parse(this.storage.get(key)))
+    if (key.startsWith(this.prefix)) this.update(key.slice(this.prefix.length), parse(this.storage.get(key)))
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -53,7 +53,7 @@ export class Drafts {
     return () => this.listeners.delete(listener)
   }
 
-  private hold(chatId: string, draft: Draft): void {
+  private update(chatId: string, draft: Draft): void {
     if (draft.text === '' && draft.reply_to === null) this.drafts.delete(chatId)
     else this.drafts.set(chatId, draft)
     for (const listener of this.listeners) listener()
@@ -63,8 +63,8 @@ export class Drafts {
 function parse(text: string | null): Draft {
   try {
     const draft = JSON.parse(text ?? 'null') as Partial<Draft> | null
-    return typeof draft?.text === 'string' ? { text: draft.text, reply_to: draft.reply_to ?? null } : NOTHING
+    return typeof draft?.text === 'string' ? { text: draft.text, reply_to: draft.reply_to ?? null } : EMPTY
   } catch {
-    return NOTHING
+    return EMPTY
   }
 }

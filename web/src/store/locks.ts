@@ -1,9 +1,10 @@
-// What only one tab may do at a time. A page that is not served securely (plain HTTP on another machine) has no Web Locks: there a
-// tab keeps order with itself alone. That costs a stream a tab, and the server forgives a refresh token that two of them use at once.
+// Locks shared by all tabs (Web Locks). A page that is not served securely (plain HTTP under a name
+// other than localhost) has no Web Locks; there a lock works within one tab only. Then each tab has
+// its own stream, and the server accepts a refresh token that two tabs use at once.
 
 const queues = new Map<string, Promise<unknown>>()
 
-/** Runs `work` when it is its turn. Fails when `signal` says so before. */
+/** Runs `work` while holding the lock. Rejects if `signal` aborts before the lock is granted. */
 export function exclusive<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   if ('locks' in navigator) return navigator.locks.request(name, signal ? { signal } : {}, work) as Promise<T>
   const turn = (queues.get(name) ?? Promise.resolve()).then(() => {

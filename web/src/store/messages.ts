@@ -7,7 +7,7 @@ import { type Api, unwrap } from '../api/client'
 import type { Event, Message, MessageList } from '../api/types'
 import type { Outbox } from './outbox'
 import type { ViewHolder } from './view'
-import { append, applyToWindow, fromPage, prepend, replace, type Window } from './windows'
+import { append, applyToWindow, fromPage, type MessageWindow, prepend, replace } from './windows'
 
 const PAGE = 100
 const PAGE_MAX = 200
@@ -98,9 +98,9 @@ export class Messages {
     }
   }
 
-  private async refreshWindow(chatId: string, window: Window): Promise<void> {
+  private async refreshWindow(chatId: string, window: MessageWindow): Promise<void> {
     const last = window.items.at(-1)?.seq ?? 0
-    let fresh: Window | undefined
+    let fresh: MessageWindow | undefined
     for (let after = (window.items[0]?.seq ?? 1) - 1; ; ) {
       const page = await this.fetch(chatId, { after }, PAGE_MAX)
       const part = { ...page, has_more_after: page.has_more }
@@ -115,7 +115,7 @@ export class Messages {
   private load(
     chatId: string,
     query: Query,
-    merge: (now: Window | undefined, page: MessageList) => Window | undefined,
+    merge: (now: MessageWindow | undefined, page: MessageList) => MessageWindow | undefined,
   ): Promise<void> {
     const key = `${chatId} ${JSON.stringify(query)}`
     const running = this.running.get(key)
@@ -144,7 +144,7 @@ export class Messages {
     return unwrap(this.api.GET('/api/chat/{id}/messages', { params }))
   }
 
-  private setWindow(chatId: string, window: Window): void {
+  private setWindow(chatId: string, window: MessageWindow): void {
     const { windows: all, data } = this.view.get()
     const now = all.get(chatId)
     const last = window.items.at(-1)?.seq ?? 0
@@ -208,7 +208,7 @@ export class Messages {
 }
 
 /** Whether the message is in the window and drawn: the oldest one is not, while there are older ones. */
-function contains(window: Window, seq: number): boolean {
+function contains(window: MessageWindow, seq: number): boolean {
   const first = (window.items[0]?.seq ?? 1) + (window.before ? 1 : 0)
   return seq >= first && seq <= (window.items.at(-1)?.seq ?? 0)
 }

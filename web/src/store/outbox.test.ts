@@ -15,7 +15,7 @@ function memoryStorage(): KeyValueStorage {
   }
 }
 
-/** A server that answers as it is told, and remembers what it took, each `client_id` once. */
+/** A server with these faults, which stores each `client_id` once. */
 class Server {
   readonly messages: Message[] = []
   readonly faults: ('lost before' | 'lost after' | 'rejected')[] = []
@@ -52,7 +52,7 @@ function setUp(change: Partial<OutboxOptions> = {}) {
 const flushed = () => new Promise(resolve => setTimeout(resolve, 5))
 
 describe('the outbox', () => {
-  it('sends each message once and in order, whatever gets lost', async () => {
+  it('stores each message once and in order, whatever gets lost', async () => {
     const { server, outbox } = setUp()
     server.faults.push('lost before', 'lost after', 'lost before')
     for (const body of ['one', 'two', 'three']) outbox.add('c', body, null)
@@ -63,7 +63,7 @@ describe('the outbox', () => {
     expect(outbox.list()).toEqual([])
   })
 
-  it('holds what a reload finds on the storage, and sends it then', async () => {
+  it('sends entries that a reload finds in storage', async () => {
     const stuck = setUp({ pause: () => new Promise(() => {}), send: () => Promise.reject(new TypeError('offline')) })
     stuck.outbox.add('c', 'written offline', null)
     await flushed()
@@ -75,7 +75,7 @@ describe('the outbox', () => {
     expect(after.storage.keys()).toEqual([])
   })
 
-  it('keeps a refused one for its writer and goes on with the next', async () => {
+  it('keeps a refused message for the user and sends the next', async () => {
     const { server, outbox, storage } = setUp()
     server.faults.push('rejected')
     outbox.add('c', 'too long', null)
@@ -91,7 +91,7 @@ describe('the outbox', () => {
     expect(storage.keys()).toEqual([])
   })
 
-  it('does not come back when the stream is faster than the answer', async () => {
+  it('drops the entry when the stream is faster than the response', async () => {
     const { server, options } = setUp()
     let outbox!: Outbox
     options.send = async entry => {
@@ -106,7 +106,7 @@ describe('the outbox', () => {
     expect(options.storage.keys()).toEqual([])
   })
 
-  it('leaves to another tab what that tab has sent', async () => {
+  it('drops an entry that another tab has sent', async () => {
     const { server, options, storage } = setUp()
     const one = new Outbox({
       ...options,

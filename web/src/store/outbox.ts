@@ -1,6 +1,9 @@
-// Messages on their way. They are shown at once, survive reloads and outages, go out one by one in each chat, and leave
-// when the stream brings them back with their `seq`. Each entry is stored under its own key, so tabs cannot undo one another;
-// `client_id` makes a repeated send harmless.
+// Unsent messages. They are shown at once, survive reloads and outages, and are sent one after the
+// other in each chat, with retries. An entry is dropped when the stream brings its message. Each entry
+// has a storage key of its own, so tabs do not overwrite each other's.
+//
+// The invariant: a message is stored once, however often it is sent, because a retry has the same
+// `client_id`.
 import type { Refusal } from '../api/client'
 import type { Message } from '../api/types'
 import type { KeyValueStorage } from './storage'
@@ -10,20 +13,20 @@ export interface Outgoing {
   chat_id: string
   body: string
   reply_to: string | null
-  /** When it was written; also the order in its chat. */
+  /** The time of writing, which is also the order within the chat. */
   written_at: number
-  /** Refusal the server will not have it. Waits for the writer to edit, retry or discard. */
+  /** Why the server refused it for good. The user may edit, retry or discard it. */
   refused?: Refusal | undefined
-  /** The server has it; the stream has not brought it yet. Only in memory. */
+  /** The stored message, which the stream has not brought yet. Only in memory. */
   sent?: Message | undefined
 }
 
 export interface OutboxOptions {
   storage: KeyValueStorage
   prefix: string
-  /** Resolves with the message; throws `SendRefused` for a no that stays a no, anything else for "try again". */
+  /** Resolves with the stored message. Throws `SendRefused` for good, anything else to be retried. */
   send: (entry: Outgoing) => Promise<Message>
-  /** Only one tab sends to a chat at a time. */
+  /** A lock: one tab at a time sends to a chat. */
   exclusive: <T>(chatId: string, work: () => Promise<T>) => Promise<T>
   pause: (failures: number) => Promise<void>
   onChange: () => void
@@ -31,6 +34,7 @@ export interface OutboxOptions {
   id?: () => string
 }
 
+/** The server refused a message, and would refuse it again. */
 export class SendRefused extends Error {
   readonly refusal: Refusal
 
@@ -51,7 +55,7 @@ export class Outbox {
     this.reload()
   }
 
-  /** In the order in which they were written. */
+  /** All entries in the order of writing. */
   list(): Outgoing[] {
     return [...this.entries.values()].sort((a, b) => a.written_at - b.written_at)
   }
@@ -72,13 +76,13 @@ export class Outbox {
     return entry
   }
 
-  /** A refused one again, as it is if it still waits. Under a new name: the old one is taken by the old words. */
+  /** Sends a refused message again, with a new `client_id`. */
   retry({ client_id }: Outgoing): void {
     const entry = this.entries.get(client_id)
     if (entry?.refused) this.editAndResend(entry, entry.body)
   }
 
-  /** A refused one in other words, which are sent also where the old ones were discarded meanwhile, in another tab. */
+  /** Sends a refused message with a new text, even if another tab has discarded it meanwhile. */
   editAndResend({ client_id, chat_id, reply_to }: Outgoing, body: string): void {
     this.remove(client_id)
     this.add(chat_id, body, reply_to)
@@ -90,7 +94,7 @@ export class Outbox {
     this.changed()
   }
 
-  /** The stream, or a page, shows that a message has arrived. */
+  /** Drops the entry of a message that the stream or a page has brought. */
   acknowledge(message: Message): void {
     if (message.client_id && this.entries.has(message.client_id)) {
       this.remove(message.client_id)
@@ -98,7 +102,7 @@ export class Outbox {
     }
   }
 
-  /** What the storage holds now: after a start, and when another tab changed it. */
+  /** Reads all entries from storage: at the start, and when another tab has changed them. */
   reload(): void {
     const { storage, prefix } = this.options
     const next = new Map<string, Outgoing>()
@@ -107,7 +111,7 @@ export class Outbox {
       const entry = parse(storage.get(key))
       if (entry) next.set(entry.client_id, entry)
     }
-    // What is sent is no longer on the storage, but still to be seen until the stream brings it.
+    // Sent entries are no longer in storage, but are shown until the stream brings them.
     for (const [id, entry] of this.entries) if (entry.sent) next.set(id, entry)
     this.entries = next
     this.changed()
@@ -140,7 +144,7 @@ export class Outbox {
   private async sendNext(chat_id: string): Promise<boolean> {
     const entry = this.next(chat_id)
     if (!entry) return true
-    // Another tab was faster.
+    // Another tab has sent or discarded it.
     if (this.options.storage.get(this.key(entry.client_id)) === null) {
       this.entries.delete(entry.client_id)
       this.changed()
@@ -149,7 +153,7 @@ export class Outbox {
     try {
       const sent = await this.options.send(entry)
       this.options.storage.remove(this.key(entry.client_id))
-      // The stream may have been faster than the answer.
+      // The stream may have brought it before the response.
       if (this.entries.has(entry.client_id)) this.entries.set(entry.client_id, { ...entry, sent })
     } catch (error) {
       if (!(error instanceof SendRefused)) return false
@@ -178,7 +182,7 @@ export class Outbox {
   }
 }
 
-/** Not `randomUUID`, which a page that is not served securely does not have. */
+/** Not `randomUUID`: a page that is not served securely does not have it. */
 function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }

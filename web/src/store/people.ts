@@ -1,23 +1,24 @@
-// The people whose names are on the screen: of 10,000 only those that somebody met, looked up many at once.
+// Loads users by id or by search into the state. Only users whose name was shown or searched for are
+// held, never all of a workspace. Ids that are requested at the same time are loaded by one request.
 import { type Api, unwrap } from '../api/client'
 import type { User } from '../api/types'
 import { backoff, pause } from './retry'
 import type { ViewHolder } from './view'
 
-/** As many as one request may ask for. */
+/** The limit of one request. */
 const IDS_PER_REQUEST = 200
-/** What is drawn at the same time asks at the same time. */
-const GATHER_MS = 20
+/** Ids that are requested within this time are loaded by one request. */
+const DEBOUNCE_MS = 20
 const FOUND_MAX = 30
 
 export class People {
   private readonly api: Api
   private readonly view: ViewHolder
   private readonly signal: AbortSignal
-  private wanted = new Set<string>()
-  /** Asked for, or known not to be there. */
-  private readonly asked = new Set<string>()
-  private gathering = false
+  private pending = new Set<string>()
+  /** Ids that were requested before, those that do not exist included. */
+  private readonly requested = new Set<string>()
+  private scheduled = false
 
   constructor(api: Api, view: ViewHolder, signal: AbortSignal) {
     this.api = api
@@ -33,24 +34,24 @@ export class People {
     this.view.set({ data: { ...data, users: all } })
   }
 
-  /** Somebody's name is on the screen and not known: look them up. */
-  want(id: string): void {
-    if (this.asked.has(id) || this.view.get().data?.users.has(id)) return
-    this.asked.add(id)
-    this.wanted.add(id)
-    if (this.gathering) return
-    this.gathering = true
+  /** Loads the user soon, unless they are known or requested already. */
+  request(id: string): void {
+    if (this.requested.has(id) || this.view.get().data?.users.has(id)) return
+    this.requested.add(id)
+    this.pending.add(id)
+    if (this.scheduled) return
+    this.scheduled = true
     setTimeout(() => {
-      this.gathering = false
-      const all = [...this.wanted]
-      this.wanted = new Set()
+      this.scheduled = false
+      const all = [...this.pending]
+      this.pending = new Set()
       for (let from = 0; from < all.length; from += IDS_PER_REQUEST) {
-        void this.lookUp(all.slice(from, from + IDS_PER_REQUEST))
+        void this.load(all.slice(from, from + IDS_PER_REQUEST))
       }
-    }, GATHER_MS)
+    }, DEBOUNCE_MS)
   }
 
-  private async lookUp(ids: string[]): Promise<void> {
+  private async load(ids: string[]): Promise<void> {
     for (let failures = 1; !this.signal.aborted; failures++) {
       try {
         const query = { ids, limit: IDS_PER_REQUEST }
@@ -63,7 +64,7 @@ export class People {
     }
   }
 
-  /** Somebody by id, now. Undefined: not to be had. */
+  /** The user, loaded at once if need be; undefined if there is none. */
   async find(id: string): Promise<User | undefined> {
     const known = () => this.view.get().data?.users.get(id)
     if (!known()) {
@@ -73,7 +74,7 @@ export class People {
     return known()
   }
 
-  /** Those whom the server finds by name or address, into those who are known; nothing asked for gives the first of all. */
+  /** Adds the users that the server finds by name or e-mail to the state; without a text, the first ones. */
   async search(text: string): Promise<void> {
     const query = text === '' ? { limit: FOUND_MAX } : { query: text, limit: FOUND_MAX }
     this.add((await unwrap(this.api.GET('/api/users', { params: { query } }))).items)

@@ -10,7 +10,7 @@ const AT = '2026-11-21T09:30:00.000Z'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** Two chats, and a server that answers with these statuses and then well; 0 is no answer. */
+/** Two chats, and a server that answers with these statuses, then with 200; 0 is no answer. */
 function setUp({ statuses = [] as number[], partial = false } = {}) {
   const view = new ViewHolder()
   const item = (id: string) => ({ chat: { id }, may: ['see'] }) as unknown as ChatItem
@@ -43,11 +43,11 @@ function about(type: string, who: string, chat_id = 'a'): Event {
   } as unknown as Event
 }
 
-it('asks once for what happens together, and shows the answer', async () => {
+it('asks once after several events, and stores the answer', async () => {
   const { permissions, asked, may } = setUp()
-  permissions.saw(about('member.updated', 'me', 'a'))
-  permissions.saw(about('member.joined', 'me', 'b'))
-  permissions.saw(about('member.updated', 'me', 'a'))
+  permissions.handleEvent(about('member.updated', 'me', 'a'))
+  permissions.handleEvent(about('member.joined', 'me', 'b'))
+  permissions.handleEvent(about('member.updated', 'me', 'a'))
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([['a', 'b']])
   expect([may('a'), may('b')]).toEqual([
@@ -56,34 +56,34 @@ it('asks once for what happens together, and shows the answer', async () => {
   ])
 })
 
-it('asks about every chat when I am changed, and about none when it is about others or changes nothing', async () => {
+it('asks about all chats when the user changed, and about none after other events', async () => {
   const { permissions, asked } = setUp()
-  permissions.saw(about('member.updated', 'ann'))
-  permissions.saw(about('user.updated', 'ann'))
-  permissions.saw(about('message.new', 'me'))
+  permissions.handleEvent(about('member.updated', 'ann'))
+  permissions.handleEvent(about('user.updated', 'ann'))
+  permissions.handleEvent(about('message.new', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([])
-  permissions.saw(about('user.updated', 'me'))
+  permissions.handleEvent(about('user.updated', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([['a', 'b']])
 })
 
-it('asks again when that failed, with what happened since', async () => {
+it('retries a failed request, with the chats that changed since', async () => {
   const { permissions, asked, may } = setUp({ statuses: [503, 0] })
-  permissions.saw(about('member.updated', 'me', 'a'))
+  permissions.handleEvent(about('member.updated', 'me', 'a'))
   await vi.advanceTimersByTimeAsync(160)
-  permissions.saw(about('member.updated', 'me', 'b'))
+  permissions.handleEvent(about('member.updated', 'me', 'b'))
   await vi.advanceTimersByTimeAsync(60_000)
   expect(asked).toEqual([['a'], ['a', 'b'], ['a', 'b']])
   expect(may('a')).toEqual(['see', 'update'])
 })
 
-it('asks again about what changed while it was asking', async () => {
+it('asks again about a chat that changed during the request', async () => {
   const { permissions, asked, server, may } = setUp()
-  permissions.saw(about('member.updated', 'me'))
+  permissions.handleEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(60)
   server.may = ['see', 'delete']
-  permissions.saw(about('member.updated', 'me'))
+  permissions.handleEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
   expect([asked, may('a')]).toEqual([
     [['a'], ['a']],
@@ -91,32 +91,32 @@ it('asks again about what changed while it was asking', async () => {
   ])
 })
 
-it('does not put an answer over a snapshot that is newer', async () => {
+it('does not replace a newer snapshot by an older answer', async () => {
   const { permissions, asked, may } = setUp()
-  permissions.saw(about('member.updated', 'me'))
+  permissions.handleEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(60)
-  permissions.forget()
+  permissions.reset()
   await vi.advanceTimersByTimeAsync(1000)
   expect([asked, may('a')]).toEqual([[['a']], ['see']])
 })
 
-it('asks again about chats whose page came after the answer', async () => {
+it('asks again about chats whose page was loaded after the answer', async () => {
   const { permissions, asked, item } = setUp({ partial: true })
-  permissions.saw(about('member.updated', 'me', 'c'))
+  permissions.handleEvent(about('member.updated', 'me', 'c'))
   await vi.advanceTimersByTimeAsync(1000)
-  permissions.arrived([item('c'), item('d')])
+  permissions.pageLoaded([item('c'), item('d')])
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([['c'], ['c']])
-  permissions.saw(about('user.updated', 'me'))
+  permissions.handleEvent(about('user.updated', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
-  permissions.arrived([item('e')])
+  permissions.pageLoaded([item('e')])
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked.slice(2)).toEqual([['a', 'b'], ['e']])
 })
 
-it('stops with the store', async () => {
+it('stops when the store is closed', async () => {
   const { permissions, asked, stop } = setUp({ statuses: [503] })
-  permissions.saw(about('member.updated', 'me'))
+  permissions.handleEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(160)
   stop.abort()
   await vi.advanceTimersByTimeAsync(60_000)

@@ -1,5 +1,8 @@
-// What I may do in each chat. The stream does not tell it: after each event that can change it the
-// server is asked, about many chats at once. The server alone decides; nothing in the client does.
+// What the user may do in each chat (`may`). The stream does not carry it: after an event that can
+// change it, the client asks the server again, for many chats in one request. The client decides
+// nothing itself.
+//
+// The invariant: an older answer never replaces a newer one or a newer snapshot.
 import { type Api, unwrap } from '../api/client'
 import { changesMay } from '../api/schema'
 import type { ChatItem, Event, May } from '../api/types'
@@ -7,12 +10,12 @@ import type { State } from './fold'
 import { backoff, pause } from './retry'
 import type { ViewHolder } from './view'
 
-/** As many as one request may ask about. */
+/** The limit of one request. */
 const IDS_PER_REQUEST = 200
-/** Events that come together are followed by one question. */
-const GATHER_MS = 50
+/** Events within this time are followed by one request. */
+const DEBOUNCE_MS = 50
 
-/** The chats in which an event can have changed what I may do. */
+/** The chats in which an event can have changed what the user may do. */
 export function staleAfter(event: Event, state: State, table: Partial<typeof changesMay> = changesMay): string[] {
   const me = state.user.id
   switch (table[event.type]) {
@@ -41,11 +44,11 @@ export class Permissions {
   private readonly view: ViewHolder
   private readonly signal: AbortSignal
   private readonly stale = new Set<string>()
-  /** Asked about while pages of chats were coming, which can be older than the answer. */
-  private readonly early = new Set<string>()
-  /** The same for every chat. */
-  private allEarly = false
-  private asking = false
+  /** Chats that were asked about before their page was loaded: the page can be older than the answer. */
+  private readonly askedEarly = new Set<string>()
+  /** The same for all chats. */
+  private allAskedEarly = false
+  private running = false
   private snapshots = 0
 
   constructor(api: Api, view: ViewHolder, signal: AbortSignal) {
@@ -54,38 +57,38 @@ export class Permissions {
     this.signal = signal
   }
 
-  /** To be told of each event after it was applied. */
-  saw(event: Event): void {
+  /** To be called with each event after it was applied. */
+  handleEvent(event: Event): void {
     const { data, partial } = this.view.get()
     if (!data) return
     const stale = staleAfter(event, data)
-    if (partial && changesMay[event.type] === 'user' && stale.length > 0) this.allEarly = true
-    this.want(stale)
+    if (partial && changesMay[event.type] === 'user' && stale.length > 0) this.allAskedEarly = true
+    this.refresh(stale)
   }
 
-  /** These chats came with a page. */
-  arrived(items: readonly ChatItem[]): void {
+  /** To be called after a page of chats was added to the state. */
+  pageLoaded(items: readonly ChatItem[]): void {
     const ids = items.map(item => item.chat.id)
-    this.want(ids.filter(id => this.early.delete(id) || this.allEarly))
+    this.refresh(ids.filter(id => this.askedEarly.delete(id) || this.allAskedEarly))
   }
 
-  /** A snapshot is newer than whatever was asked before it. */
-  forget(): void {
+  /** To be called for a new snapshot, which is newer than any answer to a question before it. */
+  reset(): void {
     this.snapshots++
     this.stale.clear()
-    this.early.clear()
-    this.allEarly = false
+    this.askedEarly.clear()
+    this.allAskedEarly = false
   }
 
-  private want(ids: readonly string[]): void {
+  private refresh(ids: readonly string[]): void {
     for (const id of ids) this.stale.add(id)
-    if (this.stale.size > 0 && !this.asking) void this.ask()
+    if (this.stale.size > 0 && !this.running) void this.fetch()
   }
 
-  /** One question at a time, so that an older answer never follows a newer one. */
-  private async ask(): Promise<void> {
-    this.asking = true
-    await pause(GATHER_MS, this.signal)
+  /** Sends one request at a time, so that an older answer never follows a newer one. */
+  private async fetch(): Promise<void> {
+    this.running = true
+    await pause(DEBOUNCE_MS, this.signal)
     for (let failures = 0; this.stale.size > 0 && !this.signal.aborted; ) {
       const { snapshots } = this
       const ids = [...this.stale].slice(0, IDS_PER_REQUEST)
@@ -93,19 +96,19 @@ export class Permissions {
       try {
         const { items } = await unwrap(this.api.GET('/api/chat/may', { params: { query: { ids } } }))
         failures = 0
-        if (snapshots === this.snapshots) this.learn(ids, items)
+        if (snapshots === this.snapshots) this.store(ids, items)
       } catch {
         if (snapshots === this.snapshots) for (const id of ids) this.stale.add(id)
         await pause(backoff(++failures, 1000, Math.random), this.signal)
       }
     }
-    this.asking = false
+    this.running = false
   }
 
-  private learn(ids: readonly string[], found: readonly May[]): void {
+  private store(ids: readonly string[], found: readonly May[]): void {
     const { data, partial } = this.view.get()
     if (!data) return
-    if (partial) for (const id of ids) this.early.add(id)
+    if (partial) for (const id of ids) this.askedEarly.add(id)
     this.view.set({ data: withMay(data, found) })
   }
 }

@@ -1,9 +1,9 @@
-// Server-Sent Events out of text that comes in pieces, as the HTML standard reads them.
+// An incremental parser of Server-Sent Events, as the HTML standard defines them.
 
 export interface Frame {
   event: string
   data: string
-  /** The id that this frame carried, if any. */
+  /** The id of this frame, if it has one. */
   id: string | null
 }
 
@@ -31,7 +31,7 @@ export class SseParser {
     for (let at = 0; at < buffer.length; at++) {
       const char = buffer[at]
       if (char !== '\n' && char !== '\r') continue
-      // A CR at the very end may be half of CRLF: wait for what follows.
+      // A CR at the end of the text may be the first half of CRLF: wait for the next character.
       if (char === '\r' && at + 1 === buffer.length) break
       this.line(buffer.slice(from, at))
       if (char === '\r' && buffer[at + 1] === '\n') at++

@@ -1,5 +1,11 @@
-// Brings it together: the stream, folded into what the window shows. One tab of the browser holds the stream (Web Lock) and
-// tells the others what comes (BroadcastChannel).
+// The store: loads the snapshot, applies the events of the stream to it, and owns the parts that keep
+// messages, users, permissions, drafts and unsent messages. It renders nothing.
+//
+// One tab of the browser, the leader, holds the stream (Web Lock) and sends the events to the others
+// (BroadcastChannel).
+//
+// The invariant: no event is missed. Events that arrive while a snapshot is loading are queued and
+// applied after it; a tab that cannot tell whether it missed some takes a new snapshot.
 import { type Api, ApiError, connectApi, unwrap } from '../api/client'
 import type { ChatItem, Event, Message } from '../api/types'
 import { Drafts } from './drafts'
@@ -17,11 +23,13 @@ import { follow, type StreamStatus } from './stream'
 import { ViewHolder } from './view'
 
 const CHATS_PER_PAGE = 200
-/** Above what the server lets anybody be in; a bound all the same. */
+/** More chats than the server lets a user be in. */
 const CHATS_MAX = 4000
+/** So many ids of applied events are remembered. */
 const SEEN_MAX = 4000
 
-type Note =
+/** What tabs send to each other. `hello` asks the leader for the status of the stream. */
+type TabMessage =
   | { kind: 'event'; event: Event; id: string | null }
   | { kind: 'cursor'; id: string }
   | { kind: 'status'; status: StreamStatus }
@@ -44,11 +52,12 @@ export class Store {
   private readonly tabs: BroadcastChannel
   private readonly me: string
   private cursor = ''
-  /** Where the stream is, as the snapshot says. */
+  /** The address of the stream, from the snapshot. */
   private streamUrl = ''
+  /** Cursors and ids of the events that were applied since the snapshot. */
   private readonly seen = new Set<string>()
-  /** While a snapshot is fetched, what comes waits here. */
-  private waiting: Note[] | null = []
+  /** What arrives while a snapshot is loading; null at other times. */
+  private queued: TabMessage[] | null = []
   private paging: Paging | null = null
   private leading = false
 
@@ -59,11 +68,11 @@ export class Store {
     this.me = info.user.id
     this.api = connectApi(session)
     this.tabs = new BroadcastChannel(`parlor-events-${this.me}`)
-    this.tabs.onmessage = ({ data }: MessageEvent<Note>) => this.hear(data)
+    this.tabs.onmessage = ({ data }: MessageEvent<TabMessage>) => this.receive(data)
     this.outbox = new Outbox({
       storage: keyValueStorage(localStorage),
       prefix: `parlor.out.${this.me}.`,
-      send: entry => this.deliver(entry),
+      send: entry => this.send(entry),
       exclusive: (chatId, work) => exclusive(`parlor-send-${chatId}`, work),
       pause: failures => pause(backoff(failures, 1000, Math.random) / 2, this.stop.signal),
       onChange: () => queueMicrotask(() => this.view.set({ outgoing: this.outbox.list() })),
@@ -84,36 +93,36 @@ export class Store {
     removeEventListener('storage', this.onStorage)
   }
 
-  /** Messages of others as they come, in one tab only. */
+  /** Calls `listener` for each new message of another user, in the leading tab only. */
   onMessage(listener: (message: Message) => unknown): () => void {
     this.messageListeners.add(listener)
     return () => this.messageListeners.delete(listener)
   }
 
-  // ---- following ----
+  // ---- the stream ----
 
   private async run(): Promise<void> {
-    await this.snapshot()
-    this.tell({ kind: 'hello' })
+    await this.loadSnapshot()
+    this.broadcast({ kind: 'hello' })
     await exclusive(`parlor-stream-${this.me}`, () => this.lead(), this.stop.signal).catch(() => undefined)
   }
 
   private async lead(): Promise<void> {
     this.leading = true
-    this.tell({ kind: 'lead', cursor: this.cursor })
+    this.broadcast({ kind: 'lead', cursor: this.cursor })
     while (!this.stop.signal.aborted) {
       const end = await follow({
         url: () => this.streamUrl,
         token: stale => this.session.token(stale),
         cursor: () => this.cursor,
-        onEvent: (event, id) => this.hearAndTell({ kind: 'event', event, id }),
-        onCursor: id => this.hearAndTell({ kind: 'cursor', id }),
-        onStatus: status => this.hearAndTell({ kind: 'status', status }),
+        onEvent: (event, id) => this.receiveAndBroadcast({ kind: 'event', event, id }),
+        onCursor: id => this.receiveAndBroadcast({ kind: 'cursor', id }),
+        onStatus: status => this.receiveAndBroadcast({ kind: 'status', status }),
         signal: this.stop.signal,
       })
       if (end === 'reset') {
-        this.tell({ kind: 'reset' })
-        await this.snapshot()
+        this.broadcast({ kind: 'reset' })
+        await this.loadSnapshot()
       } else if (end === 'gone') {
         this.session.end('ended')
         return
@@ -121,42 +130,42 @@ export class Store {
     }
   }
 
-  private hearAndTell(note: Note): void {
-    this.tell(note)
-    this.hear(note)
+  private receiveAndBroadcast(message: TabMessage): void {
+    this.broadcast(message)
+    this.receive(message)
   }
 
-  private tell(note: Note): void {
-    if (!this.stop.signal.aborted) this.tabs.postMessage(note)
+  private broadcast(message: TabMessage): void {
+    if (!this.stop.signal.aborted) this.tabs.postMessage(message)
   }
 
-  private hear(note: Note): void {
-    if (note.kind === 'status') {
-      if (note.status === 'open') dispatchEvent(new CustomEvent('online'))
-      this.view.set({ stream: note.status })
-    } else if (note.kind === 'hello') {
-      if (this.leading) this.tell({ kind: 'status', status: this.view.get().stream })
-    } else if (note.kind === 'reset') {
-      void this.snapshot()
-    } else if (this.waiting) {
-      this.waiting.push(note)
-    } else if (note.kind === 'lead') {
-      // The new leader goes on from where it is. If that is a place I have not been at, I may have missed something.
-      if (note.cursor !== this.cursor && !this.seen.has(note.cursor)) void this.snapshot()
+  private receive(message: TabMessage): void {
+    if (message.kind === 'status') {
+      if (message.status === 'open') dispatchEvent(new CustomEvent('online'))
+      this.view.set({ stream: message.status })
+    } else if (message.kind === 'hello') {
+      if (this.leading) this.broadcast({ kind: 'status', status: this.view.get().stream })
+    } else if (message.kind === 'reset') {
+      void this.loadSnapshot()
+    } else if (this.queued) {
+      this.queued.push(message)
+    } else if (message.kind === 'lead') {
+      // The new leader resumes from its own cursor. Unless this tab knows that cursor, it may have missed events.
+      if (message.cursor !== this.cursor && !this.seen.has(message.cursor)) void this.loadSnapshot()
     } else {
-      this.take(note)
+      this.applyOnce(message)
     }
   }
 
-  private take(note: Extract<Note, { kind: 'event' | 'cursor' }>): void {
-    const { id } = note
+  private applyOnce(message: Extract<TabMessage, { kind: 'event' | 'cursor' }>): void {
+    const { id } = message
     if (id) {
-      if (note.kind === 'event' && this.seen.has(id)) return
+      if (message.kind === 'event' && this.seen.has(id)) return
       this.seen.add(id)
       if (this.seen.size > SEEN_MAX) this.seen.delete(this.seen.values().next().value as string)
       this.cursor = id
     }
-    if (note.kind === 'event') this.applyEvent(note.event)
+    if (message.kind === 'event') this.applyEvent(message.event)
   }
 
   private applyEvent(event: Event): void {
@@ -164,20 +173,20 @@ export class Store {
     if (!data) return
     this.paging?.saw(event)
     this.view.set({ data: apply(data, event) })
-    this.permissions.saw(event)
+    this.permissions.handleEvent(event)
     if (event.type === 'message.new') {
       this.outbox.acknowledge(event.message)
       if (this.leading && event.message.sender_id !== this.me)
-        for (const tell of this.messageListeners) tell(event.message)
+        for (const listener of this.messageListeners) listener(event.message)
     }
     this.messages.handleEvent(event)
   }
 
-  /** Takes a snapshot, now or as soon as it can be had. Drafts, the outbox and what is being read stay. */
-  private async snapshot(): Promise<void> {
+  /** Loads a snapshot, with retries. Drafts, the outbox and the message windows are kept. */
+  private async loadSnapshot(): Promise<void> {
     const before = this.view.get().data
-    if (this.waiting && before) return
-    this.waiting ??= []
+    if (this.queued && before) return
+    this.queued ??= []
     for (let failures = 1; !this.stop.signal.aborted; failures++) {
       try {
         const snapshot = await unwrap(this.api.GET('/api/sync', { params: { query: { limit: CHATS_PER_PAGE } } }))
@@ -186,11 +195,11 @@ export class Store {
         this.seen.clear()
         this.seen.add(snapshot.cursor)
         this.paging = snapshot.chats.has_more ? new Paging(snapshot.chats.items) : null
-        this.permissions.forget()
+        this.permissions.reset()
         const data = fromSnapshot(snapshot, this.view.get().data ?? undefined)
         this.view.set({ data, partial: this.paging !== null, unreachable: false })
         if (before) void this.messages.refresh()
-        if (this.paging) void this.moreChats(this.paging)
+        if (this.paging) void this.loadFurtherChats(this.paging)
         break
       } catch (error) {
         if (error instanceof SignedOut) return
@@ -198,15 +207,15 @@ export class Store {
         await pause(backoff(failures, 1000, Math.random), this.stop.signal)
       }
     }
-    const waiting = this.waiting ?? []
-    this.waiting = null
-    for (const note of waiting) this.hear(note)
+    const queued = this.queued ?? []
+    this.queued = null
+    for (const message of queued) this.receive(message)
   }
 
   // ---- chats ----
 
-  /** The chats that the snapshot had no room for, page by page; until the last one, old ones are shown as they were. */
-  private async moreChats(paging: Paging): Promise<void> {
+  /** Loads the chats that the snapshot left out, page by page. Until then their old state is shown. */
+  private async loadFurtherChats(paging: Paging): Promise<void> {
     let after: string | undefined
     for (let loaded = 0, failures = 0; loaded < CHATS_MAX; ) {
       try {
@@ -215,7 +224,7 @@ export class Store {
         const { data } = this.view.get()
         if (this.paging !== paging || !data) return
         this.view.set({ data: paging.merge(data, page.items) })
-        this.permissions.arrived(page.items)
+        this.permissions.pageLoaded(page.items)
         loaded += page.items.length
         after = page.items.at(-1)?.chat.id
         if (!page.has_more || !after) break
@@ -230,19 +239,19 @@ export class Store {
     this.view.set({ data: paging.finish(data), partial: false })
   }
 
-  /** A chat that is looked at and not in the list: its page may not have come yet, or it is not mine. */
+  /** Loads a chat that is not in the list: its page is still to come, or the user is not a member. */
   async fetchChat(id: string): Promise<ChatItem> {
     const { paging } = this
     const item = await unwrap(this.api.GET('/api/chat/{id}', { params: { path: { id } } }))
     const { data } = this.view.get()
     if (data && item.member && paging && this.paging === paging) {
       this.view.set({ data: paging.merge(data, [item]) })
-      this.permissions.arrived([item])
+      this.permissions.pageLoaded([item])
     }
     return item
   }
 
-  /** A chat that I made or joined, at once; the stream brings it as well. */
+  /** Adds a chat that the user made or joined, before its event arrives. */
   addChat(item: ChatItem): void {
     const { data } = this.view.get()
     if (!data || data.chats.has(item.chat.id)) return
@@ -250,8 +259,8 @@ export class Store {
     this.view.set({ data: { ...data, chats: new Map(data.chats).set(item.chat.id, item) } })
   }
 
-  /** The chat of the two of us, begun if there is none. */
-  async chatWith(userId: string): Promise<string> {
+  /** The id of the single chat with a user, which is created if there is none. */
+  async openSingleChat(userId: string): Promise<string> {
     for (const { chat } of this.view.get().data?.chats.values() ?? [])
       if (chat.kind === 'single' && chat.member_ids.includes(userId)) return chat.id
     const item = await unwrap(this.api.POST('/api/chat', { body: { kind: 'single', members: [userId] } }))
@@ -259,9 +268,9 @@ export class Store {
     return item.chat.id
   }
 
-  // ---- writing ----
+  // ---- sending ----
 
-  private async deliver(entry: Outgoing): Promise<Message> {
+  private async send(entry: Outgoing): Promise<Message> {
     try {
       return await unwrap(
         this.api.POST('/api/chat/{id}/messages', {

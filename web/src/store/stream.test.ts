@@ -29,7 +29,7 @@ describe('the parser', () => {
     ])
   })
 
-  it('does not care where the pieces are cut', () => {
+  it('gives the same frames wherever the text is cut', () => {
     const whole = parse([text])
     for (let size = 1; size < 20; size++) {
       const pieces = text.match(new RegExp(`[\\s\\S]{1,${size}}`, 'g')) as string[]
@@ -38,7 +38,7 @@ describe('the parser', () => {
   })
 })
 
-/** Answers in turn with what it is given: a status, or the text of a stream (`...` at the end leaves it open). */
+/** A server that gives these answers in turn: a status, or the text of a stream (`...` at the end keeps it open). */
 function setUp(answers: (number | string)[]) {
   const asked: { cursor: string | null; token: string | null }[] = []
   const events: string[] = []
@@ -92,7 +92,7 @@ const frame = (id: number) =>
   `id: ${id}\nevent: message.new\ndata: ${JSON.stringify({ type: 'message.new', n: `${id}` } as unknown as Event)}\n\n`
 
 describe('the stream', () => {
-  it('goes on from the last id, that of a heartbeat included', async () => {
+  it('resumes from the last id, that of a heartbeat included', async () => {
     const beat = 'id: 12\nevent: heartbeat\ndata: {}\n\n'
     const { options, asked, events } = setUp([
       connected + frame(11),
@@ -104,7 +104,7 @@ describe('the stream', () => {
     expect(events).toEqual(['11'])
   })
 
-  it('leaves a silent connection', async () => {
+  it('drops a silent connection', async () => {
     const { options, asked, statuses } = setUp([`${connected}${frame(11)}...`])
     await follow(options)
     expect(asked.length).toBe(2)
@@ -118,17 +118,17 @@ describe('the stream', () => {
     expect(asked.map(a => a.token)).toEqual(['Bearer t0', 'Bearer t0', 'Bearer t1', 'Bearer t1'])
   })
 
-  it('ends with a reset, applying nothing of what follows', async () => {
+  it('ends with a reset, and ignores what follows', async () => {
     const { options, events } = setUp([`event: reset\ndata: {"reason":"unknown"}\n\n${frame(11)}`])
     expect(await follow(options)).toBe('reset')
     expect(events).toEqual([])
   })
 
-  it('ends when it is wanted no more', async () => {
+  it('ends when the session is over', async () => {
     expect(await follow(setUp([204]).options)).toBe('gone')
   })
 
-  it('waits longer and longer, within bounds', () => {
+  it('backs off exponentially, up to a maximum', () => {
     expect(backoff(1, 1000, () => 1)).toBe(1000)
     expect(backoff(3, 1000, () => 1)).toBeCloseTo(2890)
     expect(backoff(50, 1000, () => 1)).toBe(30_000)

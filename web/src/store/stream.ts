@@ -1,20 +1,21 @@
-// One stream of events: kept open, resumed where it broke off, and never trusted when it falls silent.
+// One stream of events: reconnects with backoff, resumes from the last cursor, and drops a connection
+// that is silent for too long. It applies no events; `onEvent` does.
 import type { Event } from '../api/types'
 import { backoff, pause } from './retry'
 import { SseParser } from './sse'
 
-/** The server speaks at least every 25 s; two and a half of those in silence, and the connection is dead. */
+/** The timeout of a silent connection: two and a half heartbeats, which come every 25 s. */
 export const WATCHDOG_MS = 62_500
 
 export type StreamStatus = 'connecting' | 'open'
 
 export interface StreamOptions {
   url: () => string
-  /** A token for the stream; `stale` is one that was refused. Fails when there is none to be had. */
+  /** A token for the stream; `stale` is one that the server refused. Throws if there is none. */
   token: (stale?: string) => Promise<string>
   cursor: () => string
   onEvent: (event: Event, id: string | null) => void
-  /** The position moved on without anything having happened. */
+  /** The cursor moved without an event. */
   onCursor: (id: string) => void
   onStatus: (status: StreamStatus) => void
   signal: AbortSignal
@@ -23,7 +24,7 @@ export interface StreamOptions {
   random?: () => number
 }
 
-/** How it ended: the snapshot is of no use any more, or the server wants us no more, or we did not want it. */
+/** `reset`: a new snapshot is needed. `gone`: the session is over. `aborted`: by `signal`. */
 export type StreamEnd = 'reset' | 'gone' | 'aborted'
 
 export async function follow(options: StreamOptions): Promise<StreamEnd> {
@@ -38,7 +39,7 @@ export async function follow(options: StreamOptions): Promise<StreamEnd> {
     })
     if (signal.aborted) break
     if (end === 'reset' || end === 'gone') return end
-    // A stream that had been open ends by itself now and then; that is no failure.
+    // An open stream ends now and then by design; that is no failure.
     failures = end === 'closed' ? 0 : failures + 1
     const wait = failures === 0 ? Math.min(retryMs, 5000) * (0.5 + 0.5 * random()) : backoff(failures, retryMs, random)
     await pause(wait, signal)
@@ -101,7 +102,7 @@ async function connect(
       }
     }
   } catch {
-    // ApiError, cut off or silent: the caller comes back.
+    // Refused, cut off or silent: `follow` retries.
   } finally {
     clearTimeout(watchdog)
     options.signal.removeEventListener('abort', stop)

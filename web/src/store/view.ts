@@ -1,20 +1,21 @@
-// What the window shows, and who wants to know when it changes.
+// The state that the UI renders, and the subscriptions to it. Its objects are never changed, only
+// replaced.
 import type { Message } from '../api/types'
 import type { State } from './fold'
 import type { Outgoing } from './outbox'
 import type { StreamStatus } from './stream'
-import type { Window } from './windows'
+import type { MessageWindow } from './windows'
 
 export interface View {
   readonly data: State | null
-  /** Whether there are chats of mine that are still to come. */
+  /** Whether further pages of chats are still to be loaded. */
   readonly partial: boolean
-  readonly windows: ReadonlyMap<string, Window>
+  readonly windows: ReadonlyMap<string, MessageWindow>
   readonly outgoing: readonly Outgoing[]
   readonly stream: StreamStatus
   /** The last attempt to load a snapshot failed. */
   readonly unreachable: boolean
-  /** Messages that are replied to and are not in any window. */
+  /** Messages that are replied to and are in no window, by id; null if they cannot be loaded. */
   readonly quotes: ReadonlyMap<string, Message | null>
 }
 
@@ -38,7 +39,7 @@ export class ViewHolder {
     return () => this.listeners.delete(listener)
   }
 
-  /** Those who listen are told once, after everything that happens now. */
+  /** Listeners are called once for all changes of the current task. */
   set(change: Partial<View>): void {
     this.view = { ...this.view, ...change }
     if (this.notifying) return

@@ -19,19 +19,19 @@ const event = (type: 'message.new' | 'message.edited', m: Message): Event => ({
 })
 const seqs = (window: { items: readonly Message[] }) => window.items.map(m => m.seq)
 
-it('grows at the end while it reaches the end', () => {
+it('grows by new messages while it reaches the end', () => {
   const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(3)))
   expect(seqs(window)).toEqual([1, 2, 3])
   expect(applyToWindow(window, event('message.new', message(3)))).toBe(window)
 })
 
-it('never has a hole: what does not follow on is only known of', () => {
+it('has no gap: after a missed message it only notes that there are newer ones', () => {
   const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(5)))
   expect(seqs(window)).toEqual([1, 2])
   expect(window.after).toBe(true)
 })
 
-it('grows at both sides without repeating anything', () => {
+it('grows at both sides without duplicates', () => {
   let window = fromPage(page(10, 12, true, true))
   window = prepend(window, page(7, 10, true))
   window = append(window, page(12, 14, false, false))
@@ -39,7 +39,7 @@ it('grows at both sides without repeating anything', () => {
   expect([window.before, window.after]).toEqual([true, false])
 })
 
-it('lets go of the far side', () => {
+it('drops messages on the far side', () => {
   let window = fromPage(page(1000, 1000 + WINDOW_MAX - 1, true, false))
   window = prepend(window, page(950, 999, true))
   expect(window.items.length).toBe(WINDOW_MAX)
@@ -48,7 +48,7 @@ it('lets go of the far side', () => {
   expect([window.items.length, window.items[0]?.seq, window.before]).toEqual([WINDOW_MAX, 1000, true])
 })
 
-it('shows an edit in its place', () => {
+it('replaces an edited message', () => {
   const window = applyToWindow(fromPage(page(5, 8, true)), event('message.edited', message(6, 'better')))
   expect(window.items[1]?.body).toBe('better')
   const outside = fromPage(page(5, 8, true))

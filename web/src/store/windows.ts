@@ -1,29 +1,31 @@
-// The stretch of a chat that is on hand: contiguous by `seq`, with what is known of both sides. Pure.
+// The loaded part of a chat: a window of messages that is contiguous by `seq`. Pure.
+//
+// The invariant: a window never has a gap.
 import type { Event, Message, MessageList } from '../api/types'
 
-export interface Window {
+export interface MessageWindow {
   readonly items: readonly Message[]
   /** Whether there are older messages on the server. */
   readonly before: boolean
-  /** Whether there are newer messages that are not here. */
+  /** Whether there are newer messages that are not in the window. */
   readonly after: boolean
 }
 
-/** More than this is not held: what is farthest from where one reads is let go and fetched again. */
+/** The most messages of a window. Beyond that, those on the side far from the reader are dropped. */
 export const WINDOW_MAX = 600
 
-export function fromPage(page: MessageList): Window {
+export function fromPage(page: MessageList): MessageWindow {
   return { items: page.items, before: page.has_more_before, after: page.has_more_after }
 }
 
-export function prepend(window: Window, page: MessageList): Window {
+export function prepend(window: MessageWindow, page: MessageList): MessageWindow {
   const first = window.items[0]?.seq ?? Number.POSITIVE_INFINITY
   const items = [...page.items.filter(message => message.seq < first), ...window.items]
   if (items.length <= WINDOW_MAX) return { items, before: page.has_more_before, after: window.after }
   return { items: items.slice(0, WINDOW_MAX), before: page.has_more_before, after: true }
 }
 
-export function append(window: Window, page: MessageList): Window {
+export function append(window: MessageWindow, page: MessageList): MessageWindow {
   const last = window.items.at(-1)?.seq ?? 0
   const items = [...window.items, ...page.items.filter(message => message.seq > last)]
   const tooMany = items.length - WINDOW_MAX
@@ -31,13 +33,13 @@ export function append(window: Window, page: MessageList): Window {
   return { items: items.slice(tooMany), before: true, after: page.has_more_after }
 }
 
-export function applyToWindow(window: Window, event: Event): Window {
+export function applyToWindow(window: MessageWindow, event: Event): MessageWindow {
   switch (event.type) {
     case 'message.new': {
       const last = window.items.at(-1)?.seq ?? 0
       const { message } = event
       if (message.seq <= last) return window
-      // A window that does not reach the end, or has missed something, only learns that there is more.
+      // A window that does not reach the end, or that missed a message, only notes that there are newer ones.
       if (window.after || message.seq > last + 1) return window.after ? window : { ...window, after: true }
       return append(window, {
         items: [message],
@@ -52,8 +54,8 @@ export function applyToWindow(window: Window, event: Event): Window {
   }
 }
 
-/** A message as the server has it now, in its place. */
-export function replace(window: Window, message: Message): Window {
+/** Replaces a message by its newest version, if it is in the window. */
+export function replace(window: MessageWindow, message: Message): MessageWindow {
   const first = window.items[0]?.seq ?? 1
   const index = message.seq - first
   if (window.items[index]?.id !== message.id) return window

@@ -39,7 +39,7 @@ export function useUser(id: string | undefined): User | undefined {
   const store = useStore()
   const user = useView(view => (id ? view.data?.users.get(id) : undefined))
   useEffect(() => {
-    if (id && !user) store.people.want(id)
+    if (id && !user) store.people.request(id)
   }, [store, id, user])
   return user
 }
@@ -73,7 +73,7 @@ export function useChatTitle(item: ChatItem): string {
   const title = useView(view => chatTitle(item, me.id, view.data?.users ?? NO_USERS))
   const unknown = title.includes(UNKNOWN)
   useEffect(() => {
-    if (unknown) for (const id of item.chat.member_ids) store.people.want(id)
+    if (unknown) for (const id of item.chat.member_ids) store.people.request(id)
   }, [store, item, unknown])
   return title
 }

@@ -1,7 +1,7 @@
 // What stands in a chat from top to bottom, as a flat list for the virtual scroller. Pure.
 import type { Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
-import type { Window } from '../store/windows'
+import type { MessageWindow } from '../store/windows'
 import { dayKey } from './dates'
 
 export type Row =
@@ -16,7 +16,12 @@ export type Row =
 const GROUP_MS = 5 * 60_000
 
 /** `unreadAfter` is how far I had read when I came; the divider stands behind it, unless what follows is mine. */
-export function rowsOf(window: Window, outgoing: readonly Outgoing[], me: string, unreadAfter: number | null): Row[] {
+export function rowsOf(
+  window: MessageWindow,
+  outgoing: readonly Outgoing[],
+  me: string,
+  unreadAfter: number | null,
+): Row[] {
   const rows: Row[] = [window.before ? { kind: 'more', key: 'more' } : { kind: 'start', key: 'start' }]
   let last: { sender: string; at: number; day: string } | null = null
   let divided = unreadAfter === null
