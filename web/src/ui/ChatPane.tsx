@@ -15,7 +15,7 @@ import { LiveRegion } from './LiveRegion'
 import { MembersPanel } from './MembersPanel'
 import { MenuContent } from './Menu'
 import { go } from './route'
-import { Timeline } from './Timeline'
+import { Timeline } from './timeline/Timeline'
 
 export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefined }) {
   const item = useChat(chatId)

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import type { Message } from '../api/types'
-import { fromPage } from '../store/windows'
+import type { Message } from '../../api/types'
+import { fromPage } from '../../store/windows'
 import { rowsOf } from './rows'
 
 const message = (seq: number, sender_id: string, at: string, rest: Partial<Message> = {}): Message => ({
@@ -18,7 +18,7 @@ const rows = (items: Message[], unreadAfter: number | null, before = false) =>
 const shape = (all: ReturnType<typeof rows>) =>
   all.map(row => (row.kind === 'message' ? `${row.message.seq}${row.head ? ' head' : ''}` : row.kind))
 
-it('groups what one person says at a stretch, and parts the days', () => {
+it('groups messages of one sender, and separates days', () => {
   const all = rows(
     [
       message(1, 'ann', '2026-11-20T12:00:00Z'),
@@ -33,7 +33,7 @@ it('groups what one person says at a stretch, and parts the days', () => {
   expect(shape(all)).toEqual(['start', 'day', '1 head', '2', '3 head', '4 head', '5 head', 'day', '6 head'])
 })
 
-it('draws the line before the first unread, unless that is mine', () => {
+it('puts the line before the first unread message, unless that is an own one', () => {
   const at = '2026-11-20T12:00:00Z'
   const items = [message(1, 'ann', at), message(2, 'ann', at), message(3, 'me', at)]
   expect(shape(rows(items, 1))).toEqual(['start', 'day', '1 head', 'unread', '2 head', '3 head'])
@@ -41,7 +41,7 @@ it('draws the line before the first unread, unless that is mine', () => {
   expect(shape(rows(items, 0))).toEqual(['start', 'day', 'unread', '1 head', '2', '3 head'])
 })
 
-it('draws nothing that would look otherwise once older ones come', () => {
+it('has no row that changes when older messages are loaded', () => {
   const items = Array.from({ length: 9 }, (_, i) =>
     message(i + 1, i < 5 ? 'ann' : 'bob', `2026-11-${i < 3 ? 20 : 21}T12:0${i}:00Z`),
   )
@@ -53,7 +53,7 @@ it('draws nothing that would look otherwise once older ones come', () => {
   }
 })
 
-it('has no two rows of one key', () => {
+it('has unique keys', () => {
   const at = '2026-11-20T12:00:00Z'
   const items = [
     message(1, 'ann', at, { client_id: 'x' }),

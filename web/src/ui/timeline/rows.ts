@@ -1,8 +1,10 @@
-// What stands in a chat from top to bottom, as a flat list for the virtual scroller. Pure.
-import type { Message } from '../api/types'
-import type { Outgoing } from '../store/outbox'
-import type { MessageWindow } from '../store/windows'
-import { dayKey } from './dates'
+// The rows of a timeline from top to bottom, as a flat list for the virtual list. Pure.
+//
+// The invariant: a row never changes when older messages are loaded above it.
+import type { Message } from '../../api/types'
+import type { Outgoing } from '../../store/outbox'
+import type { MessageWindow } from '../../store/windows'
+import { dayKey } from '../dates'
 
 export type Row =
   | { kind: 'start'; key: string }
@@ -12,10 +14,13 @@ export type Row =
   | { kind: 'message'; key: string; message: Message; head: boolean }
   | { kind: 'outgoing'; key: string; entry: Outgoing; head: boolean }
 
-/** Messages of one person within this time stand under one name. */
+/** Messages of one sender within this time share one header. */
 const GROUP_MS = 5 * 60_000
 
-/** `unreadAfter` is how far I had read when I came; the divider stands behind it, unless what follows is mine. */
+/**
+ * `unreadAfter` is the read position when the chat was opened. The unread line follows it, unless the
+ * next message is the user's own. `head` says that a message has a header: sender and time.
+ */
 export function rowsOf(
   window: MessageWindow,
   outgoing: readonly Outgoing[],
@@ -36,13 +41,13 @@ export function rowsOf(
     last = { sender, at: when, day }
     return head
   }
-  // Whether the oldest one here stands under a name and a day is not known before what comes before it is here: were it drawn now,
-  // it would change then, under the reader's eyes.
+  // The oldest message of the window is left out while there are older ones: without them it is not
+  // known whether it has a header and a day above it.
   const [oldest] = window.items
-  const held = window.before && oldest && window.items.length > 1 ? oldest : null
-  if (held) last = { sender: held.sender_id, at: Date.parse(held.created_at), day: dayKey(held.created_at) }
+  const leftOut = window.before && oldest && window.items.length > 1 ? oldest : null
+  if (leftOut) last = { sender: leftOut.sender_id, at: Date.parse(leftOut.created_at), day: dayKey(leftOut.created_at) }
   for (const message of window.items) {
-    if (message === held) continue
+    if (message === leftOut) continue
     let after = false
     if (!divided && message.seq > (unreadAfter as number)) {
       divided = true
@@ -52,7 +57,7 @@ export function rowsOf(
     let head = place(message.sender_id, message.created_at, Boolean(message.reply_to))
     if (after) {
       head = true
-      // Behind the day's line, if one was just drawn.
+      // Below the line of the day, if there is one.
       rows.splice(Math.max(rows.length, index), 0, { kind: 'unread', key: 'unread' })
     }
     rows.push({ kind: 'message', key: keyOf(message.sender_id, message.client_id ?? message.id, head), message, head })
@@ -68,8 +73,8 @@ export function rowsOf(
 }
 
 /**
- * Mine keep the key they had on their way out, so they settle without being drawn anew. A message that gains or loses its head,
- * because older ones came before it, is another row to the scroller: its old height tells nothing.
+ * The key of a message stays the same from unsent to stored, so that its row is kept. With and without
+ * a header it is another row, because its measured height is another one.
  */
 function keyOf(sender: string, id: string, head: boolean): string {
   return `${sender} ${id}${head ? ' head' : ''}`

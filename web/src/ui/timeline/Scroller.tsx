@@ -1,0 +1,149 @@
+// The scrolling list of a timeline. Only rows near the viewport are drawn. It loads further messages
+// as the user scrolls, and marks visible ones as read.
+//
+// The invariant: what the user reads never moves, whatever is loaded, measured or appended.
+import { ArrowDown } from 'lucide-react'
+import { useCallback, useRef } from 'react'
+import { useTexts } from '../../texts'
+import { usePageActive, useStore } from '../hooks'
+import { onMessageKeys } from '../keyboard'
+import { go } from '../route'
+import type { Row } from './rows'
+import { growDownwards, isAtEnd } from './scrollAnchoring'
+import type { TimelineProps } from './Timeline'
+import { TimelineRow } from './TimelineRow'
+import { useFocusKeeping } from './useFocusKeeping'
+import { useFollowEnd } from './useFollowEnd'
+import { useInitialPosition } from './useInitialPosition'
+import { useLoadOnScroll } from './useLoadOnScroll'
+import { useOwnMessage } from './useOwnMessage'
+import { useReadMarking } from './useReadMarking'
+import { useTimelineVirtualizer } from './useTimelineVirtualizer'
+
+interface ScrollerProps extends TimelineProps {
+  rows: Row[]
+  /** Changes with each navigation; see `Timeline`. */
+  place: string
+  /** Whether the page of messages for `place` is loaded. */
+  loaded: boolean
+  hasOlder: boolean
+  hasNewer: boolean
+  oldestSeq: number | undefined
+  newestSeq: number | undefined
+  onScrollToEnd: () => void
+}
+
+export function Scroller(props: ScrollerProps) {
+  const { item, rows, seq, place, loaded, hasOlder, hasNewer, oldestSeq, newestSeq, onScrollToEnd } = props
+  const t = useTexts()
+  const store = useStore()
+  const chatId = item.chat.id
+  const unread = item.unread_count
+  const scroller = useRef<HTMLDivElement>(null)
+  const pageActive = usePageActive()
+  const { virtualizer, adjuster, follows } = useTimelineVirtualizer({ scroller, rows, hasNewer, pageActive })
+
+  const showLatest = useCallback(() => {
+    store.messages
+      .loadLatest(chatId)
+      .then(() =>
+        requestAnimationFrame(() => {
+          adjuster.forgetMovement()
+          // Not to the index of the last row: a page that is added above would change it.
+          virtualizer.scrollToEnd()
+        }),
+      )
+      .catch(() => undefined)
+  }, [store, chatId, virtualizer, adjuster])
+
+  // The order of these hooks matters: their effects run in it.
+  const positioned = useInitialPosition({
+    chatId,
+    place,
+    loaded,
+    seq,
+    rows,
+    hasUnread: unread > 0,
+    hasNewer,
+    virtualizer,
+    adjuster,
+    showLatest,
+  })
+  const restsAtEnd = useFollowEnd({ rows, enabled: positioned && follows, virtualizer, adjuster })
+  const items = virtualizer.getVirtualItems()
+  useLoadOnScroll({ chatId, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned })
+  const { atEnd, onPositionChange } = useReadMarking({
+    chatId,
+    scroller,
+    items,
+    rows,
+    hasNewer,
+    pageActive,
+    positioned,
+    virtualizer,
+  })
+
+  const scrollToEnd = useCallback(() => {
+    onScrollToEnd()
+    // A reload of the page is not to go back to the message of the link.
+    if (seq !== undefined) go(`/c/${chatId}`, true)
+    showLatest()
+  }, [chatId, seq, showLatest, onScrollToEnd])
+  useOwnMessage(chatId, scrollToEnd)
+  const focusHandlers = useFocusKeeping(scroller)
+
+  return (
+    <div className="timeline" data-ready={positioned || undefined}>
+      <div
+        ref={scroller}
+        className="scroller"
+        onScroll={({ currentTarget }) => {
+          restsAtEnd.current = isAtEnd(currentTarget)
+          onPositionChange()
+        }}
+        onKeyDown={onMessageKeys}
+        onClickCapture={event => {
+          if (!(event.target instanceof Element && event.target.closest('.show-more'))) return
+          growDownwards(virtualizer)
+          restsAtEnd.current = false
+        }}
+        {...focusHandlers}
+        tabIndex={0}
+        role="log"
+        aria-label={t.messages}
+        aria-live="off"
+      >
+        <div className="scroller-all" style={{ height: virtualizer.getTotalSize() }}>
+          {items.map(({ index, key, start }) => {
+            const row = rows[index]
+            return row ? (
+              <div
+                key={key}
+                ref={virtualizer.measureElement}
+                data-index={index}
+                className={index === rows.length - 1 ? 'scroller-row scroller-row-last' : 'scroller-row'}
+                style={{ transform: `translateY(${start}px)` }}
+              >
+                <TimelineRow row={row} item={item} seq={seq} onReply={props.onReply} onEdit={props.onEdit} />
+              </div>
+            ) : null
+          })}
+        </div>
+      </div>
+      {(!atEnd || hasNewer) && (
+        <button
+          type="button"
+          className="to-end"
+          onClick={() => {
+            // The button disappears, and would take the focus with it.
+            scroller.current?.focus({ preventScroll: true })
+            scrollToEnd()
+          }}
+        >
+          {unread > 0 ? t.newMessages(unread) : t.toNewest}
+          <ArrowDown aria-hidden="true" />
+        </button>
+      )}
+    </div>
+  )
+}

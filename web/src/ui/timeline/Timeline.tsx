@@ -1,0 +1,93 @@
+// The messages of a chat. Loads the window of messages and turns it into rows; `Scroller` draws them.
+import { useCallback, useEffect, useMemo, useState } from 'react'
+import type { ChatItem, Message } from '../../api/types'
+import { useTexts } from '../../texts'
+import type { Edited } from '../Composer'
+import { useMe, useStore, useView } from '../hooks'
+import { useVisit } from '../route'
+import { Skeleton } from '../Skeleton'
+import { rowsOf } from './rows'
+import { Scroller } from './Scroller'
+import { useUnreadLine } from './unreadLine'
+
+export interface TimelineProps {
+  item: ChatItem
+  /** The message that the address of the page names, if it names one. */
+  seq: number | undefined
+  onReply: (message: Message) => void
+  onEdit: (message: Edited) => void
+}
+
+export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
+  const t = useTexts()
+  const store = useStore()
+  const me = useMe()
+  const chatId = item.chat.id
+  const window = useView(view => view.windows.get(chatId))
+  const outgoing = useView(view => view.outgoing)
+  const [failed, setFailed] = useState(false)
+  const [unreadAfter, clearUnread] = useUnreadLine(item)
+
+  // What the timeline is to show: another value for each navigation, to the same message too.
+  const place = `${chatId} ${seq ?? ''} ${useVisit()}`
+  const [loadedPlace, setLoadedPlace] = useState<string | null>(null)
+
+  const load = useCallback(() => {
+    setFailed(false)
+    store.messages.open(chatId, seq).then(
+      () => setLoadedPlace(place),
+      () => setFailed(true),
+    )
+  }, [store, chatId, seq, place])
+  useEffect(load, [load])
+  // A window that was dropped is loaded again.
+  useEffect(() => {
+    if (!window) load()
+  }, [window, load])
+
+  const rows = useMemo(
+    () =>
+      window
+        ? rowsOf(
+            window,
+            outgoing.filter(entry => entry.chat_id === chatId),
+            me.id,
+            unreadAfter,
+          )
+        : [],
+    [window, outgoing, chatId, me.id, unreadAfter],
+  )
+
+  if (!window) {
+    return (
+      <div className="timeline timeline-empty" aria-busy={!failed}>
+        {failed ? (
+          <div className="empty-state">
+            <p className="empty-state-title">{t.messagesFailed}</p>
+            <button type="button" className="button" onClick={load}>
+              {t.tryAgain}
+            </button>
+          </div>
+        ) : (
+          <Skeleton />
+        )}
+      </div>
+    )
+  }
+  return (
+    <Scroller
+      item={item}
+      rows={rows}
+      seq={seq}
+      place={place}
+      loaded={loadedPlace === place}
+      hasOlder={window.before}
+      hasNewer={window.after}
+      oldestSeq={window.items[0]?.seq}
+      newestSeq={window.items.at(-1)?.seq}
+      onReply={onReply}
+      onEdit={onEdit}
+      onScrollToEnd={clearUnread}
+    />
+  )
+}
