@@ -1,4 +1,4 @@
-// Every text that people see, in English. The other languages have the same shape; the compiler sees to that.
+// All texts that users see, in English. The compiler checks that the other languages have the same.
 const rules = new Intl.PluralRules('en')
 const whole = (n: number) => n.toLocaleString('en')
 const count = (n: number, one: string, other: string) => `${whole(n)} ${rules.select(n) === 'one' ? one : other}`
@@ -34,7 +34,7 @@ export const en = {
   signedOutElsewhere: 'You were signed out here: from another device, by an admin, or because it was too long ago.',
   joinLink: 'Join with a new account',
 
-  // What went wrong
+  // Errors
   troubles: {
     wrong_credentials: 'That e-mail and password do not belong together.',
     email_taken: 'There is an account with this e-mail address already. Sign in instead.',
@@ -66,7 +66,7 @@ export const en = {
     internal: 'Something went wrong on the server. Try again in a moment.',
   } as Record<string, string>,
   troubleOther: 'That did not work.',
-  /** What is wrong with a field, by the code of the rule that it breaks. */
+  /** Errors of fields, by the code of the broken rule. */
   rules: {
     empty: () => 'Something has to be here.',
     missing: () => 'Something has to be here.',
@@ -87,7 +87,7 @@ export const en = {
   messagesFailed: 'The messages could not be loaded',
   tryAgain: 'Try again',
 
-  // The list
+  // The sidebar
   chats: 'Chats',
   channels: 'Channels',
   people: 'People',
@@ -170,7 +170,7 @@ export const en = {
   showLess: 'Show less',
   newsRegion: 'What was said just now',
 
-  // Writing
+  // The composer
   messageTo: (chat: string) => `Message ${chat}`,
   messageChannel: (chat: string) => `Message #${chat}`,
   editing: 'Editing your message',
@@ -257,7 +257,7 @@ export const en = {
   somebody: 'Somebody',
   notificationIn: (sender: string, chat: string) => `${sender} in ${chat}`,
 
-  // Keys
+  // Keyboard shortcuts
   keys: {
     goTo: 'Go to a chat or a person',
     send: 'Send',

@@ -1,4 +1,5 @@
-// The language that people see: theirs by the browser, or the one that they chose. English is always there; others are fetched.
+// The language of the texts: the browser's, or the one that the user chose. English is part of the
+// main chunk; the other catalogues are fetched on demand.
 import { useSyncExternalStore } from 'react'
 import { en, type Texts } from './en'
 
@@ -17,17 +18,17 @@ let current = en
 let locale: string | undefined
 const listeners = new Set<() => void>()
 
-/** The texts of now, for what is not drawn. */
+/** The texts in the current language, outside of components. */
 export function texts(): Texts {
   return current
 }
 
-/** The same, drawn anew when the language changes. */
+/** The same in a component, which renders again when the language changes. */
 export function useTexts(): Texts {
   return useSyncExternalStore(subscribe, texts)
 }
 
-/** For dates: the browser's own way where it speaks that language anyway. */
+/** The locale for dates: the browser's variant of the language, if it has one. */
 export function localeOf(): string | undefined {
   return locale
 }
@@ -37,7 +38,7 @@ export function language(): Language {
   return saved === 'en' || saved === 'de' ? saved : 'system'
 }
 
-/** Chooses one. Where its catalogue cannot be had, what was there stays. */
+/** Changes the language. If its catalogue cannot be loaded, the current one stays. */
 export async function setLanguage(next: Language): Promise<void> {
   if (next === 'system') localStorage.removeItem(KEY)
   else localStorage.setItem(KEY, next)
@@ -53,7 +54,7 @@ export async function loadLanguage(): Promise<void> {
   current = chosen
   locale = navigator.languages.find(other => known(other) === known(tag)) ?? tag
   document.documentElement.lang = known(tag)
-  // Every language here is written from left to right; the layout does not depend on it.
+  // All languages here are written from left to right. The layout does not depend on it.
   document.documentElement.dir = 'ltr'
   for (const listener of listeners) listener()
 }

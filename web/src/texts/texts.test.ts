@@ -4,18 +4,18 @@ import { expect, it } from 'vitest'
 import { de } from './de'
 import { en } from './en'
 
-/** Names of things that are the same everywhere. */
-const NO_WORDS =
+/** Names that are the same in every language. */
+const NAMES =
   /^(Parlor|Ctrl|Enter|Shift|Esc|Alt|Del|F6|Edge|Firefox|Chrome|Safari|Android|iOS|Windows|macOS|Linux|[A-Z])$/
 
-/** Files of `src/ui`, those in its folders too. */
-function drawn(): string[] {
+/** The components: files of `src/ui` and its folders. */
+function componentFiles(): string[] {
   return readdirSync('src/ui', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.tsx'))
 }
 
-it('finds no text in what is drawn that is not in the catalogues', () => {
+it('finds no text in components that is not in the catalogues', () => {
   const found: string[] = []
-  for (const name of drawn()) {
+  for (const name of componentFiles()) {
     const source = ts.createSourceFile(
       name,
       readFileSync(`src/ui/${name}`, 'utf8'),
@@ -25,7 +25,7 @@ it('finds no text in what is drawn that is not in the catalogues', () => {
     )
     const tell = (node: ts.Node, text: string) => {
       const words = text.trim()
-      if (!/\p{L}{2}/u.test(words) || NO_WORDS.test(words)) return
+      if (!/\p{L}{2}/u.test(words) || NAMES.test(words)) return
       found.push(`${name}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}: ${words}`)
     }
     const visit = (node: ts.Node): void => {
@@ -34,7 +34,7 @@ it('finds no text in what is drawn that is not in the catalogues', () => {
       if (ts.isJsxAttribute(node) && spoken.test(node.name.getText())) {
         if (node.initializer && ts.isStringLiteral(node.initializer)) tell(node, node.initializer.text)
       }
-      // Sentences: with a capital and a space in them.
+      // Sentences begin with a capital and have a space.
       if (
         (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) &&
         /^[A-Z]\p{Ll}+ \p{L}/u.test(node.text)
@@ -48,7 +48,7 @@ it('finds no text in what is drawn that is not in the catalogues', () => {
   expect(found.filter(text => !/outside of a/.test(text))).toEqual([])
 })
 
-it('says the same things in every language', () => {
+it('has the same texts in every language', () => {
   const shape = (value: unknown): unknown =>
     typeof value === 'function'
       ? value.length
@@ -62,21 +62,21 @@ it('says the same things in every language', () => {
       : typeof a === 'string' && a === b
         ? [path]
         : []
-  // Words that are the same in both.
+  // These are the same in both.
   expect(same(en, de, '').sort()).toEqual(['.emoji', '.name', '.offline'])
 })
 
-it('has no text that nobody sees', () => {
+it('has no unused text', () => {
   const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
     .filter(name => /^(ui|store)\b.*\.tsx?$/.test(name))
     .map(name => readFileSync(`src/${name}`, 'utf8'))
     .join('\n')
-  // By its name, or by one that a table of labels holds.
+  // Used by its name, or from a table of labels.
   const isUsed = (key: string) => new RegExp(`(\\.|[{,] ?|')${key}\\b`).test(sources)
   expect(Object.keys(en).filter(key => !isUsed(key))).toEqual([])
 })
 
-it('counts as each language does', () => {
+it('forms plurals as each language does', () => {
   expect([en.newMessages(1), en.newMessages(2)]).toEqual(['1 new message', '2 new messages'])
   expect([de.newMessages(1), de.newMessages(2)]).toEqual(['1 neue Nachricht', '2 neue Nachrichten'])
 })
