@@ -12,10 +12,10 @@ const RELOADED_KEY = 'parlor.reloaded_at'
 const RELOAD_AGAIN_MS = 60_000
 
 followTheme()
-// A chunk that is gone since the client was built anew: the new page has the new names.
+// A chunk is missing after a new version was deployed: the reloaded page has the new names.
 addEventListener('vite:preloadError', event => {
   const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? 0)
-  // Not in a loop, and not away from what is there: then it is told where that part would be.
+  // Not in a loop, and not while offline. Then the missing part of the window shows the error.
   if (!navigator.onLine || Date.now() - last < RELOAD_AGAIN_MS) return
   sessionStorage.setItem(RELOADED_KEY, String(Date.now()))
   event.preventDefault()

@@ -1,5 +1,7 @@
-// What people wrote, as they meant it. Raw HTML stays text, dangerous addresses are dropped, pictures from elsewhere are links:
-// looking at a message tells nobody anything.
+// Renders the Markdown of a message. Raw HTML stays text, unsafe addresses are dropped, and images
+// become links.
+//
+// The invariant: rendering a message loads nothing from elsewhere.
 import type { Root } from 'hast'
 import { Children, memo, type ReactNode, useEffect, useState } from 'react'
 import ReactMarkdown, { type Components } from 'react-markdown'
@@ -8,8 +10,8 @@ import { chatPath, go } from './route'
 
 const plugins = [remarkGfmParts]
 /**
- * Each part goes in the direction of its first letter; what is in a list or a quote goes with it, so that its marks stand below
- * one another.
+ * Each block is written in the direction of its first letter. What is inside a list or a quote has
+ * the direction of the whole, so that its markers are aligned.
  */
 function rehypeDirection() {
   return (tree: Root) => {
@@ -18,21 +20,21 @@ function rehypeDirection() {
   }
 }
 const rehypePlugins = [rehypeDirection]
-/** Without any of these it is plain text, and needs no parser. */
-const MARKS = /[*_`~#>[\]|<\\!&]|https?:|www\.|@|^\s*(?:[-+]|\d+[.)])\s|\n\s*(?:[-+=]|\d+[.)])|\n\n|^ {4}|---/i
+/** A text without any of these is not parsed. */
+const SYNTAX = /[*_`~#>[\]|<\\!&]|https?:|www\.|@|^\s*(?:[-+]|\d+[.)])\s|\n\s*(?:[-+=]|\d+[.)])|\n\n|^ {4}|---/i
 
 const components: Components = {
   a: ({ href, children }) => {
-    // Of an address that is not to be followed.
+    // The address was dropped as unsafe.
     if (!href) return children
-    const here = chatPath(href)
-    return here ? (
+    const ownPath = chatPath(href)
+    return ownPath ? (
       <a
-        href={here}
+        href={ownPath}
         onClick={event => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return
           event.preventDefault()
-          go(here)
+          go(ownPath)
         }}
       >
         {children}
@@ -77,7 +79,7 @@ const components: Components = {
     )
   },
   li: ({ className, children }) => <li className={className}>{withoutBreaks(children)}</li>,
-  // The line break of the text follows it, and is kept.
+  // The newline of the source follows it, and is kept.
   br: () => null,
   td: ({ children }) => <td dir="auto">{children}</td>,
   th: ({ children }) => <th dir="auto">{children}</th>,
@@ -89,7 +91,7 @@ const components: Components = {
   h6: Heading,
 }
 
-/** The parts of a list without the line breaks of the source between them: within a part they are kept. */
+/** The items of a list without the newlines of the source between them; within an item they are kept. */
 function withoutBreaks(children: ReactNode): ReactNode {
   return Children.toArray(children).filter(child => child !== '\n')
 }
@@ -102,24 +104,24 @@ function Heading({ dir, children }: { dir?: string; children?: ReactNode }) {
   )
 }
 
-/** As it is until the colours are there, and where they cannot be had. */
+/** A code block. Plain until the highlighter is loaded, and if that fails. */
 function Code({ text, language }: { text: string; language: string }) {
-  const [coloured, setColoured] = useState<ReactNode>(null)
+  const [highlightedCode, setHighlightedCode] = useState<ReactNode>(null)
   useEffect(() => {
     let wanted = true
     import('./highlight').then(
-      ({ highlighted }) => wanted && setColoured(highlighted(text, language)),
+      ({ highlighted }) => wanted && setHighlightedCode(highlighted(text, language)),
       () => undefined,
     )
     return () => {
       wanted = false
     }
   }, [text, language])
-  return <code dir="ltr">{coloured ?? text}</code>
+  return <code dir="ltr">{highlightedCode ?? text}</code>
 }
 
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
-  if (!MARKS.test(text)) return <p dir="auto">{text}</p>
+  if (!SYNTAX.test(text)) return <p dir="auto">{text}</p>
   return (
     <ReactMarkdown remarkPlugins={plugins} rehypePlugins={rehypePlugins} components={components}>
       {text}

@@ -1,4 +1,4 @@
-// Times in the reader's own language and zone.
+// Formats times in the user's language and time zone.
 import { localeOf } from '../texts'
 
 function formats(locale: string | undefined) {
@@ -13,17 +13,17 @@ function formats(locale: string | undefined) {
   }
 }
 
-let made = formats(undefined)
+let cached = formats(undefined)
 
-/** Of the language of now. */
-function now(): typeof made {
-  if (made.locale !== localeOf()) made = formats(localeOf())
-  return made
+/** The formats of the current language. */
+function current(): typeof cached {
+  if (cached.locale !== localeOf()) cached = formats(localeOf())
+  return cached
 }
 
-export const clock = (at: string): string => now().time.format(new Date(at))
-export const fullDate = (at: string): string => now().full.format(new Date(at))
-export const shortDate = (at: string): string => now().medium.format(new Date(at))
+export const clock = (at: string): string => current().time.format(new Date(at))
+export const fullDate = (at: string): string => current().full.format(new Date(at))
+export const shortDate = (at: string): string => current().medium.format(new Date(at))
 export const dayKey = (at: string): string => new Date(at).toDateString()
 
 export function dayName(at: string, today = new Date()): string {
@@ -31,8 +31,8 @@ export function dayName(at: string, today = new Date()): string {
   const midnight = (d: Date) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime()
   const days = Math.round((midnight(date) - midnight(today)) / 86_400_000)
   if (days === 0 || days === -1) {
-    const word = now().relative.format(days, 'day')
+    const word = current().relative.format(days, 'day')
     return word.charAt(0).toLocaleUpperCase() + word.slice(1)
   }
-  return (date.getFullYear() === today.getFullYear() ? now().day : now().dayWithYear).format(date)
+  return (date.getFullYear() === today.getFullYear() ? current().day : current().dayWithYear).format(date)
 }

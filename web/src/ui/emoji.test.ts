@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { emojiNamed, emojiQuery, findEmoji } from './emoji'
 
-it('finds by name, the exact one first', () => {
+it('finds emoji by name, the exact name first', () => {
   expect(findEmoji('heart')[0]).toEqual({ name: 'heart', text: '❤️' })
   expect(findEmoji('tada')[0]?.text).toBe('🎉')
   expect(findEmoji('smil').every(emoji => emoji.name.includes('smil'))).toBe(true)
   expect(findEmoji('xyzzy')).toEqual([])
 })
 
-it('looks only where a name is being written', () => {
+it('offers emoji only after a colon that begins a name', () => {
   expect(emojiQuery('well :tad')).toBe('tad')
   expect(emojiQuery(':+1')).toBe('+1')
   expect(emojiQuery('at 10:30')).toBeNull()
@@ -17,7 +17,7 @@ it('looks only where a name is being written', () => {
   expect(emojiQuery(':tada ')).toBeNull()
 })
 
-it('knows a name that is written out, and no other', () => {
+it('replaces full names only', () => {
   expect(emojiNamed('well :tada:')).toEqual({ start: 5, text: '🎉' })
   expect(emojiNamed(':+1:')).toEqual({ start: 0, text: '👍' })
   for (const none of [':tad:', ':tada', ':tada: ', 'a:tada:', 'at 10:30:', ':xyzzy:'])

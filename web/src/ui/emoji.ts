@@ -1,4 +1,4 @@
-// Emoji by their names, as people know them from elsewhere. Fetched when the first one is looked for.
+// All emoji with the names that GitHub uses. A chunk of its own, fetched on demand.
 import codes from 'emojibase-data/en/shortcodes/github.json'
 
 export interface Emoji {
@@ -24,18 +24,18 @@ export function findEmoji(query: string): Emoji[] {
 function textOf(code: string): string {
   const points = code.split('-').map(part => Number.parseInt(part, 16))
   const text = String.fromCodePoint(...points)
-  // The older signs are drawn as letters unless one asks for the picture.
+  // Older characters are drawn as text without the variation selector.
   return points.length === 1 && (points[0] ?? 0) < 0x1f000 ? `${text}\uFE0F` : text
 }
 
-/** The name that ends just before the cursor, with both its colons: `:tada:`. */
+/** The emoji whose full name ends at the cursor: `:tada:`. */
 export function emojiNamed(before: string): { start: number; text: string } | null {
   const name = /(?:^|[\s(]):([a-z0-9_+-]{2,30}):$/.exec(before)?.[1]
   const emoji = name === undefined ? undefined : all.find(emoji => emoji.name === name)
   return name !== undefined && emoji ? { start: before.length - name.length - 2, text: emoji.text } : null
 }
 
-/** What is being looked for at the end of what stands before the cursor: `:smi`. */
+/** The beginning of a name that ends at the cursor: `:smi`. */
 export function emojiQuery(before: string): string | null {
   return /(?:^|[\s(])(:([a-z0-9_+-]{2,30}))$/.exec(before)?.[2] ?? null
 }

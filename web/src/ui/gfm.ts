@@ -1,5 +1,5 @@
-// What GitHub adds to Markdown, as far as it has a place in a message. Footnotes have none: their anchors would be those of other
-// messages too. `remark-gfm` has no choice of parts, and brings along what writes Markdown.
+// The parts of GitHub Flavored Markdown that messages have. Footnotes are left out, because their
+// anchors would be the same in every message. `remark-gfm` cannot leave them out, and is larger.
 import { gfmAutolinkLiteralFromMarkdown } from 'mdast-util-gfm-autolink-literal'
 import { gfmStrikethroughFromMarkdown } from 'mdast-util-gfm-strikethrough'
 import { gfmTableFromMarkdown } from 'mdast-util-gfm-table'
@@ -8,15 +8,15 @@ import { gfmAutolinkLiteral } from 'micromark-extension-gfm-autolink-literal'
 import { gfmStrikethrough } from 'micromark-extension-gfm-strikethrough'
 import { gfmTable } from 'micromark-extension-gfm-table'
 import { gfmTaskListItem } from 'micromark-extension-gfm-task-list-item'
-import type {} from 'remark-parse' // the types of what is put into its data
+import type {} from 'remark-parse' // types of `data()`
 import type { Processor } from 'unified'
 
-/** Bare addresses, ~~struck through~~, tables and lists of tasks. */
+/** Bare addresses, strikethrough, tables and task lists. */
 export function remarkGfmParts(this: Processor): void {
   const data = this.data()
   data.micromarkExtensions ??= []
   data.micromarkExtensions.push(gfmAutolinkLiteral(), gfmStrikethrough(), gfmTable(), gfmTaskListItem())
-  // `[^1]: words` would be taken for one, and not be shown at all.
+  // Without this, `[^1]: text` would be a definition, and not be shown.
   data.micromarkExtensions.push({ disable: { null: ['definition'] } })
   data.fromMarkdownExtensions ??= []
   data.fromMarkdownExtensions.push(

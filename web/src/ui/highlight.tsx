@@ -1,14 +1,15 @@
-// Colours for code, fetched when the first piece of code is seen. Only classes: the policy lets no style in.
+// Highlights code. A chunk of its own, fetched with the first code block. It sets classes only, since
+// the Content-Security-Policy forbids inline styles.
 import { toJsxRuntime } from 'hast-util-to-jsx-runtime'
 import { common, createLowlight } from 'lowlight'
 import type { ReactNode } from 'react'
 import { Fragment, jsx, jsxs } from 'react/jsx-runtime'
 
 const lowlight = createLowlight(common)
-/** More than this takes too long to colour while somebody scrolls past. */
-const MAX = 8000
+/** A longer text takes too long to highlight while the user scrolls. */
+const TEXT_MAX = 8000
 
 export function highlighted(text: string, language: string): ReactNode {
-  if (text.length > MAX || !lowlight.registered(language)) return text
+  if (text.length > TEXT_MAX || !lowlight.registered(language)) return text
   return toJsxRuntime(lowlight.highlight(language, text), { Fragment, jsx, jsxs })
 }

@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it. Both come from the same tokens (`light-dark()` in styles.css).
+// The theme: light, dark, or that of the system. Sets `data-theme`; styles/tokens.css has the colours.
 import { useSyncExternalStore } from 'react'
 
 export type Theme = 'system' | 'light' | 'dark'
@@ -17,7 +17,7 @@ export function setTheme(next: Theme): void {
 
 const listeners = new Set<() => void>()
 
-/** The one that is chosen, here or in another tab. */
+/** The chosen theme; another tab may change it. */
 export function useTheme(): Theme {
   return useSyncExternalStore(subscribe, theme)
 }

@@ -1,4 +1,4 @@
-// More people into a chat.
+// Adds users to a chat.
 import { useState } from 'react'
 import { unwrap } from '../../api/client'
 import type { ChatItem, User } from '../../api/types'

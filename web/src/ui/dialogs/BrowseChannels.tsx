@@ -1,4 +1,4 @@
-// The public channels that I am not in.
+// Lists the public channels that the user is not in, and joins them.
 import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { unwrap } from '../../api/client'
@@ -10,7 +10,7 @@ import { Field, FormError, useAction } from '../forms'
 import { useStore } from '../hooks'
 
 const PAGE = 50
-/** Whoever types on within it asks once. */
+/** Debounce of the search. */
 const SEARCH_MS = 120
 
 interface BrowseProps {
@@ -34,7 +34,7 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
     if (isWanted()) setPage(found)
   })
   const { run } = search
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what is looked for decides
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the query decides
   useEffect(() => {
     let wanted = true
     const timer = setTimeout(() => run(() => wanted), SEARCH_MS)

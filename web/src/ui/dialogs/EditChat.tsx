@@ -1,4 +1,4 @@
-// What a chat is called and about.
+// Changes the name and the description of a chat.
 import { unwrap } from '../../api/client'
 import type { ChatItem } from '../../api/types'
 import { useTexts } from '../../texts'

@@ -1,4 +1,4 @@
-// A link by which others come into the workspace.
+// Creates a link that invites others to the workspace.
 import { Check, Copy } from 'lucide-react'
 import { useState } from 'react'
 import { unwrap } from '../../api/client'
@@ -30,7 +30,7 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
           <p className="dialog-text">{t.inviteText}</p>
           <div className="copy-row">
             <input readOnly value={link} aria-label={t.inviteLink} onFocus={event => event.target.select()} />
-            {/* Where a page is not served securely, a browser lets it copy nothing: the text is chosen, one presses the keys. */}
+            {/* A page that is not served securely has no clipboard; the user copies by keyboard. */}
             {'clipboard' in navigator && (
               <button type="button" className="button button-primary" onClick={() => void copy()}>
                 {copied ? <Check aria-hidden="true" /> : <Copy aria-hidden="true" />}

@@ -1,4 +1,4 @@
-// A chat of any kind, with those who are in it from the start.
+// Creates a chat of any kind, with its first members.
 import { Hash, Lock, MessageCircle, Users } from 'lucide-react'
 import { useState } from 'react'
 import { unwrap } from '../../api/client'

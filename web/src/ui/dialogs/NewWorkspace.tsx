@@ -1,4 +1,4 @@
-// Another workspace, for somebody who is in one already.
+// Creates a further workspace, and switches to it.
 import { unwrap } from '../../api/client'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
