@@ -1,3 +1,4 @@
+// The root: signing in, signing up, or the workspace of the signed-in user.
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { backoff, pause } from '../store/retry'
 import type { Session } from '../store/session'
@@ -39,11 +40,11 @@ export function App({ session }: { session: Session }) {
     if (invited && route.page === 'signin') go(signInPath('signup', invite), true)
   }, [invited, invite, route.page])
 
-  // What was open is nothing to whoever signs in next.
-  const left = session.ending === 'left'
+  // The open chat is not for the user who signs in next.
+  const signedOut = session.ending === 'left'
   useEffect(() => {
-    if (left) go('/', true)
-  }, [left])
+    if (signedOut) go('/', true)
+  }, [signedOut])
 
   if (!info && state !== 'known') return <Splash unreachable={state === 'unreachable'} />
   return (

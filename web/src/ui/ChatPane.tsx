@@ -1,3 +1,4 @@
+// The open chat: its header, messages, composer and members panel.
 import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
@@ -7,7 +8,7 @@ import { useTexts } from '../texts'
 import { ChatIcon } from './ChatIcon'
 import { ChatNotFound } from './ChatNotFound'
 import { Composer, type Edited } from './Composer'
-import { Confirm } from './Dialog'
+import { ConfirmDialog } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
 import { useChat, useChatTitle, useStore } from './hooks'
 import { IconButton } from './IconButton'
@@ -22,16 +23,16 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
   const store = useStore()
   const [membersOpen, setMembersOpen] = useState(false)
   const [edited, setEdited] = useState<Edited | null>(null)
-  const area = useRef<HTMLTextAreaElement>(null)
+  const textarea = useRef<HTMLTextAreaElement>(null)
   const onEdit = useCallback((edited: Edited) => {
     setEdited(edited)
-    area.current?.focus()
+    textarea.current?.focus()
   }, [])
   const onReply = useCallback(
     (message: Message) => {
       setEdited(null)
       store.drafts.change(chatId, { reply_to: message.id })
-      area.current?.focus()
+      textarea.current?.focus()
     },
     [store, chatId],
   )
@@ -55,10 +56,12 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
         <Timeline item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
         <Composer
           item={item}
-          area={area}
+          textarea={textarea}
           edited={edited}
           onEdit={setEdited}
-          lastOwn={() => lastOwn(store.view.get().windows.get(chatId)?.items ?? [], store.view.get().data?.user.id)}
+          lastOwnMessage={() =>
+            lastOwnMessage(store.view.get().windows.get(chatId)?.items ?? [], store.view.get().data?.user.id)
+          }
         />
       </div>
       {membersOpen && <MembersPanel item={item} onClose={closeMembers} />}
@@ -66,7 +69,7 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
   )
 }
 
-function lastOwn(items: readonly Message[], me: string | undefined): Message | undefined {
+function lastOwnMessage(items: readonly Message[], me: string | undefined): Message | undefined {
   return items.findLast(message => message.sender_id === me && !message.deleted_at)
 }
 
@@ -133,7 +136,7 @@ function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
       )}
       {asking === 'edit' && <EditChat item={item} onClose={() => setAsking(null)} />}
       {asking === 'leave' && (
-        <Confirm
+        <ConfirmDialog
           title={t.leaveTitle(title)}
           text={chat.kind === 'public_channel' ? t.leavePublic : t.leaveOther}
           action={t.leave}
@@ -145,7 +148,7 @@ function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
         />
       )}
       {asking === 'delete' && (
-        <Confirm
+        <ConfirmDialog
           title={t.deleteChatTitle(title)}
           text={t.deleteChatText}
           action={t.delete}

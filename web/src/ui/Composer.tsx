@@ -1,10 +1,14 @@
+// Where the user writes: the draft of a chat, a reply, or an edit of a message. Sending is up to the
+// outbox, keeping the draft to the store.
+//
+// The invariant: an edit has a text of its own, so the draft stays untouched.
 import { SendHorizontal, X } from 'lucide-react'
 import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useState } from 'react'
 import { flushSync } from 'react-dom'
 import type { ChatItem, Message } from '../api/types'
 import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
-import { EmojiList, useEmoji } from './EmojiList'
+import { EmojiList, useEmojiCompletion } from './EmojiList'
 import type { Emoji } from './emoji'
 import { errorSentence } from './errors'
 import { isMod, TOUCH, useChatTitle, useDraft, useQuoted, useStore } from './hooks'
@@ -12,60 +16,59 @@ import { IconButton } from './IconButton'
 import { previewText } from './preview'
 import { UserName } from './UserName'
 
-/** What is in the box instead of the draft: a message of mine, or one that was refused. */
+/** What is edited instead of the draft: an own message, or an unsent one that was refused. */
 export type Edited = Message | Outgoing
 
-/** As the server has it: a longer message is refused. */
+/** The limit of the server. */
 const BODY_MAX = 16_000
-/** From here on one is told how much is left. */
+/** So many characters before the limit, the rest is shown. */
 const NEAR_MAX = 500
 
 interface ComposerProps {
   item: ChatItem
-  area: RefObject<HTMLTextAreaElement | null>
+  textarea: RefObject<HTMLTextAreaElement | null>
   edited: Edited | null
   onEdit: (edited: Edited | null) => void
-  lastOwn: () => Message | undefined
+  lastOwnMessage: () => Message | undefined
 }
 
-export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps) {
+export function Composer({ item, textarea, edited, onEdit, lastOwnMessage }: ComposerProps) {
   const t = useTexts()
   const store = useStore()
   const { id, kind } = item.chat
   const draft = useDraft(id)
-  const [words, setWords] = useState('')
+  const [editText, setEditText] = useState('')
   const [error, setError] = useState('')
   const title = useChatTitle(item)
-  const answered = useQuoted(id, draft.reply_to)
+  const quoted = useQuoted(id, draft.reply_to)
 
-  // An edit has words of its own, so the draft waits untouched below it. While this is drawn, so that no key that is pressed at once gets
-  // lost.
+  // Set while rendering, not in an effect: a key that is pressed at once must not be lost.
   const [editing, setEditing] = useState<Edited | null>(null)
   if (edited !== editing) {
     setEditing(edited)
-    setWords(edited?.body ?? '')
+    setEditText(edited?.body ?? '')
     setError('')
   }
-  const text = edited ? words : draft.text
-  const write = (next: string) => (edited ? setWords(next) : store.drafts.change(id, { text: next }))
+  const text = edited ? editText : draft.text
+  const write = (next: string) => (edited ? setEditText(next) : store.drafts.change(id, { text: next }))
   const left = BODY_MAX - lengthOf(text)
 
   useEffect(() => {
-    // Not on touch screens, where it would open the keyboard over what one wants to read.
-    // Nor from under a menu that was opened meanwhile: it would close.
-    if (!TOUCH.matches && !document.querySelector('[role="menu"]')) area.current?.focus()
-  }, [area])
+    // Not on touch screens, where the focus opens a keyboard over the messages, and not while a menu
+    // is open, which would close.
+    if (!TOUCH.matches && !document.querySelector('[role="menu"]')) textarea.current?.focus()
+  }, [textarea])
 
-  const done = () => {
+  const finish = () => {
     if (edited) onEdit(null)
     else store.drafts.change(id, { reply_to: null })
-    area.current?.focus()
+    textarea.current?.focus()
   }
 
   const submit = async () => {
     const body = text.trim()
     if (body === '' || left < 0) return
-    area.current?.focus()
+    textarea.current?.focus()
     if (!edited) {
       store.outbox.add(id, body, draft.reply_to)
       store.drafts.clear(id)
@@ -74,29 +77,29 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
     try {
       if ('written_at' in edited) store.outbox.editAndResend(edited, body)
       else if (body !== edited.body) await store.messages.edit(edited, body)
-      done()
+      finish()
     } catch (error) {
       setError(errorSentence(error))
     }
   }
 
-  const emoji = useEmoji(area, text)
-  /** Puts it where something else stands, with the cursor behind it. */
-  const put = (start: number, end: number, piece: string) => {
-    const now = area.current?.value ?? text
+  const emoji = useEmojiCompletion(textarea, text)
+  /** Replaces a range of the text, and puts the cursor behind the replacement. */
+  const replaceRange = (start: number, end: number, piece: string) => {
+    const now = textarea.current?.value ?? text
     flushSync(() => write(now.slice(0, start) + piece + now.slice(end)))
-    area.current?.setSelectionRange(start + piece.length, start + piece.length)
+    textarea.current?.setSelectionRange(start + piece.length, start + piece.length)
   }
   const pick = (chosen: Emoji) => {
-    const end = area.current?.selectionStart ?? text.length
-    put(text.lastIndexOf(':', end - 1), end, `${chosen.text} `)
+    const end = textarea.current?.selectionStart ?? text.length
+    replaceRange(text.lastIndexOf(':', end - 1), end, `${chosen.text} `)
   }
   const onChange = async ({ target: { value, selectionStart } }: ChangeEvent<HTMLTextAreaElement>) => {
     write(value)
     const before = value.slice(0, selectionStart)
     const named = before.endsWith(':') && (await emoji.named(before))
-    // Unless one has written on while the names were fetched.
-    if (named && area.current?.value === value) put(named.start, selectionStart, named.text)
+    // Not if the user has typed on while the emoji were fetched.
+    if (named && textarea.current?.value === value) replaceRange(named.start, selectionStart, named.text)
   }
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
@@ -110,9 +113,9 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
       void submit()
     } else if (event.key === 'Escape' && (edited || draft.reply_to)) {
       event.preventDefault()
-      done()
+      finish()
     } else if (event.key === 'ArrowUp' && !event.altKey && text === '' && !edited && !draft.reply_to) {
-      const message = lastOwn()
+      const message = lastOwnMessage()
       if (message) {
         event.preventDefault()
         onEdit(message)
@@ -139,30 +142,30 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
               ) : (
                 <>
                   <strong>
-                    {t.replyTo} {answered && <UserName userId={answered.sender_id} />}
+                    {t.replyTo} {quoted && <UserName userId={quoted.sender_id} />}
                   </strong>{' '}
                   <bdi>
-                    {answered
-                      ? answered.deleted_at
+                    {quoted
+                      ? quoted.deleted_at
                         ? t.quoteDeleted
-                        : previewText(answered.body)
-                      : answered === null
+                        : previewText(quoted.body)
+                      : quoted === null
                         ? t.quoteGone
                         : '…'}
                   </bdi>
                 </>
               )}
             </span>
-            <IconButton label={t.cancel} className="icon-button-s" onClick={done}>
+            <IconButton label={t.cancel} className="icon-button-s" onClick={finish}>
               <X />
             </IconButton>
           </div>
         )}
         <div className="composer-row">
-          {/* The same text beside it gives the height, at any width. */}
+          {/* A hidden copy of the text gives the height of the textarea. */}
           <div className="composer-grow" data-text={text}>
             <textarea
-              ref={area}
+              ref={textarea}
               rows={1}
               dir="auto"
               aria-label={label}
@@ -193,7 +196,7 @@ export function Composer({ item, area, edited, onEdit, lastOwn }: ComposerProps)
   )
 }
 
-/** As the server counts, which is not how JavaScript does; only where it matters. */
+/** The length in characters, as the server counts; near the limit only, since it is slow. */
 function lengthOf(text: string): number {
   return text.length > BODY_MAX - NEAR_MAX ? [...text.trim()].length : text.length
 }

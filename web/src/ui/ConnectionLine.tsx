@@ -1,11 +1,11 @@
-// One slim line that tells the truth about the connection, and nothing while all is well.
+// A line that shows when the client is offline, reconnecting, or cannot send. Hidden otherwise.
 import { useEffect, useState } from 'react'
 import { useTexts } from '../texts'
 import { useView } from './hooks'
 
-/** A reconnect that takes less is nobody's business. */
+/** A shorter reconnect is not shown. */
 const GRACE_MS = 1500
-/** A message that is on its way for longer than this is told of, though events still come. */
+/** A message that is unsent for longer is shown, even while the stream is open. */
 const STUCK_MS = 3000
 
 export function ConnectionLine() {
@@ -40,7 +40,7 @@ function useOnline(): boolean {
   return online
 }
 
-/** Whether something has held for so long. */
+/** Whether `holds` has been true for so long. */
 function useLate(holds: boolean, milliseconds: number): boolean {
   const [late, setLate] = useState(false)
   useEffect(() => {

@@ -1,4 +1,6 @@
-// What opens over everything else and wants an answer.
+// Modal dialogs, and the question before an action that cannot be undone.
+//
+// The invariant: after closing, the focus is back where it was before.
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
@@ -14,22 +16,22 @@ interface DialogProps {
   bare?: boolean
 }
 
-/** Of the dialogs that wait for another one to take their place. */
+/** The element to focus after each dialog that waits to be replaced by another one. */
 const openers = new WeakMap<Element, HTMLElement | null>()
 
-/** The browser's own modal dialog: it holds the focus, closes by Esc and needs no injected style. */
+/** The browser's own `<dialog>`: it traps the focus, closes on Esc and needs no injected styles. */
 export function Dialog({ title, onClose, children, className = '', bare = false }: DialogProps) {
   const t = useTexts()
   const dialog = useRef<HTMLDialogElement>(null)
   const pressed = useRef<EventTarget | null>(null)
   const id = useId()
-  // While it is drawn for the first time: what is pressed in a menu is gone right after.
+  // During the first render: a menu item that opened the dialog is removed right after.
   const [opener] = useState(openerOf)
   useEffect(() => {
     const element = dialog.current
     element?.showModal()
     if (element) openers.set(element, opener)
-    // The browser would take the first thing there is, which is mostly the cross.
+    // The browser would focus the first element, mostly the close button.
     const first = element?.querySelector<HTMLElement>('[data-autofocus]') ?? element?.querySelector('h2')
     first?.focus()
     return () => {
@@ -44,7 +46,7 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
       aria-labelledby={id}
       onClose={onClose}
       onKeyDown={event => {
-        // The menu that it was opened from may be there for a moment still, and has taken the key for itself.
+        // Not for a key that was handled by the menu that the dialog was opened from.
         const inMenu = (event.target as Element).closest('[role="menu"]')
         if (event.key === 'Escape' && event.defaultPrevented && !inMenu) onClose()
       }}
@@ -52,7 +54,8 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
         pressed.current = event.target
       }}
       onClick={event => {
-        // Beside it, from press to release: a press on a button that moves away ends on the dialog as well.
+        // Press and release must both be beside the dialog: a button that moves away while pressed
+        // also ends in a click here.
         if (event.target === dialog.current && pressed.current === dialog.current) onClose()
       }}
     >
@@ -73,7 +76,10 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
   )
 }
 
-/** What has the focus; for an entry of a menu, what opened the menu; for what takes the place of a dialog, its opener. */
+/**
+ * The focused element. For a menu item, the element that opened the menu; for a dialog that replaces
+ * a waiting one, the opener of that one.
+ */
 function openerOf(): HTMLElement | null {
   const element = document.activeElement as HTMLElement | null
   const before = element?.closest('.dialog-waiting')
@@ -83,17 +89,17 @@ function openerOf(): HTMLElement | null {
 }
 
 interface ActionsProps {
-  /** What the button says that does it. */
+  /** The label of the button that does it. */
   action: string
   onClose: () => void
-  /** Without it the button submits the form around it. */
+  /** Without it, the button submits the form around it. */
   onAction?: () => void
   disabled?: boolean
   danger?: boolean
   error: ErrorTexts | null
 }
 
-/** How a dialog ends: what went wrong, and the choice between doing it and not. */
+/** The foot of a dialog: an error, and the buttons to do it or to cancel. */
 export function DialogActions({ action, onClose, onAction, disabled, danger = false, error }: ActionsProps) {
   const t = useTexts()
   return (
@@ -124,8 +130,8 @@ interface ConfirmProps {
   onConfirm: () => Promise<void>
 }
 
-/** Asks before something is done that cannot be undone, and says why when it could not be done. */
-export function Confirm({ title, text, action, onClose, onConfirm }: ConfirmProps) {
+/** Asks before an action that cannot be undone, and shows its error. */
+export function ConfirmDialog({ title, text, action, onClose, onConfirm }: ConfirmProps) {
   const { error, busy, run } = useAction(async () => {
     await onConfirm()
     onClose()

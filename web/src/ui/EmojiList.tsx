@@ -1,19 +1,19 @@
-// Emoji by name while one writes: `:tad` and Enter.
+// Completes emoji names in the composer: `:tad` and Enter, or `:tada:`.
 import { type RefObject, useEffect, useId, useState } from 'react'
 import { useTexts } from '../texts'
 import type { Emoji } from './emoji'
 import { Listbox } from './Listbox'
 
-/** What is offered at the cursor, and which of it is chosen. */
-export function useEmoji(area: RefObject<HTMLTextAreaElement | null>, text: string) {
+/** The emoji that are offered for the name before the cursor, and the active one of them. */
+export function useEmojiCompletion(textarea: RefObject<HTMLTextAreaElement | null>, text: string) {
   const id = useId()
   const [found, setFound] = useState<Emoji[]>([])
   const [active, setActive] = useState(0)
-  const [refused, setRefused] = useState('')
+  const [dismissedText, setDismissedText] = useState('')
   useEffect(() => {
-    const before = text.slice(0, area.current?.selectionStart ?? text.length)
-    // Most of what is written has nothing to do with it, and fetches nothing.
-    if (!before.includes(':') || text === refused) return setFound([])
+    const before = text.slice(0, textarea.current?.selectionStart ?? text.length)
+    // The list of emoji is fetched only once a colon is typed.
+    if (!before.includes(':') || text === dismissedText) return setFound([])
     let wanted = true
     import('./emoji').then(
       ({ emojiQuery, findEmoji }) => {
@@ -27,19 +27,19 @@ export function useEmoji(area: RefObject<HTMLTextAreaElement | null>, text: stri
     return () => {
       wanted = false
     }
-  }, [area, text, refused])
-  /** Whether the key was meant for the list. */
+  }, [textarea, text, dismissedText])
+  /** Handles a key. Returns whether it was meant for the list. */
   const onKey = (key: string, pick: (emoji: Emoji) => void): boolean => {
     const chosen = found[active]
     if (!chosen) return false
     if (key === 'ArrowDown') setActive((active + 1) % found.length)
     else if (key === 'ArrowUp') setActive((active + found.length - 1) % found.length)
     else if (key === 'Enter' || key === 'Tab') pick(chosen)
-    else if (key === 'Escape') setRefused(text)
+    else if (key === 'Escape') setDismissedText(text)
     else return false
     return true
   }
-  /** What a name that was just written out stands for. */
+  /** The emoji of a full name that ends at the cursor, `:tada:`. */
   const named = (before: string) => import('./emoji').then(({ emojiNamed }) => emojiNamed(before)).catch(() => null)
   return { id, found, active, onKey, named }
 }

@@ -1,10 +1,11 @@
+// The panel with the members of a chat, and the actions on them.
 import { Crown, UserMinus, UserPlus, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { ChatItem, Member } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
-import { Confirm } from './Dialog'
+import { ConfirmDialog } from './Dialog'
 import { AddMembers } from './dialogs/AddMembers'
 import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
@@ -104,7 +105,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
         </button>
       )}
       {asking && (
-        <Confirm
+        <ConfirmDialog
           title={
             asking.what === 'remove' ? t.removeTitle(nameOf(asking.userId)) : t.makeOwnerTitle(nameOf(asking.userId))
           }

@@ -1,3 +1,4 @@
+// A message in the timeline with its actions, and an unsent one. What may be done is decided by `may`.
 import { CircleAlert, Clock, Copy, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type KeyboardEvent, memo, useEffect, useId, useRef, useState } from 'react'
@@ -6,7 +7,7 @@ import type { Outgoing } from '../store/outbox'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { copyText } from './CopyNotice'
-import { Confirm } from './Dialog'
+import { ConfirmDialog } from './Dialog'
 import { clock, fullDate } from './dates'
 import { refusalSentence } from './errors'
 import { useMe, useQuoted, useStore } from './hooks'
@@ -38,17 +39,17 @@ export const MessageRow = memo(function MessageRow({
   const t = useTexts()
   const me = useMe()
   const mine = message.sender_id === me.id
-  const gone = Boolean(message.deleted_at)
+  const deleted = Boolean(message.deleted_at)
   const mayDelete = mine || mayDeleteAny
   const store = useStore()
   const [asking, setAsking] = useState(false)
   const id = useId()
-  // Whoever clicked it means to read or to copy: what they type then is not meant for it.
-  const byKeys = useRef(false)
+  // A message has shortcuts only if it was focused by keyboard: after a click, typing goes to the composer.
+  const focusedByKeyboard = useRef(false)
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (
-      gone ||
-      !byKeys.current ||
+      deleted ||
+      !focusedByKeyboard.current ||
       event.target !== event.currentTarget ||
       event.ctrlKey ||
       event.metaKey ||
@@ -65,14 +66,14 @@ export const MessageRow = memo(function MessageRow({
   return (
     <article
       className="message"
-      // Who reached it by keys hears who said it and when, and then what.
+      // A screen reader reads sender and time, then the text.
       aria-labelledby={`${id}-who ${id}-when`}
       aria-describedby={`${id}-what`}
       data-head={head || undefined}
       data-marked={marked || undefined}
       tabIndex={-1}
       onFocus={event => {
-        byKeys.current = event.currentTarget.matches(':focus-visible')
+        focusedByKeyboard.current = event.currentTarget.matches(':focus-visible')
       }}
       onKeyDown={onKeyDown}
     >
@@ -111,7 +112,7 @@ export const MessageRow = memo(function MessageRow({
             </time>
           </header>
         )}
-        {gone ? (
+        {deleted ? (
           <p id={`${id}-what`} className="tombstone">
             {t.deleted}
           </p>
@@ -125,7 +126,7 @@ export const MessageRow = memo(function MessageRow({
           </MessageBody>
         )}
       </div>
-      {!gone && (
+      {!deleted && (
         <MessageActions
           message={message}
           mine={mine}
@@ -136,7 +137,7 @@ export const MessageRow = memo(function MessageRow({
         />
       )}
       {asking && (
-        <Confirm
+        <ConfirmDialog
           title={t.deleteMessageTitle}
           text={t.deleteMessageText}
           action={t.delete}
@@ -252,7 +253,7 @@ export function OutgoingRow({ entry, head, onEdit }: OutgoingRowProps) {
         {head && (
           <header className="message-head">
             <bdi className="message-sender">{me.fullname}</bdi>
-            <Waiting entry={entry} />
+            <SendStatus entry={entry} />
           </header>
         )}
         <MessageBody messageKey={entry.client_id} text={entry.body} />
@@ -276,12 +277,15 @@ export function OutgoingRow({ entry, head, onEdit }: OutgoingRowProps) {
   )
 }
 
-/** Nothing for the first moment: mostly the message is there before one could read it. */
-function Waiting({ entry }: { entry: Outgoing }) {
+/** A message that is unsent for longer shows that it waits. */
+const LATE_MS = 1500
+
+/** The time; after a while in which the message is not sent, that it waits. */
+function SendStatus({ entry }: { entry: Outgoing }) {
   const t = useTexts()
-  const [late, setLate] = useState(Date.now() - entry.written_at > 1500)
+  const [late, setLate] = useState(Date.now() - entry.written_at > LATE_MS)
   useEffect(() => {
-    const timer = setTimeout(() => setLate(true), 1500)
+    const timer = setTimeout(() => setLate(true), LATE_MS)
     return () => clearTimeout(timer)
   }, [])
   if (entry.refused || entry.sent || !late) return <time>{clock(new Date(entry.written_at).toISOString())}</time>

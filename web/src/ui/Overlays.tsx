@@ -1,4 +1,4 @@
-// What opens over the window. It is loaded apart: nothing of it is needed to read and write.
+// The dialogs of the window. A chunk of its own, because reading and writing need none of them.
 import { BrowseChannels } from './dialogs/BrowseChannels'
 import { InvitePeople } from './dialogs/InvitePeople'
 import { NewChat } from './dialogs/NewChat'

@@ -1,3 +1,4 @@
+// A dialog to go to a chat or a user by name.
 import { useMemo, useState } from 'react'
 import type { ChatItem, User } from '../api/types'
 import { useTexts } from '../texts'

@@ -1,4 +1,4 @@
-// The sheet that tells of the keys.
+// The dialog that lists the keyboard shortcuts.
 import { useTexts } from '../texts'
 import type { Texts } from '../texts/en'
 import { Dialog } from './Dialog'

@@ -1,3 +1,4 @@
+// The list of chats, with the menus of the workspace and of the user.
 import {
   ChevronDown,
   Compass,
@@ -42,8 +43,8 @@ export function Sidebar({ chatId, onOverlay }: SidebarProps) {
     return { channels: all.filter(isChannel), people: all.filter(item => !isChannel(item)) }
   }, [chats])
   const workspace = useView(view => view.data?.workspace.name)
-  // One stop for Tab; the arrows go on from there.
-  const stop = chatId !== null && chats?.has(chatId) ? chatId : (channels[0] ?? people[0])?.chat.id
+  // The list is one tab stop; arrow keys move within it.
+  const tabStop = chatId !== null && chats?.has(chatId) ? chatId : (channels[0] ?? people[0])?.chat.id
   const alone = usePhone() && chatId === null
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const Landmark = alone ? 'main' : 'aside'
@@ -63,12 +64,12 @@ export function Sidebar({ chatId, onOverlay }: SidebarProps) {
           <kbd>{MAC ? '⌘' : `${t.keyCaps.Ctrl} `}K</kbd>
         </button>
         <nav className="sidebar-scroll" aria-label={t.chats} onKeyDown={onListKeys}>
-          <Section title={t.channels} items={channels} chatId={chatId} stop={stop}>
+          <Section title={t.channels} items={channels} chatId={chatId} tabStop={tabStop}>
             <IconButton label={t.browseChannels} className="icon-button-s" onClick={() => onOverlay('browse')}>
               <Compass />
             </IconButton>
           </Section>
-          <Section title={t.people} items={people} chatId={chatId} stop={stop}>
+          <Section title={t.people} items={people} chatId={chatId} tabStop={tabStop}>
             <IconButton label={t.invitePeople} className="icon-button-s" onClick={() => onOverlay('invite')}>
               <UserPlus />
             </IconButton>
@@ -84,11 +85,11 @@ interface SectionProps {
   title: string
   items: ChatItem[]
   chatId: string | null
-  stop: string | undefined
+  tabStop: string | undefined
   children: React.ReactNode
 }
 
-function Section({ title, items, chatId, stop, children }: SectionProps) {
+function Section({ title, items, chatId, tabStop, children }: SectionProps) {
   const t = useTexts()
   return (
     <section className="sidebar-section">
@@ -101,7 +102,12 @@ function Section({ title, items, chatId, stop, children }: SectionProps) {
       ) : (
         <ul>
           {items.map(item => (
-            <Entry key={item.chat.id} item={item} current={item.chat.id === chatId} stop={item.chat.id === stop} />
+            <ChatEntry
+              key={item.chat.id}
+              item={item}
+              current={item.chat.id === chatId}
+              tabStop={item.chat.id === tabStop}
+            />
           ))}
         </ul>
       )}
@@ -109,13 +115,13 @@ function Section({ title, items, chatId, stop, children }: SectionProps) {
   )
 }
 
-interface EntryProps {
+interface ChatEntryProps {
   item: ChatItem
   current: boolean
-  stop: boolean
+  tabStop: boolean
 }
 
-const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
+const ChatEntry = memo(function ChatEntry({ item, current, tabStop }: ChatEntryProps) {
   const t = useTexts()
   const title = useChatTitle(item)
   const drafted = useHasDraft(item.chat.id) && !current
@@ -126,7 +132,7 @@ const Entry = memo(function Entry({ item, current, stop }: EntryProps) {
         href={`/c/${item.chat.id}`}
         className="entry"
         aria-current={current ? 'page' : undefined}
-        tabIndex={stop ? 0 : -1}
+        tabIndex={tabStop ? 0 : -1}
         data-unread={unread > 0 || undefined}
         onClick={event => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return
@@ -156,7 +162,7 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
   const store = useStore()
   const workspace = useView(view => view.data?.workspace)
   const others = session.info?.workspaces.filter(other => other.id !== workspace?.id) ?? []
-  const change = async (id: string) => {
+  const switchTo = async (id: string) => {
     session.switched(await unwrap(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
   }
   return (
@@ -177,7 +183,7 @@ function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
             <DropdownMenu.Separator className="menu-line" />
             <DropdownMenu.Label className="menu-label">{t.switchTo}</DropdownMenu.Label>
             {others.map(other => (
-              <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void change(other.id)}>
+              <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void switchTo(other.id)}>
                 <bdi>{other.name}</bdi>
               </DropdownMenu.Item>
             ))}

@@ -1,3 +1,4 @@
+// The pages to sign in, to sign up, and to accept an invitation.
 import { type ReactNode, useEffect, useState } from 'react'
 import { ApiError, connectApi, publicApi, unwrap } from '../api/client'
 import { texts, useTexts } from '../texts'
@@ -45,7 +46,7 @@ function SignInLayout({
   )
 }
 
-/** Who comes with an invitation is asked about it once they are in. */
+/** A user with an invitation is asked about it after signing in. */
 export function SignIn({ invite }: { invite: string | null }) {
   const t = useTexts()
   const session = useSession()

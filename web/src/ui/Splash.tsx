@@ -1,3 +1,4 @@
+// Shown until the session and the first snapshot are loaded.
 import { useTexts } from '../texts'
 import { Logo } from './Logo'
 

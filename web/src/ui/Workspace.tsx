@@ -1,10 +1,10 @@
-// The window of somebody who is signed in: the list of chats, the one that is open, and what opens over them.
+// The window of a signed-in user: the sidebar, the open chat, and dialogs over them.
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTexts } from '../texts'
 import { ConnectionLine } from './ConnectionLine'
 import { CopyNotice } from './CopyNotice'
 import { byActivity, chatTitle } from './chats'
-import { Confirm, Dialog } from './Dialog'
+import { ConfirmDialog, Dialog } from './Dialog'
 import { EmptyState } from './EmptyState'
 import { ErrorBoundary } from './ErrorBoundary'
 import { MAC, useStore, useView } from './hooks'
@@ -16,12 +16,13 @@ import { go, useRoute } from './route'
 import { Sidebar } from './Sidebar'
 import { Splash } from './Splash'
 
-// Markdown and the scroller are the heavier half; they come while the first snapshot is fetched.
+// The chat is half of the code, with Markdown and the virtual list. It is fetched while the first
+// snapshot loads.
 const chatPane = () => import('./ChatPane').then(module => ({ default: module.ChatPane }))
 const ChatPane = lazy(chatPane)
 
 const whenIdle = (work: () => void) => (window.requestIdleCallback ?? setTimeout)(work)
-/** What is there is not given away for a page that cannot be had. */
+/** Reloads the page, but only if the server can be reached. */
 const reload = async () => {
   await fetch('/', { method: 'HEAD', cache: 'no-store' })
   location.reload()
@@ -73,21 +74,21 @@ function Main() {
       <CopyNotice />
       {overlay && Overlays && <Overlays overlay={overlay} onOverlay={setOverlay} onChat={visit} />}
       {overlay && !Overlays && !missing && (
-        // Takes the keys that are meant for what comes.
+        // Until the dialog is loaded, an empty one takes the keys that are meant for it.
         <Dialog title={t.loading} onClose={close} className="dialog-s dialog-waiting">
           {null}
         </Dialog>
       )}
       {overlay && missing && (
-        <Confirm title={t.brokenTitle} text={t.brokenText} action={t.reload} onClose={close} onConfirm={reload} />
+        <ConfirmDialog title={t.brokenTitle} text={t.brokenText} action={t.reload} onClose={close} onConfirm={reload} />
       )}
     </div>
   )
 }
 
 /**
- * What opens over the window, once it is here: it comes after all that one sees, or as soon as it is asked for. Not by `lazy`,
- * which waits for a moment even for what is here: the menu that a dialog was opened from would be gone by then.
+ * Loads the chunk of dialogs: when the browser is idle, or as soon as one is opened. Not by `lazy`,
+ * which renders a chunk that is loaded one step later: the menu that opened the dialog would be gone.
  */
 function useOverlays(asked: Overlay | null) {
   const [Overlays, setOverlays] = useState<typeof import('./Overlays').Overlays | null>(null)
@@ -143,25 +144,25 @@ function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   )
 }
 
-const LAST_KEY = 'parlor.last_chat'
+const LAST_CHAT_KEY = 'parlor.last_chat'
 
-/** Where there is room for both, the list alone is no use: one goes on where one was, or where something happened last. */
+/** Opens the last chat, or the most active one, where there is room for it beside the sidebar. */
 function useLastChat(chatId: string | null): void {
   const store = useStore()
   useEffect(() => {
     if (chatId) {
-      localStorage.setItem(LAST_KEY, chatId)
+      localStorage.setItem(LAST_CHAT_KEY, chatId)
       return
     }
     const { data } = store.view.get()
     if (!data || !matchMedia('(min-width: 721px)').matches) return
-    const last = localStorage.getItem(LAST_KEY) ?? ''
+    const last = localStorage.getItem(LAST_CHAT_KEY) ?? ''
     const next = data.chats.has(last) ? last : byActivity(data.chats)[0]?.chat.id
     if (next) go(`/c/${next}`, true)
   }, [chatId, store])
 }
 
-/** The tab says how much is unread, and where one is. */
+/** Sets the title of the page: the number of unread messages, the chat, the workspace. */
 function useTitle(chatId: string | null): void {
   const unread = useView(view => {
     let count = 0

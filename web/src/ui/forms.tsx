@@ -1,9 +1,9 @@
-// Fields, and what can go wrong with what was put into them.
+// Form fields, and hooks that run an action and keep its error.
 import { ChevronDown } from 'lucide-react'
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { type ErrorTexts, errorTexts } from './errors'
 
-/** Does one thing at a time, and keeps what went wrong with it. */
+/** Runs `work`, and keeps whether it is running and its last error. */
 export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
   const [error, setError] = useState<ErrorTexts | null>(null)
   const [busy, setBusy] = useState(false)
@@ -21,11 +21,11 @@ export function useAction<A extends unknown[]>(work: (...args: A) => Promise<voi
   return { error, busy, run: (...args: A) => void run(...args) }
 }
 
-/** The same for a form: what is in its fields, without the white space around it. */
+/** The same for a form; `submit` gets the values of its fields by name. */
 export function useForm(submit: (values: Record<string, string>) => Promise<void>) {
   const { error, busy, run } = useAction(submit)
   const form = useRef<HTMLFormElement>(null)
-  // The first field with something wrong in it gets the focus, so that one hears of it too.
+  // The first wrong field gets the focus, so that screen readers read its error.
   useEffect(() => {
     if (error) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
   }, [error])

@@ -1,4 +1,4 @@
-// Where one is, as the address says it.
+// The routes of the client: parsing the address, and navigation.
 import { useSyncExternalStore } from 'react'
 
 export type Route =
@@ -22,7 +22,7 @@ export function signInPath(page: 'signin' | 'signup', invite: string | null): st
   return `/${page}${invite ? `?invite=${encodeURIComponent(invite)}` : ''}`
 }
 
-/** Where a link to one of our own chats and messages leads; undefined for any other. */
+/** The path of a link to a chat or message of this server; undefined for any other link. */
 export function chatPath(href: string | undefined, origin = location.origin): string | undefined {
   if (!href?.startsWith(`${origin}/c/`)) return undefined
   return parseRoute(href.slice(origin.length), '').page === 'chat' ? href.slice(origin.length) : undefined
@@ -30,11 +30,14 @@ export function chatPath(href: string | undefined, origin = location.origin): st
 
 const MOVED = 'parlor-moved'
 
-/** How often one was sent somewhere: to the same place again is a way too, for who has moved on from it by scrolling. */
-let visits = 0
+/**
+ * Counts navigations. Navigating to the same message again counts too: the user may have scrolled
+ * away from it.
+ */
+let navigations = 0
 
 export function go(path: string, replace = false): void {
-  visits++
+  navigations++
   if (path !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState'](null, '', path)
   dispatchEvent(new CustomEvent(MOVED))
 }
@@ -54,6 +57,6 @@ export function useRoute(): Route {
   return parseRoute(path, search)
 }
 
-export function useVisit(): number {
-  return useSyncExternalStore(subscribe, () => visits)
+export function useNavigationCount(): number {
+  return useSyncExternalStore(subscribe, () => navigations)
 }

@@ -4,7 +4,7 @@ import type { ChatItem, Message } from '../../api/types'
 import { useTexts } from '../../texts'
 import type { Edited } from '../Composer'
 import { useMe, useStore, useView } from '../hooks'
-import { useVisit } from '../route'
+import { useNavigationCount } from '../route'
 import { Skeleton } from '../Skeleton'
 import { rowsOf } from './rows'
 import { Scroller } from './Scroller'
@@ -29,7 +29,7 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
   const [unreadAfter, clearUnread] = useUnreadLine(item)
 
   // What the timeline is to show: another value for each navigation, to the same message too.
-  const place = `${chatId} ${seq ?? ''} ${useVisit()}`
+  const place = `${chatId} ${seq ?? ''} ${useNavigationCount()}`
   const [loadedPlace, setLoadedPlace] = useState<string | null>(null)
 
   const load = useCallback(() => {
