@@ -1,4 +1,4 @@
-// Coming in, being somebody, and going out again.
+// Accounts: signing up, invitations, settings, sessions, signing out.
 import assert from 'node:assert/strict'
 import { Person } from './browser.mjs'
 import { until } from './until.mjs'
@@ -202,7 +202,7 @@ export async function steps(step, world) {
     await olga.page.reload()
     await olga.page.getByRole('heading', { name: /Sign in to Parlor|Channels/ }).waitFor()
     assert.equal(await olga.page.getByRole('heading', { name: 'Channels' }).count(), 0, 'the cookie is not used')
-    // In whichever tab: one tells the server for all.
+    // Any tab may send the request for all.
     const told = olga.context.waitForEvent('response', response => response.url().endsWith('/api/logout'))
     await olga.context.unroute('**/api/logout', refuse)
     await told

@@ -1,21 +1,22 @@
-// People at their browsers: a context each, with everything that a page complains of kept for the end.
+// `Person`: a user with a browser context and the actions of the suites. Errors of their pages are
+// collected in `world.pageErrors`.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium, firefox } from 'playwright-core'
 import { until } from './until.mjs'
 
-/** A machine that does much else takes its time; whatever is waited for must come, so this is no measure of speed. */
+/** The timeout of waits. Long, because the machine may be busy; the suites do not measure speed. */
 export const PATIENCE_MS = 120_000
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const flags =
   '--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --disable-background-timer-throttling --disable-backgrounding-occluded-windows --disable-renderer-backgrounding'
-/** A name that is not this machine's own, so that a page from there is not taken for secure. */
+/** A host name other than localhost, so that its pages are not a secure context. */
 export const ELSEWHERE = 'parlor.test'
-/** A refusal that a step provokes, and a connection that it cuts, are told in the console as well. */
+/** Console messages for errors and cut connections that steps cause on purpose. */
 const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_/
 
-/** The engine that pages are seen with: `E2E_ENGINE=firefox` is Playwright's own Firefox, where it is installed. */
+/** The browser engine. `E2E_ENGINE=firefox` uses Playwright's own Firefox, if it is installed. */
 const isFirefox = process.env.E2E_ENGINE === 'firefox'
 const PREFERENCES = {
   'network.dns.localDomains': ELSEWHERE,
@@ -32,7 +33,7 @@ export function launch() {
   return chromium.launch({ executablePath, args })
 }
 
-/** One person at one browser, which may have several tabs. */
+/** A user with a browser, which may have several tabs. */
 export class Person {
   static async at(world, options = {}) {
     const person = new Person()
@@ -42,7 +43,7 @@ export class Person {
       viewport: { width: 1200, height: 760 },
       locale: 'en-GB',
       ...options,
-      // Firefox is allowed to by its preferences.
+      // Firefox has these permissions by its preferences.
       permissions: isFirefox ? [] : (options.permissions ?? ['clipboard-read', 'clipboard-write']),
     })
     world.contexts.push(person.context)
@@ -63,14 +64,14 @@ export class Person {
     page.on('response', response => {
       if (response.ok() && new URL(response.url()).pathname === '/api/refresh') page.refreshes++
     })
-    page.on('pageerror', error => this.world.troubles.push(error.stack ?? String(error)))
+    page.on('pageerror', error => this.world.pageErrors.push(error.stack ?? String(error)))
     page.on('console', message => {
-      if (message.type() === 'error' && !EXPECTED.test(message.text())) this.world.troubles.push(message.text())
+      if (message.type() === 'error' && !EXPECTED.test(message.text())) this.world.pageErrors.push(message.text())
     })
     return page
   }
 
-  /** Makes a workspace of their own. */
+  /** Signs up with a new workspace. */
   async signUp(workspace, name) {
     this.name = name
     await this.page.goto(`${this.base}/signup`)
@@ -80,7 +81,7 @@ export class Person {
     await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
   }
 
-  /** Through an invitation link, as somebody new. */
+  /** Signs up by an invitation link. */
   async join(link, name) {
     this.name = name
     await this.page.goto(link)
@@ -127,7 +128,7 @@ export class Person {
     await this.sees(name)
   }
 
-  /** The chat of that name is open. */
+  /** Opens the chat of that name. */
   async sees(name) {
     await this.page.getByRole('heading', { name, level: 1 }).waitFor()
     await this.page.locator('.timeline[data-ready]').waitFor()
@@ -163,11 +164,11 @@ export class Person {
     return await page.locator('.message-body').allTextContents()
   }
 
-  /** What axe-core has to say of what is on the screen now, in light and in dark: nothing. */
+  /** Checks the current screen with axe-core, in the light and the dark theme. */
   async audit(screen, page = this.page) {
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      // Colours of a thing that is still fading in would be measured on the way.
+      // Animations must be over, or axe measures colours in between.
       await until('nothing moves', () =>
         page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
       )
@@ -192,7 +193,7 @@ export function emailOf(name, stamp) {
   return `${name.split(' ')[0].toLowerCase()}-${stamp}@e2e.example`
 }
 
-/** Two people in one workspace, with a channel that both are in. */
+/** Two users of one workspace, with a channel that both are in. */
 export async function two(world, workspace, channel = 'lobby') {
   const [olga, ben] = [await Person.at(world), await Person.at(world)]
   await olga.signUp(`${workspace} ${world.stamp}`, 'Olga Owner')

@@ -1,4 +1,4 @@
-// Every kind of chat, and who is in it.
+// Chats of each kind, and their members.
 import assert from 'node:assert/strict'
 import { Person, two } from './browser.mjs'
 import { until } from './until.mjs'

@@ -1,9 +1,10 @@
-// Tokens that really run out. This takes as long as it takes, so it begins before everything else and is looked at last.
+// Tokens that expire. It has to wait for that, so it begins before the other suites and is checked
+// last.
 import assert from 'node:assert/strict'
 import { Person } from './browser.mjs'
 import { until } from './until.mjs'
 
-/** Longer than the half minute before the end at which a page renews its token. */
+/** Longer than MARGIN_MS of the session, in which a page renews its token. */
 export const TOKEN_SECONDS = 40
 
 export async function begin(world) {

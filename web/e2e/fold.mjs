@@ -1,12 +1,13 @@
-// The client's own fold on what a real Parlor says: a random afternoon of four people, followed on a real stream by the client's
-// code, gives what `/api/sync` gives afterwards. No browser: the store's modules are loaded as vite builds them.
+// The fold against a real Parlor: four users act at random, the client's code follows their
+// streams, and its state must equal the answer of `/api/sync` afterwards. No browser: vite loads
+// the modules of the store.
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { createServer } from 'vite'
 import { until } from './until.mjs'
 
 const ACTIONS = 250
-/** Less than there are chats in the end, so that most of them come by pages. */
+/** Less than there are chats in the end, so that most of them are loaded by pages. */
 const PART = 3
 const PAGE = 4
 
@@ -38,7 +39,7 @@ export async function steps(step, world) {
           if (i % 20 === 0) await part.nextPage()
         }
         await part.lastPages()
-        // The last thing that happens; whoever has seen it has seen everything.
+        // The last event: once it is applied, all are.
         await me.call('PATCH', '/api/users/me', { fullname: `Done ${seed}` })
         for (const [name, follower] of Object.entries({ whole, part })) {
           await until(`the ${name} is there`, () => follower.state.user.fullname === `Done ${seed}`)
@@ -57,7 +58,7 @@ export async function steps(step, world) {
   }
 }
 
-/** Keeps a snapshot current by the client's own code. */
+/** Keeps a snapshot up to date with the client's code. */
 class Follower {
   stop = new AbortController()
   kinds = new Set()
@@ -117,7 +118,7 @@ class Somebody {
     this.id = signedIn.user.id
   }
 
-  /** What was answered, or null when it was refused, as much of what is done at random is. */
+  /** The response, or null if the server refused; many random actions are refused. */
   async call(method, path, body) {
     const response = await fetch(this.base + path, {
       method,
@@ -185,7 +186,7 @@ function sorted(chats) {
   return Object.fromEntries([...chats].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** Mulberry32: the same afternoon for the same seed, as far as the server's own ids allow. */
+/** Mulberry32: the same actions for the same seed, apart from the ids of the server. */
 function seeded(seed) {
   let a = seed
   return () => {

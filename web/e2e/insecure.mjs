@@ -1,4 +1,5 @@
-// A Parlor by plain HTTP under a name in one's own network: no Web Locks, no clipboard, no notifications. It works all the same.
+// Parlor over plain HTTP under a name other than localhost: without Web Locks, clipboard and
+// notifications, everything else must work.
 import { Person } from './browser.mjs'
 import { until } from './until.mjs'
 

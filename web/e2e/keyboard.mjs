@@ -1,4 +1,4 @@
-// A whole day without a mouse, and in another language.
+// The client by keyboard alone, and in another language.
 import assert from 'node:assert/strict'
 import { Person, two } from './browser.mjs'
 import { until } from './until.mjs'
@@ -11,13 +11,13 @@ export async function steps(step, world) {
   const press = async (...all) => {
     for (const key of all) await keyboard.press(key)
   }
-  /** Presses a key until that has the focus. */
+  /** Presses a key until the element has the focus. */
   const walk = async (key, selector) => {
     const there = page.locator(selector).and(page.locator(':focus'))
     for (let presses = 0; (await there.count()) === 0; presses++) {
       assert.ok(presses < 30, `${key} does not lead to ${selector}`)
       await press(key)
-      // A menu moves the focus a moment after the key: another one before that would go too far.
+      // A menu moves the focus a moment after the key; the next key must wait for that.
       await page.evaluate(() => new Promise(moved => setTimeout(moved)))
     }
   }
@@ -167,7 +167,7 @@ export async function steps(step, world) {
       const stop = await page.evaluate(() => {
         const element = document.activeElement
         if (!element || element === document.body) return null
-        // Where one writes, the box around it shows it.
+        // The box around the composer shows its focus.
         const shown = element.closest('.composer-box') ?? element
         const { outlineStyle, outlineWidth } = getComputedStyle(shown)
         const name = element.getAttribute('aria-label') ?? element.textContent

@@ -1,4 +1,5 @@
-// A channel of 20,000 messages: opens at once, is scrolled up to its beginning and down to its end, and never jumps.
+// A channel of 20,000 messages: it opens at once, and scrolls to its beginning and end without
+// jumps.
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { two } from './browser.mjs'
@@ -12,7 +13,7 @@ export async function steps(step, world) {
   const { page } = olga
   const scroller = page.locator('.scroller')
   const gap = () => scroller.evaluate(e => Math.round(e.scrollHeight - e.scrollTop - e.clientHeight))
-  /** The numbers on the screen, from top to bottom. */
+  /** The numbers of the visible messages, from top to bottom. */
   const numbers = () =>
     page.locator('.message-body').evaluateAll(all => all.map(e => Number(/^number (\d+)/.exec(e.textContent)?.[1])))
   const inOrder = async () => {
@@ -24,7 +25,7 @@ export async function steps(step, world) {
   const chat = new URL(address).pathname.split('/')[2]
 
   await step('a channel of 20,000 messages opens at its end', async () => {
-    // Nobody is to follow the making of it.
+    // No page may be open while the messages are inserted.
     await page.goto('about:blank')
     await ben.page.goto('about:blank')
     await parlor.sql(
@@ -53,7 +54,7 @@ export async function steps(step, world) {
   ]) {
     await step(`scrolling ${direction} little by little, in each frame everything is where it must be`, async () => {
       const session = await olga.context.newCDPSession(page)
-      // As on a slow machine: rows are measured late, pages come while one scrolls.
+      // As on a slow machine: rows are measured late, and pages arrive while scrolling.
       await session.send('Emulation.setCPUThrottlingRate', { rate: 2 })
       const { steps, wrong } = await scroller.evaluate(scrollThrough, by)
       await session.send('Emulation.setCPUThrottlingRate', { rate: 1 })
@@ -70,7 +71,7 @@ export async function steps(step, world) {
         const { bottom } = e.getBoundingClientRect()
         const rows = [...e.querySelectorAll('.message')].map(row => [row.getBoundingClientRect(), row.textContent])
         const last = rows.findLast(([rect]) => rect.top < bottom)
-        // Right after a jump the rows of the new place are not drawn yet.
+        // Right after a jump, the rows there are not drawn yet.
         return last ? { text: last[1], below: Math.round(last[0].bottom - bottom) } : null
       })
     for (const place of ['the end', 'elsewhere']) {
@@ -92,7 +93,7 @@ export async function steps(step, world) {
         await page.keyboard.type('ab')
         assert.deepEqual(await lowest(), before, `${place}, in line ${line} of what is typed`)
       }
-      // As one who holds a key down: several in a frame.
+      // As with a key held down: several in a frame.
       for (let key = 0; key < 18; key++) await page.keyboard.press('Backspace')
       await until('it is small again', async () => (await scroller.evaluate(e => e.clientHeight)) === height)
       assert.deepEqual(await lowest(), before, `${place}, with all of it taken back`)
@@ -222,12 +223,12 @@ export async function steps(step, world) {
 }
 
 /**
- * Scrolls by steps of many sizes, in the page. After each, once it has been painted, what stood in the middle must have moved by that
- * much and no more, and again a frame later. Tells where it had not.
+ * Scrolls by steps of several sizes. After each step, and again a frame later, a message in the
+ * middle must have moved by exactly that step. Returns the steps where it had not.
  */
 async function scrollThrough(element, sign) {
   const frame = () => new Promise(resolve => requestAnimationFrame(resolve))
-  // A task that begins after the frame is on the screen.
+  // Resolves in a task after the frame was painted.
   const painted = async () => {
     await frame()
     await new Promise(resolve => {
@@ -247,10 +248,10 @@ async function scrollThrough(element, sign) {
     const text = row.textContent.slice(0, 20)
     const at = element.scrollTop
     element.scrollTop += step
-    // Something above gets another height late, as with a font or coloured code.
+    // A row above changes its height late, as with a font or highlighted code.
     const above = rows.findLast(r => r.getBoundingClientRect().bottom < element.getBoundingClientRect().top - 1)
     if (above && i % 4 === 1) above.style.paddingBottom = `${2 + (i % 9)}px`
-    // What the scroller itself can do: less at an end.
+    // Near an end, the scroller moves less than the step.
     const moved = element.scrollTop - at
     for (const when of ['at once', 'a frame later']) {
       await painted()
@@ -263,7 +264,7 @@ async function scrollThrough(element, sign) {
   return { steps, wrong }
 }
 
-/** The number of the lowest message that is all in sight. */
+/** The number of the lowest message that is fully visible. */
 function lowestSeen(element) {
   const { bottom } = element.getBoundingClientRect()
   const seen = [...element.querySelectorAll('.message')].filter(row => row.getBoundingClientRect().bottom <= bottom)

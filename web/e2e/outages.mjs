@@ -1,5 +1,5 @@
-// What goes away and comes back: the network, the page, notify_server, Postgres. Nothing is lost, nothing comes twice, and the
-// slim line tells the truth.
+// Outages of the network, the page, notify_server and Postgres: no message is lost or shown twice,
+// and the connection line shows the state.
 import assert from 'node:assert/strict'
 import { Person, two } from './browser.mjs'
 import { until } from './until.mjs'
@@ -88,7 +88,7 @@ export async function steps(step, world) {
     await late.page.goto(olga.page.url())
     await late.page.getByText('This could not be shown').waitFor()
     await late.audit('a part that is missing')
-    assert.match(world.troubles.splice(0).join(), /dynamically imported module/)
+    assert.match(world.pageErrors.splice(0).join(), /dynamically imported module/)
     await late.context.unroute('**/assets/ChatPane-*.js')
     await late.page.getByRole('button', { name: 'Load again' }).click()
     await late.gets('we are back')

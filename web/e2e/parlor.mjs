@@ -1,5 +1,5 @@
-// A whole Parlor as processes, to be hurt: the launcher with its own Postgres, and the notify_server that the browsers use, which
-// can be killed without the rest. Everything is on free ports of the loopback, in a folder that is gone afterwards.
+// Starts a Parlor as processes: the launcher with its own Postgres, and a notify_server for the
+// browsers that can be killed alone. It uses free ports of the loopback and a temporary folder.
 import { spawn } from 'node:child_process'
 import { cpSync, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -12,7 +12,7 @@ import { until } from './until.mjs'
 const root = resolve(import.meta.dirname, '../..')
 const program = process.env.PARLOR_BIN ?? join(root, 'target/debug/parlor')
 const web = join(root, 'web/dist')
-/** A first start runs initdb, on a machine that may be busy with other things. */
+/** Long, because a first start runs initdb and the machine may be busy. */
 const START_MS = 240_000
 const STOP_MS = 30_000
 
@@ -25,7 +25,7 @@ export class Parlor {
       if (!existsSync(needed)) throw new Error(`${needed} is missing: build it first`)
     }
     const parlor = new Parlor()
-    // A copy: the launcher would build it anew under our feet when somebody changes a source.
+    // A copy: the program may be built again during the run.
     cpSync(web, join(parlor.folder, 'client'), { recursive: true })
     try {
       await parlor.begin(options)
@@ -37,7 +37,9 @@ export class Parlor {
     }
   }
 
-  /** `secondTokenSeconds`: with a second chat_server on the same data, whose access tokens end so soon. */
+  /**
+   * With `secondTokenSeconds`, starts a second chat_server whose access tokens expire after that.
+   */
   async begin({ demo = false, secondTokenSeconds = 0 } = {}) {
     this.ports = { chat: await freePort(), notify: await freePort(), second: await freePort() }
     this.url = `http://localhost:${this.ports.chat}`
@@ -54,7 +56,7 @@ export class Parlor {
     if (secondTokenSeconds === 0) return
     this.spawn('second', ['chat_server'], {
       PARLOR_SERVER__PORT: this.ports.second,
-      // None there: it serves the one that the program carries.
+      // No such folder: it serves the client that is embedded in the program.
       PARLOR_SERVER__WEB_DIR: join(this.folder, 'nowhere'),
       PARLOR_AUTH__ACCESS_TOKEN_SECONDS: secondTokenSeconds,
       PARLOR_AUTH__KEY_FILE: join(this.folder, 'second.pem'),
@@ -63,7 +65,7 @@ export class Parlor {
     await this.answers('second', `${this.second}/health/ready`)
   }
 
-  /** The one that the pages are told of; the launcher's own holds no stream. */
+  /** The notify_server that the pages use. The launcher's own one holds no stream. */
   async startNotify() {
     this.spawn('notify', ['notify_server'], {
       PARLOR_NOTIFY__PORT: this.ports.notify,
@@ -74,12 +76,12 @@ export class Parlor {
     await this.answers('notify', `http://127.0.0.1:${this.ports.notify}/health/ready`)
   }
 
-  /** SIGKILL: nothing is said to anybody. */
+  /** SIGKILL: without a shutdown. */
   async killNotify() {
     await this.end('notify', 'SIGKILL')
   }
 
-  /** The launcher starts it again by itself; resolves when it answers. */
+  /** The launcher restarts it. Resolves when it answers. */
   async restartPostgres() {
     const before = this.postmaster()
     process.kill(before, 'SIGINT')
@@ -88,7 +90,7 @@ export class Parlor {
     await this.answers('parlor', `${this.url}/health/ready`)
   }
 
-  /** The process that is Postgres. */
+  /** The process id of Postgres. */
   postmaster() {
     try {
       return Number(readFileSync(this.data('cluster/postmaster.pid'), 'utf8').split('\n')[0])

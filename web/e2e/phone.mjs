@@ -1,4 +1,5 @@
-// The same on a phone: one thing at a time, no sideways scrolling, and thumbs find what they need.
+// The client on a phone: one pane at a time, no horizontal scrolling, targets large enough to
+// touch.
 import assert from 'node:assert/strict'
 import { Person, two } from './browser.mjs'
 

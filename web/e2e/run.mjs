@@ -1,5 +1,5 @@
-// People in real browsers against a real Parlor: `npm run e2e [name of a suite …]`, after `npm run build` and `cargo build`.
-// Suites know nothing of one another: each has its own workspace and people. A step that fails ends its suite, not the others.
+// Browser tests against a real Parlor: `npm run e2e [name of a suite …]`, after `npm run build` and
+// `cargo build`. Each suite has its own workspace and users. A failed step ends its suite only.
 import { launch } from './browser.mjs'
 import { TOKEN_SECONDS } from './expiry.mjs'
 import { Parlor } from './parlor.mjs'
@@ -17,7 +17,7 @@ const SUITES = [
   'phone',
   'expiry',
 ]
-/** More than this is a hang. */
+/** The timeout of a step. */
 const SUITE_MS = 10 * 60_000
 
 const wanted = process.argv.slice(2)
@@ -50,11 +50,11 @@ process.on('uncaughtException', error => {
 try {
   browser = await launch()
   const from = Date.now()
-  const world = { parlor, browser, stamp: Date.now().toString(36), troubles: [], audited: new Set() }
-  // What takes its time and nobody's attention begins first.
+  const world = { parlor, browser, stamp: Date.now().toString(36), pageErrors: [], audited: new Set() }
+  // Suites with a long wait begin it before the others run.
   for (const suite of suites) {
-    // What everybody shares is in `world`; whose browsers are whose is not.
-    suite.world = { ...world, stamp: `${world.stamp}${suite.name}`, contexts: [], troubles: [] }
+    // `world` is shared, but each suite has its own browser contexts and page errors.
+    suite.world = { ...world, stamp: `${world.stamp}${suite.name}`, contexts: [], pageErrors: [] }
     suite.begun = suite.begin?.(suite.world)
     suite.begun?.catch(() => undefined)
   }
@@ -77,8 +77,8 @@ async function run(suite) {
     const from = Date.now()
     try {
       await work()
-      const troubles = world.troubles.splice(0)
-      if (troubles.length > 0) throw new Error(`a page complains: ${troubles.join('\n')}`)
+      const pageErrors = world.pageErrors.splice(0)
+      if (pageErrors.length > 0) throw new Error(`a page complains: ${pageErrors.join('\n')}`)
       passed++
       console.log(`ok ${name} (${Date.now() - from} ms)`)
     } catch (error) {
@@ -86,7 +86,7 @@ async function run(suite) {
       broken = true
       console.log(`FAILED ${suite.name}: ${name}`)
       console.log(error)
-      await describe(world.contexts, world.troubles.splice(0))
+      await describe(world.contexts, world.pageErrors.splice(0))
     }
   }
   let late
@@ -98,16 +98,16 @@ async function run(suite) {
   } catch (error) {
     failed++
     console.log(`FAILED ${suite.name}`, error)
-    await describe(world.contexts, world.troubles.splice(0))
+    await describe(world.contexts, world.pageErrors.splice(0))
   } finally {
     clearTimeout(late)
     for (const context of world.contexts) await context.close().catch(() => undefined)
   }
 }
 
-/** What there was to see when a step failed. */
-async function describe(contexts, troubles) {
-  if (troubles.length > 0) console.log('the pages said:', troubles)
+/** Prints what was on the screen when a step failed. */
+async function describe(contexts, pageErrors) {
+  if (pageErrors.length > 0) console.log('the pages said:', pageErrors)
   for (const context of contexts) {
     for (const page of context.pages()) {
       const seen = await page

@@ -56,7 +56,7 @@ export async function steps(step, world) {
   })
 
   await step('a token that has run out is renewed once for both tabs, and nobody notices', async () => {
-    // Each tab in a chat of its own: a browser sends one message of a chat after the other.
+    // Each tab in its own chat: the messages of one chat are sent one after the other.
     await second.getByRole('link', { name: 'Ben Newcomer' }).click()
     await second.getByRole('heading', { name: 'Ben Newcomer', level: 1 }).waitFor()
     let waiting = []
@@ -107,14 +107,14 @@ export async function steps(step, world) {
     }
     await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
     await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
-    // Once the browser has agreed.
+    // Wait until the permission is granted.
     const choice = olga.page.getByLabel('Tell me on the desktop')
     await choice.selectOption('Of people, groups, and @ with my name')
     const kept = () => olga.page.evaluate(() => localStorage.getItem('parlor.notify'))
     await until('it is on', async () => (await kept()) === 'direct' && (await choice.inputValue()) === 'direct')
     await olga.page.keyboard.press('Escape')
     await ben.open('Olga Owner')
-    // The second tab does not hold the stream; that it is looked at is enough.
+    // The second tab does not hold the stream, but being active is enough.
     await look(olga.page, false)
     await look(second, true)
     await ben.say('you are looking')

@@ -1,4 +1,4 @@
-// What is written, how it looks to the other, and what can be done to it afterwards.
+// Messages: sending, rendering, replying, editing, deleting.
 import assert from 'node:assert/strict'
 import { two } from './browser.mjs'
 import { until } from './until.mjs'
@@ -23,7 +23,7 @@ export async function steps(step, world) {
     await told.locator('p', { hasText: 'Ben Newcomer: Hello Olga' }).waitFor({ state: 'attached' })
     await ben.say('and *one more* for Olga')
     await told.locator('p', { hasText: 'Ben Newcomer: and one more for Olga' }).waitFor({ state: 'attached' })
-    // The second of Ben's stands below the first, without a name that one could see.
+    // Ben's second message has no visible header, because it follows his first one.
     assert.equal(await olga.message('one more').locator('.message-sender').count(), 0)
     const row = page.getByRole('article', { name: /^Ben Newcomer \d+:\d+/ }).filter({ hasText: 'one more' })
     assert.equal(await row.count(), 1)
@@ -43,7 +43,7 @@ export async function steps(step, world) {
     assert.ok(!hrefs.some(href => href?.startsWith('javascript')), String(hrefs))
     const policy = await olga.page.evaluate(async () => (await fetch('/')).headers.get('content-security-policy'))
     assert.match(policy, /default-src 'none'; script-src 'self'/)
-    // And it holds: what would run, does not.
+    // The browser enforces the policy: an injected script does not run.
     const ran = await olga.page.evaluate(() => {
       const script = document.createElement('script')
       script.textContent = 'window.ran = true'
@@ -51,8 +51,8 @@ export async function steps(step, world) {
       return window.ran === true
     })
     assert.equal(ran, false)
-    await until('the page has complained of the script', () => world.troubles.length > 0)
-    assert.match(world.troubles.splice(0).join(), /Content Security Policy/)
+    await until('the page has complained of the script', () => world.pageErrors.length > 0)
+    assert.match(world.pageErrors.splice(0).join(), /Content Security Policy/)
   })
 
   await step('edit the last with ↑, reply, delete', async () => {

@@ -1,4 +1,6 @@
-/** Waits until `holds` gives something true, and returns that. What it throws on the way is an error at once. */
+/**
+ * Waits until `holds` returns something true, and returns it. An exception ends the wait at once.
+ */
 export async function until(what, holds, milliseconds = 120_000) {
   const deadline = Date.now() + milliseconds
   for (;;) {

@@ -1,4 +1,5 @@
-// Generates src/api/schema.ts from the server's OpenAPI document; with --check it only says whether that is up to date.
+// Generates src/api/schema.ts from the OpenAPI document. With --check, it only checks that the file
+// is up to date.
 import { readFile, writeFile } from 'node:fs/promises'
 import openapiTS, { astToString } from 'openapi-typescript'
 
@@ -16,7 +17,7 @@ if (process.argv.includes('--check')) {
   await writeFile(target, text)
 }
 
-/** Each type of event with its `x-changes-may`, which the generator of types passes over. */
+/** Each type of event with its `x-changes-may`, which openapi-typescript ignores. */
 function changesMay(schemas) {
   const lines = Object.entries(schemas.Event.discriminator.mapping).map(([type, reference]) => {
     const whose = schemas[reference.split('/').at(-1)]['x-changes-may'] ?? null

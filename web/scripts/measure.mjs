@@ -1,7 +1,7 @@
-// How quick and how heavy the client is, on a Parlor that it starts itself: with 500 chats and more than 10,000 messages scrolled
-// through, and beginning with 2,000 chats among 10,000 people.
+// Measures size, speed and memory of the client on a Parlor that it starts: with 500 chats and more
+// than 10,000 messages scrolled through, and with 2,000 chats among 10,000 users.
 //   npm run build && cargo build && npm run measure
-// Prints what is in README.md under "Measured". Nothing fails by being slow.
+// Prints the table of README.md, "Measured". It has no limits to fail.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -11,7 +11,7 @@ import { until } from '../e2e/until.mjs'
 
 const CHATS = 500
 const PER_CHAT = 700
-/** More chats than have windows at once, with more than 10,000 messages together. */
+/** More chats than have windows at the same time, with more than 10,000 messages in all. */
 const VISITED = 18
 const KEYS = 300
 const MANY = { chats: 2000, people: 10_000 }
@@ -20,7 +20,7 @@ const parlor = await Parlor.start()
 const browser = await launch()
 try {
   const stamp = Date.now().toString(36)
-  const world = { parlor, browser, stamp, contexts: [], troubles: [], audited: new Set() }
+  const world = { parlor, browser, stamp, contexts: [], pageErrors: [], audited: new Set() }
   const mia = await Person.at(world)
   await mia.signUp('Measured', 'Mia Measure')
   await mia.page.goto('about:blank')
@@ -41,7 +41,7 @@ try {
   await parlor.stop()
 }
 
-/** Channels, of which some have many messages. */
+/** Inserts channels, some of them with many messages. */
 async function fill(email) {
   await parlor.sql(
     `with me as (select u.id, u.workspace_id from users u join accounts a on a.id = u.account_id where a.email = $4),
@@ -62,7 +62,7 @@ async function fill(email) {
   )
 }
 
-/** As many chats as one may be in, a quarter of them with one other person each. */
+/** Inserts as many chats as a user may be in, a quarter of them single chats. */
 async function fillMany(email) {
   await parlor.sql(
     `with me as (select u.id, u.workspace_id from users u join accounts a on a.id = u.account_id where a.email = $3),
@@ -132,7 +132,7 @@ async function read({ page }) {
   }
 }
 
-/** Real keys, in a chat with its messages before one, first in silence and then while a message comes ten times a second. */
+/** Types in a chat: first in silence, then while ten messages a second arrive. */
 async function write(person) {
   const { page } = person
   await page.getByRole('button', { name: /To the newest/ }).click()
@@ -170,8 +170,8 @@ async function type({ page }, when) {
       if (window.frames) requestAnimationFrame(frame)
     }
     requestAnimationFrame(frame)
-    // Until the frame after the key is drawn. Not by the browser's event timing: of a key after which nothing looks otherwise, as a space
-    // at the end of a line, that says seconds.
+    // Until the frame after the key is drawn. The browser's event timing says seconds for a key
+    // that changes nothing on the screen, such as a space at the end of a line.
     window.onKey = ({ timeStamp }) =>
       requestAnimationFrame(() => {
         const drawn = new MessageChannel()

@@ -1,6 +1,7 @@
-// Pictures of the main screens, light and dark, on a laptop and a phone, of a Parlor with --demo that it starts itself:
+// Takes screenshots of the main screens, light and dark, on a laptop and a phone, of a Parlor with
+// --demo that it starts:
 //   npm run build && cargo build && npm run screenshots [folder]
-// Those that the README and the documentation show go to ../docs/images. Fails when the console or the policy complains.
+// Those of the README and the documentation go to ../docs/images. Errors in the console fail it.
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { launch, PATIENCE_MS } from '../e2e/browser.mjs'
@@ -12,7 +13,7 @@ const SHOWN = { 'channel-laptop': 1, 'channel-phone': 2, 'list-phone': 2 }
 const sizes = { laptop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
 mkdirSync(folder, { recursive: true })
 const parlor = await Parlor.start({ demo: true })
-// Everything was said in one moment; in the pictures it was said in the course of a morning.
+// The demo's messages have the same time; for the screenshots they are spread over a morning.
 await parlor.sql(
   `update messages m set created_at = date_trunc('day', now()) - interval '1 day' + interval '11:52'
      - make_interval(mins => (c.last_seq - m.seq)::int * (4 + m.seq::int % 5)) from chats c where c.id = m.chat_id`,
@@ -34,7 +35,7 @@ async function tour(size, colorScheme) {
   const page = await context.newPage()
   page.setDefaultTimeout(PATIENCE_MS)
   page.on('console', message => {
-    // A visitor without a session is told so with a 401.
+    // A page without a session gets a 401, which is expected.
     if (message.type() === 'error' && !/401/.test(message.text())) complain(message.text())
   })
   page.on('pageerror', error => complain(error.stack))
@@ -44,7 +45,7 @@ async function tour(size, colorScheme) {
   }
   const shoot = async name => {
     await page.evaluate(() => document.fonts.ready)
-    // A pointer that was left somewhere is no part of the picture.
+    // The pointer must not hover over anything.
     if (name !== 'code') await page.mouse.move(0, 0)
     await page.waitForLoadState('networkidle', { timeout: 2000 }).catch(() => undefined)
     await page.screenshot({ path: join(folder, `${name}-${size}-${colorScheme}.png`) })
