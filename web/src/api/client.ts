@@ -1,11 +1,15 @@
-// The REST API, typed by its OpenAPI document. Each request carries the access token of the session;
-// after a 401 the token is renewed and the request retried once. Other retries are up to the caller.
+// The REST API, typed by its OpenAPI document. Each request carries the access token of the
+// session; after a 401 the token is renewed and the request retried once. Other retries are up to
+// the caller.
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import type { InvalidField, Problem } from './types'
 
 export interface TokenSource {
-  /** An access token; renewed if it is about to expire, or if it is `stale`, which the server refused. */
+  /**
+   * An access token; renewed if it is about to expire, or if it is `stale`, which the server
+   * refused.
+   */
   token(stale?: string): Promise<string>
 }
 
@@ -65,7 +69,10 @@ interface ApiResult<T> {
   response: Response
 }
 
-/** The data of a response; throws `ApiError` for an error response. Network errors of `fetch` pass through. */
+/**
+ * The data of a response; throws `ApiError` for an error response. Network errors of `fetch` pass
+ * through.
+ */
 export async function unwrap<T>(call: Promise<ApiResult<T>>): Promise<T> {
   const { data, error, response } = await call
   if (!response.ok) throw new ApiError(response.status, error as Partial<Problem> | undefined)

@@ -1,5 +1,5 @@
-// Unsent text of each chat. Drafts survive reloads and are the same in all tabs. Each has a storage key
-// of its own, so tabs do not overwrite each other's drafts.
+// Unsent text of each chat. Drafts survive reloads and are the same in all tabs. Each has a storage
+// key of its own, so tabs do not overwrite each other's drafts.
 import type { KeyValueStorage } from './storage'
 
 export interface Draft {

@@ -1,5 +1,6 @@
-// The messages that are loaded: a contiguous window of each chat that was opened lately. Loads pages,
-// applies events, edits and deletes. It does not know how far the user has read (readPositions.ts).
+// The messages that are loaded: a contiguous window of each chat that was opened lately. Loads
+// pages, applies events, edits and deletes. It does not know how far the user has read
+// (readPositions.ts).
 //
 // The invariant: a window never has a gap. Events that arrive while a page is being fetched are
 // applied to that page too.
@@ -173,7 +174,9 @@ export class Messages {
     if (this.view.get().windows.get(chatId)?.after) this.dropWindow(chatId)
   }
 
-  /** Loads a message that another one replies to into `view.quotes`; null if it cannot be loaded. */
+  /**
+   * Loads a message that another one replies to into `view.quotes`; null if it cannot be loaded.
+   */
   requestQuote(chatId: string, id: string): void {
     if (this.view.get().quotes.has(id) || this.requestedQuotes.has(id)) return
     this.requestedQuotes.add(id)
@@ -207,7 +210,10 @@ export class Messages {
   }
 }
 
-/** Whether the message is in the window and drawn: the oldest one is not, while there are older ones. */
+/**
+ * Whether the message is in the window and drawn: the oldest one is not, while there are older
+ * ones.
+ */
 function contains(window: MessageWindow, seq: number): boolean {
   const first = (window.items[0]?.seq ?? 1) + (window.before ? 1 : 0)
   return seq >= first && seq <= (window.items.at(-1)?.seq ?? 0)

@@ -1,6 +1,6 @@
 // Unsent messages. They are shown at once, survive reloads and outages, and are sent one after the
-// other in each chat, with retries. An entry is dropped when the stream brings its message. Each entry
-// has a storage key of its own, so tabs do not overwrite each other's.
+// other in each chat, with retries. An entry is dropped when the stream brings its message. Each
+// entry has a storage key of its own, so tabs do not overwrite each other's.
 //
 // The invariant: a message is stored once, however often it is sent, because a retry has the same
 // `client_id`.
@@ -24,7 +24,9 @@ export interface Outgoing {
 export interface OutboxOptions {
   storage: KeyValueStorage
   prefix: string
-  /** Resolves with the stored message. Throws `SendRefused` for good, anything else to be retried. */
+  /**
+   * Resolves with the stored message. Throws `SendRefused` for good, anything else to be retried.
+   */
   send: (entry: Outgoing) => Promise<Message>
   /** A lock: one tab at a time sends to a chat. */
   exclusive: <T>(chatId: string, work: () => Promise<T>) => Promise<T>

@@ -1,5 +1,6 @@
-// Loads users by id or by search into the state. Only users whose name was shown or searched for are
-// held, never all of a workspace. Ids that are requested at the same time are loaded by one request.
+// Loads users by id or by search into the state. Only users whose name was shown or searched for
+// are held, never all of a workspace. Ids that are requested at the same time are loaded by one
+// request.
 import { type Api, unwrap } from '../api/client'
 import type { User } from '../api/types'
 import { backoff, pause } from './retry'
@@ -74,7 +75,10 @@ export class People {
     return known()
   }
 
-  /** Adds the users that the server finds by name or e-mail to the state; without a text, the first ones. */
+  /**
+   * Adds the users that the server finds by name or e-mail to the state; without a text, the first
+   * ones.
+   */
   async search(text: string): Promise<void> {
     const query = text === '' ? { limit: FOUND_MAX } : { query: text, limit: FOUND_MAX }
     this.add((await unwrap(this.api.GET('/api/users', { params: { query } }))).items)

@@ -44,7 +44,10 @@ export class Permissions {
   private readonly view: ViewHolder
   private readonly signal: AbortSignal
   private readonly stale = new Set<string>()
-  /** Chats that were asked about before their page was loaded: the page can be older than the answer. */
+  /**
+   * Chats that were asked about before their page was loaded: the page can be older than the
+   * answer.
+   */
   private readonly askedEarly = new Set<string>()
   /** The same for all chats. */
   private allAskedEarly = false

@@ -7,7 +7,10 @@ import { ViewHolder } from './view'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** A chat of 100 messages, 10 of them read, and a server that answers with these statuses, then with 200; 0 is no answer. */
+/**
+ * A chat of 100 messages, 10 of them read, and a server that answers with these statuses, then with
+ * 200; 0 is no answer.
+ */
 function setUp(...statuses: number[]) {
   const view = new ViewHolder()
   const item = { chat: { id: 'c', last_seq: 100 }, read_seq: 10, unread_count: 90 }

@@ -30,7 +30,10 @@ export class ReadPositions {
     return Math.max(this.view.get().data?.chats.get(chatId)?.read_seq ?? 0, this.unsent.get(chatId) ?? 0)
   }
 
-  /** Moves the read position forward, never back. Sending it to the server is retried until it succeeds. */
+  /**
+   * Moves the read position forward, never back. Sending it to the server is retried until it
+   * succeeds.
+   */
   markRead(chatId: string, seq: number): void {
     if (seq <= this.readTo(chatId) || !this.view.get().data?.chats.has(chatId)) return
     this.unsent.set(chatId, seq)

@@ -70,7 +70,9 @@ export class Session {
     return () => this.listeners.delete(listener)
   }
 
-  /** Resumes the session of the cookie, if there is one. Throws when the server cannot be reached. */
+  /**
+   * Resumes the session of the cookie, if there is one. Throws when the server cannot be reached.
+   */
   async resume(): Promise<SignedIn | null> {
     void this.finishSignOut()
     try {

@@ -1,4 +1,5 @@
-// The part of the browser's localStorage that drafts and the outbox use, so that tests can use a map.
+// The part of the browser's localStorage that drafts and the outbox use, so that tests can use a
+// map.
 
 export interface KeyValueStorage {
   keys(): string[]

@@ -1,8 +1,8 @@
-// The store: loads the snapshot, applies the events of the stream to it, and owns the parts that keep
-// messages, users, permissions, drafts and unsent messages. It renders nothing.
+// The store: loads the snapshot, applies the events of the stream to it, and owns the parts that
+// keep messages, users, permissions, drafts and unsent messages. It renders nothing.
 //
-// One tab of the browser, the leader, holds the stream (Web Lock) and sends the events to the others
-// (BroadcastChannel).
+// One tab of the browser, the leader, holds the stream (Web Lock) and sends the events to the
+// others (BroadcastChannel).
 //
 // The invariant: no event is missed. Events that arrive while a snapshot is loading are queued and
 // applied after it; a tab that cannot tell whether it missed some takes a new snapshot.
@@ -150,7 +150,8 @@ export class Store {
     } else if (this.queued) {
       this.queued.push(message)
     } else if (message.kind === 'lead') {
-      // The new leader resumes from its own cursor. Unless this tab knows that cursor, it may have missed events.
+      // The new leader resumes from its own cursor. Unless this tab knows that cursor, it may have
+      // missed events.
       if (message.cursor !== this.cursor && !this.seen.has(message.cursor)) void this.loadSnapshot()
     } else {
       this.applyOnce(message)
@@ -214,7 +215,9 @@ export class Store {
 
   // ---- chats ----
 
-  /** Loads the chats that the snapshot left out, page by page. Until then their old state is shown. */
+  /**
+   * Loads the chats that the snapshot left out, page by page. Until then their old state is shown.
+   */
   private async loadFurtherChats(paging: Paging): Promise<void> {
     let after: string | undefined
     for (let loaded = 0, failures = 0; loaded < CHATS_MAX; ) {
@@ -239,7 +242,9 @@ export class Store {
     this.view.set({ data: paging.finish(data), partial: false })
   }
 
-  /** Loads a chat that is not in the list: its page is still to come, or the user is not a member. */
+  /**
+   * Loads a chat that is not in the list: its page is still to come, or the user is not a member.
+   */
   async fetchChat(id: string): Promise<ChatItem> {
     const { paging } = this
     const item = await unwrap(this.api.GET('/api/chat/{id}', { params: { path: { id } } }))

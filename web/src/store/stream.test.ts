@@ -38,7 +38,10 @@ describe('the parser', () => {
   })
 })
 
-/** A server that gives these answers in turn: a status, or the text of a stream (`...` at the end keeps it open). */
+/**
+ * A server that gives these answers in turn: a status, or the text of a stream (`...` at the end
+ * keeps it open).
+ */
 function setUp(answers: (number | string)[]) {
   const asked: { cursor: string | null; token: string | null }[] = []
   const events: string[] = []

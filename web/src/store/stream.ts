@@ -1,5 +1,5 @@
-// One stream of events: reconnects with backoff, resumes from the last cursor, and drops a connection
-// that is silent for too long. It applies no events; `onEvent` does.
+// One stream of events: reconnects with backoff, resumes from the last cursor, and drops a
+// connection that is silent for too long. It applies no events; `onEvent` does.
 import type { Event } from '../api/types'
 import { backoff, pause } from './retry'
 import { SseParser } from './sse'

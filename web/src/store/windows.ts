@@ -11,7 +11,9 @@ export interface MessageWindow {
   readonly after: boolean
 }
 
-/** The most messages of a window. Beyond that, those on the side far from the reader are dropped. */
+/**
+ * The most messages of a window. Beyond that, those on the side far from the reader are dropped.
+ */
 export const WINDOW_MAX = 600
 
 export function fromPage(page: MessageList): MessageWindow {
@@ -39,7 +41,8 @@ export function applyToWindow(window: MessageWindow, event: Event): MessageWindo
       const last = window.items.at(-1)?.seq ?? 0
       const { message } = event
       if (message.seq <= last) return window
-      // A window that does not reach the end, or that missed a message, only notes that there are newer ones.
+      // A window that does not reach the end, or that missed a message, only notes that there are
+      // newer ones.
       if (window.after || message.seq > last + 1) return window.after ? window : { ...window, after: true }
       return append(window, {
         items: [message],

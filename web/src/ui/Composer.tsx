@@ -1,5 +1,5 @@
-// Where the user writes: the draft of a chat, a reply, or an edit of a message. Sending is up to the
-// outbox, keeping the draft to the store.
+// Where the user writes: the draft of a chat, a reply, or an edit of a message. Sending is up to
+// the outbox, keeping the draft to the store.
 //
 // The invariant: an edit has a text of its own, so the draft stays untouched.
 import { SendHorizontal, X } from 'lucide-react'
@@ -54,8 +54,8 @@ export function Composer({ item, textarea, edited, onEdit, lastOwnMessage }: Com
   const left = BODY_MAX - lengthOf(text)
 
   useEffect(() => {
-    // Not on touch screens, where the focus opens a keyboard over the messages, and not while a menu
-    // is open, which would close.
+    // Not on touch screens, where the focus opens a keyboard over the messages, and not while a
+    // menu is open, which would close.
     if (!TOUCH.matches && !document.querySelector('[role="menu"]')) textarea.current?.focus()
   }, [textarea])
 

@@ -1,5 +1,5 @@
-// Copies text and says so for a moment. On a page that is not served securely there is no clipboard:
-// a dialog shows the text, selected, so that the user can copy it by keyboard.
+// Copies text and says so for a moment. On a page that is not served securely there is no
+// clipboard: a dialog shows the text, selected, so that the user can copy it by keyboard.
 import { Check } from 'lucide-react'
 import { useEffect, useSyncExternalStore } from 'react'
 import { useTexts } from '../texts'

@@ -77,8 +77,8 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
 }
 
 /**
- * The focused element. For a menu item, the element that opened the menu; for a dialog that replaces
- * a waiting one, the opener of that one.
+ * The focused element. For a menu item, the element that opened the menu; for a dialog that
+ * replaces a waiting one, the opener of that one.
  */
 function openerOf(): HTMLElement | null {
   const element = document.activeElement as HTMLElement | null

@@ -1,5 +1,5 @@
-// The options of a combobox. The input keeps the focus and handles the keys; `aria-activedescendant`
-// on the input names the active option.
+// The options of a combobox. The input keeps the focus and handles the keys;
+// `aria-activedescendant` on the input names the active option.
 import type { ReactNode } from 'react'
 
 interface ListboxProps<T> {

@@ -1,5 +1,6 @@
 // Announces new messages of the open chat to screen readers. The list of messages does not announce
-// anything itself, because scrolling adds rows to it too. Own and deleted messages are not announced.
+// anything itself, because scrolling adds rows to it too. Own and deleted messages are not
+// announced.
 import { useEffect, useRef, useState } from 'react'
 import type { ChatItem, Message } from '../api/types'
 import { useTexts } from '../texts'

@@ -91,7 +91,10 @@ const components: Components = {
   h6: Heading,
 }
 
-/** The items of a list without the newlines of the source between them; within an item they are kept. */
+/**
+ * The items of a list without the newlines of the source between them; within an item they are
+ * kept.
+ */
 function withoutBreaks(children: ReactNode): ReactNode {
   return Children.toArray(children).filter(child => child !== '\n')
 }

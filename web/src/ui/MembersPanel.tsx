@@ -35,7 +35,7 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
     setMembers(now => (from ? [...now, ...page.items] : page.items))
     setAfter(page.has_more ? (page.items.at(-1)?.user_id ?? null) : null)
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: anew when somebody came, went or took over
+  // biome-ignore lint/correctness/useExhaustiveDependencies: again when the members or the owner changed
   useEffect(() => load.run(), [store, id, member_count, item.chat.owner_id])
 
   const remove = async (userId: string) => {

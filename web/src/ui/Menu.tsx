@@ -2,7 +2,10 @@
 import { DropdownMenu } from 'radix-ui'
 import { createContext, useContext } from 'react'
 
-/** The ARIA landmark around a component. Its menus open inside it, so that screen readers find them there. */
+/**
+ * The ARIA landmark around a component. Its menus open inside it, so that screen readers find them
+ * there.
+ */
 export const LandmarkContext = createContext<HTMLElement | null>(null)
 
 export function MenuContent({ children, ...rest }: DropdownMenu.DropdownMenuContentProps) {

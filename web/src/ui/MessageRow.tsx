@@ -1,4 +1,4 @@
-// A message in the timeline with its actions, and an unsent one. What may be done is decided by `may`.
+// A message in the timeline with its actions, and an unsent one.
 import { CircleAlert, Clock, Copy, CornerUpLeft, Ellipsis, Link2, Pencil, Reply, Trash2 } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type KeyboardEvent, memo, useEffect, useId, useRef, useState } from 'react'
@@ -44,7 +44,8 @@ export const MessageRow = memo(function MessageRow({
   const store = useStore()
   const [asking, setAsking] = useState(false)
   const id = useId()
-  // A message has shortcuts only if it was focused by keyboard: after a click, typing goes to the composer.
+  // A message has shortcuts only if it was focused by keyboard: after a click, typing goes to the
+  // composer.
   const focusedByKeyboard = useRef(false)
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (

@@ -1,5 +1,5 @@
-// A user's name or avatar as a button that opens a menu: their e-mail address, and a message to them.
-// For the user themself and for deactivated users it is plain text.
+// A user's name or avatar as a button that opens a menu: their e-mail address, and a message to
+// them. For the user themself and for deactivated users it is plain text.
 import { MessageCircle } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { type ReactNode, useState } from 'react'

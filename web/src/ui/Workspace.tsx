@@ -88,7 +88,8 @@ function Main() {
 
 /**
  * Loads the chunk of dialogs: when the browser is idle, or as soon as one is opened. Not by `lazy`,
- * which renders a chunk that is loaded one step later: the menu that opened the dialog would be gone.
+ * which renders a chunk that is loaded one step later: the menu that opened the dialog would be
+ * gone.
  */
 function useOverlays(asked: Overlay | null) {
   const [Overlays, setOverlays] = useState<typeof import('./Overlays').Overlays | null>(null)

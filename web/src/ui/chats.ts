@@ -21,7 +21,9 @@ export function otherUserId(item: ChatItem, me: string): string | undefined {
   return item.chat.kind === 'single' ? item.chat.member_ids.find(id => id !== me) : undefined
 }
 
-/** The time of the last message, or of joining if that is later; `/api/sync` orders chats by it too. */
+/**
+ * The time of the last message, or of joining if that is later; `/api/sync` orders chats by it too.
+ */
 function lastActive(item: ChatItem): string {
   const [messageAt, joinedAt] = [item.last_message?.created_at ?? '', item.member?.joined_at ?? '']
   return messageAt > joinedAt ? messageAt : joinedAt

@@ -17,7 +17,9 @@ const sources = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
 const found = (...marks: RegExp[]) =>
   new Set(marks.flatMap(mark => [...sources.matchAll(mark)].map(hit => hit[1] ?? '')))
 
-/** Codes that only a bug in the client causes, or that the client handles without telling the user. */
+/**
+ * Codes that only a bug in the client causes, or that the client handles without telling the user.
+ */
 const UNSEEN = [
   'idempotency_key_reused',
   'invalid',

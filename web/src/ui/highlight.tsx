@@ -1,5 +1,5 @@
-// Highlights code. A chunk of its own, fetched with the first code block. It sets classes only, since
-// the Content-Security-Policy forbids inline styles.
+// Highlights code. A chunk of its own, fetched with the first code block. It sets classes only,
+// since the Content-Security-Policy forbids inline styles.
 import { toJsxRuntime } from 'hast-util-to-jsx-runtime'
 import { common, createLowlight } from 'lowlight'
 import type { ReactNode } from 'react'

@@ -54,7 +54,9 @@ export function useHasDraft(chatId: string): boolean {
   return useSyncExternalStore(drafts.subscribe, () => drafts.has(chatId))
 }
 
-/** The message that another one replies to: undefined while it loads, null if it cannot be loaded. */
+/**
+ * The message that another one replies to: undefined while it loads, null if it cannot be loaded.
+ */
 export function useQuoted(chatId: string, id: string | null): Message | null | undefined {
   const store = useStore()
   const loaded = useView(view => id && view.windows.get(chatId)?.items.find(message => message.id === id))
@@ -93,7 +95,9 @@ export function usePhone(): boolean {
   )
 }
 
-/** On touch screens Enter is a new line, and focusing an input opens a keyboard over the messages. */
+/**
+ * On touch screens Enter is a new line, and focusing an input opens a keyboard over the messages.
+ */
 export const TOUCH = matchMedia('(pointer: coarse)')
 
 /** Cmd on a Mac, Ctrl elsewhere. */

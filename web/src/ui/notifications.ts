@@ -1,5 +1,5 @@
-// Desktop notifications, at the level that the user chose. The tab that holds the stream shows them,
-// and only while no tab of this client is active.
+// Desktop notifications, at the level that the user chose. The tab that holds the stream shows
+// them, and only while no tab of this client is active.
 import { useEffect } from 'react'
 import { texts } from '../texts'
 import { chatTitle, isChannel } from './chats'

@@ -1,4 +1,5 @@
-// The theme: light, dark, or that of the system. Sets `data-theme`; styles/tokens.css has the colours.
+// The theme: light, dark, or that of the system. Sets `data-theme`; styles/tokens.css has the
+// colours.
 import { useSyncExternalStore } from 'react'
 
 export type Theme = 'system' | 'light' | 'dark'

@@ -1,5 +1,5 @@
-// The scrolling list of a timeline. Only rows near the viewport are drawn. It loads further messages
-// as the user scrolls, and marks visible ones as read.
+// The scrolling list of a timeline. Only rows near the viewport are drawn. It loads further
+// messages as the user scrolls, and marks visible ones as read.
 //
 // The invariant: what the user reads never moves, whatever is loaded, measured or appended.
 import { ArrowDown } from 'lucide-react'

@@ -1,4 +1,5 @@
-// The messages of a chat. Loads the window of messages and turns it into rows; `Scroller` draws them.
+// The messages of a chat. Loads the window of messages and turns it into rows; `Scroller` draws
+// them.
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import type { ChatItem, Message } from '../../api/types'
 import { useTexts } from '../../texts'

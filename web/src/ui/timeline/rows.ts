@@ -18,8 +18,8 @@ export type Row =
 const GROUP_MS = 5 * 60_000
 
 /**
- * `unreadAfter` is the read position when the chat was opened. The unread line follows it, unless the
- * next message is the user's own. `head` says that a message has a header: sender and time.
+ * `unreadAfter` is the read position when the chat was opened. The unread line follows it, unless
+ * the next message is the user's own. `head` says that a message has a header: sender and time.
  */
 export function rowsOf(
   window: MessageWindow,
@@ -73,8 +73,8 @@ export function rowsOf(
 }
 
 /**
- * The key of a message stays the same from unsent to stored, so that its row is kept. With and without
- * a header it is another row, because its measured height is another one.
+ * The key of a message stays the same from unsent to stored, so that its row is kept. With and
+ * without a header it is another row, because its measured height is another one.
  */
 function keyOf(sender: string, id: string, head: boolean): string {
   return `${sender} ${id}${head ? ' head' : ''}`

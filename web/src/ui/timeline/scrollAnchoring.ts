@@ -1,7 +1,7 @@
 // Scroll positions of the virtual list. It decides nothing about what is drawn.
 //
-// The invariant: whatever is measured or inserted above the viewport, the rows in it stay where they
-// are, to the pixel. e2e/long.mjs checks each frame.
+// The invariant: whatever is measured or inserted above the viewport, the rows in it stay where
+// they are, to the pixel. e2e/long.mjs checks each frame.
 import { observeElementOffset, type VirtualItem, type Virtualizer } from '@tanstack/react-virtual'
 
 export type TimelineVirtualizer = Virtualizer<HTMLDivElement, Element>
@@ -14,16 +14,16 @@ export function isAtEnd(element: HTMLElement): boolean {
 }
 
 /**
- * Whether the scroll position is corrected by the change of a row's height, so that the rows below it
- * stay.
+ * Whether the scroll position is corrected by the change of a row's height, so that the rows below
+ * it stay.
  *
  * - A row that was measured before counts if it ends above the viewport.
  * - A row that is measured for the first time (its height was an estimate) counts if it begins above
  *   the viewport, or if a measured row below it is visible. The latter happens when the user scrolls
  *   up faster than rows are drawn ahead.
  *
- * Unlike the list's own rule, this one also applies while the user scrolls up, when a font, a name or
- * highlighted code arrives late.
+ * Unlike the list's own rule, this one also applies while the user scrolls up, when a font, a name
+ * or highlighted code arrives late.
  */
 export function isAboveViewport(item: VirtualItem, _delta: number, list: TimelineVirtualizer): boolean {
   const top = list.scrollOffset ?? 0
@@ -35,8 +35,8 @@ export function isAboveViewport(item: VirtualItem, _delta: number, list: Timelin
 }
 
 /**
- * Makes a row that the user expands grow downwards, at the end of the list too, where the list would
- * scroll to its end. Until the list is rendered again.
+ * Makes a row that the user expands grow downwards, at the end of the list too, where the list
+ * would scroll to its end. Until the list is rendered again.
  */
 export function growDownwards(list: TimelineVirtualizer): void {
   list.options.scrollEndThreshold = -1
@@ -44,8 +44,8 @@ export function growDownwards(list: TimelineVirtualizer): void {
 
 /**
  * Reads and writes the scroll position for the list. The list computes a position from the last one
- * that it was told. If the user has scrolled since, between two frames, that movement is added to the
- * position instead of undone.
+ * that it was told. If the user has scrolled since, between two frames, that movement is added to
+ * the position instead of undone.
  */
 export class ScrollAdjuster {
   private last: number | null = null
@@ -59,7 +59,8 @@ export class ScrollAdjuster {
     if (!element) return undefined
     const stop = observeElementOffset(list, (offset, isScrolling) => {
       this.last = offset
-      // After a change of the height the edge is not known yet; the observer below sets it in the same frame.
+      // After a change of the height the edge is not known yet; the observer below sets it in the
+      // same frame.
       if (element.clientHeight === this.height) this.bottom = element.scrollTop + element.clientHeight
       onOffset(offset, isScrolling)
     })
@@ -77,7 +78,9 @@ export class ScrollAdjuster {
     }
   }
 
-  /** To be called before the list scrolls somewhere else: the movement of the user no longer counts. */
+  /**
+   * To be called before the list scrolls somewhere else: the movement of the user no longer counts.
+   */
   forgetMovement(): void {
     this.last = null
   }

@@ -5,9 +5,9 @@ import { usePageActive, useStore } from '../hooks'
 import type { Row } from './rows'
 
 /**
- * The `seq` of the message that the line follows (null: no line), and a function to remove it. The line
- * stays where it was when the chat was opened, however far the user reads. Messages that arrive while
- * the page is not active get a new line.
+ * The `seq` of the message that the line follows (null: no line), and a function to remove it. The
+ * line stays where it was when the chat was opened, however far the user reads. Messages that
+ * arrive while the page is not active get a new line.
  */
 export function useUnreadLine(item: ChatItem): [after: number | null, clear: () => void] {
   const store = useStore()
@@ -20,7 +20,8 @@ export function useUnreadLine(item: ChatItem): [after: number | null, clear: () 
     () => setInactiveSince(pageActive ? null : { read: store.readPositions.readTo(id), last: last_seq }),
     [store, id, pageActive],
   )
-  // In the same render as the message, so that the list knows of the line when it follows to its end.
+  // In the same render as the message, so that the list knows of the line when it follows to its
+  // end.
   if (inactiveSince && last_seq > inactiveSince.last) {
     setAfter(inactiveSince.read)
     setInactiveSince(null)

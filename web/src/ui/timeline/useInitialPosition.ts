@@ -21,7 +21,9 @@ interface Options {
   showLatest: () => void
 }
 
-/** Whether the timeline has reached its position. Until then, nothing may be added above the rows. */
+/**
+ * Whether the timeline has reached its position. Until then, nothing may be added above the rows.
+ */
 export function useInitialPosition(options: Options): boolean {
   const { chatId, place, loaded, seq, rows, hasNewer, virtualizer, adjuster, showLatest } = options
   const hasUnread = useRef(false)
