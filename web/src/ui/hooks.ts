@@ -1,3 +1,4 @@
+// Hooks for components: the store and parts of its view, and facts about the device and the page.
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import type { ChatItem, Message, User } from '../api/types'
 import type { Draft } from '../store/drafts'
