@@ -99,7 +99,7 @@ export class Permissions {
       try {
         const { items } = await unwrap(this.api.GET('/api/chat/may', { params: { query: { ids } } }))
         failures = 0
-        if (snapshots === this.snapshots) this.store(ids, items)
+        if (snapshots === this.snapshots) this.applyAnswer(ids, items)
       } catch {
         if (snapshots === this.snapshots) for (const id of ids) this.stale.add(id)
         await pause(backoff(++failures, 1000, Math.random), this.signal)
@@ -108,7 +108,7 @@ export class Permissions {
     this.running = false
   }
 
-  private store(ids: readonly string[], found: readonly May[]): void {
+  private applyAnswer(ids: readonly string[], found: readonly May[]): void {
     const { data, partial } = this.view.get()
     if (!data) return
     if (partial) for (const id of ids) this.askedEarly.add(id)
