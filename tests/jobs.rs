@@ -53,11 +53,11 @@ async fn a_job_that_fails_is_retried_later_and_parked_in_the_end() {
             other => Err(format!("{other:?}")),
         })
         .await;
-        eventually(async || match app.call("GET /health/ready").await {
-            ready if ready.status == 200 => Ok(assert_eq!(ready.body, json!({ "status": "ok" }))),
+        let ready = eventually(async || match app.call("GET /health/ready").await {
+            ready if ready.status == 200 => Ok(ready.body),
             other => Err(other.to_string()),
-        })
-        .await;
+        });
+        assert_eq!(ready.await, json!({ "status": "ok" }));
         run(app, "update jobs set attempts = 15, run_at = now()").await;
         eventually(async || match state().await {
             (16, _, true, Some(_)) => Ok(()),

@@ -45,6 +45,7 @@ fn lists(chat: &Chat) -> BTreeMap<&'static str, Vec<String>> {
         same("/api/sync"),
         same("/api/users"),
         same("/api/workspaces"),
+        same("/health/ready"),
         ("/api/chat/may", vec![format!("/api/chat/may?ids={chat}")]),
         ("/api/chat/{id}", vec![format!("/api/chat/{chat}")]),
         ("/api/chat/{id}/members", vec![format!("/api/chat/{chat}/members")]),

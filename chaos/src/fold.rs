@@ -102,66 +102,15 @@ impl State {
         let me = self.user["id"].clone();
         let chat_id = text(&event["chat_id"]);
         match event["type"].as_str().unwrap_or_default() {
-            "message.new" => {
-                let message = &event["message"];
-                let last_seq = self.chats.get(&chat_id).and_then(|item| item["chat"]["last_seq"].as_i64());
-                if let (Some(seq), Some(last)) = (message["seq"].as_i64(), last_seq) {
-                    ensure!(seq <= last + 1, "message {seq} of {chat_id} came where {} was due", last + 1);
-                }
-                self.change(&chat_id, |item| {
-                    let chat = &mut item["chat"];
-                    if message["seq"].as_i64() > chat["last_seq"].as_i64() {
-                        let new = number(&message["seq"]) - number(&chat["last_seq"]);
-                        chat["last_seq"] = message["seq"].clone();
-                        item["last_message"] = message.clone();
-                        item["unread_count"] = json!(number(&item["unread_count"]) + new);
-                    }
-                    if message["sender_id"] == me && message["seq"].as_i64() > item["read_seq"].as_i64() {
-                        item["read_seq"] = message["seq"].clone();
-                        item["unread_count"] = json!(0);
-                    }
-                })?;
-            }
-            "message.deleted" => {
-                let (message, count) = (&event["message"], number(&event["deleted_count"]));
-                let before = self.chats.get(&chat_id).map(|item| number(&item["chat"]["deleted_count"]));
-                // The same deletion comes again if a person writes to the row of a deleted message
-                // by hand.
-                ensure!(
-                    Some(count) <= before.map(|before| before + 1),
-                    "deletion {count} of {chat_id} after {before:?}"
-                );
-                self.change(&chat_id, |item| {
-                    if item["last_message"]["id"] == message["id"] {
-                        item["last_message"] = message.clone();
-                    }
-                    if count > number(&item["chat"]["deleted_count"]) {
-                        item["chat"]["deleted_count"] = json!(count);
-                        if message["seq"].as_i64() > item["read_seq"].as_i64() {
-                            item["unread_count"] = json!(number(&item["unread_count"]) - 1);
-                        }
-                    }
-                })?;
-            }
+            "message.new" => self.add_message(&chat_id, &event["message"])?,
+            "message.deleted" => self.count_deletion(&chat_id, event)?,
             "chat.created" => {
                 let members = event["members"].as_array().context("no members")?;
                 if let Some(member) = members.iter().find(|member| member["user_id"] == me) {
                     self.add(&chat_id, &event["chat"], member, &Value::Null)?;
                 }
             }
-            "chat.read" => {
-                let read = &event["read"];
-                let before = self.chats.get(&chat_id).and_then(|item| item["read_seq"].as_i64());
-                ensure!(read["seq"].as_i64() >= before, "read {read} of {chat_id} after {before:?}");
-                let chat = self.chats.get(&chat_id).map(|item| &item["chat"]).unwrap_or(&Value::Null);
-                for of in ["last_seq", "deleted_count"] {
-                    ensure!(read[of] == chat[of], "{of} of {read} is not that of {chat}");
-                }
-                self.change(&chat_id, |item| {
-                    item["read_seq"] = read["seq"].clone();
-                    item["unread_count"] = read["unread_count"].clone();
-                })?;
-            }
+            "chat.read" => self.read(&chat_id, &event["read"])?,
             "member.joined" if event["member"]["user_id"] == me => {
                 self.add(&chat_id, &event["chat"], &event["member"], &event["last_message"])?;
             }
@@ -194,6 +143,62 @@ impl State {
             unknown => bail!("no rule for {unknown:?}"),
         }
         Ok(())
+    }
+
+    fn add_message(&mut self, chat_id: &str, message: &Value) -> anyhow::Result<()> {
+        let me = self.user["id"].clone();
+        let last_seq = self.chats.get(chat_id).and_then(|item| item["chat"]["last_seq"].as_i64());
+        if let (Some(seq), Some(last)) = (message["seq"].as_i64(), last_seq) {
+            ensure!(seq <= last + 1, "message {seq} of {chat_id} came where {} was due", last + 1);
+        }
+        self.change(chat_id, |item| {
+            let chat = &mut item["chat"];
+            if message["seq"].as_i64() > chat["last_seq"].as_i64() {
+                let new = number(&message["seq"]) - number(&chat["last_seq"]);
+                chat["last_seq"] = message["seq"].clone();
+                item["last_message"] = message.clone();
+                item["unread_count"] = json!(number(&item["unread_count"]) + new);
+            }
+            if message["sender_id"] == me && message["seq"].as_i64() > item["read_seq"].as_i64() {
+                item["read_seq"] = message["seq"].clone();
+                item["unread_count"] = json!(0);
+            }
+        })
+    }
+
+    fn count_deletion(&mut self, chat_id: &str, event: &Value) -> anyhow::Result<()> {
+        let (message, count) = (&event["message"], number(&event["deleted_count"]));
+        let before = self.chats.get(chat_id).map(|item| number(&item["chat"]["deleted_count"]));
+        // The same deletion comes again if a person writes to the row of a deleted message
+        // by hand.
+        ensure!(
+            Some(count) <= before.map(|before| before + 1),
+            "deletion {count} of {chat_id} after {before:?}"
+        );
+        self.change(chat_id, |item| {
+            if item["last_message"]["id"] == message["id"] {
+                item["last_message"] = message.clone();
+            }
+            if count > number(&item["chat"]["deleted_count"]) {
+                item["chat"]["deleted_count"] = json!(count);
+                if message["seq"].as_i64() > item["read_seq"].as_i64() {
+                    item["unread_count"] = json!(number(&item["unread_count"]) - 1);
+                }
+            }
+        })
+    }
+
+    fn read(&mut self, chat_id: &str, read: &Value) -> anyhow::Result<()> {
+        let before = self.chats.get(chat_id).and_then(|item| item["read_seq"].as_i64());
+        ensure!(read["seq"].as_i64() >= before, "read {read} of {chat_id} after {before:?}");
+        let chat = self.chats.get(chat_id).map_or(&Value::Null, |item| &item["chat"]);
+        for of in ["last_seq", "deleted_count"] {
+            ensure!(read[of] == chat[of], "{of} of {read} is not that of {chat}");
+        }
+        self.change(chat_id, |item| {
+            item["read_seq"] = read["seq"].clone();
+            item["unread_count"] = read["unread_count"].clone();
+        })
     }
 
     fn add(&mut self, id: &str, chat: &Value, member: &Value, last_message: &Value) -> anyhow::Result<()> {

@@ -91,13 +91,13 @@ pub async fn run(
     let node = Uuid::new_v4();
     let name = consumer.name();
     loop {
-        match db::consumers::hold_lease(&state.db, name, node, LEASE.as_secs_f64()).await {
+        match db::consumers::hold_lease(&state.background, name, node, LEASE.as_secs_f64()).await {
             Ok(true) => {
                 let mut leader =
                     Leader { state: &state, consumer, node, renew_at: Instant::now() + RENEW_EVERY };
                 let Err(e) = leader.lead(&database, &lifecycle).await;
                 warn!(consumer = name, "the consumer pauses: {e:#}");
-                let _ = db::consumers::release_lease(&state.db, name, node).await;
+                let _ = db::consumers::release_lease(&state.background, name, node).await;
             }
             Ok(false) => {}
             Err(e) => warn!(consumer = name, "the consumer has no leader: {e}"),
@@ -117,7 +117,7 @@ struct Leader<'a> {
 impl Leader<'_> {
     /// Leads until something fails. Everything is read from the database again then.
     async fn lead(&mut self, database: &Database, lifecycle: &Lifecycle) -> anyhow::Result<Infallible> {
-        let (db, name) = (&self.state.db, self.consumer.name());
+        let (db, name) = (&self.state.background, self.consumer.name());
         let application = format!("parlor {name}");
         let reader =
             Reader::connect(database, &application, self.consumer.reads_payloads(), lifecycle).await?;
@@ -156,7 +156,7 @@ impl Leader<'_> {
 
     /// Gives the consumer a position in each shard where it has none.
     async fn begin(&self) -> anyhow::Result<()> {
-        let mut tx = self.state.db.begin().await?;
+        let mut tx = self.state.background.begin().await?;
         for beginning in db::consumers::begin(&mut *tx, self.consumer.name()).await? {
             let shard =
                 Shard::new(beginning.shard.into()).context("a shard that this version does not know")?;
@@ -176,7 +176,7 @@ impl Leader<'_> {
             "events were lost to the consumer: what it derived is derived from the tables again"
         );
         self.state.metrics.consumer_broke(name);
-        let mut tx = self.state.db.begin().await?;
+        let mut tx = self.state.background.begin().await?;
         let is_leader = db::consumers::forget_position(&mut *tx, name, shard, position.id).await?;
         anyhow::ensure!(is_leader, "another node leads");
         for beginning in db::consumers::begin(&mut *tx, name).await? {
@@ -191,7 +191,7 @@ impl Leader<'_> {
     }
 
     async fn renew(&mut self, positions: &Heads) -> anyhow::Result<()> {
-        let (db, name) = (&self.state.db, self.consumer.name());
+        let (db, name) = (&self.state.background, self.consumer.name());
         let is_held = db::consumers::hold_lease(db, name, self.node, LEASE.as_secs_f64()).await?;
         anyhow::ensure!(is_held, "another node leads");
         let current = db::consumers::list_positions(db, name).await?;
@@ -238,7 +238,7 @@ impl Leader<'_> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(before) };
         let after = Head { id: last.id, timeline: last.timeline };
         let work = async {
-            let mut tx = self.state.db.begin().await?;
+            let mut tx = self.state.background.begin().await?;
             // A crash of Postgres may undo it: the effect together with the position.
             sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
             let is_leader =
@@ -264,5 +264,7 @@ impl Leader<'_> {
 /// SQLSTATE classes 22 (data) and 23 (constraints).
 fn is_about_data(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    error.and_then(|e| e.code()).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    error
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }

@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use tokio::{
     sync::mpsc,
     task::JoinSet,
-    time::{Instant, interval, timeout},
+    time::{Instant, interval, sleep, timeout},
 };
 use tracing::{error, warn};
 
@@ -36,6 +36,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
 /// The pause after the first failure, which doubles up to the longest.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(3600);
+/// Tries to note a failure. The database may have been the cause of it.
+const FAIL_TRIES: u32 = 5;
 /// After so many failures in a row a job is parked. With the pauses above that is five hours.
 const ATTEMPTS_MAX: i32 = 16;
 
@@ -97,7 +99,7 @@ pub async fn run(state: AppState, mut notified: mpsc::Receiver<String>) -> anyho
             continue;
         }
         let limit = i64::try_from(room).unwrap_or(1);
-        match db::jobs::take(&state.db, &kinds, limit, LEASE.as_secs_f64()).await {
+        match db::jobs::take(&state.background, &kinds, limit, LEASE.as_secs_f64()).await {
             Ok(taken) => {
                 for job in taken {
                     let state = state.clone();
@@ -120,7 +122,7 @@ async fn attempt(state: &AppState, job: &TakenJob) {
         }
         Ok(Ok(Ending::LeaseLost)) => return,
         Ok(Ok(Ending::OutOfTime)) => {
-            if let Err(e) = db::jobs::release(&state.db, job).await {
+            if let Err(e) = db::jobs::release(&state.background, job).await {
                 warn!("a job goes on once its lease has ended: {e}");
             }
             return;
@@ -135,9 +137,15 @@ async fn attempt(state: &AppState, job: &TakenJob) {
     } else {
         warn!(kind = kind.as_str(), id = job.id, "a job failed, it will be retried: {failure}");
     }
-    if let Err(e) = db::jobs::fail(&state.db, job, &failure, pause.map(|pause| pause.as_secs_f64())).await {
-        warn!("a job is retried once its lease has ended: {e}");
+    let pause = pause.map(|pause| pause.as_secs_f64());
+    for _ in 0..FAIL_TRIES {
+        match db::jobs::fail(&state.background, job, &failure, pause).await {
+            Ok(()) => return,
+            Err(e) => warn!(kind = kind.as_str(), id = job.id, "the failure of a job is not noted yet: {e}"),
+        }
+        sleep(RETRY_FIRST).await;
     }
+    // The job is retried once its lease has ended.
 }
 
 /// How an attempt ended that did not fail.
@@ -152,7 +160,7 @@ enum Ending {
 async fn do_parts(state: &AppState, kind: JobKind, mut job: TakenJob) -> anyhow::Result<Ending> {
     let began = Instant::now();
     while began.elapsed() < ATTEMPT_TIMEOUT / 2 {
-        let mut tx = state.db.begin().await?;
+        let mut tx = state.background.begin().await?;
         let progress = kind.run(&mut tx, &job).await?;
         let is_held = match &progress {
             Progress::Done => db::jobs::complete(&mut *tx, &job).await?,

@@ -50,7 +50,9 @@ impl ChatServer {
         let address = listener.local_addr()?;
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
         let options = db::connect_options(&url)?;
-        let pool = db::pool(options.clone(), &config.database);
+        let pool = db::pool(options.clone(), config.database.max_connections);
+        let background = options.clone().application_name("chat_server background");
+        let background = db::pool(background, db::BACKGROUND_CONNECTIONS);
         db::migrate(&pool).await?;
         let keys = Keys::open(&config.key_file())?;
         keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;
@@ -69,6 +71,7 @@ impl ChatServer {
         let (log_tail, health) = Tail::start(url.expose(), lifecycle, channels)?;
         let state = AppState::from(State {
             db: pool,
+            background,
             keys,
             caches: Arc::new(Caches::new(health.clone())),
             hasher: Hasher::new(config.auth.hashing_parallelism)?,

@@ -20,7 +20,10 @@ pub struct AppState(Arc<State>);
 /// The contents of [`AppState`].
 pub struct State {
     pub config: Config,
+    /// For requests.
     pub db: PgPool,
+    /// For consumers and jobs.
+    pub background: PgPool,
     pub keys: Keys,
     pub caches: Arc<Caches>,
     pub hasher: Hasher,

@@ -207,7 +207,7 @@ impl Model for DeliveryModel {
         for (number, writer) in state.writers.iter().enumerate() {
             match writer {
                 WriterState::Idle if !(self.guards.lock && is_locked) => {
-                    steps.push(DeliveryStep::Draw(number))
+                    steps.push(DeliveryStep::Draw(number));
                 }
                 WriterState::Idle | WriterState::Done => {}
                 WriterState::Drawn(_) => steps.push(DeliveryStep::Commit(number)),
@@ -246,7 +246,7 @@ impl Model for DeliveryModel {
                     }
                 }
                 ClientMode::Lagging(_) if client.queue.is_empty() => {
-                    steps.push(DeliveryStep::CatchUp(number))
+                    steps.push(DeliveryStep::CatchUp(number));
                 }
                 ClientMode::Replayed => steps.push(DeliveryStep::Subscribe(number)),
                 ClientMode::Away | ClientMode::Lagging(_) | ClientMode::Live => {}

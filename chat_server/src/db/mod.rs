@@ -22,7 +22,7 @@ pub use migrate::{MIGRATOR, migrate};
 
 use std::{str::FromStr as _, time::Duration};
 
-use chat_core::config::{DatabaseConfig, Secret};
+use chat_core::config::Secret;
 use serde::Serialize;
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
@@ -40,6 +40,10 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Otherwise connections to a silent database would fill the pool until the kernel's timeouts; sqlx
 /// sets no keepalive.
 const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Connections of each node for consumers and jobs, which must not wait for requests, nor requests
+/// for them.
+pub const BACKGROUND_CONNECTIONS: u32 = 5;
 
 /// Begins a transaction whose reads are all of one moment.
 pub const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
@@ -88,9 +92,9 @@ pub fn connect_options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
 }
 
 /// Opens the pool. It connects on demand.
-pub fn pool(options: PgConnectOptions, config: &DatabaseConfig) -> PgPool {
+pub fn pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
     PgPoolOptions::new()
-        .max_connections(config.max_connections)
+        .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(|connection, state| {

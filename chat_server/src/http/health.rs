@@ -36,6 +36,12 @@ pub fn router() -> OpenApiRouter<AppState> {
 pub struct Health {
     /// `ok`.
     pub status: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ok`.
+    pub status: &'static str,
     /// What an operator should know though requests are answered, a line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -44,13 +50,13 @@ pub struct Health {
 /// Check that the process answers
 #[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses((status = 200, body = Health)))]
 pub async fn live() -> JsonResponse<Health> {
-    ok(Health { status: "ok", notes: Vec::new() })
+    ok(Health { status: "ok" })
 }
 
 /// Check that the database and the tail of the event log are available
 #[utoipa::path(get, path = "/health/ready", tag = "operation", security(()),
-    responses((status = 200, body = Health), (status = 503, body = Problem, description = "names what is unavailable")))]
-pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Health>> {
+    responses((status = 200, body = Readiness), (status = 503, body = Problem, description = "names what is unavailable")))]
+pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Readiness>> {
     let ping = timeout(PING_TIMEOUT, db::ping(&state.db)).await;
     if !matches!(ping, Ok(Ok(()))) {
         return Err(ApiError::Unavailable("database: does not answer"));
@@ -59,7 +65,10 @@ pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Health>
         return Err(ApiError::Unavailable("tail: the event log is not being followed"));
     }
     let notes = timeout(PING_TIMEOUT, notes(&state)).await;
-    Ok(ok(Health { status: "ok", notes: notes.ok().and_then(std::result::Result::ok).unwrap_or_default() }))
+    Ok(ok(Readiness {
+        status: "ok",
+        notes: notes.ok().and_then(std::result::Result::ok).unwrap_or_default(),
+    }))
 }
 
 async fn notes(state: &AppState) -> sqlx::Result<Vec<String>> {

@@ -150,12 +150,11 @@ impl Dispatcher {
 
     fn finish(&mut self, finished: Finished) {
         let Finished { line, suspect, batch, notify, result } = finished;
-        match suspect {
-            Some(_) => self.lines.isolated.push(line),
-            None => {
-                self.on_main_line -= 1;
-                self.messages_on_main_line -= batch.len();
-            }
+        if suspect.is_some() {
+            self.lines.isolated.push(line);
+        } else {
+            self.on_main_line -= 1;
+            self.messages_on_main_line -= batch.len();
         }
         match result {
             Ok(stored) => {

@@ -684,7 +684,10 @@ export interface components {
         ChatListItem: {
             chat: components["schemas"]["Chat"];
             last_message?: components["schemas"]["Message"] | null;
-            /** @description What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`. */
+            /**
+             * @description What the caller may do in it. Never in an event: after one that can change it, ask
+             *     `GET /api/chat/may`.
+             */
             may: components["schemas"]["ChatAction"][];
             member?: components["schemas"]["Member"] | null;
             /**
@@ -769,16 +772,15 @@ export interface components {
         /** @description What is true only now. It is in no log: its frame has no id, may be lost, and is never sent again. */
         EphemeralEvent: components["schemas"]["TypingEvent"];
         /**
-         * @description What happened: the `data` of a frame of the stream. Ignore types and fields that you do not know. The extension
-         *     `x-changes-may` names whose permissions an event can change: those of everyone in the chat (`chat`), of the member
-         *     that it is about (`member`), or of the user that it is about, in every chat (`user`).
+         * @description What happened: the `data` of a frame of the stream. Ignore types and fields that you do not
+         *     know. The extension `x-changes-may` names whose permissions an event can change: those of
+         *     everyone in the chat (`chat`), of the member that it is about (`member`), or of the user that it
+         *     is about, in every chat (`user`).
          */
         Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
         /** @description A person's name as others see it: one line. */
         FullName: string;
         Health: {
-            /** @description What an operator should know though requests are answered, a line each. */
-            notes: string[];
             /** @description `ok`. */
             status: string;
         };
@@ -926,7 +928,10 @@ export interface components {
              */
             type: "member.updated";
         };
-        /** @description The schema of a message as REST and events show it. Its JSON comes from the SQL function `message_json`. */
+        /**
+         * @description The schema of a message as REST and events show it. Its JSON comes from the SQL function
+         *     `message_json`.
+         */
         Message: {
             /** @description Markdown, as written. Empty once deleted. */
             body: string;
@@ -954,8 +959,8 @@ export interface components {
             chat_id: components["schemas"]["ChatId"];
             /**
              * Format: int64
-             * @description The `deleted_count` of the chat with this one. An unread message is no longer unread: take one off, unless
-             *     the count of the chat was as high before.
+             * @description The `deleted_count` of the chat with this one. An unread message is no longer unread:
+             *     take one off, unless the count of the chat was as high before.
              */
             deleted_count: number;
             message: components["schemas"]["Message"];
@@ -1047,7 +1052,10 @@ export interface components {
             items: {
                 chat: components["schemas"]["Chat"];
                 last_message?: components["schemas"]["Message"] | null;
-                /** @description What the caller may do in it. Never in an event: after one that can change it, ask `GET /api/chat/may`. */
+                /**
+                 * @description What the caller may do in it. Never in an event: after one that can change it, ask
+                 *     `GET /api/chat/may`.
+                 */
                 may: components["schemas"]["ChatAction"][];
                 member?: components["schemas"]["Member"] | null;
                 /**
@@ -1166,6 +1174,12 @@ export interface components {
              * @description The unread messages after it, when `last_seq` was the newest message.
              */
             unread_count: number;
+        };
+        Readiness: {
+            /** @description What an operator should know though requests are answered, a line each. */
+            notes?: string[];
+            /** @description `ok`. */
+            status: string;
         };
         Refresh: {
             /** @description Browsers leave it out: they send it as a cookie. */
@@ -1568,7 +1582,10 @@ export interface operations {
     list_may: {
         parameters: {
             query: {
-                /** @description The chats, separated by commas. Unknown chats and those that the caller may not see are left out. */
+                /**
+                 * @description The chats, separated by commas. Unknown chats and those that the caller may not see are left
+                 *     out.
+                 */
                 ids: components["schemas"]["ChatId"][];
             };
             header?: never;
@@ -3248,7 +3265,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description names what is unavailable */
