@@ -19,6 +19,7 @@ import { useLoadOnScroll } from './useLoadOnScroll'
 import { useOwnMessage } from './useOwnMessage'
 import { useReadMarking } from './useReadMarking'
 import { useTimelineVirtualizer } from './useTimelineVirtualizer'
+import { useUnreadLineInSight } from './useUnreadLineInSight'
 
 interface ScrollerProps extends TimelineProps {
   rows: Row[]
@@ -70,6 +71,7 @@ export function Scroller(props: ScrollerProps) {
     showLatest,
   })
   const restsAtEnd = useFollowEnd({ rows, enabled: positioned && follows, virtualizer, adjuster })
+  useUnreadLineInSight({ scroller, rows, pageActive, virtualizer, adjuster })
   const items = virtualizer.getVirtualItems()
   useLoadOnScroll({ chatId, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned })
   const { atEnd, onPositionChange } = useReadMarking({
