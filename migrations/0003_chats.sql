@@ -78,6 +78,10 @@ declare
     s smallint := workspace_shard(coalesce(new.workspace_id, old.workspace_id));
     first_members uuid[];
 begin
+    if tg_op = 'UPDATE' and new.deleted_at is not null then
+        -- Before the shard is locked: a part of the job itself may hold the row, and wait for the shard.
+        perform job_add('delete_messages', new.id::text, json_build_object('chat_id', new.id)::jsonb);
+    end if;
     perform log_lock(s);
     if tg_op = 'DELETE' then
         -- A delete by hand. chat_server marks a chat first, and chat.deleted is written then.
@@ -90,7 +94,6 @@ begin
                 select coalesce(json_agg(member_json(m) order by m.joined_at, m.user_id), '[]')
                 from chat_members m where m.chat_id = new.id)));
     elsif new.deleted_at is not null then
-        perform job_add('delete_messages', new.id::text, json_build_object('chat_id', new.id)::jsonb);
         perform log_append(s, new.workspace_id, 'chat.deleted', 'chat', null, new.id, null, null, null,
             json_build_object('chat', json_build_object('id', new.id)));
     else

@@ -21,8 +21,8 @@ create function may_post(chat_kind text, workspace_role text, chat_role text) re
 -- With `notify`, the NOTIFY with each event is part of the transaction. Otherwise the caller sends
 -- one after the commit.
 --
--- Locks are taken in one order, so that two batches cannot deadlock: users, chats, members, shards,
--- each ascending.
+-- Locks are taken in one order: users, chats, members, shards, each ascending. So two batches cannot
+-- deadlock, but by client ids of one sender that both name in different chats.
 create function send_messages(batch jsonb, notify boolean) returns table (id uuid, message json) language plpgsql as $$
 #variable_conflict use_column
 declare

@@ -8,7 +8,7 @@ create table jobs (
     -- What the kind needs to know, a JSON object.
     payload jsonb not null default '{}',
     run_at timestamptz not null default now(),
-    -- Failed attempts since the last success.
+    -- Attempts since the last success, the one under way included.
     attempts int not null default 0,
     -- The attempt that is under way, and until when it may complete. Another one may begin then.
     lease uuid,

@@ -96,6 +96,7 @@ pub async fn run(
                 let mut leader =
                     Leader { state: &state, consumer, node, renew_at: Instant::now() + RENEW_EVERY };
                 let Err(e) = leader.lead(&database, &lifecycle).await;
+                state.metrics.consumer_lag(name, 0.0);
                 warn!(consumer = name, "the consumer pauses: {e:#}");
                 let _ = db::consumers::release_lease(&state.background, name, node).await;
             }
@@ -141,9 +142,21 @@ impl Leader<'_> {
             let batch = reader.after(&positions).await?;
             let is_idle = batch.rows.is_empty() && batch.lost.is_empty();
             self.note_lag(&batch.rows);
+            let mut failed = false;
             for rows in batch.rows.chunk_by(|a, b| a.shard == b.shard) {
                 let shard = rows[0].shard;
-                positions.by_shard[shard.index()] = self.apply(positions.of(shard), rows).await?;
+                match self.apply(positions.of(shard), rows).await {
+                    Ok(position) => positions.by_shard[shard.index()] = position,
+                    // Such as a locked chat: the other shards go on.
+                    Err(e) if is_of_statement(&e) => {
+                        warn!(consumer = name, shard = shard.number(), "a shard is retried: {e:#}");
+                        failed = true;
+                    }
+                    Err(e) => return Err(e),
+                }
+            }
+            if failed {
+                sleep(RETRY_PAUSE).await;
             }
             lost = batch.lost;
             if is_idle {
@@ -263,8 +276,15 @@ impl Leader<'_> {
 /// Whether the statement failed because of what is in the rows, so that it would fail again:
 /// SQLSTATE classes 22 (data) and 23 (constraints).
 fn is_about_data(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    error
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    code_of(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+/// Whether a statement failed and the connection may be good: no SQLSTATE of classes 08 and 57P.
+fn is_of_statement(error: &anyhow::Error) -> bool {
+    code_of(error).is_some_and(|code| !code.starts_with("08") && !code.starts_with("57P"))
+}
+
+fn code_of(error: &anyhow::Error) -> Option<String> {
+    let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error)?;
+    Some(error.code()?.into_owned())
 }

@@ -92,7 +92,11 @@ pub async fn run(state: AppState, mut notified: mpsc::Receiver<String>) -> anyho
             _ = polls.tick() => {}
             // The channel is never closed: its sender lives as long as the listener.
             Some(_) = notified.recv() => {}
-            Some(ended) = running.join_next() => ended?,
+            Some(ended) = running.join_next() => {
+                if let Err(e) = ended {
+                    error!("a job ended its task; it is retried once its lease has ended: {e}");
+                }
+            }
         }
         let room = AT_ONCE - running.len();
         if room == 0 {
@@ -103,7 +107,7 @@ pub async fn run(state: AppState, mut notified: mpsc::Receiver<String>) -> anyho
             Ok(taken) => {
                 for job in taken {
                     let state = state.clone();
-                    running.spawn(async move { attempt(&state, &job).await });
+                    running.spawn(async move { attempt(&state, job).await });
                 }
             }
             Err(e) => warn!("jobs could not be taken: {e}"),
@@ -112,9 +116,13 @@ pub async fn run(state: AppState, mut notified: mpsc::Receiver<String>) -> anyho
 }
 
 /// Does a job as far as it comes in one attempt.
-async fn attempt(state: &AppState, job: &TakenJob) {
+async fn attempt(state: &AppState, mut job: TakenJob) {
     let Some(kind) = JobKind::parse(&job.kind) else { return };
-    let outcome = timeout(ATTEMPT_TIMEOUT, do_parts(state, kind, job.clone())).await;
+    let outcome = if job.attempts > ATTEMPTS_MAX {
+        Ok(Err(anyhow::anyhow!("the process ended in the middle of each attempt")))
+    } else {
+        timeout(ATTEMPT_TIMEOUT, do_parts(state, kind, &mut job)).await
+    };
     let failure = match outcome {
         Ok(Ok(Ending::Done)) => {
             state.metrics.job_ended(kind.as_str(), "done");
@@ -122,7 +130,7 @@ async fn attempt(state: &AppState, job: &TakenJob) {
         }
         Ok(Ok(Ending::LeaseLost)) => return,
         Ok(Ok(Ending::OutOfTime)) => {
-            if let Err(e) = db::jobs::release(&state.background, job).await {
+            if let Err(e) = db::jobs::release(&state.background, &job).await {
                 warn!("a job goes on once its lease has ended: {e}");
             }
             return;
@@ -131,7 +139,7 @@ async fn attempt(state: &AppState, job: &TakenJob) {
         Err(_) => format!("not done within {ATTEMPT_TIMEOUT:?}"),
     };
     state.metrics.job_ended(kind.as_str(), "failed");
-    let pause = (job.attempts + 1 < ATTEMPTS_MAX).then(|| pause_after(job.attempts));
+    let pause = (job.attempts < ATTEMPTS_MAX).then(|| pause_after(job.attempts));
     if pause.is_none() {
         error!(kind = kind.as_str(), id = job.id, "a job is parked after {ATTEMPTS_MAX} attempts: {failure}");
     } else {
@@ -139,7 +147,7 @@ async fn attempt(state: &AppState, job: &TakenJob) {
     }
     let pause = pause.map(|pause| pause.as_secs_f64());
     for _ in 0..FAIL_TRIES {
-        match db::jobs::fail(&state.background, job, &failure, pause).await {
+        match db::jobs::fail(&state.background, &job, &failure, pause).await {
             Ok(()) => return,
             Err(e) => warn!(kind = kind.as_str(), id = job.id, "the failure of a job is not noted yet: {e}"),
         }
@@ -157,16 +165,14 @@ enum Ending {
     OutOfTime,
 }
 
-async fn do_parts(state: &AppState, kind: JobKind, mut job: TakenJob) -> anyhow::Result<Ending> {
+async fn do_parts(state: &AppState, kind: JobKind, job: &mut TakenJob) -> anyhow::Result<Ending> {
     let began = Instant::now();
     while began.elapsed() < ATTEMPT_TIMEOUT / 2 {
         let mut tx = state.background.begin().await?;
-        let progress = kind.run(&mut tx, &job).await?;
+        let progress = kind.run(&mut tx, job).await?;
         let is_held = match &progress {
-            Progress::Done => db::jobs::complete(&mut *tx, &job).await?,
-            Progress::Part(payload) => {
-                db::jobs::advance(&mut *tx, &job, payload, LEASE.as_secs_f64()).await?
-            }
+            Progress::Done => db::jobs::complete(&mut *tx, job).await?,
+            Progress::Part(payload) => db::jobs::advance(&mut *tx, job, payload, LEASE.as_secs_f64()).await?,
         };
         if !is_held {
             return Ok(Ending::LeaseLost); // dropping the transaction undoes this part
@@ -174,14 +180,17 @@ async fn do_parts(state: &AppState, kind: JobKind, mut job: TakenJob) -> anyhow:
         tx.commit().await?;
         match progress {
             Progress::Done => return Ok(Ending::Done),
-            Progress::Part(payload) => job.payload = payload,
+            Progress::Part(payload) => {
+                job.payload = payload;
+                job.attempts = 0;
+            }
         }
     }
     Ok(Ending::OutOfTime)
 }
 
 /// Doubles with each failure, with a random part so that jobs that failed together spread out.
-fn pause_after(failures: i32) -> Duration {
-    let doubled = RETRY_FIRST.saturating_mul(1 << failures.clamp(0, 20));
+fn pause_after(attempts: i32) -> Duration {
+    let doubled = RETRY_FIRST.saturating_mul(1 << (attempts - 1).clamp(0, 20));
     doubled.min(RETRY_LONGEST).mul_f64(rand::random_range(0.5..1.0))
 }

@@ -117,10 +117,10 @@ impl Keeper {
                 break;
             }
         }
-        // A partition is dropped up to a seventh of retention late. Until then a member who returns
-        // must get the event.
+        // A consumer may keep a partition for twice the retention, and a partition is dropped whole.
+        // Until then a member who returns must get the event.
         for _ in 0..DELETE_BATCH {
-            if !db::chats::delete_forgotten(&mut *db, 2.0 * self.retention_seconds).await? {
+            if !db::chats::delete_forgotten(&mut *db, 3.0 * self.retention_seconds).await? {
                 break;
             }
         }
@@ -145,7 +145,7 @@ mod tests {
             select gen_random_uuid(), w.id, a.id, 'Ann', 'ann', 'owner' from workspaces w, accounts a;
         insert into chats (id, workspace_id, kind, name, name_folded, deleted_at)
             select gen_random_uuid(), w.id, 'public_channel', days::text, days::text, now() - make_interval(days => days)
-            from workspaces w, unnest(array[1, 13, 15, 99]) days;
+            from workspaces w, unnest(array[1, 20, 22, 99]) days;
         insert into sessions (id, account_id, user_id, user_agent, expires_at, revoked_at)
             select gen_random_uuid(), a.id, u.id, name, now() + make_interval(hours => expires), now() + make_interval(hours => revoked)
             from accounts a, users u, (values ('live', 99, null), ('expired', -1, null), ('revoked', 99, -23),
@@ -163,8 +163,9 @@ mod tests {
         let names = async |keeper: &mut Keeper, sql: &'static str| -> Vec<String> {
             sqlx::query_scalar(sql).fetch_all(&mut keeper.connection).await.unwrap()
         };
-        // The log may contain events of a chat for up to twice retention.
-        assert_eq!(names(&mut keeper, "select name from chats order by deleted_at desc").await, ["1", "13"]);
+        // The log may contain events of a chat for up to three times retention: a consumer may keep a partition for
+        // twice, and a partition is dropped whole.
+        assert_eq!(names(&mut keeper, "select name from chats order by deleted_at desc").await, ["1", "20"]);
         // The token of a session that has just ended may still be used, and must not look like an
         // invalid one.
         let sessions = names(&mut keeper, "select user_agent from sessions order by user_agent").await;

@@ -106,7 +106,7 @@ impl Hub {
             config,
             metrics,
             // Partitions are dropped whole, so some rows are older than retention.
-            log_life: retention * 2,
+            log_life: retention * 3,
             pacing: WritePacing::default(),
             queries,
             loader,

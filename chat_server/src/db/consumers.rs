@@ -147,3 +147,15 @@ pub async fn lock_beginning(db: impl PgExecutor<'_>, name: &str, shard: Shard) -
     .fetch_optional(db)
     .await
 }
+
+/// Whether the log still has all events of a shard after `id`, which may be its end.
+pub async fn is_log_whole_after(db: impl PgExecutor<'_>, shard: Shard, id: i64) -> Result<bool> {
+    let next = sqlx::query_scalar!(
+        "select prev_id from event_log where shard = $1 and id > $2 order by id limit 1",
+        i16::from(shard.number()),
+        id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(next.is_none_or(|prev_id| prev_id == id))
+}

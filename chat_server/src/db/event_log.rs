@@ -31,7 +31,13 @@ pub async fn list_expired_partitions(db: impl PgExecutor<'_>, retention_seconds:
         "select start_id from event_log_partitions p where closed_at < now() - make_interval(secs => $1)
              and (closed_at < now() - 2 * make_interval(secs => $1)
                   or not exists (
-                      select from log_consumers c, event_log e
+                      select from event_log e, (
+                          select shard, position from log_consumers
+                          union all
+                          -- A backfill subtracts the events since its consumer began.
+                          select shard, began_after from log_consumers c where exists (
+                              select from jobs j where j.kind = 'backfill_usage' and j.payload ->> 'shard' = c.shard::text)
+                      ) c
                       where e.shard = c.shard and e.id > c.position and e.id >= p.start_id and e.id < p.end_id))
          order by start_id",
         retention_seconds

@@ -11,7 +11,7 @@ pub struct TakenJob {
     pub kind: String,
     pub key: String,
     pub payload: Value,
-    /// Attempts that failed before this one.
+    /// Attempts since the last success, this one included.
     pub attempts: i32,
     /// Names this attempt. Once another attempt has begun, this one can no longer complete.
     pub lease: Uuid,
@@ -33,7 +33,7 @@ pub async fn take(
                  and (leased_until is null or leased_until < now())
                order by run_at limit $2 for update skip locked
            )
-           update jobs j set lease = gen_random_uuid(), leased_until = now() + make_interval(secs => $3)
+           update jobs j set attempts = attempts + 1, lease = gen_random_uuid(), leased_until = now() + make_interval(secs => $3)
            from due where j.id = due.id
            returning j.id, j.kind, j.key, j.payload, j.attempts, j.lease as "lease!""#,
         kinds,
@@ -93,7 +93,7 @@ pub async fn fail(
     pause_seconds: Option<f64>,
 ) -> Result<()> {
     sqlx::query!(
-        "update jobs set attempts = attempts + 1, last_error = $3, lease = null, leased_until = null,
+        "update jobs set last_error = $3, lease = null, leased_until = null,
                 run_at = case when $4::float8 is null then run_at else now() + make_interval(secs => $4) end,
                 parked_at = case when $4::float8 is null then now() end
          where id = $1 and lease = $2",

@@ -224,7 +224,8 @@ pub async fn mark_read(
     user: UserId,
     seq: i64,
 ) -> Result<Option<ReadPosition>> {
-    // The same value is written again when there is nothing to move: the trigger tells only a
+    // A send of the same user may have committed while this waited for the row: `m` is new then and
+    // `c` is not. The same value is written again when there is nothing to move: the trigger tells only a
     // change.
     sqlx::query_as!(
         ReadPosition,
@@ -232,7 +233,7 @@ pub async fn mark_read(
            from chats c where c.id = m.chat_id and c.deleted_at is null and m.chat_id = $1 and m.user_id = $2
            returning greatest(m.read_seq, m.sent_seq) as "seq!",
                      unread_count(c, greatest(m.read_seq, m.sent_seq)) as "unread_count!",
-                     c.last_seq, c.deleted_count"#,
+                     greatest(c.last_seq, m.sent_seq) as "last_seq!", c.deleted_count"#,
         chat.0,
         user.0,
         seq

@@ -44,6 +44,12 @@ pub async fn list_chats(
     .await
 }
 
+/// Lets the statements of this transaction take as long as an attempt at a job.
+pub async fn allow_long_statements(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query!("set local statement_timeout = '40s'").execute(db).await?;
+    Ok(())
+}
+
 /// Adds what was in these chats when the event `began_after` was the newest of the shard: what is
 /// in them now, less what the events since then say. One statement, so that both are of one moment.
 pub async fn backfill(

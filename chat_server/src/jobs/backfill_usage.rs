@@ -13,8 +13,8 @@ use crate::{
     db::{self, jobs::TakenJob},
 };
 
-/// Chats counted in one transaction.
-const BATCH: i64 = 20;
+/// Chats counted in one transaction. One may have millions of messages.
+const BATCH: i64 = 1;
 
 /// Added by [`db::usage::start_anew`].
 #[derive(Deserialize)]
@@ -34,6 +34,12 @@ pub(super) async fn run(db: &mut PgConnection, job: &TakenJob) -> anyhow::Result
     if began != Some(payload.began_after) {
         return Ok(Progress::Done);
     }
+    anyhow::ensure!(
+        db::consumers::is_log_whole_after(&mut *db, shard, payload.began_after).await?,
+        "events since the consumer began are gone; delete the rows of log_consumers of shard {}, and it begins anew",
+        shard.number()
+    );
+    db::usage::allow_long_statements(&mut *db).await?;
     let chats = db::usage::list_chats(&mut *db, payload.workspace_id, payload.chat_id, BATCH).await?;
     let Some(last) = chats.last() else { return Ok(Progress::Done) };
     db::usage::backfill(&mut *db, shard, payload.began_after, &chats).await?;

@@ -39,7 +39,7 @@ export function apply(state: State, event: Event): State {
     case 'chat.updated':
       return change(state, event.chat_id, item => withChat(item, event.chat))
     case 'chat.read':
-      return change(state, event.chat_id, item => (event.read.seq <= item.read_seq ? item : withRead(item, event.read)))
+      return change(state, event.chat_id, item => (contains(item, event.read) ? item : withRead(item, event.read)))
     case 'member.joined':
       if (event.member.user_id === me) return add(state, event.chat, event.member, event.last_message ?? null)
       return change(state, event.chat_id, item => withChat(item, event.chat))
@@ -87,6 +87,11 @@ function withDeleted(item: ChatItem, message: Message, deleted_count: number): C
   if (deleted_count <= item.chat.deleted_count) return next
   const unread_count = item.unread_count - (message.seq > item.read_seq ? 1 : 0)
   return { ...next, chat: { ...item.chat, deleted_count }, unread_count }
+}
+
+/** An answer that a deletion has overtaken is left to the event, which has the counts of its place. */
+function contains(item: ChatItem, read: ReadPosition): boolean {
+  return read.seq <= item.read_seq || read.deleted_count < item.chat.deleted_count
 }
 
 /**
