@@ -67,7 +67,9 @@ export async function steps(step, world) {
   await step('what is last in sight stays there while the box below grows, at the end and elsewhere', async () => {
     const box = page.locator('.composer textarea')
     const lowest = () =>
-      scroller.evaluate(e => {
+      scroller.evaluate(async e => {
+        // A frame is drawn after the observers of sizes have run; what they correct is never seen.
+        await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
         const { bottom } = e.getBoundingClientRect()
         const rows = [...e.querySelectorAll('.message')].map(row => [row.getBoundingClientRect(), row.textContent])
         const last = rows.findLast(([rect]) => rect.top < bottom)
