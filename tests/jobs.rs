@@ -78,3 +78,93 @@ async fn a_job_that_fails_is_retried_later_and_parked_in_the_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_failure_after_a_part_is_the_first_of_its_kind() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let chat = ann.public_channel("general", &[]).await;
+        for n in 0..201 {
+            ann.post(&chat, &format!("m{n}")).await;
+        }
+        // The first part removes 200, and the second one fails. It had failed 15 times before.
+        run(
+            app,
+            "create function fail_at_the_last() returns trigger language plpgsql as $$ begin
+                 if (select count(*) from messages where chat_id = old.chat_id) = 1 then raise 'the last one stays'; end if;
+                 return old;
+             end $$;
+             create trigger fail_at_the_last before delete on messages for each row execute function fail_at_the_last();
+             create function fail_fifteen_times() returns trigger language plpgsql as $$ begin
+                 new.attempts := 15;
+                 return new;
+             end $$;
+             create trigger fail_fifteen_times before insert on jobs for each row execute function fail_fifteen_times()",
+        )
+        .await;
+        ann.call(&format!("DELETE /api/chat/{chat}")).await.no_content();
+        eventually(async || {
+            let row: (i32, bool, Option<String>, i64) = sqlx::query_as(
+                "select attempts, parked_at is not null, last_error, (select count(*) from messages) from jobs",
+            )
+            .fetch_one(&app.db)
+            .await
+            .unwrap();
+            match row {
+                (attempts, false, Some(error), 1) if attempts <= 3 && error.contains("stays") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_count_from_the_tables_is_refused_where_the_log_to_subtract_is_gone() {
+    with_app(async |app| {
+        eventually(async || {
+            let begun: i64 =
+                sqlx::query_scalar("select count(*) from log_consumers").fetch_one(&app.db).await.unwrap();
+            if begun == 16 { Ok(()) } else { Err(format!("{begun} of 16 shards")) }
+        })
+        .await;
+        let ann = app.sign_up("acme", "Ann").await;
+        let chat = ann.public_channel("general", &[]).await;
+        ann.post(&chat, "counted by the consumer").await;
+        let usage = async || -> Option<i64> {
+            let sql = "select sum(messages)::bigint from workspace_usage";
+            sqlx::query_scalar(sql).fetch_one(&app.db).await.unwrap()
+        };
+        eventually(async || if usage().await == Some(1) { Ok(()) } else { Err(String::new()) }).await;
+        // A backfill that was parked until retention had dropped the events that the consumer counted.
+        run(
+            app,
+            "delete from event_log e using log_consumers c where e.shard = c.shard and e.prev_id = c.began_after;
+             insert into jobs (kind, key, payload)
+             select 'backfill_usage', w.id::text, jsonb_build_object(
+                 'workspace_id', w.id, 'shard', workspace_shard(w.id), 'began_after', c.began_after)
+             from workspaces w join log_consumers c on c.shard = workspace_shard(w.id)",
+        )
+        .await;
+        eventually(async || {
+            let error: Option<String> =
+                sqlx::query_scalar("select last_error from jobs").fetch_one(&app.db).await.unwrap();
+            if error.as_ref().is_some_and(|error| error.contains("are gone")) {
+                Ok(())
+            } else {
+                Err(format!("{error:?}"))
+            }
+        })
+        .await;
+        assert_eq!(usage().await, Some(1), "counted twice");
+        // What its error says to do.
+        run(app, "delete from log_consumers").await;
+        eventually(async || {
+            let jobs: i64 = sqlx::query_scalar("select count(*) from jobs").fetch_one(&app.db).await.unwrap();
+            if jobs == 0 && usage().await == Some(1) { Ok(()) } else { Err(format!("{jobs} jobs")) }
+        })
+        .await;
+    })
+    .await;
+}

@@ -3,7 +3,7 @@
 //!
 //! The invariant: a position moves from a known value in the transaction of the effect. A leader
 //! that was deposed without knowing fails there. So each event takes effect in the database once,
-//! whatever dies.
+//! also when processes die.
 //!
 //! A new consumer begins at the end of the log, and so does one that events were lost to: jobs
 //! derive what was before from the tables.
@@ -122,7 +122,9 @@ impl Leader<'_> {
         let application = format!("parlor {name}");
         let reader =
             Reader::connect(database, &application, self.consumer.reads_payloads(), lifecycle).await?;
-        self.begin().await?;
+        let mut tx = db.begin().await?;
+        self.begin(&mut tx).await?;
+        tx.commit().await?;
         let db::consumers::Positions { heads: mut positions, of_other_generation } =
             db::consumers::list_positions(db, name).await?;
         let mut lost = of_other_generation;
@@ -168,14 +170,12 @@ impl Leader<'_> {
     }
 
     /// Gives the consumer a position in each shard where it has none.
-    async fn begin(&self) -> anyhow::Result<()> {
-        let mut tx = self.state.background.begin().await?;
-        for beginning in db::consumers::begin(&mut *tx, self.consumer.name()).await? {
+    async fn begin(&self, db: &mut PgConnection) -> anyhow::Result<()> {
+        for beginning in db::consumers::begin(&mut *db, self.consumer.name()).await? {
             let shard =
                 Shard::new(beginning.shard.into()).context("a shard that this version does not know")?;
-            self.consumer.start_anew(&mut tx, shard, beginning.began_after).await?;
+            self.consumer.start_anew(db, shard, beginning.began_after).await?;
         }
-        tx.commit().await?;
         Ok(())
     }
 
@@ -192,11 +192,7 @@ impl Leader<'_> {
         let mut tx = self.state.background.begin().await?;
         let is_leader = db::consumers::forget_position(&mut *tx, name, shard, position.id).await?;
         anyhow::ensure!(is_leader, "another node leads");
-        for beginning in db::consumers::begin(&mut *tx, name).await? {
-            let shard =
-                Shard::new(beginning.shard.into()).context("a shard that this version does not know")?;
-            self.consumer.start_anew(&mut tx, shard, beginning.began_after).await?;
-        }
+        self.begin(&mut tx).await?;
         db::consumers::mark_broken(&mut *tx, name, shard).await?;
         let positions = db::consumers::list_positions(&mut *tx, name).await?;
         tx.commit().await?;
@@ -215,7 +211,7 @@ impl Leader<'_> {
 
     /// Applies rows of one shard. Where the position is then.
     async fn apply(&self, before: Head, rows: &[LogRow]) -> anyhow::Result<Head> {
-        match self.apply_at_once(before, rows).await {
+        match self.transact(before, rows, true).await {
             Err(e) if is_about_data(&e) && rows.len() > 1 => {
                 // One of them cannot take effect; the others must.
                 let mut position = before;
@@ -233,27 +229,19 @@ impl Leader<'_> {
                     "an event cannot take effect and is left out: {e:#}"
                 );
                 self.state.metrics.consumer_skipped(name);
-                self.move_past(before, rows).await
+                self.transact(before, rows, false).await
             }
             done => done,
         }
     }
 
-    async fn apply_at_once(&self, before: Head, rows: &[LogRow]) -> anyhow::Result<Head> {
-        self.transact(before, rows, true).await
-    }
-
-    async fn move_past(&self, before: Head, rows: &[LogRow]) -> anyhow::Result<Head> {
-        self.transact(before, rows, false).await
-    }
-
+    /// Moves the position past `rows`, in one transaction with their effect or without it.
     async fn transact(&self, before: Head, rows: &[LogRow], with_effect: bool) -> anyhow::Result<Head> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(before) };
         let after = Head { id: last.id, timeline: last.timeline };
         let work = async {
             let mut tx = self.state.background.begin().await?;
-            // A crash of Postgres may undo it: the effect together with the position.
-            sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
+            db::consumers::commit_without_flush(&mut *tx).await?;
             let is_leader =
                 db::consumers::advance(&mut tx, self.consumer.name(), first.shard, before, after).await?;
             anyhow::ensure!(is_leader, "another node leads");

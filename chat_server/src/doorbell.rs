@@ -12,15 +12,12 @@ use std::{
 };
 
 use chat_core::{cursor::Shards, event::DOORBELL_CHANNEL};
-use sqlx::{PgConnection, postgres::PgConnectOptions};
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use sqlx::postgres::PgConnectOptions;
+use tokio::{sync::Notify, time::Instant};
 use tracing::warn;
 
-/// A NOTIFY that takes longer is abandoned, and its connection is closed.
-const RING_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::db::notifier::Notifier;
+
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// For how long transactions send no NOTIFY after Postgres reported a full notify queue.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_secs(10);
@@ -57,33 +54,17 @@ impl Doorbell {
 
     /// Notifies until dropped.
     pub async fn run(self, options: PgConnectOptions) -> anyhow::Result<()> {
-        let mut connection: Option<PgConnection> = None;
+        let mut notifier = Notifier::new(options);
         loop {
             self.wake.notified().await;
             let shards = Shards::from_bits(self.shards.swap(0, Ordering::AcqRel));
             if shards.is_empty() {
                 continue;
             }
-            let sent = timeout(RING_TIMEOUT, notify(&mut connection, &options, &shards.to_string())).await;
-            if !matches!(sent, Ok(Ok(()))) {
+            if !notifier.notify(DOORBELL_CHANNEL, &[shards.to_string()]).await {
                 warn!("a NOTIFY could not be sent; readers find the rows by their poll");
-                connection = None;
                 tokio::time::sleep(RECONNECT_PAUSE).await;
             }
         }
     }
-}
-
-async fn notify(
-    connection: &mut Option<PgConnection>,
-    options: &PgConnectOptions,
-    shards: &str,
-) -> Result<(), sqlx::Error> {
-    use sqlx::Connection as _;
-    let connection = match connection {
-        Some(connection) => connection,
-        None => connection.insert(PgConnection::connect_with(options).await?),
-    };
-    sqlx::query!("select pg_notify($1, $2)", DOORBELL_CHANNEL, shards).fetch_one(connection).await?;
-    Ok(())
 }

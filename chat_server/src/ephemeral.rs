@@ -6,14 +6,11 @@
 use std::time::Duration;
 
 use chat_core::ephemeral::{CHANNEL, Notice};
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use sqlx::postgres::PgConnectOptions;
+use tokio::{sync::mpsc, time::sleep};
 use tracing::warn;
 
-use crate::metrics::Metrics;
+use crate::{db::notifier::Notifier, metrics::Metrics};
 
 /// Notices that may wait: some seconds of many people who type.
 const WAITING_MAX: usize = 2048;
@@ -22,8 +19,6 @@ const BATCH_MAX: usize = 256;
 /// The pause between two transactions, in which notices gather. Each transaction holds a lock that
 /// every other NOTIFY of the database waits for.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A transaction that takes longer is abandoned, and its connection is closed.
-const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// The handle of those who have something to tell.
@@ -55,39 +50,22 @@ impl Ephemeral {
 impl Waiting {
     /// Sends until every [`Ephemeral`] is dropped.
     pub async fn run(mut self, options: PgConnectOptions) -> anyhow::Result<()> {
-        let mut connection: Option<PgConnection> = None;
+        let mut notifier = Notifier::new(options);
         let mut batch = Vec::new();
         while self.notices.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let texts = batch.drain(..).map(|notice| serde_json::to_string(&notice));
             let texts = texts.collect::<Result<Vec<String>, _>>()?;
-            let sent = timeout(SEND_TIMEOUT, send(&mut connection, &options, &texts)).await;
-            if matches!(sent, Ok(Ok(()))) {
+            if notifier.notify(CHANNEL, &texts).await {
                 self.metrics.ephemeral_sent.inc_by(texts.len() as u64);
                 sleep(PAUSE).await;
             } else {
                 warn!("{} notices of what is true only now could not be sent", texts.len());
                 self.metrics.ephemeral_dropped.inc_by(texts.len() as u64);
-                connection = None;
                 sleep(RECONNECT_PAUSE).await;
             }
         }
         Ok(())
     }
-}
-
-async fn send(
-    connection: &mut Option<PgConnection>,
-    options: &PgConnectOptions,
-    texts: &[String],
-) -> Result<(), sqlx::Error> {
-    let connection = match connection {
-        Some(connection) => connection,
-        None => connection.insert(PgConnection::connect_with(options).await?),
-    };
-    sqlx::query!("select pg_notify($1, notice) from unnest($2::text[]) notice", CHANNEL, texts)
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ async fn attempt(state: &AppState, mut job: TakenJob) {
 /// How an attempt ended that did not fail.
 enum Ending {
     Done,
-    /// Another attempt has begun, or someone has deleted the job.
+    /// Another attempt has begun, or an operator has deleted the job.
     LeaseLost,
     /// There is more to do.
     OutOfTime,
@@ -182,7 +182,7 @@ async fn do_parts(state: &AppState, kind: JobKind, job: &mut TakenJob) -> anyhow
             Progress::Done => return Ok(Ending::Done),
             Progress::Part(payload) => {
                 job.payload = payload;
-                job.attempts = 0;
+                job.attempts = 1;
             }
         }
     }

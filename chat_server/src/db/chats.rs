@@ -87,7 +87,7 @@ pub async fn find_single(db: impl PgExecutor<'_>, single_key: &str) -> Result<Op
         .await
 }
 
-/// How somebody stands in a chat of their workspace, without a lock: for reads. None: no such chat
+/// How a user stands in a chat of their workspace, without a lock: for reads. None: no such chat
 /// there.
 pub async fn find_standing(
     db: impl PgExecutor<'_>,
@@ -256,7 +256,7 @@ pub async fn update(
     Ok(())
 }
 
-/// Marks a chat as deleted: nobody sees it any more. A trigger adds the
+/// Marks a chat as deleted: its members no longer see it. A trigger adds the
 /// job that removes its messages.
 pub async fn mark_deleted(db: impl PgExecutor<'_>, id: ChatId) -> Result<()> {
     sqlx::query!("update chats set deleted_at = now() where id = $1", id.0).execute(db).await?;

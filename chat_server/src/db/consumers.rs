@@ -137,6 +137,13 @@ pub async fn advance(
     Ok(done.rows_affected() == 1)
 }
 
+/// Lets this transaction commit before it is on the disk. A crash of Postgres may undo it: the
+/// effect together with the position.
+pub async fn commit_without_flush(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query!("set local synchronous_commit = off").execute(db).await?;
+    Ok(())
+}
+
 /// Where a consumer began, which stays so until the transaction ends.
 pub async fn lock_beginning(db: impl PgExecutor<'_>, name: &str, shard: Shard) -> Result<Option<i64>> {
     sqlx::query_scalar!(

@@ -60,7 +60,7 @@ pub async fn advance(
     lease_seconds: f64,
 ) -> Result<bool> {
     let done = sqlx::query!(
-        "update jobs set payload = $3, attempts = 0, last_error = null,
+        "update jobs set payload = $3, attempts = 1, last_error = null,
                 leased_until = now() + make_interval(secs => $4)
          where id = $1 and lease = $2",
         job.id,
@@ -73,10 +73,10 @@ pub async fn advance(
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives up the lease with nothing done: the next attempt may begin at once.
+/// Gives up the lease of an attempt that did not fail: the next one may begin at once.
 pub async fn release(db: impl PgExecutor<'_>, job: &TakenJob) -> Result<()> {
     sqlx::query!(
-        "update jobs set lease = null, leased_until = null where id = $1 and lease = $2",
+        "update jobs set attempts = 0, lease = null, leased_until = null where id = $1 and lease = $2",
         job.id,
         job.lease
     )

@@ -27,6 +27,29 @@ pub struct Membership {
     pub deleted_count: i64,
 }
 
+/// A [`Membership`] as the queries here select it.
+struct MembershipRow {
+    chat_id: ChatId,
+    user_id: UserId,
+    role: ChatRole,
+    joined_at: Timestamp,
+    read_seq: i64,
+    not_unread_count: i64,
+    deleted_count: i64,
+}
+
+impl From<MembershipRow> for Membership {
+    fn from(row: MembershipRow) -> Self {
+        Self {
+            chat_id: row.chat_id,
+            member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
+            read_seq: row.read_seq,
+            not_unread_count: row.not_unread_count,
+            deleted_count: row.deleted_count,
+        }
+    }
+}
+
 /// How far a user has read a chat, as REST and events show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReadPosition {
@@ -76,8 +99,9 @@ pub async fn delete(db: &mut PgConnection, chat: ChatId, users: &[UserId]) -> Re
 }
 
 pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result<Option<Membership>> {
-    let row = sqlx::query!(
-        r#"select m.user_id as "user_id: UserId", m.role as "role: ChatRole", m.joined_at as "joined_at: Timestamp",
+    let row = sqlx::query_as!(
+        MembershipRow,
+        r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole", m.joined_at as "joined_at: Timestamp",
                   greatest(m.read_seq, m.sent_seq) as "read_seq!",
                   not_unread_count(c, greatest(m.read_seq, m.sent_seq)) as "not_unread_count!", c.deleted_count
            from chat_members m join chats c on c.id = m.chat_id where m.chat_id = $1 and m.user_id = $2"#,
@@ -86,13 +110,7 @@ pub async fn find(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Membership {
-        chat_id: chat,
-        member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
-        read_seq: row.read_seq,
-        not_unread_count: row.not_unread_count,
-        deleted_count: row.deleted_count,
-    }))
+    Ok(row.map(Membership::from))
 }
 
 /// Those whom the viewer can see, by user id.
@@ -119,7 +137,8 @@ pub async fn list(
 
 /// All of a user's memberships in chats that are not deleted, newest chat first.
 pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        MembershipRow,
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
                   m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!",
                   not_unread_count(c, greatest(m.read_seq, m.sent_seq)) as "not_unread_count!", c.deleted_count
@@ -130,20 +149,14 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
     )
     .fetch_all(db)
     .await?;
-    let memberships = rows.into_iter().map(|row| Membership {
-        chat_id: row.chat_id,
-        member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
-        read_seq: row.read_seq,
-        not_unread_count: row.not_unread_count,
-        deleted_count: row.deleted_count,
-    });
-    Ok(memberships.collect())
+    Ok(rows.into_iter().map(Membership::from).collect())
 }
 
 /// Those of a user's memberships in whose chats something happened last: a message, or that the
 /// user joined. By times as JSON shows them, so that a client can tell the same order.
 pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        MembershipRow,
         r#"select m.chat_id as "chat_id: ChatId", m.user_id as "user_id: UserId", m.role as "role: ChatRole",
                   m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!",
                   not_unread_count(c, greatest(m.read_seq, m.sent_seq)) as "not_unread_count!", c.deleted_count
@@ -156,14 +169,7 @@ pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64)
     )
     .fetch_all(db)
     .await?;
-    let memberships = rows.into_iter().map(|row| Membership {
-        chat_id: row.chat_id,
-        member: Member { user_id: row.user_id, role: row.role, joined_at: row.joined_at },
-        read_seq: row.read_seq,
-        not_unread_count: row.not_unread_count,
-        deleted_count: row.deleted_count,
-    });
-    Ok(memberships.collect())
+    Ok(rows.into_iter().map(Membership::from).collect())
 }
 
 /// Those of `users` who are in as many chats as one may be, or more.
@@ -202,7 +208,7 @@ pub async fn find_owner(db: impl PgExecutor<'_>, chat: ChatId) -> Result<Option<
     .await
 }
 
-/// Whoever has been in the chat longest and is active, besides `user`; not somebody who is just
+/// The active member who has been in the chat longest, besides `user`; not a member who is just
 /// being changed.
 pub async fn find_heir(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> Result<Option<UserId>> {
     sqlx::query_scalar!(
@@ -225,8 +231,8 @@ pub async fn mark_read(
     seq: i64,
 ) -> Result<Option<ReadPosition>> {
     // A send of the same user may have committed while this waited for the row: `m` is new then and
-    // `c` is not. The same value is written again when there is nothing to move: the trigger tells only a
-    // change.
+    // `c` is not. The same value is written again when there is nothing to move: the trigger tells
+    // only a change.
     sqlx::query_as!(
         ReadPosition,
         r#"update chat_members m set read_seq = greatest(m.read_seq, least($3, c.last_seq))

@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod members;
 pub mod messages;
 pub mod migrate;
+pub mod notifier;
 #[cfg(test)]
 mod permissions;
 pub mod sessions;

@@ -167,12 +167,15 @@ async fn list_uncached(
     let ids: Vec<ChatId> = shown.iter().map(|m| m.chat_id).collect();
     let chats = db::chats::list_with_last(&mut *tx, &ids).await?;
     tx.commit().await?;
-    let mut chats: HashMap<_, _> = chats.into_iter().map(|found| (found.chat.id, found)).collect();
-    let items = shown
-        .iter()
-        .filter_map(|membership| Some(item(chats.remove(&membership.chat_id)?, membership, user.role)))
-        .collect::<Vec<_>>();
+    let items = items(shown, chats, user.role);
     Ok(WithEtag::new(&Page { items, has_more })?.answer(known))
+}
+
+/// Chats as their member sees them, in the order of the memberships. Both were read in one snapshot.
+pub fn items(memberships: &[Membership], chats: Vec<ChatWithLast>, role: WorkspaceRole) -> Vec<ChatListItem> {
+    let mut chats: HashMap<_, _> = chats.into_iter().map(|found| (found.chat.id, found)).collect();
+    let of = |membership: &Membership| Some(item(chats.remove(&membership.chat_id)?, membership, role));
+    memberships.iter().filter_map(of).collect()
 }
 
 /// A page of memberships, and whether there are more.
@@ -188,7 +191,7 @@ fn unread_is_known(found: &ChatWithLast, membership: &Membership) -> bool {
 }
 
 /// A chat as its member sees it, who has `role` in the workspace.
-pub fn item(found: ChatWithLast, membership: &Membership, role: WorkspaceRole) -> ChatListItem {
+fn item(found: ChatWithLast, membership: &Membership, role: WorkspaceRole) -> ChatListItem {
     ChatListItem {
         may: may(&found.chat, role, Some(membership.member.role)),
         member: Some(membership.member.clone()),

@@ -1,7 +1,5 @@
 //! The snapshot from which a client starts before it follows the stream.
 
-use std::collections::HashMap;
-
 use axum::extract::State;
 use chat_core::{Cursor, Shard};
 use serde::{Deserialize, Serialize};
@@ -10,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    chats::{ChatListItem, item},
+    chats::{ChatListItem, items},
     stream::events_url,
 };
 use crate::{
@@ -73,16 +71,9 @@ pub async fn sync(
     let memberships = db::members::list_most_active(&mut *tx, user.id, limit + 1).await?;
     let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);
     let ids: Vec<_> = memberships.iter().map(|m| m.chat_id).collect();
-    let mut chats: HashMap<_, _> = db::chats::list_with_last(&mut *tx, &ids)
-        .await?
-        .into_iter()
-        .map(|found| (found.chat.id, found))
-        .collect();
+    let chats = db::chats::list_with_last(&mut *tx, &ids).await?;
     tx.commit().await?;
-    let items = memberships
-        .iter()
-        .filter_map(|membership| Some(item(chats.remove(&membership.chat_id)?, membership, me.role)))
-        .collect();
+    let items = items(&memberships, chats, me.role);
     let cursor =
         Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
     let events_url = events_url(&state);
