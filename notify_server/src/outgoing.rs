@@ -63,7 +63,7 @@ impl<'a> Outgoing<'a> {
         Self::control(at, control::RESET, &data)
     }
 
-    /// That somebody types in a chat, or stopped.
+    /// That a member types in a chat, or stopped.
     pub fn typing(typing: &Typing) -> Self {
         let kind = EphemeralKind::Typing.as_str();
         let data = json!({

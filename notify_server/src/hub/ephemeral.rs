@@ -44,7 +44,7 @@ impl Hub {
         }
     }
 
-    /// The stream may be on another server, or be somebody else's.
+    /// The stream may be on another server, or belong to another user.
     fn set_interest(&self, interest: Interest) {
         let state = self.lock(Shard::of(interest.workspace));
         let Some(workspace) = state.workspaces.get(&interest.workspace) else { return };
