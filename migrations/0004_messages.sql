@@ -127,7 +127,7 @@ create constraint trigger chat_members_read after update of read_seq on chat_mem
 create function messages_count_deleted() returns trigger language plpgsql as $$
 begin
     update chats set deleted_count = deleted_count + 1 where id = new.chat_id returning deleted_count into new.deleted_no;
-    new.body := ''; -- also when someone deletes by hand
+    new.body := ''; -- also when an operator deletes by hand
     return new;
 end $$;
 create trigger messages_deleted before update of deleted_at on messages

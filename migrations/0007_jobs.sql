@@ -1,5 +1,5 @@
 -- A row is something to be done later. Every chat_server takes jobs; what a job does to the
--- database commits together with its completion, so it happens once whatever dies.
+-- database commits together with its completion, so it happens once, also when processes die.
 create table jobs (
     id bigint generated always as identity primary key,
     kind text not null,

@@ -1,8 +1,9 @@
-//! Consumers of the event log: the effect of each event is in the database once, whatever dies. The
-//! usage of workspaces stands for all of them: its sums must equal a recount.
+//! Consumers of the event log: the effect of each event is in the database once, also when processes
+//! die. The usage of workspaces stands for all of them: its sums must equal a recount.
 
 use std::time::Duration;
 
+use chaos::oracle::effects::WRONG_USAGE;
 use futures_util::future::join_all;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::json;
@@ -13,22 +14,10 @@ use crate::support::{Actor, App, Chat, eventually, process::ServerProcess, with_
 /// The tables that the consumer and its jobs write, in the order in which a transaction does.
 const STEPS: [&str; 3] = ["log_consumers", "workspace_usage", "jobs"];
 
-/// Usage that is not what the messages say, both ways. Deleted chats do not count.
-const WRONG: &str = "
-    with counted as (
-        select chat_id, (created_at at time zone 'utc')::date as day, count(*) as messages,
-               sum(octet_length(body)) as bytes
-        from messages group by 1, 2
-    )
-    select coalesce(u.chat_id, c.chat_id)::text || ': ' || coalesce(u.messages, 0) || ' messages of '
-           || coalesce(u.bytes, 0) || ' bytes, not ' || coalesce(c.messages, 0) || ' of ' || coalesce(c.bytes, 0)
-    from workspace_usage u full join counted c on c.chat_id = u.chat_id and c.day = u.day
-    join chats on chats.id = coalesce(u.chat_id, c.chat_id) and chats.deleted_at is null
-    where (u.messages, u.bytes) is distinct from (c.messages, c.bytes)";
-
 async fn until_usage_is_right(db: &PgPool) {
     eventually(async || {
-        let wrong: Vec<String> = sqlx::query_scalar(WRONG).fetch_all(db).await.map_err(|e| e.to_string())?;
+        let wrong: Vec<String> =
+            sqlx::query_scalar(WRONG_USAGE).fetch_all(db).await.map_err(|e| e.to_string())?;
         let jobs: Vec<String> =
             sqlx::query_scalar("select kind || ' ' || coalesce(last_error, '') from jobs")
                 .fetch_all(db)

@@ -47,7 +47,7 @@ pub struct Seen {
     pub bytes_before: u64,
 }
 
-/// That somebody types in a chat, or stopped.
+/// That a member types in a chat, or stopped.
 #[derive(Clone, Debug)]
 pub struct EphemeralFrame {
     pub at: Time,

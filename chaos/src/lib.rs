@@ -8,7 +8,7 @@ pub mod fault;
 mod figures;
 pub mod fold;
 mod history;
-mod oracle;
+pub mod oracle;
 mod person;
 mod process;
 mod proxy;

@@ -1,4 +1,4 @@
-//! What is true only now, such as that somebody is typing. It is in no log: it has no id, may be
+//! What is true only now, such as that a member is typing. It is in no log: it has no id, may be
 //! lost, and is never sent again. [`EphemeralKind`] names what clients are told. A [`Notice`] is
 //! what a chat_server tells the notify_servers, by a NOTIFY.
 
@@ -13,7 +13,7 @@ use crate::ids::{ChatId, UserId, WorkspaceId};
 /// The NOTIFY channel. A payload is a [`Notice`] as JSON.
 pub const CHANNEL: &str = "parlor_ephemeral";
 
-/// For how long a client shows that somebody is typing, unless it is told so again.
+/// For how long a client shows that a member is typing, unless it is told so again.
 pub const TYPING_SECONDS: u32 = 6;
 
 /// The most chats and users that a stream can name. Both fit into one NOTIFY, whose payload has

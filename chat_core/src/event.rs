@@ -152,7 +152,7 @@ impl EventKind {
 /// What an event means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// Whoever writes the event writes this into the column `audience` of its row, and the row
+    /// The writer of the event writes this into the column `audience` of its row, and the row
     /// decides.
     pub audience: Audience,
     pub membership: Membership,

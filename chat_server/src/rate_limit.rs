@@ -50,7 +50,7 @@ pub struct RateLimits {
     pub refresh: RateLimit<IpAddr>,
     pub send: RateLimit<UserId>,
     pub typing: RateLimit<UserId>,
-    /// What a stream wants: it changes about as often as somebody begins to type elsewhere.
+    /// What a stream wants: it changes about as often as a user opens another chat.
     pub interest: RateLimit<UserId>,
     pub requests: RateLimit<UserId>,
 }

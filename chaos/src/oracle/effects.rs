@@ -3,7 +3,7 @@
 use crate::{oracle::Violation, world::World};
 
 /// Chats and days whose usage is not what the messages say. Deleted chats do not count.
-const WRONG_USAGE: &str = "
+pub const WRONG_USAGE: &str = "
     with counted as (
         select chat_id, (created_at at time zone 'utc')::date as day, count(*) as messages,
                sum(octet_length(body)) as bytes

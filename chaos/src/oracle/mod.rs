@@ -2,7 +2,7 @@
 //! the checks are those of docs/reliability.md.
 
 mod delivery;
-mod effects;
+pub mod effects;
 mod ephemeral;
 mod log;
 mod resets;

@@ -13,8 +13,8 @@ use crate::{
     state::AppState,
 };
 
-/// In a chat with more members nobody is told who types. Each notice costs a frame for each member,
-/// and in large chats somebody always types: without a limit it cost Mattermost 44 % of its
+/// In a chat with more members typing is not told. Each notice costs a frame for each member, and in
+/// a large chat some member always types: without a limit it cost Mattermost 44 % of its
 /// capacity.
 const TYPING_MEMBERS_MAX: i64 = 200;
 
