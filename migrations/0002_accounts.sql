@@ -105,6 +105,45 @@ create function can_see_user(viewer uuid, person uuid) returns boolean language 
     select exists (select from users_seen_by(viewer) p where p.id = person)
 $$;
 
+-- The parts of a folded text by which an index finds it: every one, two and three characters in a
+-- row, from `shortest` on, hashed with the workspace. So a search reads no other tenant's rows. A
+-- search text is asked for by its longest parts; the rows found are compared with it.
+create function search_parts(workspace uuid, folded text, shortest int) returns bigint[] language sql immutable
+    return array(
+        select distinct hashtextextended(workspace::text || substr(folded, start, length), 0)
+        from generate_series(1, char_length(folded)) start, generate_series(shortest, 3) length
+        where start + length - 1 <= char_length(folded));
+
+-- A row is what a search for people looks at: name and e-mail address.
+create table people_search (
+    user_id uuid primary key references users (id) on delete cascade,
+    parts bigint[] not null
+);
+create index people_search_parts on people_search using gin (parts);
+
+create function people_search_write(person users) returns void language sql as $$
+    insert into people_search (user_id, parts)
+    select person.id, search_parts(person.workspace_id,
+        person.fullname_folded || e'\n' || coalesce((select email_folded from accounts where id = person.account_id), ''), 1)
+    on conflict (user_id) do update set parts = excluded.parts
+$$;
+
+create function users_write_search() returns trigger language plpgsql as $$
+begin
+    perform people_search_write(new);
+    return null;
+end $$;
+create trigger users_search after insert or update of fullname_folded, account_id on users
+    for each row execute function users_write_search();
+
+create function accounts_write_search() returns trigger language plpgsql as $$
+begin
+    perform people_search_write(u) from users u where u.account_id = new.id;
+    return null;
+end $$;
+create trigger accounts_search after update of email_folded on accounts
+    for each row execute function accounts_write_search();
+
 create function workspaces_raise_event() returns trigger language plpgsql as $$
 declare s smallint := workspace_shard(new.id);
 begin

@@ -19,6 +19,8 @@ create table chats (
     deleted_count bigint not null default 0,
     created_at timestamptz not null default now(),
     deleted_at timestamptz,
+    -- Who made it. Null if it was made by hand.
+    created_by uuid,
     -- The transaction that made the chat: chat.created tells its first members, not one event for
     -- each.
     created_in xid8 not null default pg_current_xact_id(),
@@ -34,6 +36,7 @@ create table chats (
 create unique index chats_channel_name_key on chats (workspace_id, name_folded)
     where kind in ('private_channel', 'public_channel') and deleted_at is null;
 create index chats_public on chats (workspace_id, id) where kind = 'public_channel' and deleted_at is null;
+create index chats_created_by on chats (created_by) where deleted_at is null;
 create index chats_deleted on chats (deleted_at) where deleted_at is not null;
 
 -- A row is a user in a chat: the one source of truth for who may see and do what there.
@@ -48,6 +51,8 @@ create table chat_members (
     -- own.
     sent_seq bigint not null default 0,
     joined_at timestamptz not null default now(),
+    -- Who put them into it. Null if they did so themselves.
+    added_by uuid,
     primary key (chat_id, user_id),
     foreign key (workspace_id, chat_id) references chats (workspace_id, id) on delete cascade,
     foreign key (workspace_id, user_id) references users (workspace_id, id)
@@ -55,6 +60,26 @@ create table chat_members (
 create index chat_members_user on chat_members (user_id, chat_id);
 create index chat_members_workspace on chat_members (workspace_id);
 create unique index chat_members_one_owner on chat_members (chat_id) where role = 'owner';
+
+-- A row is what a search for channels looks at: name and description of a public channel.
+create table channel_search (
+    chat_id uuid primary key references chats (id) on delete cascade,
+    parts bigint[] not null
+);
+create index channel_search_parts on channel_search using gin (parts);
+
+create function chats_write_search() returns trigger language plpgsql as $$
+begin
+    insert into channel_search (chat_id, parts)
+    values (new.id, search_parts(new.workspace_id, new.name_folded || e'\n' || new.description_folded, 1))
+    on conflict (chat_id) do update set parts = excluded.parts;
+    return null;
+end $$;
+-- Named columns: the update of last_seq with each message does not come here.
+create trigger chats_search_new after insert on chats
+    for each row when (new.kind = 'public_channel') execute function chats_write_search();
+create trigger chats_search after update of name_folded, description_folded on chats
+    for each row when (new.kind = 'public_channel') execute function chats_write_search();
 
 create function member_json(m chat_members) returns json language sql stable as $$
     select row_to_json(x) from (select m.user_id, m.role, json_time(m.joined_at) as joined_at) x

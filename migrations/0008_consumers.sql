@@ -34,3 +34,20 @@ create table workspace_usage (
     foreign key (workspace_id, chat_id) references chats (workspace_id, id) on delete cascade
 );
 create index workspace_usage_workspace on workspace_usage (workspace_id, day);
+
+-- A row is how many bytes of text a workspace holds: the sum of its usage.
+create table workspace_storage (
+    workspace_id uuid primary key references workspaces (id) on delete cascade,
+    bytes bigint not null
+);
+
+create function workspace_usage_sum() returns trigger language plpgsql as $$
+begin
+    insert into workspace_storage as s (workspace_id, bytes)
+    values (coalesce(new.workspace_id, old.workspace_id), coalesce(new.bytes, 0) - coalesce(old.bytes, 0))
+    on conflict (workspace_id) do update set bytes = s.bytes + excluded.bytes;
+    return null;
+end $$;
+-- At the end of the statement, when all rows of usage are locked: locks are taken in one order.
+create trigger workspace_usage_sum after insert or update or delete on workspace_usage
+    for each row execute function workspace_usage_sum();

@@ -23,6 +23,7 @@ mod writers;
 
 mod caches;
 mod consumers;
+mod fair_shares;
 mod floods;
 mod jobs;
 mod limits;

@@ -141,6 +141,15 @@ impl Config {
             ("limits.waiting_sends", self.limits.waiting_sends as u64),
             ("limits.send_wait_seconds", self.limits.send_wait_seconds),
             ("limits.max_connections", self.limits.max_connections as u64),
+            ("limits.max_connections_per_address", self.limits.max_connections_per_address as u64),
+            ("limits.requests_at_once", self.limits.requests_at_once as u64),
+            ("limits.searches_per_minute", u64::from(self.limits.searches_per_minute)),
+            ("limits.new_chats_per_minute", u64::from(self.limits.new_chats_per_minute)),
+            ("limits.added_members_per_minute", u64::from(self.limits.added_members_per_minute)),
+            ("limits.chats_per_creator", u64::from(self.limits.chats_per_creator)),
+            ("limits.waiting_response_mb", self.limits.waiting_response_mb as u64),
+            ("limits.waiting_response_mb_per_user", self.limits.waiting_response_mb_per_user as u64),
+            ("limits.cache_mb", self.limits.cache_mb),
             ("event_log.retention_days", u64::from(self.event_log.retention_days)),
         ];
         // These limits keep sums of times within their types. An access token cannot be revoked
@@ -155,6 +164,12 @@ impl Config {
             ("server.drain_seconds", self.server.drain_seconds, 3600),
             // Less than the time limit of a request, 30 seconds.
             ("limits.send_wait_seconds", self.limits.send_wait_seconds, 25),
+            ("limits.requests_at_once", self.limits.requests_at_once as u64, 10_000),
+            // What a semaphore can count in kilobytes on every machine.
+            ("limits.waiting_response_mb", self.limits.waiting_response_mb as u64, 100_000),
+            ("limits.waiting_response_mb_per_user", self.limits.waiting_response_mb_per_user as u64, 100_000),
+            ("limits.storage_mb_per_workspace", self.limits.storage_mb_per_workspace, 1_000_000_000),
+            ("limits.cache_mb", self.limits.cache_mb, 1_000_000),
             ("event_log.retention_days", u64::from(self.event_log.retention_days), 3650),
         ];
         if let Some((key, _, most)) = at_most.iter().find(|(_, value, most)| value > most) {
@@ -181,6 +196,11 @@ impl Config {
         let own = self.server.public_url.clone();
         let loopback = own.contains("://localhost").then(|| own.replace("://localhost", "://127.0.0.1"));
         self.cors.origins.iter().cloned().chain([own]).chain(loopback).collect()
+    }
+
+    /// None behind a proxy, from which all connections come.
+    pub fn max_connections_per_address(&self) -> Option<usize> {
+        (self.server.trusted_proxies == 0).then_some(self.limits.max_connections_per_address)
     }
 
     /// The file with the key that signs tokens.

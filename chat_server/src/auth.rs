@@ -36,10 +36,33 @@ pub struct CurrentUser {
     pub role: WorkspaceRole,
 }
 
+/// A [`CurrentUser`] whose request does not wait for their other requests: sends, which have a
+/// queue of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender(pub CurrentUser);
+
+impl FromRequestParts<AppState> for Sender {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let user = CurrentUser::identify(parts, state).await?;
+        state.shares.take_turn(parts.extensions.get(), user.account_id, false).await;
+        Ok(Self(user))
+    }
+}
+
 impl FromRequestParts<AppState> for CurrentUser {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let user = Self::identify(parts, state).await?;
+        state.shares.take_turn(parts.extensions.get(), user.account_id, true).await;
+        Ok(user)
+    }
+}
+
+impl CurrentUser {
+    async fn identify(parts: &mut Parts, state: &AppState) -> Result<Self> {
         let authorization = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthenticated)?;
         let claims = state.keys.verify(&state.db, token(authorization)?).await.map_err(refused_token)?;
         let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
@@ -54,7 +77,7 @@ impl FromRequestParts<AppState> for CurrentUser {
             session_id: claims.sid,
             role: bearer.role,
         };
-        state.limits.requests.check(&user.id)?;
+        state.limits.requests.check(&user.account_id)?;
         Ok(user)
     }
 }

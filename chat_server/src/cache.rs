@@ -34,9 +34,11 @@ use crate::{
 const TIME_TO_LIVE: Duration = Duration::from_secs(600);
 /// How old the tail's last read may be. It reads several times a second.
 pub const TAIL_FRESH: Duration = Duration::from_secs(2);
-const CHATS_MAX: u64 = 50_000;
-const USERS_MAX: u64 = 20_000;
+/// The most bytes of the memberships of users.
+const MEMBERSHIPS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const SESSIONS_MAX: u64 = 50_000;
+/// What a cached value takes beside its own fields: its key, and the cache's book-keeping.
+const ENTRY_BYTES: usize = 200;
 /// Each key has a version, which it shares with the keys of the same hash. An invalidation raises
 /// the version, so loads that are in progress for any of these keys are not cached.
 const VERSIONS: usize = 4096;
@@ -53,9 +55,11 @@ where
     K: Hash + Eq + Copy + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    fn new(capacity: u64) -> Self {
+    /// `weigh` says how much of the capacity a value takes.
+    fn new(capacity: u64, weigh: fn(&K, &V) -> u32) -> Self {
+        let values = Cache::builder().max_capacity(capacity).weigher(weigh).time_to_live(TIME_TO_LIVE);
         Self {
-            values: Cache::builder().max_capacity(capacity).time_to_live(TIME_TO_LIVE).build(),
+            values: values.build(),
             versions: (0..VERSIONS).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
         }
@@ -116,6 +120,17 @@ where
     }
 }
 
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(ENTRY_BYTES + bytes).unwrap_or(u32::MAX)
+}
+
+/// Chats from the cache or the database.
+pub struct FoundChats {
+    pub chats: HashMap<ChatId, Arc<ChatWithLast>>,
+    /// See [`db::chats::ChatsWithLast::no_room_for`].
+    pub no_room_for: Option<ChatId>,
+}
+
 /// All caches of this node.
 pub struct Caches {
     chats: GuardedCache<ChatId, Arc<ChatWithLast>>,
@@ -128,11 +143,14 @@ pub struct Caches {
 }
 
 impl Caches {
-    pub fn new(tail: TailHealth) -> Self {
+    /// `chats_mb`: the most megabytes of chats.
+    pub fn new(tail: TailHealth, chats_mb: u64) -> Self {
         Self {
-            chats: GuardedCache::new(CHATS_MAX),
-            memberships: GuardedCache::new(USERS_MAX),
-            sessions: GuardedCache::new(SESSIONS_MAX),
+            chats: GuardedCache::new(chats_mb * 1024 * 1024, |_, chat| weight(chat.bytes())),
+            memberships: GuardedCache::new(MEMBERSHIPS_BYTES_MAX, |_, memberships| {
+                weight(memberships.len() * size_of::<Membership>())
+            }),
+            sessions: GuardedCache::new(SESSIONS_MAX, |_, _| 1),
             current: AtomicBool::new(false),
             tail,
         }
@@ -214,8 +232,9 @@ impl Caches {
         self.memberships.get_or_load(self.is_usable(), user, load).await
     }
 
-    /// Chats by id. One query reads those that are not cached. Deleted chats are left out.
-    pub async fn chats(&self, db: &PgPool, ids: &[ChatId]) -> Result<HashMap<ChatId, Arc<ChatWithLast>>> {
+    /// Chats by id. One query reads those that are not cached. Deleted chats are left out, and those
+    /// for which the query's list had no room.
+    pub async fn chats(&self, db: &PgPool, ids: &[ChatId]) -> Result<FoundChats> {
         let usable = self.is_usable();
         let mut found = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
@@ -228,18 +247,19 @@ impl Caches {
             }
         }
         if missing.is_empty() {
-            return Ok(found);
+            return Ok(FoundChats { chats: found, no_room_for: None });
         }
         let missing_ids: Vec<ChatId> = missing.iter().map(|(id, _)| *id).collect();
         let versions: HashMap<ChatId, u64> = missing.into_iter().collect();
-        for chat in db::chats::list_with_last(db, &missing_ids).await? {
+        let read = db::chats::list_with_last(db, &missing_ids).await?;
+        for chat in read.chats {
             let (id, chat) = (chat.chat.id, Arc::new(chat));
             if usable {
                 self.chats.insert(id, Arc::clone(&chat), versions[&id]);
             }
             found.insert(id, chat);
         }
-        Ok(found)
+        Ok(FoundChats { chats: found, no_room_for: read.no_room_for })
     }
 }
 
@@ -250,7 +270,7 @@ mod tests {
     #[test]
     fn a_slow_read_does_not_put_back_what_changed_meanwhile() {
         type Names = GuardedCache<u32, &'static str>;
-        let cache = Names::new(10);
+        let cache = Names::new(10, |_, _| 1);
         for invalidate in [|c: &Names| c.invalidate(&1), |c: &Names| c.invalidate_all()] {
             let version = cache.version(&1);
             invalidate(&cache); // the change happens while the old value is being read

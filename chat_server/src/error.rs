@@ -42,6 +42,9 @@ pub enum ApiError {
     /// 429.
     #[error("too many requests")]
     RateLimited { retry_after: Duration, policy: String },
+    /// 429: the responses that the caller has not taken yet are too large.
+    #[error("you have not taken large responses that you asked for: take them first")]
+    TooManyResponses,
     /// 503: a retry may succeed.
     #[error("{0}")]
     Unavailable(&'static str),
@@ -88,6 +91,7 @@ impl ApiError {
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid { code, .. } => (StatusCode::UNPROCESSABLE_ENTITY, code),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::TooManyResponses => (StatusCode::TOO_MANY_REQUESTS, "too_many_responses"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -173,7 +177,7 @@ impl IntoResponse for ApiError {
                     }
                 }
             }
-            Self::Unavailable(_) => {
+            Self::Unavailable(_) | Self::TooManyResponses => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::Invalid { errors, .. } => problem.errors = errors,

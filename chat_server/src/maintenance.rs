@@ -30,6 +30,7 @@ pub async fn keep_node(state: AppState) -> anyhow::Result<()> {
     loop {
         rounds.tick().await;
         state.limits.forget_idle();
+        state.shares.forget_idle();
         if let Err(e) = state.keys.exchange(&state.db).await {
             warn!("the signing keys could not be exchanged: {e}");
         }

@@ -28,6 +28,12 @@ pub struct RouteLabels {
     pub route: String,
 }
 
+/// The label of a rate limit.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RateLabels {
+    pub limit: &'static str,
+}
+
 /// Labels of an attempt at a job.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct JobLabels {
@@ -39,6 +45,49 @@ pub struct JobLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ConsumerLabels {
     pub consumer: &'static str,
+}
+
+/// What happens at the bounds of what one account, address or workspace may take.
+#[derive(Clone, Default)]
+pub struct Bounds {
+    pub connections_refused: Counter,
+    pub slow_clients_cut: Counter,
+    pub requests_waited: Counter,
+    pub responses_refused: Counter,
+    pub searches_refused: Counter,
+    pub quota_refused: Counter,
+    rate_limited: Family<RateLabels, Counter>,
+}
+
+impl Bounds {
+    fn register(&self, registry: &mut Registry) {
+        let mut count =
+            |name: &str, help: &str, counter: &Counter| registry.register(name, help, counter.clone());
+        count(
+            "connections_refused",
+            "Connections closed at once: there were too many",
+            &self.connections_refused,
+        );
+        count(
+            "slow_clients_cut",
+            "Connections cut since a response was taken too slowly",
+            &self.slow_clients_cut,
+        );
+        count(
+            "requests_waited",
+            "Requests that waited for others of the same account",
+            &self.requests_waited,
+        );
+        count("responses_refused", "Large responses refused since too many waited", &self.responses_refused);
+        count("searches_refused", "Searches that took too long", &self.searches_refused);
+        count("quota_refused", "Messages refused since their workspace is full", &self.quota_refused);
+        registry.register("rate_limited", "Requests above a rate limit", self.rate_limited.clone());
+    }
+
+    /// The counter of requests above a rate limit.
+    pub fn rate_limited(&self, limit: &'static str) -> Counter {
+        self.rate_limited.get_or_create_owned(&RateLabels { limit })
+    }
 }
 
 /// Handles to all metrics. Clones share them.
@@ -55,6 +104,7 @@ pub struct Metrics {
     pub ephemeral_sent: Counter,
     pub ephemeral_dropped: Counter,
     pub connections: Gauge,
+    pub bounds: Bounds,
     pub pool_connections: Gauge,
     pub pool_idle: Gauge,
     pub tail_fresh: Gauge,
@@ -81,6 +131,7 @@ impl Default for Metrics {
             ephemeral_sent: Counter::default(),
             ephemeral_dropped: Counter::default(),
             connections: Gauge::default(),
+            bounds: Bounds::default(),
             pool_connections: Gauge::default(),
             pool_idle: Gauge::default(),
             tail_fresh: Gauge::default(),
@@ -114,6 +165,7 @@ impl Default for Metrics {
             "1 while this server follows the event log, so that what it remembers may be used",
             this.tail_fresh.clone(),
         );
+        this.bounds.register(&mut registry);
         registry.register("jobs", "Attempts to do a job, by how they ended", this.jobs.clone());
         registry.register("jobs_parked", "Jobs given up after too many attempts", this.jobs_parked.clone());
         registry.register_with_unit(

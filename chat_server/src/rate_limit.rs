@@ -1,16 +1,21 @@
-//! Rate limits: a burst, then a number a minute, by user, or by address if no user is known. Each
-//! node counts by itself; a client that is spread over n nodes gets up to n times the rate.
+//! Rate limits: a burst, then a number a minute, by account (in all its workspaces), or by address
+//! if no account is known. Each node counts by itself; a client that is spread over n nodes gets up
+//! to n times the rate. What is taken at one time is in [`crate::fair_share`].
 
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32};
+use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 
-use chat_core::{UserId, config::LimitsConfig};
+use chat_core::{AccountId, config::LimitsConfig};
 use governor::{
-    Quota, RateLimiter,
-    clock::{Clock as _, DefaultClock},
+    InsufficientCapacity, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
     state::keyed::DashMapStateStore,
 };
+use prometheus_client::metrics::counter::Counter;
 
-use crate::error::{ApiError, Result};
+use crate::{
+    error::{ApiError, Result},
+    metrics::Bounds,
+};
 
 /// How many refreshes are allowed for each sign-in.
 const REFRESHES_PER_SIGNIN: u32 = 20;
@@ -19,21 +24,38 @@ const REFRESHES_PER_SIGNIN: u32 = 20;
 pub struct RateLimit<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
     policy: String,
+    refused: Counter,
 }
 
 impl<K: Hash + Eq + Clone> RateLimit<K> {
-    fn per_minute(count: u32) -> Self {
+    fn per_minute(count: u32, refused: Counter) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
-        Self { limiter: RateLimiter::keyed(quota), policy: format!("\"default\";q={count};w=60") }
+        let policy = format!("\"default\";q={count};w=60");
+        Self { limiter: RateLimiter::keyed(quota), policy, refused }
     }
 
     /// # Errors
     /// 429 if the key is over its rate.
     pub fn check(&self, key: &K) -> Result<()> {
-        self.limiter.check_key(key).map_err(|until| ApiError::RateLimited {
-            retry_after: until.wait_time_from(DefaultClock::default().now()),
-            policy: self.policy.clone(),
-        })
+        self.limiter.check_key(key).map_err(|until| self.over(until.wait_time_from(now())))
+    }
+
+    /// Checks `count` at once. More than the whole burst is checked as the whole burst.
+    ///
+    /// # Errors
+    /// 429 if the key is over its rate.
+    pub fn check_many(&self, key: &K, count: usize) -> Result<()> {
+        let Some(count) = u32::try_from(count).ok().and_then(NonZeroU32::new) else { return Ok(()) };
+        match self.limiter.check_key_n(key, count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => Err(self.over(until.wait_time_from(now()))),
+            Err(InsufficientCapacity(burst)) => self.check_many(key, burst as usize),
+        }
+    }
+
+    fn over(&self, retry_after: Duration) -> ApiError {
+        self.refused.inc();
+        ApiError::RateLimited { retry_after, policy: self.policy.clone() }
     }
 
     fn forget_idle(&self) {
@@ -42,28 +64,43 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
     }
 }
 
+fn now() -> <DefaultClock as Clock>::Instant {
+    DefaultClock::default().now()
+}
+
 /// All rate limits of this server.
 pub struct RateLimits {
     /// Sign-up, sign-in, invite look-ups.
     pub signin: RateLimit<IpAddr>,
     /// Refresh and logout, which cost no password hash. A whole office may share one address.
     pub refresh: RateLimit<IpAddr>,
-    pub send: RateLimit<UserId>,
-    pub typing: RateLimit<UserId>,
+    pub send: RateLimit<AccountId>,
+    pub typing: RateLimit<AccountId>,
     /// What a stream wants: it changes about as often as a user opens another chat.
-    pub interest: RateLimit<UserId>,
-    pub requests: RateLimit<UserId>,
+    pub interest: RateLimit<AccountId>,
+    pub requests: RateLimit<AccountId>,
+    pub searches: RateLimit<AccountId>,
+    pub new_chats: RateLimit<AccountId>,
+    /// People whom an account puts into chats.
+    pub added_members: RateLimit<AccountId>,
 }
 
 impl RateLimits {
-    pub fn new(config: &LimitsConfig) -> Self {
+    pub fn new(config: &LimitsConfig, bounds: &Bounds) -> Self {
+        let refreshes = config.signin_per_minute.saturating_mul(REFRESHES_PER_SIGNIN);
         Self {
-            signin: RateLimit::per_minute(config.signin_per_minute),
-            refresh: RateLimit::per_minute(config.signin_per_minute.saturating_mul(REFRESHES_PER_SIGNIN)),
-            send: RateLimit::per_minute(config.send_per_minute),
-            typing: RateLimit::per_minute(config.typing_per_minute),
-            interest: RateLimit::per_minute(config.typing_per_minute),
-            requests: RateLimit::per_minute(config.requests_per_minute),
+            signin: RateLimit::per_minute(config.signin_per_minute, bounds.rate_limited("signin")),
+            refresh: RateLimit::per_minute(refreshes, bounds.rate_limited("refresh")),
+            send: RateLimit::per_minute(config.send_per_minute, bounds.rate_limited("send")),
+            typing: RateLimit::per_minute(config.typing_per_minute, bounds.rate_limited("typing")),
+            interest: RateLimit::per_minute(config.typing_per_minute, bounds.rate_limited("interest")),
+            requests: RateLimit::per_minute(config.requests_per_minute, bounds.rate_limited("requests")),
+            searches: RateLimit::per_minute(config.searches_per_minute, bounds.rate_limited("searches")),
+            new_chats: RateLimit::per_minute(config.new_chats_per_minute, bounds.rate_limited("new_chats")),
+            added_members: RateLimit::per_minute(
+                config.added_members_per_minute,
+                bounds.rate_limited("added_members"),
+            ),
         }
     }
 
@@ -76,6 +113,9 @@ impl RateLimits {
         self.typing.forget_idle();
         self.interest.forget_idle();
         self.requests.forget_idle();
+        self.searches.forget_idle();
+        self.new_chats.forget_idle();
+        self.added_members.forget_idle();
     }
 }
 
@@ -85,9 +125,20 @@ mod tests {
 
     #[test]
     fn each_key_has_its_own_share() {
-        let limit = RateLimit::per_minute(2);
-        let (ann, bob) = (UserId::generate(), UserId::generate());
+        let refused = Counter::default();
+        let limit = RateLimit::per_minute(2, refused.clone());
+        let [ann, bob] = [AccountId::generate(), AccountId::generate()];
         assert!(limit.check(&ann).is_ok() && limit.check(&ann).is_ok() && limit.check(&ann).is_err());
         assert!(limit.check(&bob).is_ok());
+        assert_eq!(refused.get(), 1);
+    }
+
+    #[test]
+    fn several_at_once_count_as_so_many_and_more_than_the_burst_as_the_burst() {
+        let limit = RateLimit::per_minute(3, Counter::default());
+        let [ann, bob] = [AccountId::generate(), AccountId::generate()];
+        assert!(limit.check_many(&ann, 0).is_ok() && limit.check_many(&ann, 2).is_ok());
+        assert!(limit.check_many(&ann, 2).is_err() && limit.check_many(&ann, 1).is_ok());
+        assert!(limit.check_many(&bob, 100).is_ok() && limit.check_many(&bob, 1).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, routing::get};
+use axum::{Router, middleware::from_fn_with_state, routing::get};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
@@ -10,7 +10,7 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 use crate::{
     error::Result,
     etag::{IfNoneMatch, WithEtag},
-    http, middleware,
+    fair_share, http, middleware,
     openapi::{Base, complete},
     state::AppState,
     web,
@@ -29,6 +29,7 @@ pub fn router(state: AppState) -> Result<Router> {
         .merge(SwaggerUi::new(DOCUMENT_PAGE).config(SwaggerConfig::from(DOCUMENT_PATH)))
         .route(DOCUMENT_PATH, get(async move |known: IfNoneMatch| document.answer_publicly(&known)))
         .merge(web::router(&state.config));
+    let api = api.layer(from_fn_with_state(Arc::clone(&state.shares), fair_share::hold));
     let (metrics, config) = (Arc::new(state.metrics.clone()), state.config.clone());
     Ok(middleware::wrap(api.merge(pages).with_state(state), metrics, &config))
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use axum::Router;
 use chat_core::{config::Config, lifecycle::Lifecycle};
 use event_log::{Channel, Database, Tail};
-use http_server::Limits;
+use http_server::{ConnectionEvent, Limits};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -18,11 +18,14 @@ use crate::{
     consumers::{self, Consumer},
     db::{self, messages::send::Connector},
     doorbell::Doorbell,
-    ephemeral, jobs,
+    ephemeral,
+    fair_share::FairShares,
+    jobs,
     keys::Keys,
     maintenance,
     metrics::Metrics,
     password::Hasher,
+    quota::Quota,
     rate_limit::RateLimits,
     router::router,
     sends::{Sends, statement_timeout},
@@ -73,9 +76,11 @@ impl ChatServer {
             db: pool,
             background,
             keys,
-            caches: Arc::new(Caches::new(health.clone())),
+            caches: Arc::new(Caches::new(health.clone(), config.limits.cache_mb)),
             hasher: Hasher::new(config.auth.hashing_parallelism)?,
-            limits: RateLimits::new(&config.limits),
+            limits: RateLimits::new(&config.limits, &metrics.bounds),
+            quota: Quota::new(&config.limits, metrics.clone()),
+            shares: Arc::new(FairShares::new(&config.limits, metrics.clone())),
             doorbell,
             sends,
             ephemeral,
@@ -121,14 +126,18 @@ impl ChatServer {
         let config = &self.state.config;
         let limits = Limits {
             max_connections: config.limits.max_connections,
+            max_connections_per_address: config.max_connections_per_address(),
             drain: Duration::from_secs(config.server.drain_seconds),
         };
-        let open = self.state.metrics.connections.clone();
-        let opened = move |change| {
-            open.inc_by(change);
+        let metrics = self.state.metrics.clone();
+        let observe = move |event| match event {
+            ConnectionEvent::Opened => _ = metrics.connections.inc(),
+            ConnectionEvent::Closed => _ = metrics.connections.dec(),
+            ConnectionEvent::Refused => _ = metrics.bounds.connections_refused.inc(),
+            ConnectionEvent::TooSlow => _ = metrics.bounds.slow_clients_cut.inc(),
         };
         let served =
-            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, async {}).await;
+            http_server::serve(self.listener, self.router, limits, observe, &lifecycle, async {}).await;
         // No request is left that could send.
         self.state.sends.close();
         served

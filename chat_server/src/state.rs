@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::{
-    cache::Caches, doorbell::Doorbell, ephemeral::Ephemeral, keys::Keys, metrics::Metrics, password::Hasher,
-    rate_limit::RateLimits, sends::Sends,
+    cache::Caches, doorbell::Doorbell, ephemeral::Ephemeral, fair_share::FairShares, keys::Keys,
+    metrics::Metrics, password::Hasher, quota::Quota, rate_limit::RateLimits, sends::Sends,
 };
 
 /// Clones share one state. Each request clones it several times, so it is one `Arc` with one
@@ -28,6 +28,8 @@ pub struct State {
     pub caches: Arc<Caches>,
     pub hasher: Hasher,
     pub limits: RateLimits,
+    pub shares: Arc<FairShares>,
+    pub quota: Quota,
     pub doorbell: Doorbell,
     pub sends: Sends,
     pub ephemeral: Ephemeral,

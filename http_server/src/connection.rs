@@ -3,7 +3,9 @@
 
 use std::{
     convert::Infallible,
+    error::Error as _,
     future::{pending, poll_fn},
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -27,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::debug;
 
-use crate::takeover::Taken;
+use crate::{paced::Paced, takeover::Taken};
 
 /// The time limit for a request's head, and for an idle connection between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,20 +49,24 @@ pub struct Ends {
     pub cut: CancellationToken,
 }
 
+/// How a connection ended.
+pub enum Outcome {
+    /// A response takes the socket over.
+    Taken(TcpStream, Taken),
+    Over,
+    /// It was cut, since the client took a response too slowly.
+    TooSlow,
+}
+
 enum Step {
     /// A response takes the socket over.
     Taken(Taken),
     Done(hyper::Result<()>),
 }
 
-/// Serves until the connection ends by itself or by `ends`. Returns the socket if a response takes
-/// it over.
-pub async fn serve(
-    stream: TcpStream,
-    address: SocketAddr,
-    router: &Router,
-    ends: Ends,
-) -> Option<(TcpStream, Taken)> {
+/// Serves until the connection ends by itself or by `ends`, or until a response takes the socket
+/// over.
+pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends: Ends) -> Outcome {
     let slot = &TakenSlot::default();
     let service = service_fn(move |mut request: Request<Incoming>| async move {
         let (is_get, version) = (request.method() == Method::GET, request.version());
@@ -79,7 +85,7 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Paced::new(stream)), service);
     let (mut ending, mut cut) = (pin!(ends.ending.cancelled()), pin!(ends.cut.cancelled()));
     let mut is_ending = false;
     let outcome = loop {
@@ -93,10 +99,10 @@ pub async fn serve(
         tokio::select! {
             biased;
             step = step => match step {
-                Step::Taken(taken) => return Some((connection.into_parts().io.into_inner(), taken)),
+                Step::Taken(taken) => return Outcome::Taken(into_socket(connection.into_parts()), taken),
                 Step::Done(outcome) => break outcome,
             },
-            () = &mut cut => return None,
+            () = &mut cut => return Outcome::Over,
             () = &mut ending, if !is_ending => {
                 is_ending = true;
                 Pin::new(&mut connection).graceful_shutdown();
@@ -106,11 +112,19 @@ pub async fn serve(
     if let Err(error) = outcome {
         debug!("connection: {error}");
         if error.is_timeout() {
-            return None; // no response was sent that a reset could overtake
+            return Outcome::Over; // no response was sent that a reset could overtake
+        }
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        if cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut) {
+            return Outcome::TooSlow;
         }
     }
-    ends.ending.run_until_cancelled(linger(connection.into_parts().io.into_inner())).await;
-    None
+    ends.ending.run_until_cancelled(linger(into_socket(connection.into_parts()))).await;
+    Outcome::Over
+}
+
+fn into_socket<S>(parts: http1::Parts<TokioIo<Paced>, S>) -> TcpStream {
+    parts.io.into_inner().into_inner()
 }
 
 /// The service stores a response that takes the socket over here.
@@ -152,7 +166,7 @@ mod tests {
             client.write_all(&vec![b'a'; 4_000_000]).await.expect("the server still reads");
             drop(client);
         };
-        let (taken, ()) = tokio::join!(serve(stream, address, &router, ends), talk);
-        assert!(taken.is_none());
+        let (outcome, ()) = tokio::join!(serve(stream, address, &router, ends), talk);
+        assert!(matches!(outcome, Outcome::Over));
     }
 }

@@ -4,8 +4,10 @@
 //! errors that the servers share.
 
 mod connection;
+mod paced;
 mod takeover;
 
+pub mod addresses;
 pub mod middleware;
 pub mod problem;
 pub mod request_id;
@@ -26,7 +28,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use connection::Ends;
+use addresses::Addresses;
+use connection::{Ends, Outcome};
 
 /// The pause after a failed accept (no file descriptors left), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -42,8 +45,21 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 pub struct Limits {
     /// Further connections are closed at once.
     pub max_connections: usize,
+    /// The same for the connections of one address. None: behind a proxy, all come from its address.
+    pub max_connections_per_address: Option<usize>,
     /// How long a stop waits for open connections to end.
     pub drain: Duration,
+}
+
+/// What happens to connections, for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionEvent {
+    Opened,
+    Closed,
+    /// Closed at once: the server or the address has too many.
+    Refused,
+    /// Cut, since the client took its response too slowly.
+    TooSlow,
 }
 
 /// Binds a port. `what` names its settings.
@@ -62,7 +78,7 @@ pub async fn listen(what: &str, host: &str, port: u16) -> anyhow::Result<TcpList
 
 /// Serves until the lifecycle stops. Then it accepts no more connections, waits for `before_end`
 /// (which may end long responses), lets requests in progress finish, and returns within the drain
-/// time. `opened` is called with +1 and -1. Each request has a `ConnectInfo<SocketAddr>`.
+/// time. `observe` is told of each connection. Each request has a `ConnectInfo<SocketAddr>`.
 ///
 /// # Errors
 /// None of its own; the lifecycle reports why it stopped.
@@ -70,11 +86,12 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
-    opened: impl Fn(i64) + Clone + Send + 'static,
+    observe: impl Fn(ConnectionEvent) + Clone + Send + Sync + 'static,
     lifecycle: &Lifecycle,
     before_end: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let places = Arc::new(Semaphore::new(limits.max_connections));
+    let addresses = limits.max_connections_per_address.map(Addresses::new);
     let connections = lifecycle.child();
     // Connections outlive the stop; they are ended below.
     let ending = CancellationToken::new();
@@ -92,20 +109,25 @@ pub async fn serve(
                 continue;
             }
         };
-        // No permit is free: a new connection is closed at once rather than left waiting.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            drop(stream);
+        // Without a place a new connection is closed at once rather than left waiting.
+        let place = Arc::clone(&places).try_acquire_owned().ok();
+        let of_address = addresses.as_ref().map(|addresses| addresses.take(address.ip()));
+        let (Some(place), None | Some(Some(_))) = (place, &of_address) else {
+            observe(ConnectionEvent::Refused);
             continue;
         };
         let ends = Ends { ending: ending.child_token(), cut: over.child_token() };
         let router = router.clone();
-        let (held, of_writer) = ((Open::new(opened.clone()), place), connections.clone());
+        let held = (Open::new(observe.clone()), place, of_address);
+        let (of_writer, observe) = (connections.clone(), observe.clone());
         connections.spawn_connection(async move {
             if let Err(e) = tune(&stream) {
                 debug!("socket options: {e}");
             }
-            let Some((stream, taken)) = connection::serve(stream, address, &router, ends).await else {
-                return;
+            let (stream, taken) = match connection::serve(stream, address, &router, ends).await {
+                Outcome::Taken(stream, taken) => (stream, taken),
+                Outcome::Over => return,
+                Outcome::TooSlow => return observe(ConnectionEvent::TooSlow),
             };
             // In a new task, so that the memory of this one, which held hyper, is freed.
             let writer = taken.start(stream);
@@ -124,19 +146,19 @@ pub async fn serve(
     finished
 }
 
-/// Counts a connection while it is open, however it ends.
-struct Open<F: Fn(i64)>(F);
+/// Tells that a connection was opened, and that it is closed, however it ends.
+struct Open<F: Fn(ConnectionEvent)>(F);
 
-impl<F: Fn(i64)> Open<F> {
-    fn new(opened: F) -> Self {
-        opened(1);
-        Self(opened)
+impl<F: Fn(ConnectionEvent)> Open<F> {
+    fn new(observe: F) -> Self {
+        observe(ConnectionEvent::Opened);
+        Self(observe)
     }
 }
 
-impl<F: Fn(i64)> Drop for Open<F> {
+impl<F: Fn(ConnectionEvent)> Drop for Open<F> {
     fn drop(&mut self) {
-        self.0(-1);
+        self.0(ConnectionEvent::Closed);
     }
 }
 

@@ -62,6 +62,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     pub streams: Gauge,
     pub connections: Gauge,
+    pub connections_refused: Counter,
     pub delivered: Counter,
     pub replayed: Counter,
     pub overflows: Counter,
@@ -92,6 +93,7 @@ impl Default for Metrics {
             registry: Arc::default(),
             streams: Gauge::default(),
             connections: Gauge::default(),
+            connections_refused: Counter::default(),
             delivered: Counter::default(),
             replayed: Counter::default(),
             overflows: Counter::default(),
@@ -119,6 +121,11 @@ impl Default for Metrics {
             |name: &str, help: &str, metric: &dyn Registered| metric.register(&mut registry, name, help);
         add("streams", "Open streams", &this.streams);
         add("connections", "Open client connections", &this.connections);
+        add(
+            "connections_refused",
+            "Connections closed at once: there were too many",
+            &this.connections_refused,
+        );
         add("events_delivered", "Events put into the queue of a live stream", &this.delivered);
         add("events_replayed", "Events put into the queue of a stream that catches up", &this.replayed);
         add("queue_overflows", "Streams that fell behind and caught up from the log", &this.overflows);
@@ -142,23 +149,27 @@ impl Default for Metrics {
         add("poll_rescues", "Reads of the log that found events without a NOTIFY", &this.poll_rescues);
         add("gaps", "Gaps: times that rows of the log could be missing", &this.gaps);
         add("tail_disconnects", "Times that the connection to the log was lost", &this.disconnects);
-        registry.register_with_unit(
-            "doorbell_round_trip",
-            "The last measured time from a NOTIFY to its arrival",
-            Unit::Seconds,
-            this.round_trip.clone(),
-        );
-        registry.register_with_unit(
-            "delivery_lag",
-            "From the commit of an event to its write to a client's socket",
-            Unit::Seconds,
-            this.delivery_lag.clone(),
-        );
+        this.register_times(&mut registry);
         Self { registry: Arc::new(registry), ..this }
     }
 }
 
 impl Metrics {
+    fn register_times(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "doorbell_round_trip",
+            "The last measured time from a NOTIFY to its arrival",
+            Unit::Seconds,
+            self.round_trip.clone(),
+        );
+        registry.register_with_unit(
+            "delivery_lag",
+            "From the commit of an event to its write to a client's socket",
+            Unit::Seconds,
+            self.delivery_lag.clone(),
+        );
+    }
+
     pub fn resumed(&self, outcome: Resume) {
         self.resumes.get_or_create(&ResumeLabels { outcome: outcome.as_str() }).inc();
     }

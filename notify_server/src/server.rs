@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use axum::Router;
 use chat_core::{config::Config, ephemeral, lifecycle::Lifecycle};
 use event_log::{Channel, Tail, TailEvent};
-use http_server::Limits;
+use http_server::{ConnectionEvent, Limits};
 use tokio::{
     net::TcpListener,
     sync::mpsc,
@@ -35,6 +35,7 @@ pub struct NotifyServer {
     address: SocketAddr,
     state: AppState,
     router: Router,
+    max_connections_per_address: Option<usize>,
 }
 
 impl NotifyServer {
@@ -91,7 +92,8 @@ impl NotifyServer {
         let max_age = Duration::from_secs(config.notify.max_stream_age_seconds);
         let state = AppState { hub, auth, queries, tail: health, metrics, max_age };
         let router = router(state.clone(), &config);
-        Ok(Self { listener, address, state, router })
+        let max_connections_per_address = config.max_connections_per_address();
+        Ok(Self { listener, address, state, router, max_connections_per_address })
     }
 
     /// The address that it listens on.
@@ -105,14 +107,18 @@ impl NotifyServer {
         let hub = Arc::clone(&self.state.hub);
         let limits = Limits {
             max_connections: hub.config.max_streams + SPARE_CONNECTIONS,
+            max_connections_per_address: self.max_connections_per_address,
             drain: Duration::from_secs(hub.config.drain_seconds),
         };
-        let open = self.state.metrics.connections.clone();
-        let opened = move |change| {
-            open.inc_by(change);
+        let metrics = self.state.metrics.clone();
+        let observe = move |event| match event {
+            ConnectionEvent::Opened => _ = metrics.connections.inc(),
+            ConnectionEvent::Closed => _ = metrics.connections.dec(),
+            ConnectionEvent::Refused => _ = metrics.connections_refused.inc(),
+            ConnectionEvent::TooSlow => _ = metrics.slow_cut.inc(),
         };
         let served =
-            http_server::serve(self.listener, self.router, limits, opened, &lifecycle, hub.drain()).await;
+            http_server::serve(self.listener, self.router, limits, observe, &lifecycle, hub.drain()).await;
         hub.cut_all();
         served
     }

@@ -244,6 +244,10 @@ fn test_config(database: &TestDatabase, folder: &TempDir) -> Config {
     config.limits.send_per_minute = 100_000;
     config.limits.requests_per_minute = 1_000_000;
     config.limits.typing_per_minute = 100_000;
+    config.limits.searches_per_minute = 100_000;
+    config.limits.new_chats_per_minute = 100_000;
+    config.limits.added_members_per_minute = 100_000;
+    config.limits.chats_per_creator = 100_000;
     // A busy machine is slow, not wrong.
     config.limits.send_wait_seconds = 25;
     config

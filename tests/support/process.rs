@@ -32,6 +32,15 @@ impl ServerProcess {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The soft and the hard limit of open files.
+    pub fn file_limits(&self) -> (String, String) {
+        let id = self.child.as_ref().unwrap().id();
+        let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let mut words = line.split_whitespace().map(str::to_owned);
+        (words.next().unwrap(), words.next().unwrap())
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -45,8 +54,9 @@ impl ServerProcess {
         self.kill();
         let log = self.folder.path().join("log");
         let section = if self.name == "chat_server" { "SERVER" } else { "NOTIFY" };
-        let child = Command::new(env!("CARGO_BIN_EXE_parlor"))
-            .arg(self.name)
+        // As many open files as a shell usually allows, or fewer.
+        let child = Command::new("sh")
+            .args(["-c", "ulimit -Sn 512; exec \"$0\" \"$1\"", env!("CARGO_BIN_EXE_parlor"), self.name])
             .current_dir(self.folder.path())
             .env("DATABASE_URL", &self.database_url)
             .env("PARLOR_DATABASE__DATA_DIR", self.folder.path())

@@ -43,7 +43,18 @@ impl RawReply {
 impl Raw {
     pub async fn connect(node: &Node) -> Self {
         let address = node.url.strip_prefix("http://").unwrap();
-        Self { stream: TcpStream::connect(address).await.unwrap() }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub fn over(stream: TcpStream) -> Self {
+        Self { stream }
+    }
+
+    /// Whether `operation` is answered on this connection, which may be closed already.
+    pub async fn try_call(&mut self, operation: &str) -> bool {
+        let request = format!("{operation} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        self.send(request.as_bytes()).await
+            && self.read_to_end(DEADLINE).await.is_some_and(|text| !text.is_empty())
     }
 
     /// False if the other side has closed.

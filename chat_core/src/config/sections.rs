@@ -143,6 +143,28 @@ pub struct LimitsConfig {
     pub send_wait_seconds: u64,
     /// The most open connections of chat_server.
     pub max_connections: usize,
+    /// The most open connections of one address (of an IPv6 /64) to each server. Not counted behind
+    /// a proxy (`server.trusted_proxies`).
+    pub max_connections_per_address: usize,
+    /// Requests of one user that are handled at once; further ones wait for their turn.
+    pub requests_at_once: usize,
+    /// Searches for people and channels by one user.
+    pub searches_per_minute: u32,
+    /// Chats created by one user.
+    pub new_chats_per_minute: u32,
+    /// People whom one user puts into chats, those of new chats included.
+    pub added_members_per_minute: u32,
+    /// The most chats created by one user that are not deleted.
+    pub chats_per_creator: u32,
+    /// The most megabytes of large responses that wait until their clients take them.
+    pub waiting_response_mb: usize,
+    /// The same for the responses to one user.
+    pub waiting_response_mb_per_user: usize,
+    /// The most megabytes of message text in a workspace; then nothing more can be sent there. 0: no
+    /// limit.
+    pub storage_mb_per_workspace: u64,
+    /// The most megabytes of chats that are cached.
+    pub cache_mb: u64,
 }
 
 impl Default for LimitsConfig {
@@ -155,6 +177,16 @@ impl Default for LimitsConfig {
             waiting_sends: 4096,
             send_wait_seconds: 5,
             max_connections: 10_000,
+            max_connections_per_address: 2000,
+            requests_at_once: 16,
+            searches_per_minute: 60,
+            new_chats_per_minute: 30,
+            added_members_per_minute: 300,
+            chats_per_creator: 500,
+            waiting_response_mb: 256,
+            waiting_response_mb_per_user: 16,
+            storage_mb_per_workspace: 10 * 1024,
+            cache_mb: 64,
         }
     }
 }

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 
-use super::messages::MessageJson;
+use super::{
+    SearchText,
+    messages::{MessageJson, TEXT_BYTES_MAX},
+};
 
 /// A chat as REST and events show it, the same for all who may see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -40,6 +43,25 @@ pub struct ChatWithLast {
     pub last_root_no: i64,
 }
 
+impl ChatWithLast {
+    /// The bytes that it takes in memory, without its id as a key.
+    pub fn bytes(&self) -> usize {
+        let Chat { name, description, member_ids, .. } = &self.chat;
+        let last_message = self.last_message.as_ref().map_or(0, |message| message.get().len());
+        let texts = name.as_ref().map_or(0, String::len) + description.len() + last_message;
+        size_of::<Self>() + texts + size_of_val(member_ids.as_slice())
+    }
+}
+
+/// Chats that were asked for by their ids.
+#[derive(Debug, Default)]
+pub struct ChatsWithLast {
+    pub chats: Vec<ChatWithLast>,
+    /// The first chat that has no room in a list ([`TEXT_BYTES_MAX`]). It and those after it were
+    /// not read.
+    pub no_room_for: Option<ChatId>,
+}
+
 /// A chat under lock, and how the caller stands in it.
 pub struct LockedChat {
     pub kind: ChatKind,
@@ -55,17 +77,21 @@ pub struct NewChat<'a> {
     pub name: Option<&'a ChatName>,
     pub description: &'a str,
     pub single_key: Option<&'a str>,
+    pub created_by: UserId,
 }
 
-/// Chats that one user may be in.
-pub const PER_USER_MAX: i64 = 2000;
+/// Chats that a user made or joined and is in.
+pub const JOINED_MAX: i64 = 2000;
+/// All chats that a user is in. Those into which others put them are no reason to refuse them.
+pub const PER_USER_MAX: i64 = 10_000;
 
 /// False when there is a single chat of that pair already. Violates `chats_channel_name_key` when a
 /// channel's name is taken.
 pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> {
     let done = sqlx::query!(
-        "insert into chats (id, workspace_id, kind, name, name_folded, description, description_folded, single_key)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+        "insert into chats (id, workspace_id, kind, name, name_folded, description, description_folded, single_key,
+                            created_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict on constraint chats_single_key do nothing",
         new.id.0,
         new.workspace_id.0,
@@ -74,7 +100,8 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> 
         new.name.map(|name| fold(name.as_str())),
         new.description,
         fold(new.description),
-        new.single_key
+        new.single_key,
+        new.created_by.0
     )
     .execute(db)
     .await?;
@@ -166,8 +193,9 @@ pub async fn lock(
     Ok(Some(LockedChat { kind, chat_role: row.role, member_count: row.member_count }))
 }
 
-/// Chats by id with their newest message, in no order; deleted and unknown ones are left out.
-pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<Vec<ChatWithLast>> {
+/// Chats with their newest message, in the order of `ids`, as far as their texts have room in a list.
+/// Deleted and unknown ones are left out.
+pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<ChatsWithLast> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"select c.id as "id: ChatId", c.kind as "kind: ChatKind", c.name, c.description,
@@ -178,14 +206,23 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
                   ) else '{}' end as "member_ids!: Vec<UserId>",
                   c.last_seq, c.deleted_count, c.created_at as "created_at: Timestamp",
                   c.last_root_no,
-                  case when m.id is not null then message_json(m, null) end as "last_message: Json<MessageJson>"
-           from chats c left join messages m on m.chat_id = c.id and m.seq = c.last_seq
-           where c.id = any($1) and c.deleted_at is null"#,
-        &ids
+                  case when has_room and (m).id is not null then message_json(m, null) end as "last_message: Json<MessageJson>",
+                  has_room as "has_room!"
+           from (
+               select c.*, m, i.number,
+                      coalesce(sum(octet_length(m.body)) over (order by i.number rows unbounded preceding exclude current row), 0)
+                          < $2 as has_room
+               from unnest($1::uuid[]) with ordinality i (id, number) join chats c using (id)
+               left join messages m on m.chat_id = c.id and m.seq = c.last_seq
+               where c.deleted_at is null
+           ) c order by number"#,
+        &ids,
+        TEXT_BYTES_MAX
     )
     .fetch_all(db)
     .await?;
-    let chats = rows.into_iter().map(|row| {
+    let no_room_for = rows.iter().find(|row| !row.has_room).map(|row| row.id);
+    let chats = rows.into_iter().take_while(|row| row.has_room).map(|row| {
         let chat = Chat {
             id: row.id,
             kind: row.kind,
@@ -204,16 +241,14 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<V
             last_root_no: row.last_root_no,
         }
     });
-    Ok(chats.collect())
+    Ok(ChatsWithLast { chats: chats.collect(), no_room_for })
 }
 
-/// Public channels that the user is not in, by id; `pattern` is matched against the folded name and
-/// description.
+/// Public channels that the user is not in, by id.
 pub async fn list_joinable(
     db: impl PgExecutor<'_>,
     workspace: WorkspaceId,
     user: UserId,
-    pattern: Option<&str>,
     after: Option<ChatId>,
     limit: i64,
 ) -> Result<Vec<ChatId>> {
@@ -221,16 +256,55 @@ pub async fn list_joinable(
         r#"select c.id as "id: ChatId" from chats c
            where c.workspace_id = $1 and c.kind = 'public_channel' and c.deleted_at is null
              and not exists (select from chat_members m where m.chat_id = c.id and m.user_id = $2)
-             and ($3::text is null or c.name_folded like $3 or c.description_folded like $3)
-             and ($4::uuid is null or c.id > $4)
-           order by c.id limit $5"#,
+             and ($3::uuid is null or c.id > $3)
+           order by c.id limit $4"#,
         workspace.0,
         user.0,
-        pattern,
         after.map(|id| id.0),
         limit + 1
     )
     .fetch_all(db)
+    .await
+}
+
+/// Those whose name or description has the text; otherwise as [`list_joinable`].
+pub async fn search_joinable(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    user: UserId,
+    text: &SearchText,
+    after: Option<ChatId>,
+    limit: i64,
+) -> Result<Vec<ChatId>> {
+    sqlx::query_scalar!(
+        r#"with found as materialized (
+               select s.chat_id from channel_search s
+               where s.parts @> search_parts($1, $3, least(3, char_length($3)))
+           )
+           select c.id as "id: ChatId" from found f join chats c on c.id = f.chat_id
+           where c.workspace_id = $1 and c.kind = 'public_channel' and c.deleted_at is null
+             and not exists (select from chat_members m where m.chat_id = c.id and m.user_id = $2)
+             and (c.name_folded like $4 or c.description_folded like $4)
+             and ($5::uuid is null or c.id > $5)
+           order by c.id limit $6"#,
+        workspace.0,
+        user.0,
+        text.folded(),
+        text.pattern(),
+        after.map(|id| id.0),
+        limit + 1
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How many chats of a user's making there are.
+pub async fn count_created_by(db: impl PgExecutor<'_>, user: UserId) -> Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from chats where created_by = $1 and deleted_at is null"#,
+        user.0
+    )
+    .fetch_one(db)
     .await
 }
 

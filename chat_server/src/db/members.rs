@@ -61,26 +61,29 @@ pub struct ReadPosition {
     pub deleted_count: i64,
 }
 
-/// Adds those who are not in it yet; they start with everything read. Who was added.
+/// Adds those who are not in it yet; they start with everything read. Who was added. `added_by` is
+/// None if they do it themselves.
 pub async fn insert(
     db: &mut PgConnection,
     workspace: WorkspaceId,
     chat: ChatId,
     users: &[UserId],
     role: ChatRole,
+    added_by: Option<UserId>,
 ) -> Result<Vec<Member>> {
     let mut users: Vec<_> = users.iter().map(|id| id.0).collect();
     users.sort_unstable();
     sqlx::query_as!(
         Member,
-        r#"insert into chat_members (chat_id, user_id, workspace_id, role, read_seq)
-           select $1, u, $2, $4, (select last_seq from chats where id = $1) from unnest($3::uuid[]) as u
+        r#"insert into chat_members (chat_id, user_id, workspace_id, role, read_seq, added_by)
+           select $1, u, $2, $4, (select last_seq from chats where id = $1), $5 from unnest($3::uuid[]) as u
            on conflict do nothing
            returning user_id as "user_id: UserId", role as "role: ChatRole", joined_at as "joined_at: Timestamp""#,
         chat.0,
         workspace.0,
         &users,
-        role as ChatRole
+        role as ChatRole,
+        added_by.map(|id| id.0)
     )
     .fetch_all(db)
     .await
@@ -172,7 +175,18 @@ pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64)
     Ok(rows.into_iter().map(Membership::from).collect())
 }
 
-/// Those of `users` who are in as many chats as one may be, or more.
+/// In how many chats that are not deleted a user is by their own doing.
+pub async fn count_joined(db: impl PgExecutor<'_>, user: UserId) -> Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from chat_members m join chats c on c.id = m.chat_id
+           where m.user_id = $1 and m.added_by is null and c.deleted_at is null"#,
+        user.0
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Those of `users` who are in `max` chats or more.
 pub async fn list_full(db: impl PgExecutor<'_>, users: &[UserId], max: i64) -> Result<Vec<UserId>> {
     let users: Vec<_> = users.iter().map(|id| id.0).collect();
     sqlx::query_scalar!(

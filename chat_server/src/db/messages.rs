@@ -80,10 +80,16 @@ pub struct Sent {
     pub request_hash: Option<Vec<u8>>,
 }
 
+/// The most bytes of text in a list: it ends with the message that reaches them. JSON may make six
+/// bytes of one.
+pub const TEXT_BYTES_MAX: i64 = 512 * 1024;
+
 /// A message in a list.
 pub struct Listed {
     pub seq: i64,
     pub message: Json<MessageJson>,
+    /// Whether the chat has another one beyond it, in the direction of the list.
+    pub has_next: bool,
 }
 
 /// What decides who may change a message.
@@ -141,7 +147,7 @@ pub async fn find_authorship(
     .await
 }
 
-/// The messages from `first_seq` on, oldest first.
+/// The messages from `first_seq` on, oldest first, up to `limit` and to [`TEXT_BYTES_MAX`].
 pub async fn list_from(
     db: impl PgExecutor<'_>,
     viewer: UserId,
@@ -151,18 +157,23 @@ pub async fn list_from(
 ) -> Result<Vec<Listed>> {
     sqlx::query_as!(
         Listed,
-        r#"select seq, message_json(m, $1) as "message!: Json<MessageJson>"
-           from messages m where chat_id = $2 and seq >= $3 order by seq limit $4"#,
+        r#"select (m).seq as "seq!", message_json(m, $1) as "message!: Json<MessageJson>", has_next as "has_next!"
+           from (select m, row_number() over w as number, lead(m.seq) over w is not null as has_next,
+                        sum(octet_length(m.body)) over w - octet_length(m.body) as bytes_before
+                 from messages m where m.chat_id = $2 and m.seq >= $3
+                 window w as (order by m.seq) order by m.seq limit $4::bigint + 1) l
+           where number <= $4 and bytes_before < $5 order by (m).seq"#,
         viewer.0,
         chat.0,
         first_seq,
-        limit
+        limit,
+        TEXT_BYTES_MAX
     )
     .fetch_all(db)
     .await
 }
 
-/// The messages before `end_seq`, newest first.
+/// The messages before `end_seq`, newest first, up to `limit` and to [`TEXT_BYTES_MAX`].
 pub async fn list_before(
     db: impl PgExecutor<'_>,
     viewer: UserId,
@@ -172,12 +183,17 @@ pub async fn list_before(
 ) -> Result<Vec<Listed>> {
     sqlx::query_as!(
         Listed,
-        r#"select seq, message_json(m, $1) as "message!: Json<MessageJson>"
-           from messages m where chat_id = $2 and seq < $3 order by seq desc limit $4"#,
+        r#"select (m).seq as "seq!", message_json(m, $1) as "message!: Json<MessageJson>", has_next as "has_next!"
+           from (select m, row_number() over w as number, lead(m.seq) over w is not null as has_next,
+                        sum(octet_length(m.body)) over w - octet_length(m.body) as bytes_before
+                 from messages m where m.chat_id = $2 and m.seq < $3
+                 window w as (order by m.seq desc) order by m.seq desc limit $4::bigint + 1) l
+           where number <= $4 and bytes_before < $5 order by (m).seq desc"#,
         viewer.0,
         chat.0,
         end_seq,
-        limit
+        limit,
+        TEXT_BYTES_MAX
     )
     .fetch_all(db)
     .await

@@ -23,10 +23,10 @@ pub use migrate::{MIGRATOR, migrate};
 
 use std::{str::FromStr as _, time::Duration};
 
-use chat_core::config::Secret;
+use chat_core::{config::Secret, text::fold};
 use serde::Serialize;
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool,
+    ConnectOptions as _, Connection as _, PgExecutor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -114,10 +114,34 @@ pub fn pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// A `like` pattern that finds `text` anywhere. Every character of `text` stands for itself.
-pub fn contains_pattern(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
+/// Gives the statements of this transaction the time limit of a search.
+pub async fn limit_search(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
+    sqlx::query!("set local statement_timeout = '500ms'").execute(db).await?;
+    Ok(())
+}
+
+/// A text to be searched for, anywhere in names and the like.
+#[derive(Clone, Debug)]
+pub struct SearchText {
+    folded: String,
+    pattern: String,
+}
+
+impl SearchText {
+    pub fn new(text: &str) -> Self {
+        let folded = fold(text);
+        let escaped = folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        Self { pattern: format!("%{escaped}%"), folded }
+    }
+
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// As a `like` pattern, in which every character stands for itself.
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
 }
 
 /// Whether the database responds.
@@ -128,7 +152,6 @@ pub async fn ping(db: &PgPool) -> sqlx::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use chat_core::text::fold;
     use private_postgres::testing::TestDatabase;
     use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
     use sqlx::{AssertSqlSafe, PgConnection};
@@ -146,7 +169,7 @@ mod tests {
         let texts = (r"[a-bA-B%_\\'ß界]{0,8}", r"[a-b%_\\界]{1,3}");
         let mut texts = || texts.new_tree(&mut runner).unwrap().current();
         let (texts, searches): (Vec<String>, Vec<String>) = (0..SEARCHES).map(|_| texts()).unzip();
-        let patterns: Vec<String> = searches.iter().map(|search| contains_pattern(&fold(search))).collect();
+        let patterns: Vec<String> = searches.iter().map(|search| SearchText::new(search).pattern).collect();
         let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
         let database = TestDatabase::new().await.unwrap();
         let mut db = PgConnection::connect(database.url()).await.unwrap();

@@ -26,6 +26,13 @@ pub async fn add(db: impl PgExecutor<'_>, shard: Shard, after: i64, until: i64) 
     Ok(())
 }
 
+/// The bytes of text that a workspace holds, as far as the consumer has read.
+pub async fn stored_bytes(db: impl PgExecutor<'_>, workspace: WorkspaceId) -> Result<i64> {
+    let bytes =
+        sqlx::query_scalar!("select bytes from workspace_storage where workspace_id = $1", workspace.0);
+    Ok(bytes.fetch_optional(db).await?.unwrap_or_default())
+}
+
 /// The chats of a workspace that are not deleted, by id.
 pub async fn list_chats(
     db: impl PgExecutor<'_>,

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor, Result};
 use utoipa::ToSchema;
 
+use super::SearchText;
+
 /// A user as REST and events show them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct User {
@@ -74,12 +76,10 @@ pub async fn find(db: impl PgExecutor<'_>, viewer: UserId, id: UserId) -> Result
     .await
 }
 
-/// The users whom the viewer can see, by id, and so by the time they joined. `pattern` is matched
-/// against the folded name and e-mail.
+/// The users whom the viewer can see, by id, and so by the time they joined.
 pub async fn list(
     db: impl PgExecutor<'_>,
     viewer: UserId,
-    pattern: Option<&str>,
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<User>> {
@@ -89,12 +89,43 @@ pub async fn list(
                   u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
                   u.created_at as "created_at!: Timestamp"
            from users_seen_by($1) u left join accounts a on a.id = u.account_id
-           where ($2::uuid is null or u.id > $2)
-             and ($3::text is null or u.fullname_folded like $3 or a.email_folded like $3)
-           order by u.id limit $4"#,
+           where $2::uuid is null or u.id > $2
+           order by u.id limit $3"#,
         viewer.0,
         after.map(|id| id.0),
-        pattern,
+        limit + 1
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Those whose name or e-mail address has the text; otherwise as [`list`].
+pub async fn search(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    viewer: UserId,
+    text: &SearchText,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<User>> {
+    sqlx::query_as!(
+        User,
+        r#"with found as materialized (
+               select s.user_id from people_search s
+               where s.parts @> search_parts($2, $3, least(3, char_length($3)))
+           )
+           select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
+                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  u.created_at as "created_at!: Timestamp"
+           from found f join users_seen_by($1) u on u.id = f.user_id left join accounts a on a.id = u.account_id
+           where ($5::uuid is null or u.id > $5)
+             and (u.fullname_folded like $4 or a.email_folded like $4)
+           order by u.id limit $6"#,
+        viewer.0,
+        workspace.0,
+        text.folded(),
+        text.pattern(),
+        after.map(|id| id.0),
         limit + 1
     )
     .fetch_all(db)
@@ -106,7 +137,7 @@ pub async fn list_of(
     db: impl PgExecutor<'_>,
     viewer: UserId,
     ids: &[UserId],
-    pattern: Option<&str>,
+    text: Option<&SearchText>,
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<User>> {
@@ -123,7 +154,7 @@ pub async fn list_of(
         viewer.0,
         &ids,
         after.map(|id| id.0),
-        pattern,
+        text.map(SearchText::pattern),
         limit + 1
     )
     .fetch_all(db)

@@ -14,14 +14,14 @@ use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Ids, Limit, pattern};
+use super::{Ids, Limit, search, search_text};
 use crate::{
     auth::{CurrentUser, VisibleChat, lock_chat, session_over},
     db::{
         self, Page,
-        chats::{Chat, ChatWithLast, NewChat, PER_USER_MAX},
+        chats::{Chat, ChatWithLast, ChatsWithLast, JOINED_MAX, NewChat, PER_USER_MAX},
         members::{Member, Membership},
-        messages::{Message, MessageJson},
+        messages::{Message, MessageJson, TEXT_BYTES_MAX},
     },
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
@@ -137,17 +137,18 @@ pub async fn list_chats(
     let memberships = state.caches.memberships(&state.db, user.id).await?;
     let (shown, has_more) = page_of(&memberships, page.after, limit);
     let ids: Vec<ChatId> = shown.iter().map(|m| m.chat_id).collect();
-    let chats = state.caches.chats(&state.db, &ids).await?;
-    let is_stale = |m: &Membership| chats.get(&m.chat_id).is_some_and(|found| !unread_is_known(found, m));
+    let found = state.caches.chats(&state.db, &ids).await?;
+    let is_stale =
+        |m: &Membership| found.chats.get(&m.chat_id).is_some_and(|found| !unread_is_known(found, m));
     if shown.iter().any(is_stale) {
         return list_uncached(&state, &user, page.after, limit, &known).await;
     }
-    let items = shown
-        .iter()
-        .filter_map(|membership| {
-            Some(item(chats.get(&membership.chat_id)?.as_ref().clone(), membership, user.role))
-        })
-        .collect::<Vec<_>>();
+    let has_room = |membership: &&Membership| found.no_room_for != Some(membership.chat_id);
+    let items = shown.iter().take_while(has_room).filter_map(|membership| {
+        Some(item(found.chats.get(&membership.chat_id)?.as_ref().clone(), membership, user.role))
+    });
+    let (items, is_cut) = cut(items);
+    let has_more = has_more || is_cut || found.no_room_for.is_some();
     Ok(WithEtag::new(&Page { items, has_more })?.answer(&known))
 }
 
@@ -167,15 +168,36 @@ async fn list_uncached(
     let ids: Vec<ChatId> = shown.iter().map(|m| m.chat_id).collect();
     let chats = db::chats::list_with_last(&mut *tx, &ids).await?;
     tx.commit().await?;
-    let items = items(shown, chats, user.role);
-    Ok(WithEtag::new(&Page { items, has_more })?.answer(known))
+    let page = items(shown, has_more, chats, user.role);
+    Ok(WithEtag::new(&page)?.answer(known))
 }
 
-/// Chats as their member sees them, in the order of the memberships. Both were read in one snapshot.
-pub fn items(memberships: &[Membership], chats: Vec<ChatWithLast>, role: WorkspaceRole) -> Vec<ChatListItem> {
-    let mut chats: HashMap<_, _> = chats.into_iter().map(|found| (found.chat.id, found)).collect();
+/// Chats as their member sees them, in the order of the memberships, as far as there was room for
+/// them. Both were read in one snapshot.
+pub fn items(
+    memberships: &[Membership],
+    has_more: bool,
+    found: ChatsWithLast,
+    role: WorkspaceRole,
+) -> Page<ChatListItem> {
+    let has_more = has_more || found.no_room_for.is_some();
+    let mut chats: HashMap<_, _> = found.chats.into_iter().map(|found| (found.chat.id, found)).collect();
     let of = |membership: &Membership| Some(item(chats.remove(&membership.chat_id)?, membership, role));
-    memberships.iter().filter_map(of).collect()
+    Page { items: memberships.iter().filter_map(of).collect(), has_more }
+}
+
+/// Ends a list with the message that reaches [`TEXT_BYTES_MAX`], as queries do, and says if there was
+/// more.
+fn cut(items: impl IntoIterator<Item = ChatListItem>) -> (Vec<ChatListItem>, bool) {
+    let (mut list, mut bytes) = (Vec::new(), 0);
+    for item in items {
+        if bytes >= usize::try_from(TEXT_BYTES_MAX).unwrap_or(usize::MAX) {
+            return (list, true);
+        }
+        bytes += item.last_message.as_ref().map_or(0, |message| message.get().len());
+        list.push(item);
+    }
+    (list, false)
 }
 
 /// A page of memberships, and whether there are more.
@@ -244,7 +266,10 @@ pub async fn create_chat(
         name: input.name.as_ref(),
         description: input.description.as_ref().map_or("", ChatDescription::as_str),
         single_key: single_key.as_deref(),
+        created_by: user.id,
     };
+    state.limits.new_chats.check(&user.account_id)?;
+    state.limits.added_members.check_many(&user.account_id, members.len() - 1)?;
     let mut tx = state.db.begin().await?;
     check_users(&mut tx, &user, &members, "/members").await?;
     if !db::chats::insert(&mut *tx, &new).await.on_constraint("chats_channel_name_key", name_taken)? {
@@ -253,14 +278,13 @@ pub async fn create_chat(
         let there = there.ok_or(ApiError::NotFound("chat"))?;
         return find(&state, &user, there).await.map(ok);
     }
-    check_not_full(&mut tx, &members).await?;
-    if input.kind == ChatKind::Single {
-        db::members::insert(&mut tx, user.workspace_id, new.id, &members, ChatRole::Member).await?;
-    } else {
-        let others: Vec<UserId> = members.iter().copied().filter(|id| *id != user.id).collect();
-        db::members::insert(&mut tx, user.workspace_id, new.id, &[user.id], ChatRole::Owner).await?;
-        db::members::insert(&mut tx, user.workspace_id, new.id, &others, ChatRole::Member).await?;
-    }
+    let others: Vec<UserId> = members.iter().copied().filter(|id| *id != user.id).collect();
+    check_own_chats(&state, &mut tx, user.id).await?;
+    check_not_full(&mut tx, &others).await?;
+    let (workspace, mine) = (user.workspace_id, [user.id]);
+    let my_role = if input.kind == ChatKind::Single { ChatRole::Member } else { ChatRole::Owner };
+    db::members::insert(&mut tx, workspace, new.id, &mine, my_role, None).await?;
+    db::members::insert(&mut tx, workspace, new.id, &others, ChatRole::Member, Some(user.id)).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(new.id, &members);
     find(&state, &user, new.id).await.map(created)
@@ -325,6 +349,30 @@ pub async fn check_users(
         detail: "some of them are no active users of this workspace".into(),
         errors,
     })
+}
+
+/// The chats that the caller made, with the new one, and those that they made or joined.
+///
+/// # Errors
+/// 409 when there are as many as there may be.
+async fn check_own_chats(state: &AppState, tx: &mut PgConnection, id: UserId) -> Result<()> {
+    let max = i64::from(state.config.limits.chats_per_creator);
+    if db::chats::count_created_by(&mut *tx, id).await? > max {
+        let detail = format!("you have made {max} chats, the most there may be: delete some first");
+        return Err(ApiError::conflict("too_many_chats", detail));
+    }
+    check_may_join(tx, id).await
+}
+
+/// # Errors
+/// 409 when the caller has made or joined as many chats as one may be in.
+pub async fn check_may_join(tx: &mut PgConnection, id: UserId) -> Result<()> {
+    if db::members::count_joined(tx, id).await? >= JOINED_MAX {
+        let detail =
+            format!("you made or joined {JOINED_MAX} chats, the most there may be: leave some first");
+        return Err(ApiError::conflict("too_many_chats", detail));
+    }
+    Ok(())
 }
 
 /// # Errors
@@ -392,19 +440,21 @@ pub async fn list_channels(
     known: IfNoneMatch,
 ) -> Result<Response> {
     let limit = page.limit.get()?;
-    let pattern = pattern(page.query.as_deref())?;
-    let ids = db::chats::list_joinable(
-        &state.db,
-        user.workspace_id,
-        user.id,
-        pattern.as_deref(),
-        page.after,
-        limit,
-    )
-    .await?;
+    let (workspace, id, after) = (user.workspace_id, user.id, page.after);
+    let ids = match search_text(page.query.as_deref())? {
+        None => db::chats::list_joinable(&state.db, workspace, id, after, limit).await?,
+        Some(text) => {
+            search(&state, &user, async |db| {
+                db::chats::search_joinable(db, workspace, id, &text, after, limit).await
+            })
+            .await?
+        }
+    };
     let Page { items: ids, has_more } = Page::from_rows(ids, limit);
-    let chats = state.caches.chats(&state.db, &ids).await?;
-    let items = ids.iter().filter_map(|id| chats.get(id).map(|found| &found.chat)).collect::<Vec<_>>();
+    let found = state.caches.chats(&state.db, &ids).await?;
+    let shown = ids.iter().take_while(|id| found.no_room_for != Some(**id));
+    let items = shown.filter_map(|id| found.chats.get(id).map(|found| &found.chat)).collect::<Vec<_>>();
+    let has_more = has_more || found.no_room_for.is_some();
     Ok(WithEtag::new(&Page { items, has_more })?.answer(&known))
 }
 
@@ -412,7 +462,8 @@ pub async fn list_channels(
 pub async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<ChatListItem> {
     let mut tx = state.db.begin_with(db::BEGIN_SNAPSHOT).await?;
     let membership = db::members::find(&mut *tx, id, user.id).await?;
-    let found = db::chats::list_with_last(&mut *tx, &[id]).await?.pop().ok_or(ApiError::NotFound("chat"))?;
+    let found =
+        db::chats::list_with_last(&mut *tx, &[id]).await?.chats.pop().ok_or(ApiError::NotFound("chat"))?;
     tx.commit().await?;
     let Some(membership) = membership else {
         return Ok(ChatListItem {

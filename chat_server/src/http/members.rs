@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    chats::{ChatListItem, check_not_full, check_users, find},
+    chats::{ChatListItem, check_may_join, check_not_full, check_users, find},
 };
 use crate::{
     auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
@@ -80,14 +80,14 @@ pub async fn add_members(
     ApiJson(input): ApiJson<MemberIds>,
 ) -> Result<JsonResponse<Page<Member>>> {
     check_count(&input)?;
+    state.limits.added_members.check_many(&chat.user.account_id, input.user_ids.len())?;
     let mut tx = state.db.begin().await?;
     lock_users(&mut tx, &chat.user, &input.user_ids).await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::AddMembers).await?;
     check_users(&mut tx, &chat.user, &input.user_ids, "/user_ids").await?;
     check_not_full(&mut tx, &input.user_ids).await?;
-    let added =
-        db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &input.user_ids, ChatRole::Member)
-            .await?;
+    let (workspace, role, by) = (chat.user.workspace_id, ChatRole::Member, chat.user.id);
+    let added = db::members::insert(&mut tx, workspace, chat.id, &input.user_ids, role, Some(by)).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &input.user_ids);
     Ok(ok(Page { items: added, has_more: false }))
@@ -206,8 +206,9 @@ pub async fn join_chat(
 ) -> Result<JsonResponse<ChatListItem>> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
-    check_not_full(&mut tx, &[chat.user.id]).await?;
-    db::members::insert(&mut tx, chat.user.workspace_id, chat.id, &[chat.user.id], ChatRole::Member).await?;
+    check_may_join(&mut tx, chat.user.id).await?;
+    let (workspace, mine) = (chat.user.workspace_id, [chat.user.id]);
+    db::members::insert(&mut tx, workspace, chat.id, &mine, ChatRole::Member, None).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[chat.user.id]);
     find(&state, &chat.user, chat.id).await.map(ok)

@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Limit;
 use crate::{
-    auth::{ChatMember, CurrentUser, VisibleChat, forbidden, lock_chat},
+    auth::{ChatMember, CurrentUser, Sender, VisibleChat, forbidden, lock_chat},
     db::{
         self,
         messages::{Listed, Message, MessageJson, NewMessage, RequestHash},
@@ -108,15 +108,17 @@ pub struct MessagePath {
     request_body = SendMessage,
     responses((status = 201, body = Message),
         (status = 200, body = Message, description = "sent before under this client_id; Idempotent-Replayed: true"),
-        (status = 403, body = Problem), (status = 422, body = Problem, description = "invalid, idempotency_key_reused")))]
+        (status = 403, body = Problem), (status = 409, body = Problem, description = "workspace_full"),
+        (status = 422, body = Problem, description = "invalid, idempotency_key_reused")))]
 pub async fn send_message(
     State(state): State<AppState>,
-    user: CurrentUser,
+    Sender(user): Sender,
     ApiPath(ChatPath { id: chat }): ApiPath<ChatPath>,
     headers: HeaderMap,
     ApiJson(input): ApiJson<SendMessage>,
 ) -> Result<Response> {
-    state.limits.send.check(&user.id)?;
+    state.limits.send.check(&user.account_id)?;
+    state.quota.check(&state.db, user.workspace_id).await?;
     let client_id = client_id(&headers, input.client_id)?;
     let request_hash = client_id.as_ref().map(|_| request_hash(chat, &input.body, input.reply_to));
     let new = Arc::new(NewMessage {
@@ -264,8 +266,8 @@ struct Pages<'a> {
 impl Pages<'_> {
     /// The nearest messages after `seq`.
     async fn after(&self, seq: i64, limit: i64) -> Result<MessageList> {
-        let mut items = self.list_from(seq.saturating_add(1), limit + 1).await?;
-        let has_more_after = cut(&mut items, limit);
+        let items = self.list_from(seq.saturating_add(1), limit).await?;
+        let has_more_after = goes_on(&items);
         let has_more_before = match items.first() {
             Some(first) => first.seq > 1,
             None => !self.list_before(seq, 1).await?.is_empty(),
@@ -276,8 +278,8 @@ impl Pages<'_> {
     /// The nearest messages before `end`; the newest if it is None.
     async fn before(&self, end: Option<i64>, limit: i64) -> Result<MessageList> {
         let end_seq = end.unwrap_or(i64::MAX);
-        let mut items = self.list_before(end_seq, limit + 1).await?;
-        let has_more_before = cut(&mut items, limit);
+        let mut items = self.list_before(end_seq, limit).await?;
+        let has_more_before = goes_on(&items);
         items.reverse();
         let has_more_after = end.is_some() && !self.list_from(end_seq, 1).await?.is_empty();
         Ok(list(items, has_more_before, has_more_before, has_more_after))
@@ -286,11 +288,15 @@ impl Pages<'_> {
     /// About half of them are before `seq`; the rest begin at it.
     async fn around(&self, seq: i64, limit: i64) -> Result<MessageList> {
         let half = limit / 2;
-        let mut items = self.list_before(seq, half + 1).await?;
-        let has_more_before = cut(&mut items, half);
+        let mut items = self.list_before(seq, half).await?;
+        let mut later = self.list_from(seq, limit - half).await?;
+        // With a limit of 1 there is no half before.
+        let has_more_before = match items.last() {
+            Some(last) => last.has_next,
+            None => later.first().is_some_and(|first| first.seq > 1),
+        };
         items.reverse();
-        let mut later = self.list_from(seq, limit - half + 1).await?;
-        let has_more_after = cut(&mut later, limit - half);
+        let has_more_after = goes_on(&later);
         items.append(&mut later);
         Ok(list(items, has_more_before || has_more_after, has_more_before, has_more_after))
     }
@@ -309,13 +315,9 @@ fn list(items: Vec<Listed>, has_more: bool, has_more_before: bool, has_more_afte
     MessageList { items, has_more, has_more_before, has_more_after }
 }
 
-/// Removes the extra item of a list that was fetched with one too many. Returns whether there was
-/// one.
-fn cut(items: &mut Vec<Listed>, limit: i64) -> bool {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = items.len() > limit;
-    items.truncate(limit);
-    more
+/// Whether there are more messages after a list.
+fn goes_on(items: &[Listed]) -> bool {
+    items.last().is_some_and(|last| last.has_next)
 }
 
 /// Get a message
@@ -334,13 +336,14 @@ pub async fn get_message(
 /// Edit a message of the caller
 #[utoipa::path(patch, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
     params(("id" = ChatId, Path), ("message_id" = MessageId, Path)), request_body = EditMessage,
-    responses((status = 200, body = Message), (status = 403, body = Problem), (status = 409, body = Problem, description = "message_deleted")))]
+    responses((status = 200, body = Message), (status = 403, body = Problem), (status = 409, body = Problem, description = "message_deleted, workspace_full")))]
 pub async fn edit_message(
     State(state): State<AppState>,
     chat: VisibleChat,
     ApiPath(path): ApiPath<MessagePath>,
     ApiJson(input): ApiJson<EditMessage>,
 ) -> Result<JsonResponse<MessageJson>> {
+    state.quota.check(&state.db, chat.user.workspace_id).await?;
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Post).await?;
     let found = db::messages::find_authorship(&mut *tx, chat.id, path.message_id)

@@ -19,12 +19,14 @@ pub mod workspaces;
 
 use std::{fmt::Display, str::FromStr};
 
-use chat_core::text::{TextError, fold};
+use chat_core::text::TextError;
 use serde::Deserialize;
+use sqlx::PgConnection;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    db::{PAGE_DEFAULT, PAGE_MAX},
+    auth::CurrentUser,
+    db::{self, PAGE_DEFAULT, PAGE_MAX, SearchText},
     error::{ApiError, InvalidField, Result},
     state::AppState,
 };
@@ -95,11 +97,11 @@ impl<T> Ids<T> {
 /// Most characters of a search text.
 const QUERY_MAX: usize = 100;
 
-/// A search text as a `like` pattern.
+/// A search text; None if it is empty.
 ///
 /// # Errors
 /// 422 if it is too long or contains NUL.
-pub fn pattern(query: Option<&str>) -> Result<Option<String>> {
+pub fn search_text(query: Option<&str>) -> Result<Option<SearchText>> {
     let Some(query) = query.map(str::trim).filter(|query| !query.is_empty()) else { return Ok(None) };
     if query.chars().count() > QUERY_MAX {
         return Err(InvalidField::text("query", TextError::TooLong(QUERY_MAX)).into());
@@ -107,5 +109,31 @@ pub fn pattern(query: Option<&str>) -> Result<Option<String>> {
     if query.contains('\0') {
         return Err(InvalidField::text("query", TextError::Nul).into());
     }
-    Ok(Some(crate::db::contains_pattern(&fold(query))))
+    Ok(Some(SearchText::new(query)))
+}
+
+/// Runs a search when the caller's share allows it, within a short time limit.
+///
+/// # Errors
+/// 429 if the caller searches too often, 503 if the search takes too long.
+pub async fn search<T>(
+    state: &AppState,
+    user: &CurrentUser,
+    query: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+) -> Result<T> {
+    /// Postgres' `query_canceled`.
+    const CANCELED: &str = "57014";
+    state.limits.searches.check(&user.account_id)?;
+    let _turn = state.shares.search(user.account_id).await?;
+    let mut tx = state.db.begin().await?;
+    db::limit_search(&mut *tx).await?;
+    let found = query(&mut tx).await.map_err(|error| match error.as_database_error() {
+        Some(e) if e.code().as_deref() == Some(CANCELED) => {
+            state.metrics.bounds.searches_refused.inc();
+            ApiError::Unavailable("the search took too long: search for a longer text")
+        }
+        _ => error.into(),
+    })?;
+    tx.commit().await?;
+    Ok(found)
 }

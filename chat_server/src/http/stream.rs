@@ -76,7 +76,7 @@ pub async fn set_interest(
     ApiPath(StreamPath { stream_id: stream }): ApiPath<StreamPath>,
     ApiJson(StreamInterest { chats, users }): ApiJson<StreamInterest>,
 ) -> Result<StatusCode> {
-    state.limits.interest.check(&user.id)?;
+    state.limits.interest.check(&user.account_id)?;
     check_count("/chats", chats.as_ref().map_or(0, Vec::len), INTEREST_CHATS_MAX)?;
     check_count("/users", users.len(), INTEREST_USERS_MAX)?;
     let (workspace, user) = (user.workspace_id, user.id);

@@ -73,7 +73,7 @@ pub async fn sync(
     let ids: Vec<_> = memberships.iter().map(|m| m.chat_id).collect();
     let chats = db::chats::list_with_last(&mut *tx, &ids).await?;
     tx.commit().await?;
-    let items = items(&memberships, chats, me.role);
+    let Page { items, has_more } = items(&memberships, has_more, chats, me.role);
     let cursor =
         Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
     let events_url = events_url(&state);

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Ids, Limit, pattern};
+use super::{Ids, Limit, search, search_text};
 use crate::{
     auth::{CurrentUser, forbidden},
     db::{
@@ -71,11 +71,17 @@ pub async fn list_users(
     known: IfNoneMatch,
 ) -> Result<Response> {
     let limit = page.limit.get()?;
-    let pattern = pattern(page.query.as_deref())?;
-    let (pattern, after) = (pattern.as_deref(), page.after);
-    let rows = match &page.ids {
-        Some(ids) => db::users::list_of(&state.db, user.id, ids.get()?, pattern, after, limit).await?,
-        None => db::users::list(&state.db, user.id, pattern, after, limit).await?,
+    let (text, after) = (search_text(page.query.as_deref())?, page.after);
+    let rows = match (&page.ids, &text) {
+        (Some(ids), text) => {
+            db::users::list_of(&state.db, user.id, ids.get()?, text.as_ref(), after, limit).await?
+        }
+        (None, Some(text)) => {
+            let (workspace, id) = (user.workspace_id, user.id);
+            search(&state, &user, async |db| db::users::search(db, workspace, id, text, after, limit).await)
+                .await?
+        }
+        (None, None) => db::users::list(&state.db, user.id, after, limit).await?,
     };
     Ok(WithEtag::new(&Page::from_rows(rows, limit))?.answer(&known))
 }

@@ -2140,6 +2140,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description workspace_full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description invalid, idempotency_key_reused */
             422: {
                 headers: {
@@ -2269,7 +2278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description message_deleted */
+            /** @description message_deleted, workspace_full */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -1,0 +1,432 @@
+//! What one account, address or workspace may take of what all share. Each bound has a setting, and
+//! a metric that counts when it bites.
+
+use private_postgres::testing::TestDatabase;
+use serde_json::{Value, json};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+
+use crate::support::{
+    Actor, App, Chat,
+    actor::{bodies, seqs},
+    app::Node,
+    eventually,
+    process::ServerProcess,
+    raw::Raw,
+    wait::DEADLINE,
+    with_app, with_app_configured,
+};
+
+/// 64 KB of text: the longest message, of characters of four bytes.
+fn long_text() -> String {
+    "𝄞".repeat(16_000)
+}
+
+async fn metric(app: &App, name: &str) -> u64 {
+    let text =
+        app.client.get(format!("{}/metrics", app.chat.url)).send().await.unwrap().text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("parlor_chat_{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+/// A connection from one of this machine's own addresses.
+async fn connect(node: &Node, from: [u8; 4]) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(node.url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap()
+}
+
+async fn is_closed(mut stream: TcpStream) -> bool {
+    matches!(timeout(DEADLINE, stream.read(&mut [0; 1])).await, Ok(Ok(0) | Err(_)))
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_the_connections_of_all() {
+    with_app_configured(
+        |config| config.limits.max_connections_per_address = 2,
+        async |app| {
+            let notify = app.start_notify_server().await;
+            for node in [&app.chat, &notify] {
+                let held = [connect(node, [127, 0, 0, 9]).await, connect(node, [127, 0, 0, 9]).await];
+                assert!(is_closed(connect(node, [127, 0, 0, 9]).await).await);
+                let mut other = Raw::over(connect(node, [127, 0, 0, 8]).await);
+                assert_eq!(other.call("GET /health/live", "").await.status, 200);
+                drop(held);
+                eventually(async || {
+                    let mut again = Raw::over(connect(node, [127, 0, 0, 9]).await);
+                    if again.try_call("GET /health/live").await { Ok(()) } else { Err("not yet".into()) }
+                })
+                .await;
+            }
+            assert!(metric(app, "connections_refused_total").await >= 1);
+        },
+    )
+    .await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_may_open_as_many_files_as_the_machine_lets_it() {
+    let database = TestDatabase::new().await.unwrap();
+    let server = ServerProcess::start("chat_server", database.url());
+    let (soft, hard) = server.file_limits();
+    assert_eq!(soft, hard);
+    assert_ne!(soft, "512");
+}
+
+#[tokio::test]
+async fn behind_a_proxy_its_address_has_no_limit() {
+    with_app_configured(
+        |config| {
+            config.limits.max_connections_per_address = 1;
+            config.server.trusted_proxies = 1;
+        },
+        async |app| {
+            let _held = connect(&app.chat, [127, 0, 0, 9]).await;
+            let mut second = Raw::over(connect(&app.chat, [127, 0, 0, 9]).await);
+            assert_eq!(second.call("GET /health/live", "").await.status, 200);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_of_long_messages_ends_early_and_no_message_is_missed() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let chat = ann.private_channel("novels", &[]).await;
+        for _ in 0..24 {
+            ann.post(&chat, &long_text()).await;
+        }
+        let list = async |page: String| ann.call(&format!("GET /api/chat/{chat}/messages?{page}")).await.ok();
+        for direction in ["before", "after"] {
+            let (mut at, mut seen, mut pages) = (if direction == "before" { 99 } else { 0 }, Vec::new(), 0);
+            loop {
+                let page = list(format!("limit=200&{direction}={at}")).await;
+                let found = seqs(&page);
+                assert!(found.len() < 12, "{} messages in a page", found.len());
+                at = if direction == "before" { found[0] } else { found[found.len() - 1] };
+                seen.extend(found);
+                pages += 1;
+                if page["has_more"] == false {
+                    break;
+                }
+            }
+            seen.sort_unstable();
+            assert_eq!((seen, pages), ((1..=24).collect::<Vec<_>>(), 3), "{direction}");
+        }
+        let around = list("around=12&limit=200".into()).await;
+        assert!(around["has_more_before"] == true && around["has_more_after"] == true);
+        assert!(seqs(&around).contains(&12));
+        // A short page says that there is more, and the last one that there is none.
+        assert_eq!(list("after=22&limit=1".into()).await["has_more"], true);
+        assert_eq!(list("after=22&limit=2".into()).await["has_more"], false);
+    })
+    .await;
+}
+
+/// Every chat that the pages of `GET /api/chat` show, and the number of pages.
+async fn all_chats(actor: &Actor) -> (Vec<String>, usize) {
+    let (mut seen, mut pages) = (Vec::<String>::new(), 0);
+    loop {
+        let after = seen.last().map_or(String::new(), |last| format!("&after={last}"));
+        let page = actor.call(&format!("GET /api/chat?limit=200{after}")).await.ok();
+        let ids =
+            page["items"].as_array().unwrap().iter().map(|item| item["chat"]["id"].as_str().unwrap().into());
+        seen.extend(ids);
+        pages += 1;
+        if page["has_more"] == false {
+            return (seen, pages);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_chats_with_long_last_messages_ends_early_and_no_chat_is_missed() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let mut made = Vec::new();
+        for number in 0..20 {
+            let chat = ann.public_channel(&format!("novel {number}"), &[]).await;
+            ann.post(&chat, &long_text()).await;
+            made.push(chat.0);
+        }
+        made.reverse();
+        // From the database, then from the cache.
+        for _ in 0..2 {
+            let (seen, pages) = all_chats(&ann).await;
+            assert_eq!((&seen, pages), (&made, 3));
+        }
+        let snapshot = ann.call("GET /api/sync?limit=200").await.ok();
+        let chats = snapshot["chats"]["items"].as_array().unwrap();
+        assert!((1..12).contains(&chats.len()) && snapshot["chats"]["has_more"] == true, "{}", chats.len());
+        // Channels are listed without their messages, yet come from the same cache.
+        let bob = app.invite(&ann, "Bob").await;
+        let mut channels = Vec::new();
+        loop {
+            let after = channels.last().map_or(String::new(), |last: &String| format!("&after={last}"));
+            let page = bob.call(&format!("GET /api/channels?limit=200{after}")).await.ok();
+            channels.extend(
+                page["items"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap().to_owned()),
+            );
+            if page["has_more"] == false {
+                break;
+            }
+        }
+        channels.reverse();
+        assert_eq!(channels, made);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn large_responses_that_an_account_does_not_take_are_bounded() {
+    with_app_configured(
+        |config| config.limits.waiting_response_mb_per_user = 1,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let bob = app.invite(&ann, "Bob").await;
+            let chat = ann.private_channel("novels", &[&bob]).await;
+            for _ in 0..10 {
+                ann.post(&chat, &long_text()).await;
+            }
+            let page = format!("/api/chat/{chat}/messages?limit=200");
+            // Two clients of Ann ask for half a megabyte each and take nothing.
+            let request =
+                format!("GET {page} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", ann.token);
+            let mut held = [Raw::connect(&app.chat).await, Raw::connect(&app.chat).await];
+            held[0].send(request.as_bytes()).await;
+            eventually(async || {
+                held[1].send(request.as_bytes()).await;
+                let reply = ann.call(&format!("GET {page}")).await;
+                if reply.status == 429 { Ok(reply) } else { Err(format!("{}", reply.status)) }
+            })
+            .await
+            .refused(429, "too_many_responses");
+            assert!(metric(app, "responses_refused_total").await >= 1);
+            bob.call(&format!("GET {page}")).await.ok();
+            ann.call("GET /api/users/me").await.ok();
+            drop(held);
+            eventually(async || {
+                let reply = ann.call(&format!("GET {page}")).await;
+                if reply.status == 200 { Ok(()) } else { Err(format!("{}", reply.status)) }
+            })
+            .await;
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn requests_of_one_account_wait_for_one_another_and_hold_up_nobody_else() {
+    with_app_configured(
+        |config| config.limits.requests_at_once = 1,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let bob = app.invite(&ann, "Bob").await;
+            let chat = ann.private_channel("plans", &[&bob]).await;
+            let other = ann.private_channel("other", &[&bob]).await;
+            let mut held = app.db.begin().await.unwrap();
+            let lock = "select from chats where id = $1::uuid for update";
+            sqlx::query(lock).bind(&chat.0).execute(&mut *held).await.unwrap();
+            let operation = format!("PATCH /api/chat/{chat}");
+            let rename = ann.call_with(&operation, json!({ "name": "new plans" }));
+            let beside = async {
+                // The second request of Ann waits, so it is not answered before the first one.
+                eventually(async || {
+                    let _ =
+                        timeout(std::time::Duration::from_millis(20), ann.call("GET /api/users/me")).await;
+                    if metric(app, "requests_waited_total").await > 0 { Ok(()) } else { Err("none".into()) }
+                })
+                .await;
+                bob.call("GET /api/users/me").await.ok();
+                // A send has a queue of its own.
+                ann.post(&other, "at once").await;
+                held.rollback().await.unwrap();
+            };
+            let (renamed, ()) = tokio::join!(rename, beside);
+            renamed.ok();
+            ann.call("GET /api/users/me").await.ok();
+        },
+    )
+    .await;
+}
+
+fn fullnames(page: &Value) -> Vec<&str> {
+    page["items"].as_array().unwrap().iter().map(|user| user["fullname"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_search_finds_any_part_of_a_name_as_it_is_now_and_in_this_workspace_alone() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "山田太郎").await;
+        let eve = app.sign_up("evil", "Annabel").await;
+        let people = async |actor: &Actor, text: &str| -> Vec<String> {
+            let page = actor.call(&format!("GET /api/users?query={text}")).await.ok();
+            fullnames(&page).into_iter().map(str::to_owned).collect()
+        };
+        for (text, found) in [
+            ("a", vec!["Ann", "山田太郎"]), // his address is at acme.example
+            ("NN", vec!["Ann"]),
+            ("ann", vec!["Ann"]),
+            ("ann@acme.ex", vec!["Ann"]),
+            ("nan", vec![]),
+            ("太", vec!["山田太郎"]),
+            ("太郎", vec!["山田太郎"]),
+            ("%25", vec![]),
+        ] {
+            assert_eq!(people(&ann, text).await, found, "{text}");
+        }
+        assert_eq!(people(&eve, "ann").await, ["Annabel"]);
+        bob.call_with("PATCH /api/users/me", json!({ "fullname": "Taro" })).await.ok();
+        assert_eq!(people(&ann, "aro").await, ["Taro"]);
+
+        let club = ann.public_channel("Chess club", &[]).await;
+        eve.public_channel("Chess at evil", &[]).await;
+        let channels = async |text: &str| -> usize {
+            let page = bob.call(&format!("GET /api/channels?query={text}")).await.ok();
+            page["items"].as_array().unwrap().len()
+        };
+        assert_eq!((channels("chess").await, channels("ss%20c").await, channels("go").await), (1, 1, 0));
+        let change = json!({ "name": "Go club", "description": "and Schach" });
+        ann.call_with(&format!("PATCH /api/chat/{club}"), change).await.ok();
+        assert_eq!((channels("chess").await, channels("go").await, channels("schach").await), (0, 1, 1));
+        ann.call(&format!("DELETE /api/chat/{club}")).await.no_content();
+        assert_eq!(channels("go").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn searches_chats_and_people_put_into_them_have_rates() {
+    with_app_configured(
+        |config| {
+            config.limits.searches_per_minute = 1;
+            config.limits.new_chats_per_minute = 2;
+            config.limits.added_members_per_minute = 3;
+        },
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let bob = app.invite(&ann, "Bob").await;
+            let cid = app.invite(&ann, "Cid").await;
+            ann.call("GET /api/users?query=bob").await.ok();
+            ann.call("GET /api/users?query=cid").await.refused(429, "rate_limited");
+            ann.call("GET /api/channels?query=cid").await.refused(429, "rate_limited");
+            ann.call("GET /api/users").await.ok();
+            bob.call("GET /api/users?query=cid").await.ok();
+
+            let chat = ann.private_channel("one", &[&bob]).await;
+            ann.private_channel("two", &[]).await;
+            let third = json!({ "kind": "private_channel", "name": "three" });
+            ann.call_with("POST /api/chat", third.clone()).await.refused(429, "rate_limited");
+            bob.call_with("POST /api/chat", third).await.created();
+            // One of three is used up.
+            let add = format!("POST /api/chat/{chat}/members");
+            ann.call_with(&add, json!({ "user_ids": [bob.id, cid.id] })).await.ok();
+            ann.call_with(&add, json!({ "user_ids": [cid.id] })).await.refused(429, "rate_limited");
+            assert_eq!(metric(app, "rate_limited_total{limit=\"added_members\"}").await, 1);
+        },
+    )
+    .await;
+}
+
+/// Puts `user` into `count` channels that `by` made; `added_by` says who put them there.
+async fn put_into_chats(app: &App, user: &Actor, by: &Actor, added_by: Option<&Actor>, count: i32) {
+    sqlx::query(
+        "with made as (
+             insert into chats (id, workspace_id, kind, name, name_folded, created_by)
+             select gen_random_uuid(), $1::uuid, 'private_channel', gen_random_uuid(), gen_random_uuid(), $3::uuid
+             from generate_series(1, $5) returning id
+         )
+         insert into chat_members (chat_id, user_id, workspace_id, role, added_by)
+         select id, $2::uuid, $1::uuid, 'member', $4::uuid from made",
+    )
+    .bind(&user.workspace_id)
+    .bind(&user.id)
+    .bind(&by.id)
+    .bind(added_by.map(|actor| &actor.id))
+    .bind(count)
+    .execute(&app.db)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn chats_into_which_others_put_me_are_no_reason_to_refuse_me() {
+    with_app_configured(
+        |config| config.limits.chats_per_creator = 3,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let bob = app.invite(&ann, "Bob").await;
+            let mallory = app.invite(&ann, "Mallory").await;
+            let general = ann.public_channel("general", &[]).await;
+            put_into_chats(app, &bob, &mallory, Some(&mallory), 2500).await;
+            bob.private_channel("mine", &[]).await;
+            bob.single(&ann).await;
+            bob.call(&format!("POST /api/chat/{general}/join")).await.ok();
+            ann.private_channel("for bob", &[&bob]).await;
+            let page = bob.call("GET /api/chat?limit=1").await.ok();
+            assert_eq!(page["has_more"], true);
+
+            let another = json!({ "kind": "private_channel", "name": "one more" });
+            mallory.call_with("POST /api/chat", another.clone()).await.refused(409, "too_many_chats");
+            // Those that one made or joined oneself do count.
+            let joined = 2000 - 3;
+            put_into_chats(app, &bob, &mallory, None, joined).await;
+            bob.call_with("POST /api/chat", another).await.refused(409, "too_many_chats");
+            let club = channel_by_hand(app, &ann).await;
+            bob.call(&format!("POST /api/chat/{club}/join")).await.refused(409, "too_many_chats");
+            ann.private_channel("still for bob", &[&bob]).await;
+        },
+    )
+    .await;
+}
+
+/// A public channel that was made by hand.
+async fn channel_by_hand(app: &App, host: &Actor) -> Chat {
+    let sql = "insert into chats (id, workspace_id, kind, name, name_folded)
+               values (gen_random_uuid(), $1::uuid, 'public_channel', 'club', 'club') returning id::text";
+    Chat(sqlx::query_scalar(sql).bind(&host.workspace_id).fetch_one(&app.db).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_workspace_that_is_full_takes_no_more_text_until_some_is_deleted() {
+    with_app_configured(
+        |config| config.limits.storage_mb_per_workspace = 1,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let eve = app.sign_up("evil", "Eve").await;
+            let chat = ann.private_channel("novels", &[]).await;
+            let message = json!({ "body": long_text() });
+            let mut sent = Vec::new();
+            let refused = loop {
+                let reply = ann.try_post(&chat, message.clone()).await;
+                if reply.status != 201 {
+                    break reply;
+                }
+                sent.push(reply.created()["id"].as_str().unwrap().to_owned());
+            };
+            refused.refused(409, "workspace_full");
+            assert!(sent.len() >= 16, "{} messages of 64 KB", sent.len());
+            let edit = format!("PATCH /api/chat/{chat}/messages/{}", sent[0]);
+            ann.call_with(&edit, message.clone()).await.refused(409, "workspace_full");
+            let others = eve.private_channel("novels", &[]).await;
+            eve.post(&others, &long_text()).await;
+            for id in &sent {
+                ann.call(&format!("DELETE /api/chat/{chat}/messages/{id}")).await.no_content();
+            }
+            eventually(async || {
+                let reply = ann.try_post(&chat, json!({ "body": "short" })).await;
+                if reply.status == 201 { Ok(()) } else { Err(format!("{}", reply.status)) }
+            })
+            .await;
+            let list = ann.call(&format!("GET /api/chat/{chat}/messages")).await.ok();
+            assert!(bodies(&list).contains(&"short".to_owned()));
+        },
+    )
+    .await;
+}
