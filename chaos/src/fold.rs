@@ -1,7 +1,8 @@
 //! What a client does with events: applies them to the snapshot it has. Pure.
 //!
-//! Stricter than the web client's fold (web/src/store/fold.ts): here an event that cannot come is
-//! an error. tests/fold_cases.json holds the cases that both run; docs/events.md tells the rules.
+//! Stricter than the web client's fold (web/src/store/slices/chatFold.ts): here an event that
+//! cannot come is an error. tests/fold_cases.json holds the cases that both run; docs/events.md tells
+//! the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -21,8 +21,9 @@ export async function steps(step, world) {
   })
   try {
     const load = path => vite.ssrLoadModule(path)
-    const { apply, fromSnapshot, Paging } = await load('/src/store/fold.ts')
-    const { staleAfter, withMay } = await load('/src/store/permissions.ts')
+    const { apply, fromSnapshot } = await load('/src/store/fold.ts')
+    const { Paging } = await load('/src/store/slices/paging.ts')
+    const { staleAfter, withMay } = await load('/src/store/slices/permissions.ts')
     const { follow } = await load('/src/store/stream.ts')
     const client = { apply, fromSnapshot, follow, staleAfter, withMay }
     // The seed is in the message of a failure.
@@ -69,7 +70,7 @@ class Follower {
   constructor(person, snapshot, client, Paging) {
     this.person = person
     this.state = client.fromSnapshot(snapshot)
-    this.paging = Paging && new Paging(snapshot.chats.items)
+    this.paging = Paging && new Paging(snapshot.chats.items, person.id)
     let { cursor } = snapshot
     void client.follow({
       url: () => snapshot.events_url,
@@ -99,11 +100,11 @@ class Follower {
     if (this.done) return
     const after = this.paged ? `&after=${this.paged}` : ''
     const page = await this.person.call('GET', `/api/chat?limit=${PAGE}${after}`)
-    this.state = this.paging.merge(this.state, page.items)
+    this.state = { ...this.state, chats: this.paging.merge(this.state.chats, page.items) }
     this.paged = page.items.at(-1)?.chat.id
     if (page.has_more) return
     this.done = true
-    this.state = this.paging.finish(this.state)
+    this.state = { ...this.state, chats: this.paging.finish(this.state.chats) }
   }
 
   async lastPages() {

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { changesMay } from '../api/schema'
 import type { Chat, ChatAction, ChatItem, Event, Member, Message, Snapshot, User } from '../api/types'
-import { apply, fromSnapshot, Paging, type State } from './fold'
-import { staleAfter, withMay } from './permissions'
+import { apply, fromSnapshot, type State } from './fold'
+import { Paging } from './slices/paging'
+import { staleAfter, withMay } from './slices/permissions'
 
 const AT = '2026-11-21T09:30:00.000Z'
 
@@ -339,7 +340,7 @@ describe('folding a stream onto a snapshot', () => {
       const part = snapshot.chats.items.slice(0, 1)
       let state = fromSnapshot({ ...snapshot, chats: { items: part, has_more: true } }, before)
       expect(state.chats.size, 'what was there stays meanwhile').toBeGreaterThanOrEqual(before.chats.size)
-      const paging = new Paging(part)
+      const paging = new Paging(part, 'me')
       const stale = new Set<string>()
       const goOn = (steps: number) => {
         for (let i = 0; i < steps; i++) model.step()
@@ -357,9 +358,9 @@ describe('folding a stream onto a snapshot', () => {
       const pages = [...model.snapshot().chats.items].sort((a, b) => (a.chat.id < b.chat.id ? 1 : -1))
       for (let from = 0; from < pages.length; from += 2) {
         goOn(3)
-        state = paging.merge(state, pages.slice(from, from + 2))
+        state = { ...state, chats: paging.merge(state.chats, pages.slice(from, from + 2)) }
       }
-      state = paging.finish(state)
+      state = { ...state, chats: paging.finish(state.chats) }
       goOn(30)
       state = settled(state, stale, model)
       expect(comparable(state).chats, `seed ${seed}`).toEqual(comparable(fromSnapshot(model.snapshot())).chats)

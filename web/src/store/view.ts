@@ -1,38 +1,27 @@
-// The state that the UI renders, and the subscriptions to it. Its objects are never changed, only
-// replaced.
-import type { Message } from '../api/types'
+// What the UI renders, and the subscriptions to it. Its objects are never changed, only replaced.
 import type { State } from './fold'
-import type { Outgoing } from './outbox'
+import type { SliceViews } from './slices'
 import type { StreamStatus } from './stream'
-import type { MessageWindow } from './windows'
 
-export interface View {
+/** The state, the connection, and what each slice adds. */
+export type View = SliceViews & {
+  /** Null until the first snapshot. */
   readonly data: State | null
-  /** Whether further pages of chats are still to be loaded. */
-  readonly partial: boolean
-  readonly windows: ReadonlyMap<string, MessageWindow>
-  readonly outgoing: readonly Outgoing[]
   readonly stream: StreamStatus
   /** The last attempt to load a snapshot failed. */
   readonly unreachable: boolean
-  /** Messages that are replied to and are in no window, by id; null if they cannot be loaded. */
-  readonly quotes: ReadonlyMap<string, Message | null>
 }
 
-export class ViewHolder {
-  private view: View = {
-    data: null,
-    partial: true,
-    windows: new Map(),
-    outgoing: [],
-    stream: 'connecting',
-    unreachable: false,
-    quotes: new Map(),
-  }
+export class ViewHolder<V extends object = View> {
+  private view: V
   private readonly listeners = new Set<() => void>()
   private notifying = false
 
-  get = (): View => this.view
+  constructor(view: V) {
+    this.view = view
+  }
+
+  get = (): V => this.view
 
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener)
@@ -40,7 +29,7 @@ export class ViewHolder {
   }
 
   /** Listeners are called once for all changes of the current task. */
-  set(change: Partial<View>): void {
+  set(change: Partial<V>): void {
     this.view = { ...this.view, ...change }
     if (this.notifying) return
     this.notifying = true

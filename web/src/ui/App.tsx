@@ -2,7 +2,7 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { backoff, pause } from '../store/retry'
 import type { Session } from '../store/session'
-import { Store } from '../store/store'
+import { openStore, type Store } from '../store/store'
 import { SessionContext, StoreContext } from './hooks'
 import { go, signInPath, useRoute } from './route'
 import { SignIn, SignUp } from './SignIn'
@@ -64,7 +64,7 @@ function SignedIn({ session }: { session: Session }) {
   const [store, setStore] = useState<Store | null>(null)
   const route = useRoute()
   useEffect(() => {
-    const next = new Store(session)
+    const next = openStore(session)
     setStore(next)
     return () => next.close()
   }, [session])

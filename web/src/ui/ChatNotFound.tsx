@@ -19,13 +19,13 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
       if (error instanceof ApiError && error.status < 500) return 'none' as const
       throw error
     }
-    setFound(await store.fetchChat(chatId).catch(noneIfRefused))
+    setFound(await store.chats.fetch(chatId).catch(noneIfRefused))
   })
   const { run } = search
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat
   useEffect(run, [store, chatId])
   const join = useAction(async () => {
-    store.addChat(await unwrap(store.api.POST('/api/chat/{id}/join', { params: { path: { id: chatId } } })))
+    store.chats.add(await unwrap(store.api.POST('/api/chat/{id}/join', { params: { path: { id: chatId } } })))
   })
   const back = (
     <button type="button" className="button" onClick={() => go('/')}>

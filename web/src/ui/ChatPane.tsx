@@ -4,6 +4,7 @@ import { DropdownMenu } from 'radix-ui'
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
+import { conversationKey } from '../store/conversation'
 import { useTexts } from '../texts'
 import { ChatIcon } from './ChatIcon'
 import { ChatNotFound } from './ChatNotFound'
@@ -20,6 +21,7 @@ import { Timeline } from './timeline/Timeline'
 
 export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefined }) {
   const item = useChat(chatId)
+  const conversation = conversationKey(chatId)
   const store = useStore()
   const [membersOpen, setMembersOpen] = useState(false)
   const [edited, setEdited] = useState<Edited | null>(null)
@@ -31,17 +33,17 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
   const onReply = useCallback(
     (message: Message) => {
       setEdited(null)
-      store.drafts.change(chatId, { reply_to: message.id })
+      store.drafts.change(conversation, { reply_to: message.id })
       textarea.current?.focus()
     },
-    [store, chatId],
+    [store, conversation],
   )
   const membersButton = useRef<HTMLButtonElement>(null)
   const closeMembers = () => {
     setMembersOpen(false)
     membersButton.current?.focus()
   }
-  useEffect(() => () => store.messages.close(chatId), [store, chatId])
+  useEffect(() => () => store.messages.leave(conversation), [store, conversation])
   if (!item) return <ChatNotFound chatId={chatId} />
   return (
     <div className="chat" data-members={membersOpen || undefined}>
@@ -52,15 +54,16 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
           onMembers={() => setMembersOpen(open => !open)}
           membersButton={membersButton}
         />
-        <LiveRegion item={item} />
-        <Timeline item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
+        <LiveRegion conversation={conversation} item={item} />
+        <Timeline conversation={conversation} item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
         <Composer
+          conversation={conversation}
           item={item}
           textarea={textarea}
           edited={edited}
           onEdit={setEdited}
           lastOwnMessage={() =>
-            lastOwnMessage(store.view.get().windows.get(chatId)?.items ?? [], store.view.get().data?.user.id)
+            lastOwnMessage(store.view.get().windows.get(conversation)?.items ?? [], store.view.get().data?.user.id)
           }
         />
       </div>

@@ -1,4 +1,4 @@
-// Where the user writes: the draft of a chat, a reply, or an edit of a message. Sending is up to
+// Where the user writes: the draft of a conversation, a reply, or an edit of a message. Sending is up to
 // the outbox, keeping the draft to the store.
 //
 // The invariant: an edit has a text of its own, so the draft stays untouched.
@@ -6,7 +6,8 @@ import { SendHorizontal, X } from 'lucide-react'
 import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useState } from 'react'
 import { flushSync } from 'react-dom'
 import type { ChatItem, Message } from '../api/types'
-import type { Outgoing } from '../store/outbox'
+import type { ConversationKey } from '../store/conversation'
+import type { Outgoing } from '../store/slices/outbox'
 import { useTexts } from '../texts'
 import { EmojiList, useEmojiCompletion } from './EmojiList'
 import type { Emoji } from './emoji'
@@ -25,6 +26,8 @@ const BODY_MAX = 16_000
 const NEAR_MAX = 500
 
 interface ComposerProps {
+  conversation: ConversationKey
+  /** Its chat. */
   item: ChatItem
   textarea: RefObject<HTMLTextAreaElement | null>
   edited: Edited | null
@@ -32,15 +35,15 @@ interface ComposerProps {
   lastOwnMessage: () => Message | undefined
 }
 
-export function Composer({ item, textarea, edited, onEdit, lastOwnMessage }: ComposerProps) {
+export function Composer({ conversation, item, textarea, edited, onEdit, lastOwnMessage }: ComposerProps) {
   const t = useTexts()
   const store = useStore()
-  const { id, kind } = item.chat
-  const draft = useDraft(id)
+  const { kind } = item.chat
+  const draft = useDraft(conversation)
   const [editText, setEditText] = useState('')
   const [error, setError] = useState('')
   const title = useChatTitle(item)
-  const quoted = useQuoted(id, draft.reply_to)
+  const quoted = useQuoted(conversation, draft.reply_to)
 
   // Set while rendering, not in an effect: a key that is pressed at once must not be lost.
   const [editing, setEditing] = useState<Edited | null>(null)
@@ -50,7 +53,7 @@ export function Composer({ item, textarea, edited, onEdit, lastOwnMessage }: Com
     setError('')
   }
   const text = edited ? editText : draft.text
-  const write = (next: string) => (edited ? setEditText(next) : store.drafts.change(id, { text: next }))
+  const write = (next: string) => (edited ? setEditText(next) : store.drafts.change(conversation, { text: next }))
   const left = BODY_MAX - lengthOf(text)
 
   useEffect(() => {
@@ -61,7 +64,7 @@ export function Composer({ item, textarea, edited, onEdit, lastOwnMessage }: Com
 
   const finish = () => {
     if (edited) onEdit(null)
-    else store.drafts.change(id, { reply_to: null })
+    else store.drafts.change(conversation, { reply_to: null })
     textarea.current?.focus()
   }
 
@@ -70,8 +73,8 @@ export function Composer({ item, textarea, edited, onEdit, lastOwnMessage }: Com
     if (body === '' || left < 0) return
     textarea.current?.focus()
     if (!edited) {
-      store.outbox.add(id, body, draft.reply_to)
-      store.drafts.clear(id)
+      store.outbox.add(conversation, body, draft.reply_to)
+      store.drafts.clear(conversation)
       return
     }
     try {

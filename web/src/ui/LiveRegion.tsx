@@ -1,8 +1,9 @@
-// Announces new messages of the open chat to screen readers. The list of messages does not announce
+// Announces new messages of the open conversation to screen readers. The list of messages does not announce
 // anything itself, because scrolling adds rows to it too. Own and deleted messages are not
 // announced.
 import { useEffect, useRef, useState } from 'react'
 import type { ChatItem, Message } from '../api/types'
+import type { ConversationKey } from '../store/conversation'
 import { useTexts } from '../texts'
 import { useMe, useView } from './hooks'
 import { previewText } from './preview'
@@ -12,11 +13,11 @@ import { UserName } from './UserName'
 const ANNOUNCED_MAX = 3
 const TEXT_MAX = 300
 
-export function LiveRegion({ item }: { item: ChatItem }) {
+export function LiveRegion({ conversation, item }: { conversation: ConversationKey; item: ChatItem }) {
   const t = useTexts()
   const me = useMe()
   const { chat, last_message } = item
-  const window = useView(view => view.windows.get(chat.id))
+  const window = useView(view => view.windows.get(conversation))
   const announcedSeq = useRef(chat.last_seq)
   const [announced, setAnnounced] = useState<Message[]>([])
   useEffect(() => {

@@ -3,7 +3,8 @@ import { CircleAlert, Clock, Copy, CornerUpLeft, Ellipsis, Link2, Pencil, Reply,
 import { DropdownMenu } from 'radix-ui'
 import { type KeyboardEvent, memo, useEffect, useId, useRef, useState } from 'react'
 import type { Message } from '../api/types'
-import type { Outgoing } from '../store/outbox'
+import { type ConversationKey, conversationOf } from '../store/conversation'
+import type { Outgoing } from '../store/slices/outbox'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { copyText } from './CopyNotice'
@@ -100,7 +101,7 @@ export const MessageRow = memo(function MessageRow({
             <UserName userId={message.sender_id} />
           </span>
         )}
-        {message.reply_to && <Quote chatId={message.chat_id} id={message.reply_to} />}
+        {message.reply_to && <Quote conversation={conversationOf(message)} id={message.reply_to} />}
         {head && (
           <header className="message-head">
             <span id={`${id}-who`}>
@@ -200,10 +201,10 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
   )
 }
 
-function Quote({ chatId, id }: { chatId: string; id: string }) {
+function Quote({ conversation, id }: { conversation: ConversationKey; id: string }) {
   const t = useTexts()
-  const message = useQuoted(chatId, id)
-  const to = message ? `/c/${chatId}/${message.seq}` : undefined
+  const message = useQuoted(conversation, id)
+  const to = message ? `/c/${message.chat_id}/${message.seq}` : undefined
   return (
     <a
       className="quote"
@@ -250,7 +251,7 @@ export function OutgoingRow({ entry, head, onEdit }: OutgoingRowProps) {
     >
       <div className="message-side">{head && <Avatar userId={me.id} size="l" />}</div>
       <div className="message-main">
-        {entry.reply_to && <Quote chatId={entry.chat_id} id={entry.reply_to} />}
+        {entry.reply_to && <Quote conversation={conversationOf(entry)} id={entry.reply_to} />}
         {head && (
           <header className="message-head">
             <bdi className="message-sender">{me.fullname}</bdi>

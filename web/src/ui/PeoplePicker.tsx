@@ -20,7 +20,7 @@ export function usePeopleSearch(query: string): User[] {
   const me = useMe()
   const users = useView(view => view.data?.users)
   useEffect(() => {
-    const timer = setTimeout(() => void store.people.search(query.trim()).catch(() => undefined), SEARCH_MS)
+    const timer = setTimeout(() => void store.users.search(query.trim()).catch(() => undefined), SEARCH_MS)
     return () => clearTimeout(timer)
   }, [store, query])
   return useMemo(() => {

@@ -46,7 +46,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
   const { error, run: choose } = useAction(async (entry: Found | undefined) => {
     if (!entry) return
     if (entry.kind === 'chat') return onChat(entry.item.chat.id)
-    onChat(await store.openSingleChat(entry.user.id))
+    onChat(await store.chats.openSingle(entry.user.id))
   })
   return (
     <Dialog title={t.goToTitle} onClose={onClose} className="switcher" bare>

@@ -17,6 +17,7 @@ import { DropdownMenu } from 'radix-ui'
 import { memo, useMemo, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { ChatItem } from '../api/types'
+import { conversationKey } from '../store/conversation'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { ChatIcon } from './ChatIcon'
@@ -124,7 +125,7 @@ interface ChatEntryProps {
 const ChatEntry = memo(function ChatEntry({ item, current, tabStop }: ChatEntryProps) {
   const t = useTexts()
   const title = useChatTitle(item)
-  const drafted = useHasDraft(item.chat.id) && !current
+  const drafted = useHasDraft(conversationKey(item.chat.id)) && !current
   const unread = current && document.hasFocus() ? 0 : item.unread_count
   return (
     <li>

@@ -58,7 +58,7 @@ export function MessageUserItem({ userId }: { userId: string }) {
   const store = useStore()
   const me = useMe()
   const user = useUser(userId)
-  const open = useAction(async () => go(`/c/${await store.openSingleChat(userId)}`))
+  const open = useAction(async () => go(`/c/${await store.chats.openSingle(userId)}`))
   if (userId === me.id) return null
   return (
     <DropdownMenu.Item className="menu-item" onSelect={() => open.run()}>

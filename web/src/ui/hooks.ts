@@ -1,8 +1,9 @@
 // Hooks for components: the store and parts of its view, and facts about the device and the page.
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import type { ChatItem, Message, User } from '../api/types'
-import type { Draft } from '../store/drafts'
+import type { ConversationKey } from '../store/conversation'
 import type { Session } from '../store/session'
+import type { Draft } from '../store/slices/drafts'
 import type { Store } from '../store/store'
 import type { View } from '../store/view'
 import { chatTitle, UNKNOWN } from './chats'
@@ -40,32 +41,32 @@ export function useUser(id: string | undefined): User | undefined {
   const store = useStore()
   const user = useView(view => (id ? view.data?.users.get(id) : undefined))
   useEffect(() => {
-    if (id && !user) store.people.request(id)
+    if (id && !user) store.users.request(id)
   }, [store, id, user])
   return user
 }
 
-export function useDraft(chatId: string): Draft {
+export function useDraft(conversation: ConversationKey): Draft {
   const { drafts } = useStore()
-  return useSyncExternalStore(drafts.subscribe, () => drafts.get(chatId))
+  return useSyncExternalStore(drafts.subscribe, () => drafts.get(conversation))
 }
 
-export function useHasDraft(chatId: string): boolean {
+export function useHasDraft(conversation: ConversationKey): boolean {
   const { drafts } = useStore()
-  return useSyncExternalStore(drafts.subscribe, () => drafts.has(chatId))
+  return useSyncExternalStore(drafts.subscribe, () => drafts.has(conversation))
 }
 
 /**
  * The message that another one replies to: undefined while it loads, null if it cannot be loaded.
  */
-export function useQuoted(chatId: string, id: string | null): Message | null | undefined {
+export function useQuoted(conversation: ConversationKey, id: string | null): Message | null | undefined {
   const store = useStore()
-  const loaded = useView(view => id && view.windows.get(chatId)?.items.find(message => message.id === id))
+  const loaded = useView(view => id && view.windows.get(conversation)?.items.find(message => message.id === id))
   const fetched = useView(view => (id ? view.quotes.get(id) : null))
   const message = loaded || fetched
   useEffect(() => {
-    if (id && message === undefined) store.messages.requestQuote(chatId, id)
-  }, [store, message, chatId, id])
+    if (id && message === undefined) store.messages.requestQuote(conversation, id)
+  }, [store, message, conversation, id])
   return message
 }
 
@@ -76,7 +77,7 @@ export function useChatTitle(item: ChatItem): string {
   const title = useView(view => chatTitle(item, me.id, view.data?.users ?? NO_USERS))
   const unknown = title.includes(UNKNOWN)
   useEffect(() => {
-    if (unknown) for (const id of item.chat.member_ids) store.people.request(id)
+    if (unknown) for (const id of item.chat.member_ids) store.users.request(id)
   }, [store, item, unknown])
   return title
 }

@@ -53,7 +53,7 @@ export function useNotifications(): void {
         const item = data?.chats.get(message.chat_id)
         if (!data || !item) return
         if (level === 'direct' && isChannel(item) && !isMentioned(message.body, data.user.fullname)) return
-        const known = await store.people.find(message.sender_id).catch(() => undefined)
+        const known = await store.users.find(message.sender_id).catch(() => undefined)
         const sender = known?.fullname ?? texts().somebody
         const title =
           item.chat.kind === 'single'

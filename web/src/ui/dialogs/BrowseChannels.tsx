@@ -51,7 +51,7 @@ export function BrowseChannels({ onClose, onChat, onNew }: BrowseProps) {
   })
   const join = useAction(async (id: string) => {
     const item = await unwrap(store.api.POST('/api/chat/{id}/join', { params: { path: { id } } }))
-    store.addChat(item)
+    store.chats.add(item)
     onChat(id)
   })
   return (

@@ -39,7 +39,7 @@ export function NewChat({ onClose, onChat }: NewChatProps) {
         },
       }),
     )
-    store.addChat(item)
+    store.chats.add(item)
     onChat(item.chat.id)
   })
   return (

@@ -35,7 +35,8 @@ interface ScrollerProps extends TimelineProps {
 }
 
 export function Scroller(props: ScrollerProps) {
-  const { item, rows, seq, place, loaded, hasOlder, hasNewer, oldestSeq, newestSeq, onScrollToEnd } = props
+  const { conversation, item, rows, seq, place, loaded, hasOlder, hasNewer, oldestSeq, newestSeq, onScrollToEnd } =
+    props
   const t = useTexts()
   const store = useStore()
   const chatId = item.chat.id
@@ -46,7 +47,7 @@ export function Scroller(props: ScrollerProps) {
 
   const showLatest = useCallback(() => {
     store.messages
-      .loadLatest(chatId)
+      .loadLatest(conversation)
       .then(() =>
         requestAnimationFrame(() => {
           adjuster.forgetMovement()
@@ -55,7 +56,7 @@ export function Scroller(props: ScrollerProps) {
         }),
       )
       .catch(() => undefined)
-  }, [store, chatId, virtualizer, adjuster])
+  }, [store, conversation, virtualizer, adjuster])
 
   // The order of these hooks matters: their effects run in it.
   const positioned = useInitialPosition({
@@ -73,7 +74,7 @@ export function Scroller(props: ScrollerProps) {
   const restsAtEnd = useFollowEnd({ rows, enabled: positioned && follows, virtualizer, adjuster })
   useUnreadLineInSight({ scroller, rows, pageActive, virtualizer, adjuster })
   const items = virtualizer.getVirtualItems()
-  useLoadOnScroll({ chatId, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned })
+  useLoadOnScroll({ conversation, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned })
   const { atEnd, onPositionChange } = useReadMarking({
     chatId,
     scroller,
@@ -91,7 +92,7 @@ export function Scroller(props: ScrollerProps) {
     if (seq !== undefined) go(`/c/${chatId}`, true)
     showLatest()
   }, [chatId, seq, showLatest, onScrollToEnd])
-  useOwnMessage(chatId, scrollToEnd)
+  useOwnMessage(conversation, scrollToEnd)
   const focusHandlers = useFocusKeeping(scroller)
 
   return (

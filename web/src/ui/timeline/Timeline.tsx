@@ -1,7 +1,8 @@
-// The messages of a chat. Loads the window of messages and turns it into rows; `Scroller` draws
+// The messages of a conversation. Loads the window of messages and turns it into rows; `Scroller` draws
 // them.
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import type { ChatItem, Message } from '../../api/types'
+import { type ConversationKey, conversationOf } from '../../store/conversation'
 import { useTexts } from '../../texts'
 import type { Edited } from '../Composer'
 import { useMe, useStore, useView } from '../hooks'
@@ -12,6 +13,8 @@ import { Scroller } from './Scroller'
 import { useUnreadLine } from './unreadLine'
 
 export interface TimelineProps {
+  conversation: ConversationKey
+  /** Its chat. */
   item: ChatItem
   /** The message that the address of the page names, if it names one. */
   seq: number | undefined
@@ -19,27 +22,26 @@ export interface TimelineProps {
   onEdit: (message: Edited) => void
 }
 
-export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
+export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineProps) {
   const t = useTexts()
   const store = useStore()
   const me = useMe()
-  const chatId = item.chat.id
-  const window = useView(view => view.windows.get(chatId))
+  const window = useView(view => view.windows.get(conversation))
   const outgoing = useView(view => view.outgoing)
   const [failed, setFailed] = useState(false)
   const [unreadAfter, clearUnread] = useUnreadLine(item)
 
   // What the timeline is to show: another value for each navigation, to the same message too.
-  const place = `${chatId} ${seq ?? ''} ${useNavigationCount()}`
+  const place = `${conversation} ${seq ?? ''} ${useNavigationCount()}`
   const [loadedPlace, setLoadedPlace] = useState<string | null>(null)
 
   const load = useCallback(() => {
     setFailed(false)
-    store.messages.open(chatId, seq).then(
+    store.messages.open(conversation, seq).then(
       () => setLoadedPlace(place),
       () => setFailed(true),
     )
-  }, [store, chatId, seq, place])
+  }, [store, conversation, seq, place])
   useEffect(load, [load])
   // A window that was dropped is loaded again.
   useEffect(() => {
@@ -51,12 +53,12 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
       window
         ? rowsOf(
             window,
-            outgoing.filter(entry => entry.chat_id === chatId),
+            outgoing.filter(entry => conversationOf(entry) === conversation),
             me.id,
             unreadAfter,
           )
         : [],
-    [window, outgoing, chatId, me.id, unreadAfter],
+    [window, outgoing, conversation, me.id, unreadAfter],
   )
 
   if (!window) {
@@ -77,6 +79,7 @@ export function Timeline({ item, seq, onReply, onEdit }: TimelineProps) {
   }
   return (
     <Scroller
+      conversation={conversation}
       item={item}
       rows={rows}
       seq={seq}

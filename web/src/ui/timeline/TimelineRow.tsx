@@ -8,7 +8,7 @@ import { Skeleton } from '../Skeleton'
 import type { Row } from './rows'
 import type { TimelineProps } from './Timeline'
 
-interface TimelineRowProps extends TimelineProps {
+interface TimelineRowProps extends Omit<TimelineProps, 'conversation'> {
   row: Row
 }
 

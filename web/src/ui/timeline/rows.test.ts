@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Message } from '../../api/types'
-import { fromPage } from '../../store/windows'
+import { fromPage } from '../../store/slices/windows'
 import { rowsOf } from './rows'
 
 const message = (seq: number, sender_id: string, at: string, rest: Partial<Message> = {}): Message => ({
@@ -60,7 +60,9 @@ it('has unique keys', () => {
     message(2, 'bob', at, { client_id: 'x' }),
     message(3, 'me', at),
   ]
-  const outgoing = [{ client_id: 'y', chat_id: 'c', body: 'b', reply_to: null, written_at: Date.parse(at) }]
+  const outgoing = [
+    { client_id: 'y', chat_id: 'c', root_id: null, body: 'b', reply_to: null, written_at: Date.parse(at) },
+  ]
   const window = fromPage({ items, has_more: false, has_more_before: false, has_more_after: false })
   const keys = rowsOf(window, outgoing, 'me', 1).map(row => row.key)
   expect(new Set(keys).size).toBe(keys.length)

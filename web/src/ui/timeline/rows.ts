@@ -2,8 +2,8 @@
 //
 // The invariant: a row never changes when older messages are loaded above it.
 import type { Message } from '../../api/types'
-import type { Outgoing } from '../../store/outbox'
-import type { MessageWindow } from '../../store/windows'
+import type { Outgoing } from '../../store/slices/outbox'
+import type { MessageWindow } from '../../store/slices/windows'
 import { dayKey } from '../dates'
 
 export type Row =

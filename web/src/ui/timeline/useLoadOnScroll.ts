@@ -1,6 +1,7 @@
 // Loads older and newer messages when the drawn rows come near the first or last loaded one.
 import type { VirtualItem } from '@tanstack/react-virtual'
 import { useEffect, useState } from 'react'
+import type { ConversationKey } from '../../store/conversation'
 import { useStore } from '../hooks'
 import type { Row } from './rows'
 
@@ -10,7 +11,7 @@ const EDGE_ROWS = 30
 const RETRY_MS = 3000
 
 interface Options {
-  chatId: string
+  conversation: ConversationKey
   items: VirtualItem[]
   rows: Row[]
   hasOlder: boolean
@@ -21,7 +22,7 @@ interface Options {
 }
 
 export function useLoadOnScroll(options: Options): void {
-  const { chatId, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned } = options
+  const { conversation, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned } = options
   const store = useStore()
   const first = items[0]?.index ?? 0
   const last = items.at(-1)?.index ?? 0
@@ -32,10 +33,10 @@ export function useLoadOnScroll(options: Options): void {
   }
   // biome-ignore lint/correctness/useExhaustiveDependencies: at the top, a new page may change `oldestSeq` alone
   useEffect(() => {
-    if (positioned && first < EDGE_ROWS && hasOlder && !pausing) store.messages.loadOlder(chatId).catch(pause)
-  }, [store, chatId, first, hasOlder, oldestSeq, pausing, positioned])
+    if (positioned && first < EDGE_ROWS && hasOlder && !pausing) store.messages.loadOlder(conversation).catch(pause)
+  }, [store, conversation, first, hasOlder, oldestSeq, pausing, positioned])
   // biome-ignore lint/correctness/useExhaustiveDependencies: at the end, a new page may change `newestSeq` alone
   useEffect(() => {
-    if (last >= rows.length - EDGE_ROWS && hasNewer && !pausing) store.messages.loadNewer(chatId).catch(pause)
-  }, [store, chatId, last, rows.length, hasNewer, newestSeq, pausing])
+    if (last >= rows.length - EDGE_ROWS && hasNewer && !pausing) store.messages.loadNewer(conversation).catch(pause)
+  }, [store, conversation, last, rows.length, hasNewer, newestSeq, pausing])
 }

@@ -3,12 +3,21 @@
 // nothing itself.
 //
 // The invariant: an older answer never replaces a newer one or a newer snapshot.
-import { type Api, unwrap } from '../api/client'
-import { changesMay } from '../api/schema'
-import type { ChatItem, Event, May } from '../api/types'
-import type { State } from './fold'
-import { backoff, pause } from './retry'
-import type { ViewHolder } from './view'
+import { type Api, unwrap } from '../../api/client'
+import { changesMay } from '../../api/schema'
+import type { Event, May, User } from '../../api/types'
+import { backoff, pause } from '../retry'
+import type { Context, Live, Loaded, ViewOf } from '../slice'
+import type { Chats } from './chatFold'
+
+interface State {
+  readonly user: User
+  readonly chats: Chats
+}
+interface Needs {
+  readonly data: State | null
+  readonly partial: boolean
+}
 
 /** The limit of one request. */
 const IDS_PER_REQUEST = 200
@@ -30,7 +39,7 @@ export function staleAfter(event: Event, state: State, table: Partial<typeof cha
   }
 }
 
-export function withMay(state: State, found: readonly May[]): State {
+export function withMay<S extends State>(state: S, found: readonly May[]): S {
   const chats = new Map(state.chats)
   for (const { chat_id, may } of found) {
     const item = chats.get(chat_id)
@@ -39,9 +48,9 @@ export function withMay(state: State, found: readonly May[]): State {
   return { ...state, chats }
 }
 
-export class Permissions {
+export class Permissions implements Live {
   private readonly api: Api
-  private readonly view: ViewHolder
+  private readonly view: ViewOf<Needs>
   private readonly signal: AbortSignal
   private readonly stale = new Set<string>()
   /**
@@ -54,14 +63,13 @@ export class Permissions {
   private running = false
   private snapshots = 0
 
-  constructor(api: Api, view: ViewHolder, signal: AbortSignal) {
+  constructor({ api, view, signal }: Context<Needs>) {
     this.api = api
     this.view = view
     this.signal = signal
   }
 
-  /** To be called with each event after it was applied. */
-  handleEvent(event: Event): void {
+  onEvent(event: Event): void {
     const { data, partial } = this.view.get()
     if (!data) return
     const stale = staleAfter(event, data)
@@ -69,14 +77,13 @@ export class Permissions {
     this.refresh(stale)
   }
 
-  /** To be called after a page of chats was added to the state. */
-  pageLoaded(items: readonly ChatItem[]): void {
-    const ids = items.map(item => item.chat.id)
+  onLoaded({ chats = [] }: Loaded): void {
+    const ids = chats.map(item => item.chat.id)
     this.refresh(ids.filter(id => this.askedEarly.delete(id) || this.allAskedEarly))
   }
 
-  /** To be called for a new snapshot, which is newer than any answer to a question before it. */
-  reset(): void {
+  /** A new snapshot is newer than any answer to a question before it. */
+  onSnapshot(): void {
     this.snapshots++
     this.stale.clear()
     this.askedEarly.clear()
@@ -115,3 +122,5 @@ export class Permissions {
     this.view.set({ data: withMay(data, found) })
   }
 }
+
+export const permissions = { open: (context: Context<Needs>) => new Permissions(context) }

@@ -1,10 +1,23 @@
-// Loads users by id or by search into the state. Only users whose name was shown or searched for
-// are held, never all of a workspace. Ids that are requested at the same time are loaded by one
-// request.
-import { type Api, unwrap } from '../api/client'
-import type { User } from '../api/types'
-import { backoff, pause } from './retry'
-import type { ViewHolder } from './view'
+// People by id: those that were looked up, searched for or heard of, never all of a workspace. Ids
+// that are requested at the same time are loaded by one request.
+import { type Api, unwrap } from '../../api/client'
+import type { User } from '../../api/types'
+import { backoff, pause } from '../retry'
+import type { Context, Fold, ViewOf } from '../slice'
+import { changedUser } from './user'
+
+type UsersById = ReadonlyMap<string, User>
+interface Needs {
+  readonly data: { readonly users: UsersById } | null
+}
+
+const fold: Fold<UsersById> = {
+  fromSnapshot: ({ user }, before) => new Map(before).set(user.id, user),
+  apply: (users, event) => {
+    const user = changedUser(event)
+    return user ? new Map(users).set(user.id, user) : users
+  },
+}
 
 /** The limit of one request. */
 const IDS_PER_REQUEST = 200
@@ -12,22 +25,22 @@ const IDS_PER_REQUEST = 200
 const DEBOUNCE_MS = 20
 const FOUND_MAX = 30
 
-export class People {
+export class Users {
   private readonly api: Api
-  private readonly view: ViewHolder
+  private readonly view: ViewOf<Needs>
   private readonly signal: AbortSignal
   private pending = new Set<string>()
   /** Ids that were requested before, those that do not exist included. */
   private readonly requested = new Set<string>()
   private scheduled = false
 
-  constructor(api: Api, view: ViewHolder, signal: AbortSignal) {
+  constructor({ api, view, signal }: Context<Needs>) {
     this.api = api
     this.view = view
     this.signal = signal
   }
 
-  add(users: readonly User[]): void {
+  private add(users: readonly User[]): void {
     const { data } = this.view.get()
     if (!data || users.length === 0) return
     const all = new Map(data.users)
@@ -84,3 +97,5 @@ export class People {
     this.add((await unwrap(this.api.GET('/api/users', { params: { query } }))).items)
   }
 }
+
+export const users = { fold, open: (context: Context<Needs>) => new Users(context) }

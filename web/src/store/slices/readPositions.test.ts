@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import type { Api } from '../api/client'
-import type { State } from './fold'
+import type { Api } from '../../api/client'
+import { apply, type State } from '../fold'
+import { emptyView } from '../store'
+import { ViewHolder } from '../view'
 import { ReadPositions } from './readPositions'
-import { ViewHolder } from './view'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -12,7 +13,7 @@ afterEach(() => void vi.useRealTimers())
  * 200; 0 is no answer.
  */
 function setUp(...statuses: number[]) {
-  const view = new ViewHolder()
+  const view = new ViewHolder(emptyView())
   const item = { chat: { id: 'c', last_seq: 100 }, read_seq: 10, unread_count: 90 }
   view.set({ data: { user: { id: 'me' }, chats: new Map([['c', item]]) } as unknown as State })
   const asked: number[] = []
@@ -23,7 +24,14 @@ function setUp(...statuses: number[]) {
     return { data: { seq, unread_count: 100 - seq }, error: {}, response: { ok: status === 200, status } }
   }
   const stop = new AbortController()
-  const positions = new ReadPositions({ POST: post } as unknown as Api, view, stop.signal)
+  const positions = new ReadPositions({
+    api: { POST: post } as unknown as Api,
+    me: 'me',
+    view,
+    signal: stop.signal,
+    fold: event => view.set({ data: apply(view.get().data as State, event) }),
+    loaded: () => undefined,
+  })
   return { positions, asked, stop, read: () => view.get().data?.chats.get('c')?.read_seq }
 }
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { Message } from '../api/types'
+import type { Message } from '../../api/types'
+import { conversationKey } from '../conversation'
+import type { KeyValueStorage } from '../storage'
 import { Outbox, type OutboxOptions, type Outgoing, SendRefused } from './outbox'
-import type { KeyValueStorage } from './storage'
 
+const C = conversationKey('c')
 const TOO_LONG = { code: 'invalid', fields: [{ pointer: '/body', code: 'too_long', max: 16_000, detail: '' }] }
 
 function memoryStorage(): KeyValueStorage {
@@ -55,7 +57,7 @@ describe('the outbox', () => {
   it('stores each message once and in order, whatever gets lost', async () => {
     const { server, outbox } = setUp()
     server.faults.push('lost before', 'lost after', 'lost before')
-    for (const body of ['one', 'two', 'three']) outbox.add('c', body, null)
+    for (const body of ['one', 'two', 'three']) outbox.add(C, body, null)
     await flushed()
     expect(server.messages.map(m => m.body)).toEqual(['one', 'two', 'three'])
     expect(outbox.list().every(entry => entry.sent)).toBe(true)
@@ -65,21 +67,55 @@ describe('the outbox', () => {
 
   it('sends entries that a reload finds in storage', async () => {
     const stuck = setUp({ pause: () => new Promise(() => {}), send: () => Promise.reject(new TypeError('offline')) })
-    stuck.outbox.add('c', 'written offline', null)
+    stuck.outbox.add(C, 'written offline', null)
     await flushed()
     expect(stuck.outbox.list().length).toBe(1)
-    stuck.outbox.stop()
+    stuck.outbox.close()
     const after = setUp({ storage: stuck.storage })
     await flushed()
     expect(after.server.messages.map(m => m.body)).toEqual(['written offline'])
     expect(after.storage.keys()).toEqual([])
   })
 
+  it('sends what was stored before there were threads', async () => {
+    const { server, storage, outbox } = setUp()
+    const old = { client_id: 'old', chat_id: 'c', body: 'from before', reply_to: null, written_at: 1 }
+    storage.set('out.old', JSON.stringify(old))
+    outbox.onStorage('draft.c')
+    await flushed()
+    expect(server.messages).toEqual([])
+    outbox.onStorage('out.old')
+    await flushed()
+    expect(server.messages.map(m => [m.chat_id, m.body])).toEqual([['c', 'from before']])
+    expect(storage.keys()).toEqual([])
+  })
+
+  it('sends to each conversation in its order, and a stuck one holds up no other', async () => {
+    const thread = conversationKey('c', 'm1')
+    const locks: string[] = []
+    const { server, outbox, options } = setUp({
+      pause: () => new Promise(() => {}),
+      exclusive: (key, work) => {
+        locks.push(key)
+        return work()
+      },
+    })
+    const { send } = server
+    options.send = entry => (entry.root_id ? Promise.reject(new TypeError('offline')) : send(entry))
+    outbox.add(thread, 'in the thread', null)
+    outbox.add(C, 'in the chat', null)
+    await flushed()
+    expect(server.messages.map(m => m.body)).toEqual(['in the chat'])
+    expect(locks).toEqual(['c/m1', 'c'])
+    const [stuck] = outbox.list()
+    expect(stuck).toMatchObject({ chat_id: 'c', root_id: 'm1', body: 'in the thread' })
+  })
+
   it('keeps a refused message for the user and sends the next', async () => {
     const { server, outbox, storage } = setUp()
     server.faults.push('rejected')
-    outbox.add('c', 'too long', null)
-    outbox.add('c', 'fine', null)
+    outbox.add(C, 'too long', null)
+    outbox.add(C, 'fine', null)
     await flushed()
     const [refused] = outbox.list()
     expect(refused?.refused).toEqual(TOO_LONG)
@@ -100,7 +136,7 @@ describe('the outbox', () => {
       return message
     }
     outbox = new Outbox(options)
-    outbox.add('c', 'quick', null)
+    outbox.add(C, 'quick', null)
     await flushed()
     expect(outbox.list()).toEqual([])
     expect(options.storage.keys()).toEqual([])
@@ -113,7 +149,7 @@ describe('the outbox', () => {
       pause: () => new Promise(() => {}),
       send: () => Promise.reject(new TypeError('offline')),
     })
-    one.add('c', 'hello', null)
+    one.add(C, 'hello', null)
     await flushed()
     const two = new Outbox(options)
     await flushed()

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import type { Api } from '../api/client'
-import type { ChatAction, ChatItem, Event } from '../api/types'
-import type { State } from './fold'
+import type { Api } from '../../api/client'
+import type { ChatAction, ChatItem, Event } from '../../api/types'
+import type { State } from '../fold'
+import { emptyView } from '../store'
+import { ViewHolder } from '../view'
 import { Permissions } from './permissions'
-import { ViewHolder } from './view'
 
 const AT = '2026-11-21T09:30:00.000Z'
 
@@ -12,7 +13,7 @@ afterEach(() => void vi.useRealTimers())
 
 /** Two chats, and a server that answers with these statuses, then with 200; 0 is no answer. */
 function setUp({ statuses = [] as number[], partial = false } = {}) {
-  const view = new ViewHolder()
+  const view = new ViewHolder(emptyView())
   const item = (id: string) => ({ chat: { id }, may: ['see'] }) as unknown as ChatItem
   const chats = new Map(['a', 'b'].map(id => [id, item(id)]))
   view.set({ data: { user: { id: 'me' }, chats } as unknown as State, partial })
@@ -29,7 +30,14 @@ function setUp({ statuses = [] as number[], partial = false } = {}) {
     return { data: { items }, error: {}, response: { ok: status === 200, status } }
   }
   const stop = new AbortController()
-  const permissions = new Permissions({ GET: get } as unknown as Api, view, stop.signal)
+  const permissions = new Permissions({
+    api: { GET: get } as unknown as Api,
+    me: 'me',
+    view,
+    signal: stop.signal,
+    fold: () => undefined,
+    loaded: () => undefined,
+  })
   const may = (id: string) => view.get().data?.chats.get(id)?.may
   return { permissions, asked, server, stop, view, item, may }
 }
@@ -45,9 +53,9 @@ function about(type: string, who: string, chat_id = 'a'): Event {
 
 it('asks once after several events, and stores the answer', async () => {
   const { permissions, asked, may } = setUp()
-  permissions.handleEvent(about('member.updated', 'me', 'a'))
-  permissions.handleEvent(about('member.joined', 'me', 'b'))
-  permissions.handleEvent(about('member.updated', 'me', 'a'))
+  permissions.onEvent(about('member.updated', 'me', 'a'))
+  permissions.onEvent(about('member.joined', 'me', 'b'))
+  permissions.onEvent(about('member.updated', 'me', 'a'))
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([['a', 'b']])
   expect([may('a'), may('b')]).toEqual([
@@ -58,21 +66,21 @@ it('asks once after several events, and stores the answer', async () => {
 
 it('asks about all chats when the user changed, and about none after other events', async () => {
   const { permissions, asked } = setUp()
-  permissions.handleEvent(about('member.updated', 'ann'))
-  permissions.handleEvent(about('user.updated', 'ann'))
-  permissions.handleEvent(about('message.new', 'me'))
+  permissions.onEvent(about('member.updated', 'ann'))
+  permissions.onEvent(about('user.updated', 'ann'))
+  permissions.onEvent(about('message.new', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([])
-  permissions.handleEvent(about('user.updated', 'me'))
+  permissions.onEvent(about('user.updated', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([['a', 'b']])
 })
 
 it('retries a failed request, with the chats that changed since', async () => {
   const { permissions, asked, may } = setUp({ statuses: [503, 0] })
-  permissions.handleEvent(about('member.updated', 'me', 'a'))
+  permissions.onEvent(about('member.updated', 'me', 'a'))
   await vi.advanceTimersByTimeAsync(160)
-  permissions.handleEvent(about('member.updated', 'me', 'b'))
+  permissions.onEvent(about('member.updated', 'me', 'b'))
   await vi.advanceTimersByTimeAsync(60_000)
   expect(asked).toEqual([['a'], ['a', 'b'], ['a', 'b']])
   expect(may('a')).toEqual(['see', 'update'])
@@ -80,10 +88,10 @@ it('retries a failed request, with the chats that changed since', async () => {
 
 it('asks again about a chat that changed during the request', async () => {
   const { permissions, asked, server, may } = setUp()
-  permissions.handleEvent(about('member.updated', 'me'))
+  permissions.onEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(60)
   server.may = ['see', 'delete']
-  permissions.handleEvent(about('member.updated', 'me'))
+  permissions.onEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
   expect([asked, may('a')]).toEqual([
     [['a'], ['a']],
@@ -93,30 +101,30 @@ it('asks again about a chat that changed during the request', async () => {
 
 it('does not replace a newer snapshot by an older answer', async () => {
   const { permissions, asked, may } = setUp()
-  permissions.handleEvent(about('member.updated', 'me'))
+  permissions.onEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(60)
-  permissions.reset()
+  permissions.onSnapshot()
   await vi.advanceTimersByTimeAsync(1000)
   expect([asked, may('a')]).toEqual([[['a']], ['see']])
 })
 
 it('asks again about chats whose page was loaded after the answer', async () => {
   const { permissions, asked, item } = setUp({ partial: true })
-  permissions.handleEvent(about('member.updated', 'me', 'c'))
+  permissions.onEvent(about('member.updated', 'me', 'c'))
   await vi.advanceTimersByTimeAsync(1000)
-  permissions.pageLoaded([item('c'), item('d')])
+  permissions.onLoaded({ chats: [item('c'), item('d')] })
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked).toEqual([['c'], ['c']])
-  permissions.handleEvent(about('user.updated', 'me'))
+  permissions.onEvent(about('user.updated', 'me'))
   await vi.advanceTimersByTimeAsync(1000)
-  permissions.pageLoaded([item('e')])
+  permissions.onLoaded({ chats: [item('e')] })
   await vi.advanceTimersByTimeAsync(1000)
   expect(asked.slice(2)).toEqual([['a', 'b'], ['e']])
 })
 
 it('stops when the store is closed', async () => {
   const { permissions, asked, stop } = setUp({ statuses: [503] })
-  permissions.handleEvent(about('member.updated', 'me'))
+  permissions.onEvent(about('member.updated', 'me'))
   await vi.advanceTimersByTimeAsync(160)
   stop.abort()
   await vi.advanceTimersByTimeAsync(60_000)

@@ -1,7 +1,7 @@
-// The loaded part of a chat: a window of messages that is contiguous by `seq`. Pure.
+// The loaded part of a conversation: a window of messages that is contiguous by `seq`. Pure.
 //
 // The invariant: a window never has a gap.
-import type { Event, Message, MessageList } from '../api/types'
+import type { Event, Message, MessageList } from '../../api/types'
 
 export interface MessageWindow {
   readonly items: readonly Message[]

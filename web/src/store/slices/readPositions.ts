@@ -3,31 +3,35 @@
 // the caller (ui/timeline/useReadMarking.ts).
 //
 // The invariant: a position never moves back.
-import { type Api, ApiError, unwrap } from '../api/client'
-import { apply } from './fold'
-import { backoff, pause } from './retry'
-import { SignedOut } from './session'
-import type { ViewHolder } from './view'
+import { ApiError, unwrap } from '../../api/client'
+import { backoff, pause } from '../retry'
+import { SignedOut } from '../session'
+import type { Context } from '../slice'
+import type { Chats } from './chatFold'
+
+interface Needs {
+  readonly data: { readonly chats: Chats } | null
+}
 
 const SEND_INTERVAL_MS = 250
 
 export class ReadPositions {
-  private readonly api: Api
-  private readonly view: ViewHolder
-  private readonly signal: AbortSignal
+  private readonly context: Context<Needs>
   /** Positions that the server may not know yet, by chat. */
   private readonly unsent = new Map<string, number>()
   private readonly sending = new Set<string>()
 
-  constructor(api: Api, view: ViewHolder, signal: AbortSignal) {
-    this.api = api
-    this.view = view
-    this.signal = signal
+  constructor(context: Context<Needs>) {
+    this.context = context
+  }
+
+  private chat(chatId: string) {
+    return this.context.view.get().data?.chats.get(chatId)
   }
 
   /** The `seq` up to which the user has read the chat. */
   readTo(chatId: string): number {
-    return Math.max(this.view.get().data?.chats.get(chatId)?.read_seq ?? 0, this.unsent.get(chatId) ?? 0)
+    return Math.max(this.chat(chatId)?.read_seq ?? 0, this.unsent.get(chatId) ?? 0)
   }
 
   /**
@@ -35,25 +39,24 @@ export class ReadPositions {
    * succeeds.
    */
   markRead(chatId: string, seq: number): void {
-    if (seq <= this.readTo(chatId) || !this.view.get().data?.chats.has(chatId)) return
+    if (seq <= this.readTo(chatId) || !this.chat(chatId)) return
     this.unsent.set(chatId, seq)
     if (!this.sending.has(chatId)) void this.send(chatId)
   }
 
   private async send(chatId: string): Promise<void> {
+    const { api, signal } = this.context
     this.sending.add(chatId)
     for (let failures = 0; ; ) {
-      await pause(failures === 0 ? SEND_INTERVAL_MS : backoff(failures, 1000, Math.random), this.signal)
-      const { data } = this.view.get()
-      const known = data?.chats.get(chatId)?.read_seq
+      await pause(failures === 0 ? SEND_INTERVAL_MS : backoff(failures, 1000, Math.random), signal)
+      const known = this.chat(chatId)?.read_seq
       const seq = this.unsent.get(chatId)
-      if (this.signal.aborted || !data || known === undefined || seq === undefined || seq <= known) break
+      if (signal.aborted || known === undefined || seq === undefined || seq <= known) break
       try {
         const path = { id: chatId }
-        const read = await unwrap(this.api.POST('/api/chat/{id}/read', { params: { path }, body: { seq } }))
+        const read = await unwrap(api.POST('/api/chat/{id}/read', { params: { path }, body: { seq } }))
         // The stream brings the same event later; applying it twice changes nothing.
-        const now = this.view.get().data
-        if (now) this.view.set({ data: apply(now, { type: 'chat.read', at: '', chat_id: chatId, read }) })
+        this.context.fold({ type: 'chat.read', at: '', chat_id: chatId, read })
         if (this.unsent.get(chatId) === seq) this.unsent.delete(chatId)
         failures = 0
       } catch (error) {
@@ -65,3 +68,5 @@ export class ReadPositions {
     this.unsent.delete(chatId)
   }
 }
+
+export const readPositions = { open: (context: Context<Needs>) => new ReadPositions(context) }

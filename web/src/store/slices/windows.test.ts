@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Event, Message } from '../api/types'
+import type { Event, Message } from '../../api/types'
 import { append, applyToWindow, fromPage, prepend, WINDOW_MAX } from './windows'
 
 const message = (seq: number, body = `${seq}`): Message => ({

@@ -1,19 +1,25 @@
 // Unsent messages. They are shown at once, survive reloads and outages, and are sent one after the
-// other in each chat, with retries. An entry is dropped when the stream brings its message. Each
+// other in each conversation, with retries. An entry is dropped when the stream brings its message. Each
 // entry has a storage key of its own, so tabs do not overwrite each other's.
 //
 // The invariant: a message is stored once, however often it is sent, because a retry has the same
 // `client_id`.
-import type { Refusal } from '../api/client'
-import type { Message } from '../api/types'
-import type { KeyValueStorage } from './storage'
+import { ApiError, type Refusal, unwrap } from '../../api/client'
+import type { Event, Message } from '../../api/types'
+import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
+import { exclusive } from '../locks'
+import { backoff, pause } from '../retry'
+import type { Context, Live, Loaded } from '../slice'
+import { type KeyValueStorage, keyValueStorage } from '../storage'
 
 export interface Outgoing {
   client_id: string
   chat_id: string
+  /** The thread that it belongs to; null for the chat itself. */
+  root_id: string | null
   body: string
   reply_to: string | null
-  /** The time of writing, which is also the order within the chat. */
+  /** The time of writing, which is also the order within the conversation. */
   written_at: number
   /** Why the server refused it for good. The user may edit, retry or discard it. */
   refused?: Refusal | undefined
@@ -28,8 +34,8 @@ export interface OutboxOptions {
    * Resolves with the stored message. Throws `SendRefused` for good, anything else to be retried.
    */
   send: (entry: Outgoing) => Promise<Message>
-  /** A lock: one tab at a time sends to a chat. */
-  exclusive: <T>(chatId: string, work: () => Promise<T>) => Promise<T>
+  /** A lock: one tab at a time sends to a conversation. */
+  exclusive: <T>(conversation: ConversationKey, work: () => Promise<T>) => Promise<T>
   pause: (failures: number) => Promise<void>
   onChange: () => void
   now?: () => number
@@ -46,9 +52,9 @@ export class SendRefused extends Error {
   }
 }
 
-export class Outbox {
+export class Outbox implements Live {
   private entries = new Map<string, Outgoing>()
-  private readonly sending = new Set<string>()
+  private readonly sending = new Set<ConversationKey>()
   private stopped = false
   private readonly options: OutboxOptions
 
@@ -62,19 +68,21 @@ export class Outbox {
     return [...this.entries.values()].sort((a, b) => a.written_at - b.written_at)
   }
 
-  add(chat_id: string, body: string, reply_to: string | null): Outgoing {
+  add(conversation: ConversationKey, body: string, reply_to: string | null): Outgoing {
+    const { chatId, rootId } = parseConversation(conversation)
     const now = (this.options.now ?? Date.now)()
     const newest = Math.max(0, ...[...this.entries.values()].map(entry => entry.written_at))
     const entry: Outgoing = {
       client_id: (this.options.id ?? newId)(),
-      chat_id,
+      chat_id: chatId,
+      root_id: rootId,
       body,
       reply_to,
       written_at: Math.max(now, newest + 1),
     }
     this.put(entry)
     this.changed()
-    void this.drain(chat_id)
+    void this.drain(conversation)
     return entry
   }
 
@@ -85,9 +93,9 @@ export class Outbox {
   }
 
   /** Sends a refused message with a new text, even if another tab has discarded it meanwhile. */
-  editAndResend({ client_id, chat_id, reply_to }: Outgoing, body: string): void {
-    this.remove(client_id)
-    this.add(chat_id, body, reply_to)
+  editAndResend(entry: Outgoing, body: string): void {
+    this.remove(entry.client_id)
+    this.add(conversationOf(entry), body, entry.reply_to)
   }
 
   discard(client_id: string): void {
@@ -117,34 +125,46 @@ export class Outbox {
     for (const [id, entry] of this.entries) if (entry.sent) next.set(id, entry)
     this.entries = next
     this.changed()
-    for (const chat of new Set([...next.values()].map(entry => entry.chat_id))) void this.drain(chat)
+    for (const conversation of new Set([...next.values()].map(conversationOf))) void this.drain(conversation)
   }
 
-  stop(): void {
+  onEvent(event: Event): void {
+    if (event.type === 'message.new') this.acknowledge(event.message)
+  }
+
+  onLoaded({ messages = [] }: Loaded): void {
+    for (const message of messages) this.acknowledge(message)
+  }
+
+  onStorage(key: string): void {
+    if (key.startsWith(this.options.prefix)) this.reload()
+  }
+
+  close(): void {
     this.stopped = true
   }
 
-  private async drain(chat_id: string): Promise<void> {
-    if (this.sending.has(chat_id) || this.stopped || !this.next(chat_id)) return
-    this.sending.add(chat_id)
+  private async drain(conversation: ConversationKey): Promise<void> {
+    if (this.sending.has(conversation) || this.stopped || !this.next(conversation)) return
+    this.sending.add(conversation)
     try {
       let failures = 0
-      while (!this.stopped && this.next(chat_id)) {
-        const done = await this.options.exclusive(chat_id, () => this.sendNext(chat_id))
+      while (!this.stopped && this.next(conversation)) {
+        const done = await this.options.exclusive(conversation, () => this.sendNext(conversation))
         failures = done ? 0 : failures + 1
         if (!done) await this.options.pause(failures)
       }
     } finally {
-      this.sending.delete(chat_id)
+      this.sending.delete(conversation)
     }
   }
 
-  private next(chat_id: string): Outgoing | undefined {
-    return this.list().find(entry => entry.chat_id === chat_id && !entry.sent && !entry.refused)
+  private next(conversation: ConversationKey): Outgoing | undefined {
+    return this.list().find(entry => conversationOf(entry) === conversation && !entry.sent && !entry.refused)
   }
 
-  private async sendNext(chat_id: string): Promise<boolean> {
-    const entry = this.next(chat_id)
+  private async sendNext(conversation: ConversationKey): Promise<boolean> {
+    const entry = this.next(conversation)
     if (!entry) return true
     // Another tab has sent or discarded it.
     if (this.options.storage.get(this.key(entry.client_id)) === null) {
@@ -189,11 +209,40 @@ function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
+/** Entries that were stored before there were threads have no `root_id`. */
 function parse(text: string | null): Outgoing | null {
   try {
     const entry = JSON.parse(text ?? 'null') as Outgoing | null
-    return entry && typeof entry.client_id === 'string' && typeof entry.body === 'string' ? entry : null
+    if (typeof entry?.client_id !== 'string' || typeof entry.body !== 'string') return null
+    return { ...entry, root_id: entry.root_id ?? null }
   } catch {
     return null
   }
 }
+
+interface Shown {
+  readonly outgoing: readonly Outgoing[]
+}
+
+function open({ api, me, view, signal }: Context<Shown>): Outbox {
+  const outbox: Outbox = new Outbox({
+    storage: keyValueStorage(localStorage),
+    prefix: `parlor.out.${me}.`,
+    send: async entry => {
+      const path = { id: chatIdOf(conversationOf(entry)) }
+      const body = { body: entry.body, client_id: entry.client_id, reply_to: entry.reply_to }
+      try {
+        return await unwrap(api.POST('/api/chat/{id}/messages', { params: { path }, body }))
+      } catch (error) {
+        if (error instanceof ApiError && !error.isTemporary) throw new SendRefused(error)
+        throw error
+      }
+    },
+    exclusive: (conversation, work) => exclusive(`parlor-send-${conversation}`, work),
+    pause: failures => pause(backoff(failures, 1000, Math.random) / 2, signal),
+    onChange: () => queueMicrotask(() => view.set({ outgoing: outbox.list() })),
+  })
+  return outbox
+}
+
+export const outbox = { view: { outgoing: [] } as Shown, open }

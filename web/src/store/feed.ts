@@ -1,0 +1,165 @@
+// Brings the snapshot and every event after it, to each tab of the browser.
+//
+// One tab, the leader, holds the stream (Web Lock) and sends the events to the others
+// (BroadcastChannel).
+//
+// The invariant: no event is missed. Events that arrive while a snapshot is loading are queued and
+// passed on after it; a tab that cannot tell whether it missed some takes a new snapshot.
+import { type Api, unwrap } from '../api/client'
+import type { Event, Snapshot } from '../api/types'
+import { exclusive } from './locks'
+import { backoff, pause } from './retry'
+import { type Session, SignedOut } from './session'
+import { follow, type StreamStatus } from './stream'
+
+/** So many ids of events are remembered. */
+const SEEN_MAX = 4000
+
+/** What tabs send to each other. `hello` asks the leader for the status of the stream. */
+type TabMessage =
+  | { kind: 'event'; event: Event; id: string | null }
+  | { kind: 'cursor'; id: string }
+  | { kind: 'status'; status: StreamStatus }
+  | { kind: 'lead'; cursor: string }
+  | { kind: 'reset' }
+  | { kind: 'hello' }
+
+export interface FeedOptions {
+  session: Session
+  api: Api
+  /** The id of the user. */
+  me: string
+  /** The chats that a snapshot has at most. */
+  chats: number
+  /** Stops the feed. */
+  signal: AbortSignal
+  /** `first`: there was no snapshot before. */
+  onSnapshot: (snapshot: Snapshot, first: boolean) => void
+  /** Only after a snapshot. `leads`: this tab is the one that holds the stream. */
+  onEvent: (event: Event, leads: boolean) => void
+  onStatus: (status: StreamStatus) => void
+  /** An attempt to load a snapshot failed; it is retried. */
+  onUnreachable: () => void
+}
+
+export class Feed {
+  private readonly options: FeedOptions
+  private readonly tabs: BroadcastChannel
+  private cursor = ''
+  /** The address of the stream, from the snapshot. */
+  private streamUrl = ''
+  private status: StreamStatus = 'connecting'
+  /** Cursors and ids of the events that came since the snapshot. */
+  private readonly seen = new Set<string>()
+  /** What arrives while a snapshot is loading; null at other times. */
+  private queued: TabMessage[] | null = []
+  private hasSnapshot = false
+  private leading = false
+
+  constructor(options: FeedOptions) {
+    this.options = options
+    this.tabs = new BroadcastChannel(`parlor-events-${options.me}`)
+    this.tabs.onmessage = ({ data }: MessageEvent<TabMessage>) => this.receive(data)
+    options.signal.addEventListener('abort', () => this.tabs.close(), { once: true })
+    void this.run()
+  }
+
+  private async run(): Promise<void> {
+    const { me, signal } = this.options
+    await this.loadSnapshot()
+    this.broadcast({ kind: 'hello' })
+    await exclusive(`parlor-stream-${me}`, () => this.lead(), signal).catch(() => undefined)
+  }
+
+  private async lead(): Promise<void> {
+    const { session, signal } = this.options
+    this.leading = true
+    this.broadcast({ kind: 'lead', cursor: this.cursor })
+    while (!signal.aborted) {
+      const end = await follow({
+        url: () => this.streamUrl,
+        token: stale => session.token(stale),
+        cursor: () => this.cursor,
+        onEvent: (event, id) => this.receiveAndBroadcast({ kind: 'event', event, id }),
+        onCursor: id => this.receiveAndBroadcast({ kind: 'cursor', id }),
+        onStatus: status => this.receiveAndBroadcast({ kind: 'status', status }),
+        signal,
+      })
+      if (end === 'reset') {
+        this.broadcast({ kind: 'reset' })
+        await this.loadSnapshot()
+      } else if (end === 'gone') {
+        session.end('ended')
+        return
+      }
+    }
+  }
+
+  private receiveAndBroadcast(message: TabMessage): void {
+    this.broadcast(message)
+    this.receive(message)
+  }
+
+  private broadcast(message: TabMessage): void {
+    if (!this.options.signal.aborted) this.tabs.postMessage(message)
+  }
+
+  private receive(message: TabMessage): void {
+    if (message.kind === 'status') {
+      if (message.status === 'open') dispatchEvent(new CustomEvent('online'))
+      this.status = message.status
+      this.options.onStatus(message.status)
+    } else if (message.kind === 'hello') {
+      if (this.leading) this.broadcast({ kind: 'status', status: this.status })
+    } else if (message.kind === 'reset') {
+      void this.loadSnapshot()
+    } else if (this.queued) {
+      this.queued.push(message)
+    } else if (message.kind === 'lead') {
+      // The new leader resumes from its own cursor. Unless this tab knows that cursor, it may have
+      // missed events.
+      if (message.cursor !== this.cursor && !this.seen.has(message.cursor)) void this.loadSnapshot()
+    } else {
+      this.passOn(message)
+    }
+  }
+
+  /** Passes each event on once. */
+  private passOn(message: Extract<TabMessage, { kind: 'event' | 'cursor' }>): void {
+    const { id } = message
+    if (id) {
+      if (message.kind === 'event' && this.seen.has(id)) return
+      this.seen.add(id)
+      if (this.seen.size > SEEN_MAX) this.seen.delete(this.seen.values().next().value as string)
+      this.cursor = id
+    }
+    if (message.kind === 'event' && this.hasSnapshot) this.options.onEvent(message.event, this.leading)
+  }
+
+  /** Loads a snapshot, with retries. */
+  private async loadSnapshot(): Promise<void> {
+    const { api, chats, signal, onSnapshot, onUnreachable } = this.options
+    if (this.queued && this.hasSnapshot) return
+    this.queued ??= []
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        const snapshot = await unwrap(api.GET('/api/sync', { params: { query: { limit: chats } } }))
+        this.cursor = snapshot.cursor
+        this.streamUrl = snapshot.events_url
+        this.seen.clear()
+        this.seen.add(snapshot.cursor)
+        const first = !this.hasSnapshot
+        this.hasSnapshot = true
+        onSnapshot(snapshot, first)
+        break
+      } catch (error) {
+        if (error instanceof SignedOut) return
+        onUnreachable()
+        await pause(backoff(failures, 1000, Math.random), signal)
+      }
+    }
+    const queued = this.queued ?? []
+    this.queued = null
+    for (const message of queued) this.receive(message)
+  }
+}

@@ -1,0 +1,253 @@
+// The messages that are loaded: a contiguous window of each conversation that was opened lately.
+// Loads pages, applies events, edits and deletes. It does not know how far the user has read
+// (readPositions.ts).
+//
+// The invariant: a window never has a gap. Events that arrive while a page is being fetched are
+// applied to that page too.
+import { unwrap } from '../../api/client'
+import type { Event, Message, MessageList, Snapshot } from '../../api/types'
+import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
+import type { Context, Live } from '../slice'
+import type { Chats } from './chatFold'
+import { append, applyToWindow, fromPage, type MessageWindow, prepend, replace } from './windows'
+
+const PAGE = 100
+const PAGE_MAX = 200
+const WINDOWS_MAX = 12
+/** So many windows are fetched again after a snapshot; the others when their conversation is opened. */
+const REFRESHED_MAX = 2
+const QUOTES_MAX = 500
+
+interface Query {
+  before?: number
+  after?: number
+  around?: number
+  anchor?: 'first_unread'
+}
+
+interface Shown {
+  readonly windows: ReadonlyMap<ConversationKey, MessageWindow>
+  /** Messages that are replied to and are in no window, by id; null if they cannot be loaded. */
+  readonly quotes: ReadonlyMap<string, Message | null>
+}
+interface Needs extends Shown {
+  readonly data: { readonly chats: Chats } | null
+}
+
+export class Messages implements Live {
+  private readonly context: Context<Needs>
+  /** For each page that is being fetched, the events that arrived meanwhile. */
+  private readonly eventsDuringLoads = new Set<Event[]>()
+  private readonly running = new Map<string, Promise<void>>()
+  private readonly requestedQuotes = new Set<string>()
+
+  constructor(context: Context<Needs>) {
+    this.context = context
+  }
+
+  /**
+   * Loads a page of the conversation, unless one is there: around `seq`, or else from the first unread
+   * message, or else the newest messages.
+   */
+  open(conversation: ConversationKey, seq?: number): Promise<void> {
+    const { windows, data } = this.view.get()
+    const window = windows.get(conversation)
+    if (window && (seq === undefined || contains(window, seq))) return Promise.resolve()
+    const unread = (data?.chats.get(conversation)?.unread_count ?? 0) > 0
+    const query = seq !== undefined ? { around: seq } : unread ? { anchor: 'first_unread' as const } : {}
+    return this.load(conversation, query, (_, page) => fromPage(page))
+  }
+
+  loadLatest(conversation: ConversationKey): Promise<void> {
+    const window = this.window(conversation)
+    if (window && !window.after) return Promise.resolve()
+    return this.load(conversation, {}, (_, page) => fromPage(page))
+  }
+
+  loadOlder(conversation: ConversationKey): Promise<void> {
+    const window = this.window(conversation)
+    const first = window?.items[0]?.seq
+    if (!window?.before || first === undefined) return Promise.resolve()
+    return this.load(conversation, { before: first }, (now, page) =>
+      now?.items[0]?.seq === first ? prepend(now, { ...page, has_more_before: page.has_more }) : now,
+    )
+  }
+
+  loadNewer(conversation: ConversationKey): Promise<void> {
+    const window = this.window(conversation)
+    if (!window?.after) return Promise.resolve()
+    const last = window.items.at(-1)?.seq ?? 0
+    return this.load(conversation, { after: last }, (now, page) =>
+      now && (now.items.at(-1)?.seq ?? 0) >= last ? append(now, { ...page, has_more_after: page.has_more }) : now,
+    )
+  }
+
+  onSnapshot(_: Snapshot, first: boolean): void {
+    if (!first) void this.refresh()
+  }
+
+  onEvent(event: Event): void {
+    for (const events of this.eventsDuringLoads) events.push(event)
+    if (!('chat_id' in event)) return
+    if (!this.view.get().data?.chats.has(event.chat_id)) {
+      this.dropWindows(key => parseConversation(key).chatId === event.chat_id)
+      return
+    }
+    if (!('message' in event)) return
+    const conversation = conversationOf(event.message)
+    const window = this.window(conversation)
+    if (window) this.setWindow(conversation, applyToWindow(window, event))
+  }
+
+  /**
+   * Fetches the windows used last again after a new snapshot, because their messages may have been
+   * edited. The others are dropped.
+   */
+  private async refresh(): Promise<void> {
+    const windows = [...this.view.get().windows].slice(-REFRESHED_MAX)
+    this.view.set({ windows: new Map(windows) })
+    for (const [conversation, window] of windows) {
+      await this.refreshWindow(conversation, window).catch(() => this.dropWindow(conversation))
+    }
+  }
+
+  private async refreshWindow(conversation: ConversationKey, window: MessageWindow): Promise<void> {
+    const last = window.items.at(-1)?.seq ?? 0
+    let fresh: MessageWindow | undefined
+    for (let after = (window.items[0]?.seq ?? 1) - 1; ; ) {
+      const page = await this.fetch(conversation, { after }, PAGE_MAX)
+      const part = { ...page, has_more_after: page.has_more }
+      fresh = fresh ? append(fresh, part) : { ...fromPage(part), before: window.before }
+      after = page.items.at(-1)?.seq ?? after
+      if (!page.has_more || after >= last) break
+    }
+    this.context.loaded({ messages: fresh.items })
+    if (this.window(conversation)) this.setWindow(conversation, fresh)
+  }
+
+  private load(
+    conversation: ConversationKey,
+    query: Query,
+    merge: (now: MessageWindow | undefined, page: MessageList) => MessageWindow | undefined,
+  ): Promise<void> {
+    const key = `${conversation} ${JSON.stringify(query)}`
+    const running = this.running.get(key)
+    if (running) return running
+    const events: Event[] = []
+    this.eventsDuringLoads.add(events)
+    const run = async () => {
+      const page = await this.fetch(conversation, query, PAGE)
+      let window = merge(this.window(conversation), page)
+      this.context.loaded({ messages: page.items })
+      for (const event of events) {
+        if (window && 'message' in event && conversationOf(event.message) === conversation)
+          window = applyToWindow(window, event)
+      }
+      if (window) this.setWindow(conversation, window)
+    }
+    const done = run().finally(() => {
+      this.eventsDuringLoads.delete(events)
+      this.running.delete(key)
+    })
+    this.running.set(key, done)
+    return done
+  }
+
+  private fetch(conversation: ConversationKey, query: Query, limit: number): Promise<MessageList> {
+    const params = { path: { id: chatIdOf(conversation) }, query: { ...query, limit } }
+    return unwrap(this.context.api.GET('/api/chat/{id}/messages', { params }))
+  }
+
+  private get view() {
+    return this.context.view
+  }
+
+  private window(conversation: ConversationKey): MessageWindow | undefined {
+    return this.view.get().windows.get(conversation)
+  }
+
+  private setWindow(conversation: ConversationKey, window: MessageWindow): void {
+    const { windows: all, data } = this.view.get()
+    const now = all.get(conversation)
+    const last = window.items.at(-1)?.seq ?? 0
+    // The state may know of newer messages than the window has.
+    const after = window.after || (data?.chats.get(conversation)?.chat.last_seq ?? 0) > last
+    const next = after === window.after ? window : { ...window, after }
+    if (now === next) return
+    const windows = new Map(all)
+    windows.delete(conversation)
+    windows.set(conversation, next)
+    if (windows.size > WINDOWS_MAX) windows.delete(windows.keys().next().value as ConversationKey)
+    this.view.set({ windows })
+  }
+
+  private dropWindow(conversation: ConversationKey): void {
+    this.dropWindows(key => key === conversation)
+  }
+
+  private dropWindows(isDropped: (conversation: ConversationKey) => boolean): void {
+    const all = this.view.get().windows
+    const windows = new Map([...all].filter(([key]) => !isDropped(key)))
+    if (windows.size < all.size) this.view.set({ windows })
+  }
+
+  /**
+   * To be called when the user leaves the conversation. A window that does not reach the end is
+   * dropped, so that it opens at its first unread message next time.
+   */
+  leave(conversation: ConversationKey): void {
+    if (this.window(conversation)?.after) this.dropWindow(conversation)
+  }
+
+  /**
+   * Loads a message that another one replies to into `view.quotes`; null if it cannot be loaded.
+   */
+  requestQuote(conversation: ConversationKey, id: string): void {
+    if (this.view.get().quotes.has(id) || this.requestedQuotes.has(id)) return
+    this.requestedQuotes.add(id)
+    const path = { id: parseConversation(conversation).chatId, message_id: id }
+    unwrap(this.context.api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } }))
+      .catch(() => null)
+      .then(message => {
+        this.requestedQuotes.delete(id)
+        const quotes = new Map(this.view.get().quotes).set(id, message)
+        if (quotes.size > QUOTES_MAX) quotes.delete(quotes.keys().next().value as string)
+        this.view.set({ quotes })
+      })
+  }
+
+  async edit(message: Message, body: string): Promise<void> {
+    const path = { id: message.chat_id, message_id: message.id }
+    this.show(
+      await unwrap(
+        this.context.api.PATCH('/api/chat/{id}/messages/{message_id}', { params: { path }, body: { body } }),
+      ),
+    )
+  }
+
+  async remove(message: Message): Promise<void> {
+    const path = { id: message.chat_id, message_id: message.id }
+    await unwrap(this.context.api.DELETE('/api/chat/{id}/messages/{message_id}', { params: { path } }))
+    this.show({ ...message, body: '', deleted_at: new Date().toISOString() })
+  }
+
+  private show(message: Message): void {
+    const conversation = conversationOf(message)
+    const window = this.window(conversation)
+    if (window) this.setWindow(conversation, replace(window, message))
+  }
+}
+
+/**
+ * Whether the message is in the window and drawn: the oldest one is not, while there are older
+ * ones.
+ */
+function contains(window: MessageWindow, seq: number): boolean {
+  const first = (window.items[0]?.seq ?? 1) + (window.before ? 1 : 0)
+  return seq >= first && seq <= (window.items.at(-1)?.seq ?? 0)
+}
+
+export const messages = {
+  view: { windows: new Map(), quotes: new Map() } as Shown,
+  open: (context: Context<Needs>) => new Messages(context),
+}
