@@ -9,6 +9,7 @@ const SUITES = [
   'account',
   'talk',
   'chats',
+  'panel',
   'tabs',
   'insecure',
   'outages',

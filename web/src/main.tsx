@@ -6,12 +6,14 @@ import { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
 import { ErrorBoundary } from './ui/ErrorBoundary'
+import { followHistory } from './ui/route'
 import { followTheme } from './ui/theme'
 
 const RELOADED_KEY = 'parlor.reloaded_at'
 const RELOAD_AGAIN_MS = 60_000
 
 followTheme()
+followHistory()
 // A chunk is missing after a new version was deployed: the reloaded page has the new names.
 addEventListener('vite:preloadError', event => {
   const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? 0)

@@ -1,7 +1,7 @@
-// The open chat: its header, messages, composer and members panel.
+// The open chat: its header, messages and composer.
 import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { conversationKey } from '../store/conversation'
@@ -14,16 +14,22 @@ import { EditChat } from './dialogs/EditChat'
 import { useChat, useChatTitle, useStore } from './hooks'
 import { IconButton } from './IconButton'
 import { LiveRegion } from './LiveRegion'
-import { MembersPanel } from './MembersPanel'
 import { MenuContent } from './Menu'
-import { go } from './route'
+import { panelButton } from './panels'
+import { go, type PanelAddress } from './route'
 import { Timeline } from './timeline/Timeline'
 
-export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefined }) {
+interface ChatPaneProps {
+  chatId: string
+  seq: number | undefined
+  /** The open panel. */
+  panel: PanelAddress | null
+}
+
+export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
   const item = useChat(chatId)
   const conversation = conversationKey(chatId)
   const store = useStore()
-  const [membersOpen, setMembersOpen] = useState(false)
   const [edited, setEdited] = useState<Edited | null>(null)
   const textarea = useRef<HTMLTextAreaElement>(null)
   const onEdit = useCallback((edited: Edited) => {
@@ -38,36 +44,23 @@ export function ChatPane({ chatId, seq }: { chatId: string; seq: number | undefi
     },
     [store, conversation],
   )
-  const membersButton = useRef<HTMLButtonElement>(null)
-  const closeMembers = () => {
-    setMembersOpen(false)
-    membersButton.current?.focus()
-  }
   useEffect(() => () => store.messages.leave(conversation), [store, conversation])
   if (!item) return <ChatNotFound chatId={chatId} />
   return (
-    <div className="chat" data-members={membersOpen || undefined}>
-      <div className="chat-main">
-        <ChatHead
-          item={item}
-          membersOpen={membersOpen}
-          onMembers={() => setMembersOpen(open => !open)}
-          membersButton={membersButton}
-        />
-        <LiveRegion conversation={conversation} item={item} />
-        <Timeline conversation={conversation} item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
-        <Composer
-          conversation={conversation}
-          item={item}
-          textarea={textarea}
-          edited={edited}
-          onEdit={setEdited}
-          lastOwnMessage={() =>
-            lastOwnMessage(store.view.get().windows.get(conversation)?.items ?? [], store.view.get().data?.user.id)
-          }
-        />
-      </div>
-      {membersOpen && <MembersPanel item={item} onClose={closeMembers} />}
+    <div className="chat">
+      <ChatHead item={item} panel={panel} />
+      <LiveRegion conversation={conversation} item={item} />
+      <Timeline conversation={conversation} item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
+      <Composer
+        conversation={conversation}
+        item={item}
+        textarea={textarea}
+        edited={edited}
+        onEdit={setEdited}
+        lastOwnMessage={() =>
+          lastOwnMessage(store.view.get().windows.get(conversation)?.items ?? [], store.view.get().data?.user.id)
+        }
+      />
     </div>
   )
 }
@@ -76,14 +69,7 @@ function lastOwnMessage(items: readonly Message[], me: string | undefined): Mess
   return items.findLast(message => message.sender_id === me && !message.deleted_at)
 }
 
-interface HeadProps {
-  item: ChatItem
-  membersOpen: boolean
-  onMembers: () => void
-  membersButton: RefObject<HTMLButtonElement | null>
-}
-
-function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
+function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null }) {
   const t = useTexts()
   const store = useStore()
   const title = useChatTitle(item)
@@ -100,13 +86,7 @@ function ChatHead({ item, membersOpen, onMembers, membersButton }: HeadProps) {
         <h1 dir="auto">{title}</h1>
         {chat.description && <p dir="auto">{chat.description}</p>}
       </div>
-      <button
-        ref={membersButton}
-        type="button"
-        className="members-button"
-        aria-pressed={membersOpen}
-        onClick={onMembers}
-      >
+      <button type="button" className="members-button" {...panelButton('members', panel)}>
         <Users aria-hidden="true" />
         <span aria-hidden="true">{chat.member_count}</span>
         <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>

@@ -6,7 +6,7 @@ import type { Root } from 'hast'
 import { Children, memo, type ReactNode, useEffect, useState } from 'react'
 import ReactMarkdown, { type Components } from 'react-markdown'
 import { remarkGfmParts } from './gfm'
-import { chatPath, go } from './route'
+import { chatOfLink, chatPath, openChat } from './route'
 
 const plugins = [remarkGfmParts]
 /**
@@ -27,14 +27,14 @@ const components: Components = {
   a: ({ href, children }) => {
     // The address was dropped as unsafe.
     if (!href) return children
-    const ownPath = chatPath(href)
-    return ownPath ? (
+    const chat = chatOfLink(href)
+    return chat ? (
       <a
-        href={ownPath}
+        href={chatPath(chat)}
         onClick={event => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return
           event.preventDefault()
-          go(ownPath)
+          openChat(chat)
         }}
       >
         {children}

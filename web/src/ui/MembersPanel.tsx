@@ -1,8 +1,8 @@
 // The panel with the members of a chat, and the actions on them.
-import { Crown, UserMinus, UserPlus, X } from 'lucide-react'
+import { Crown, UserMinus, UserPlus } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { unwrap } from '../api/client'
-import type { ChatItem, Member } from '../api/types'
+import type { Member } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { ConfirmDialog } from './Dialog'
@@ -10,12 +10,14 @@ import { AddMembers } from './dialogs/AddMembers'
 import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
 import { IconButton } from './IconButton'
+import { Panel } from './Panel'
+import type { PanelProps } from './panels'
 import { UserMenu } from './UserMenu'
 import { UserName } from './UserName'
 
 const PAGE = 100
 
-export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () => void }) {
+export function MembersPanel({ item }: PanelProps) {
   const t = useTexts()
   const store = useStore()
   const me = useMe()
@@ -50,18 +52,17 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
   }
 
   return (
-    <aside className="members" aria-label={t.members}>
-      <header className="members-head">
-        <h2>{t.members}</h2>
-        {mayAdd && (
+    <Panel
+      title={t.members}
+      closeLabel={t.closeMembers}
+      actions={
+        mayAdd && (
           <IconButton label={t.addPeople} onClick={() => setAdding(true)}>
             <UserPlus />
           </IconButton>
-        )}
-        <IconButton label={t.closeMembers} onClick={onClose}>
-          <X />
-        </IconButton>
-      </header>
+        )
+      }
+    >
       <FormError error={load.error} />
       <ul className="members-list">
         {members.map(member => (
@@ -123,6 +124,6 @@ export function MembersPanel({ item, onClose }: { item: ChatItem; onClose: () =>
           onDone={() => load.run()}
         />
       )}
-    </aside>
+    </Panel>
   )
 }

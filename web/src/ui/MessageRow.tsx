@@ -16,7 +16,7 @@ import { IconButton } from './IconButton'
 import { MenuContent } from './Menu'
 import { MessageBody } from './MessageBody'
 import { previewText } from './preview'
-import { go } from './route'
+import { chatPath, openChat } from './route'
 import { MessageUserItem, UserMenu } from './UserMenu'
 import { UserName } from './UserName'
 
@@ -152,7 +152,7 @@ export const MessageRow = memo(function MessageRow({
 })
 
 function copyLink(message: Message): void {
-  copyText(`${location.origin}/c/${message.chat_id}/${message.seq}`)
+  copyText(location.origin + chatPath({ chatId: message.chat_id, seq: message.seq }))
 }
 
 interface ActionsProps {
@@ -204,14 +204,14 @@ function MessageActions({ message, mine, mayDelete, onDelete, onReply, onEdit }:
 function Quote({ conversation, id }: { conversation: ConversationKey; id: string }) {
   const t = useTexts()
   const message = useQuoted(conversation, id)
-  const to = message ? `/c/${message.chat_id}/${message.seq}` : undefined
+  const to = message ? { chatId: message.chat_id, seq: message.seq } : undefined
   return (
     <a
       className="quote"
-      href={to}
+      href={to && chatPath(to)}
       onClick={event => {
         event.preventDefault()
-        if (to) go(to)
+        if (to) openChat(to)
       }}
     >
       <CornerUpLeft aria-hidden="true" />

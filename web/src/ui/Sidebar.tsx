@@ -27,7 +27,7 @@ import { IconButton } from './IconButton'
 import { onListKeys } from './keyboard'
 import { LandmarkContext, MenuContent } from './Menu'
 import type { Overlay } from './Overlays'
-import { go } from './route'
+import { chatPath, openChat } from './route'
 import { setTheme, type Theme, useTheme } from './theme'
 import { UnreadBadge } from './UnreadBadge'
 
@@ -130,7 +130,7 @@ const ChatEntry = memo(function ChatEntry({ item, current, tabStop }: ChatEntryP
   return (
     <li>
       <a
-        href={`/c/${item.chat.id}`}
+        href={chatPath({ chatId: item.chat.id })}
         className="entry"
         aria-current={current ? 'page' : undefined}
         tabIndex={tabStop ? 0 : -1}
@@ -138,7 +138,7 @@ const ChatEntry = memo(function ChatEntry({ item, current, tabStop }: ChatEntryP
         onClick={event => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return
           event.preventDefault()
-          go(`/c/${item.chat.id}`)
+          openChat({ chatId: item.chat.id })
         }}
       >
         <ChatIcon item={item} />

@@ -7,7 +7,7 @@ import { useTexts } from '../texts'
 import { useAction } from './forms'
 import { useMe, useStore, useUser } from './hooks'
 import { MenuContent } from './Menu'
-import { go } from './route'
+import { openChat } from './route'
 
 interface UserMenuProps {
   userId: string
@@ -58,7 +58,7 @@ export function MessageUserItem({ userId }: { userId: string }) {
   const store = useStore()
   const me = useMe()
   const user = useUser(userId)
-  const open = useAction(async () => go(`/c/${await store.chats.openSingle(userId)}`))
+  const open = useAction(async () => openChat({ chatId: await store.chats.openSingle(userId) }))
   if (userId === me.id) return null
   return (
     <DropdownMenu.Item className="menu-item" onSelect={() => open.run()}>

@@ -1,4 +1,5 @@
-// The window of a signed-in user: the sidebar, the open chat, and dialogs over them.
+// The window of a signed-in user: the list of chats, the open chat, the side panel, and dialogs over
+// them.
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTexts } from '../texts'
 import { ConnectionLine } from './ConnectionLine'
@@ -7,12 +8,14 @@ import { byActivity, chatTitle } from './chats'
 import { ConfirmDialog, Dialog } from './Dialog'
 import { EmptyState } from './EmptyState'
 import { ErrorBoundary } from './ErrorBoundary'
-import { MAC, useStore, useView } from './hooks'
+import { MAC, usePhone, useStore, useView } from './hooks'
 import { useShortcuts } from './keyboard'
 import { LandmarkContext } from './Menu'
 import { useNotifications } from './notifications'
 import type { Overlay } from './Overlays'
-import { go, useRoute } from './route'
+import { PanelSlot } from './PanelSlot'
+import { panelOf, preloadPanels } from './panels'
+import { openChat, useRoute } from './route'
 import { Sidebar } from './Sidebar'
 import { Splash } from './Splash'
 
@@ -29,7 +32,12 @@ const reload = async () => {
 }
 
 export function Workspace() {
-  useEffect(() => void chatPane().catch(() => undefined), [])
+  useEffect(() => {
+    chatPane().then(
+      () => whenIdle(preloadPanels),
+      () => undefined,
+    )
+  }, [])
   const ready = useView(view => view.data !== null)
   const unreachable = useView(view => view.unreachable)
   if (!ready) return <Splash unreachable={unreachable} />
@@ -42,6 +50,10 @@ function Main() {
   const [overlay, setOverlay] = useState<Overlay | null>(null)
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const chatId = route.page === 'chat' ? route.chatId : null
+  const panel = route.page === 'chat' ? route.panel : null
+  const isMine = useView(view => chatId !== null && view.data?.chats.has(chatId) === true)
+  const hasPanel = isMine && panelOf(panel) !== undefined
+  const phone = usePhone()
   useTitle(chatId)
   useLastChat(chatId)
   useNotifications()
@@ -52,18 +64,19 @@ function Main() {
   const close = () => setOverlay(null)
   const visit = (id: string) => {
     close()
-    go(`/c/${id}`)
+    openChat({ chatId: id })
   }
   return (
-    <div className="layout" data-open={chatId ? 'chat' : 'list'}>
+    <div className="layout" data-open={chatId ? 'chat' : 'list'} data-panel-open={hasPanel || undefined}>
       <ConnectionLine />
       <Sidebar chatId={chatId} onOverlay={setOverlay} />
-      <main className="layout-main" aria-label={t.conversation} ref={setLandmark}>
+      {/* On a phone the panel covers it. */}
+      <main className="layout-main" aria-label={t.conversation} ref={setLandmark} inert={phone && hasPanel}>
         <LandmarkContext value={landmark}>
           {chatId ? (
             <ErrorBoundary key={chatId}>
               <Suspense>
-                <ChatPane chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} />
+                <ChatPane chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} panel={panel} />
               </Suspense>
             </ErrorBoundary>
           ) : (
@@ -71,6 +84,7 @@ function Main() {
           )}
         </LandmarkContext>
       </main>
+      {chatId && panel && hasPanel && <PanelSlot chatId={chatId} address={panel} />}
       <CopyNotice />
       {overlay && Overlays && <Overlays overlay={overlay} onOverlay={setOverlay} onChat={visit} />}
       {overlay && !Overlays && !missing && (
@@ -159,7 +173,7 @@ function useLastChat(chatId: string | null): void {
     if (!data || !matchMedia('(min-width: 721px)').matches) return
     const last = localStorage.getItem(LAST_CHAT_KEY) ?? ''
     const next = data.chats.has(last) ? last : byActivity(data.chats)[0]?.chat.id
-    if (next) go(`/c/${next}`, true)
+    if (next) openChat({ chatId: next }, true)
   }, [chatId, store])
 }
 

@@ -3,7 +3,7 @@ import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
 import { byActivity, isChannel } from './chats'
 import { isMod, useStore } from './hooks'
 import type { Overlay } from './Overlays'
-import { go } from './route'
+import { openChat } from './route'
 
 /** The shortcuts that work everywhere in the window. */
 export function useShortcuts(
@@ -21,7 +21,7 @@ export function useShortcuts(
       for (let i = 1; i <= shown.length; i++) {
         const item = shown[(at + by * i + shown.length * 2) % shown.length]
         if (item && (!unreadOnly || item.unread_count > 0)) {
-          go(`/c/${item.chat.id}`)
+          openChat({ chatId: item.chat.id })
           return
         }
       }
@@ -57,11 +57,13 @@ function startsMessage(event: KeyboardEvent): boolean {
   return letter && !(event.target instanceof Element && event.target.closest(handlesKeys))
 }
 
-/** Moves the focus through sidebar, timeline, composer and members panel, in a circle. */
+/** Moves the focus through sidebar, timeline, composer and panel, in a circle. */
 function focusRegion(by: number): void {
-  const regions = ['.sidebar', '.timeline', '.composer', '.members']
+  const regions = ['.sidebar', '.timeline', '.composer', '.panel']
     .map(selector => document.querySelector<HTMLElement>(selector))
-    .filter(element => element !== null && element.offsetParent !== null) as HTMLElement[]
+    .filter(
+      element => element !== null && element.offsetParent !== null && !element.closest('[inert]'),
+    ) as HTMLElement[]
   const at = regions.findIndex(region => region.contains(document.activeElement))
   const next = regions[(at + by + regions.length) % regions.length]
   for (const selector of ['[aria-current="page"]', '.scroller', 'textarea', 'a[href]', 'button']) {

@@ -6,7 +6,7 @@ import { chatTitle, isChannel } from './chats'
 import { usePageActive, useStore } from './hooks'
 import { isMentioned } from './mentions'
 import { previewText } from './preview'
-import { go } from './route'
+import { openChat } from './route'
 
 const KEY = 'parlor.notify'
 /** A shared lock that every active tab holds, so that the others know. */
@@ -64,7 +64,7 @@ export function useNotifications(): void {
         if (!notification) return
         notification.onclick = () => {
           window.focus()
-          go(`/c/${message.chat_id}`)
+          openChat({ chatId: message.chat_id })
           notification.close()
         }
       }),

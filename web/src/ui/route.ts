@@ -1,20 +1,51 @@
-// The routes of the client: parsing the address, and navigation.
-import { useSyncExternalStore } from 'react'
+// The addresses of the client: what they mean, and navigation. Nothing else builds or parses one.
+//
+//   /c/{chat}                 a chat
+//   /c/{chat}/{seq}           a message of it
+//   ?panel={kind}[:{argument}]   the side panel beside it
+//
+// The invariant: opening a panel adds an entry to the history and closing it takes that entry away,
+// so that "back" closes a panel and leaves the messages where they are.
+import { useMemo, useSyncExternalStore } from 'react'
+
+/** A panel by its kind (`panels.ts`), and what it is about. Both may be anything: links are input. */
+export interface PanelAddress {
+  readonly kind: string
+  readonly argument: string | null
+}
+
+export interface ChatAddress {
+  readonly chatId: string
+  /** The message to go to. */
+  readonly seq?: number | undefined
+  readonly panel?: PanelAddress | null
+}
 
 export type Route =
   | { page: 'home' }
   | { page: 'signin' | 'signup'; invite: string | null }
-  | { page: 'chat'; chatId: string; seq: number | undefined }
+  | { page: 'chat'; chatId: string; seq: number | undefined; panel: PanelAddress | null }
 
 export function parseRoute(path: string, search: string): Route {
   const [first, second, third] = path.split('/').filter(Boolean)
-  if (first === 'signin' || first === 'signup')
-    return { page: first, invite: new URLSearchParams(search).get('invite') }
+  const query = new URLSearchParams(search)
+  if (first === 'signin' || first === 'signup') return { page: first, invite: query.get('invite') }
   if (first === 'c' && second) {
     const seq = Number(third)
-    return { page: 'chat', chatId: second, seq: Number.isInteger(seq) && seq > 0 ? seq : undefined }
+    return {
+      page: 'chat',
+      chatId: second,
+      seq: Number.isInteger(seq) && seq > 0 ? seq : undefined,
+      panel: parsePanel(query.get('panel')),
+    }
   }
   return { page: 'home' }
+}
+
+function parsePanel(text: string | null): PanelAddress | null {
+  if (!text) return null
+  const colon = text.indexOf(':')
+  return colon < 0 ? { kind: text, argument: null } : { kind: text.slice(0, colon), argument: text.slice(colon + 1) }
 }
 
 /** The path of the page to sign in or up; it carries the invitation along. */
@@ -22,39 +53,115 @@ export function signInPath(page: 'signin' | 'signup', invite: string | null): st
   return `/${page}${invite ? `?invite=${encodeURIComponent(invite)}` : ''}`
 }
 
-/** The path of a link to a chat or message of this server; undefined for any other link. */
-export function chatPath(href: string | undefined, origin = location.origin): string | undefined {
+export function chatPath({ chatId, seq, panel }: ChatAddress): string {
+  const path = `/c/${chatId}${seq === undefined ? '' : `/${seq}`}`
+  if (!panel) return path
+  const argument = panel.argument === null ? '' : `:${encodeURIComponent(panel.argument)}`
+  return `${path}?panel=${encodeURIComponent(panel.kind)}${argument}`
+}
+
+/** What a link to a chat or message of this server leads to; undefined for any other link. */
+export function chatOfLink(href: string | undefined, origin = location.origin): ChatAddress | undefined {
   if (!href?.startsWith(`${origin}/c/`)) return undefined
-  return parseRoute(href.slice(origin.length), '').page === 'chat' ? href.slice(origin.length) : undefined
+  const { pathname, search } = new URL(href)
+  const route = parseRoute(pathname, search)
+  return route.page === 'chat' ? { ...route, panel: route.panel ?? undefined } : undefined
 }
 
 const MOVED = 'parlor-moved'
 
+/** What an entry of the history keeps: how many entries back there was no panel yet. */
+interface EntryState {
+  readonly panelEntries?: number
+}
+
 /**
  * Counts navigations. Navigating to the same message again counts too: the user may have scrolled
- * away from it.
+ * away from it. Opening and closing a panel does not count.
  */
 let navigations = 0
+/** The route before the last move, for `followHistory`. */
+let last: Route | undefined
+/** Whether the panel is being closed: going back takes a moment. */
+let closing = false
 
-export function go(path: string, replace = false): void {
-  navigations++
-  if (path !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState'](null, '', path)
+function currentRoute(): Route {
+  return parseRoute(location.pathname, location.search)
+}
+
+function move(path: string, state: EntryState | null, replace: boolean): void {
+  if (replace) history.replaceState(state, '', path)
+  else if (path !== location.pathname + location.search) history.pushState(state, '', path)
+  moved()
+}
+
+function moved(): void {
+  closing = false
+  last = currentRoute()
   dispatchEvent(new CustomEvent(MOVED))
 }
 
-function subscribe(listener: () => void): () => void {
-  addEventListener('popstate', listener)
-  addEventListener(MOVED, listener)
-  return () => {
-    removeEventListener('popstate', listener)
-    removeEventListener(MOVED, listener)
+export function go(path: string, replace = false): void {
+  navigations++
+  move(path, null, replace)
+}
+
+/** Opens a chat. The panel stays if the chat is open already, unless another one is named. */
+export function openChat(to: ChatAddress, replace = false): void {
+  const now = currentRoute()
+  const isOpen = now.page === 'chat' && now.chatId === to.chatId
+  const panel = to.panel === undefined && isOpen ? now.panel : to.panel
+  navigations++
+  move(chatPath({ ...to, panel }), replace && panel ? history.state : null, replace)
+}
+
+/** Opens a panel beside the open chat, in the place of another one. */
+export function openPanel(panel: PanelAddress): void {
+  const now = currentRoute()
+  if (now.page !== 'chat') return
+  const entries = now.panel ? (history.state as EntryState | null)?.panelEntries : 0
+  move(chatPath({ ...now, panel }), entries === undefined ? null : { panelEntries: entries + 1 }, false)
+}
+
+/** Closes the panel: back to before it was opened, if it was opened from here. */
+export function closePanel(): void {
+  const now = currentRoute()
+  if (now.page !== 'chat' || !now.panel || closing) return
+  const { panelEntries } = (history.state ?? {}) as EntryState
+  if (panelEntries === undefined) {
+    move(chatPath({ ...now, panel: null }), null, true)
+  } else {
+    closing = true
+    history.go(-panelEntries)
   }
+}
+
+/**
+ * To be called once, before anything is rendered. Going back from a panel leaves the messages where
+ * they are, although the entry before it may name a message that the user has scrolled away from.
+ */
+export function followHistory(): void {
+  last = currentRoute()
+  addEventListener('popstate', () => {
+    const [before, now] = [last, currentRoute()]
+    if (before?.page === 'chat' && now.page === 'chat' && before.chatId === now.chatId)
+      if (before.panel && !now.panel && before.seq !== now.seq)
+        history.replaceState(history.state, '', chatPath({ chatId: now.chatId, seq: before.seq }))
+    moved()
+  })
+}
+
+function subscribe(listener: () => void): () => void {
+  addEventListener(MOVED, listener)
+  return () => removeEventListener(MOVED, listener)
 }
 
 export function useRoute(): Route {
   const address = useSyncExternalStore(subscribe, () => `${location.pathname}\n${location.search}`)
-  const [path = '/', search = ''] = address.split('\n')
-  return parseRoute(path, search)
+  return useMemo(() => {
+    const [path = '/', search = ''] = address.split('\n')
+    return parseRoute(path, search)
+  }, [address])
 }
 
 export function useNavigationCount(): number {

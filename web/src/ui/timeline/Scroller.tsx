@@ -7,7 +7,7 @@ import { useCallback, useRef } from 'react'
 import { useTexts } from '../../texts'
 import { usePageActive, useStore } from '../hooks'
 import { onMessageKeys } from '../keyboard'
-import { go } from '../route'
+import { openChat } from '../route'
 import type { Row } from './rows'
 import { growDownwards, isAtEnd } from './scrollAnchoring'
 import type { TimelineProps } from './Timeline'
@@ -89,7 +89,7 @@ export function Scroller(props: ScrollerProps) {
   const scrollToEnd = useCallback(() => {
     onScrollToEnd()
     // A reload of the page is not to go back to the message of the link.
-    if (seq !== undefined) go(`/c/${chatId}`, true)
+    if (seq !== undefined) openChat({ chatId }, true)
     showLatest()
   }, [chatId, seq, showLatest, onScrollToEnd])
   useOwnMessage(conversation, scrollToEnd)

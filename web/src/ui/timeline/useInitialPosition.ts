@@ -1,7 +1,7 @@
 // Scrolls to where a timeline opens: to the message of the link, else to the first unread message,
 // else to the end. Once for each `place`.
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
-import { go } from '../route'
+import { openChat } from '../route'
 import type { Row } from './rows'
 import type { ScrollAdjuster, TimelineVirtualizer } from './scrollAnchoring'
 
@@ -37,7 +37,7 @@ export function useInitialPosition(options: Options): boolean {
       const index = rows.findIndex(row => row.kind === 'message' && row.message.seq === seq)
       if (index < 0) {
         // There is no such message: the timeline opens without it.
-        if (loaded) go(`/c/${chatId}`, true)
+        if (loaded) openChat({ chatId }, true)
         return
       }
       virtualizer.scrollToIndex(index, { align: 'center' })
