@@ -1,12 +1,20 @@
 // The frame of a panel: its head with the title and the button that closes it.
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
+import type { ChatItem } from '../api/types'
 import { usePhone } from './hooks'
 import { IconButton } from './IconButton'
 import { LandmarkContext } from './Menu'
 import { closePanel } from './route'
 
-interface PanelProps {
+/** What each panel gets. */
+export interface PanelProps {
+  item: ChatItem
+  /** What stands behind the kind in the address. Any text, since links are input. */
+  argument: string | null
+}
+
+interface FrameProps {
   title: string
   /** What the button that closes it says. */
   closeLabel: string
@@ -15,7 +23,7 @@ interface PanelProps {
   children: ReactNode
 }
 
-export function Panel({ title, closeLabel, actions, children }: PanelProps) {
+export function Panel({ title, closeLabel, actions, children }: FrameProps) {
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const heading = useRef<HTMLHeadingElement>(null)
   const phone = usePhone()

@@ -1,13 +1,7 @@
 // The panels that can be open beside a chat, by the kind in the address. One slot, one line each.
 import { type ComponentType, lazy } from 'react'
-import type { ChatItem } from '../api/types'
+import type { PanelProps } from './Panel'
 import { closePanel, openPanel, type PanelAddress } from './route'
-
-export interface PanelProps {
-  item: ChatItem
-  /** What stands behind the kind in the address. Any text, since links are input. */
-  argument: string | null
-}
 
 interface PanelKind {
   Panel: ComponentType<PanelProps>
