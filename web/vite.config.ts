@@ -1,5 +1,5 @@
 import react from '@vitejs/plugin-react'
-import { defineConfig } from 'vite'
+import { defineConfig } from 'vitest/config'
 
 // In development, /api is proxied to a running Parlor. It must allow the origin of this page for the
 // stream: PARLOR_CORS__ORIGINS='[http://localhost:5173]'.
@@ -26,4 +26,5 @@ export default defineConfig({
   preview: { port: 5173, strictPort: true, proxy, headers: { 'content-security-policy': csp } },
   // Nothing inline: the Content-Security-Policy forbids fonts and scripts from data: addresses.
   build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false }, sourcemap: false },
+  test: { setupFiles: 'src/setUpTests.ts' },
 })

@@ -4,13 +4,14 @@
 // The invariant: what the user reads never moves, whatever is loaded, measured or appended.
 import { ArrowDown } from 'lucide-react'
 import { useCallback, useRef } from 'react'
+import type { ConversationKey } from '../../store/conversation'
 import { useTexts } from '../../texts'
 import { usePageActive, useStore } from '../hooks'
 import { onMessageKeys } from '../keyboard'
 import { openChat } from '../route'
-import type { Row } from './rows'
+import type { RowContext } from './kind'
+import type { Row } from './kinds'
 import { growDownwards, isAtEnd } from './scrollAnchoring'
-import type { TimelineProps } from './Timeline'
 import { TimelineRow } from './TimelineRow'
 import { useFocusKeeping } from './useFocusKeeping'
 import { useFollowEnd } from './useFollowEnd'
@@ -21,7 +22,8 @@ import { useReadMarking } from './useReadMarking'
 import { useTimelineVirtualizer } from './useTimelineVirtualizer'
 import { useUnreadLineInSight } from './useUnreadLineInSight'
 
-interface ScrollerProps extends TimelineProps {
+interface ScrollerProps extends RowContext {
+  conversation: ConversationKey
   rows: Row[]
   /** Changes with each navigation; see `Timeline`. */
   place: string

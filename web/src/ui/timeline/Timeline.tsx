@@ -1,25 +1,19 @@
 // The messages of a conversation. Loads the window of messages and turns it into rows; `Scroller` draws
 // them.
 import { useCallback, useEffect, useMemo, useState } from 'react'
-import type { ChatItem, Message } from '../../api/types'
 import { type ConversationKey, conversationOf } from '../../store/conversation'
 import { useTexts } from '../../texts'
-import type { Edited } from '../Composer'
 import { useMe, useStore, useView } from '../hooks'
 import { useNavigationCount } from '../route'
 import { Skeleton } from '../Skeleton'
+import type { RowContext } from './kind'
+import { kindOfMessage } from './kinds'
 import { rowsOf } from './rows'
 import { Scroller } from './Scroller'
 import { useUnreadLine } from './unreadLine'
 
-export interface TimelineProps {
+interface TimelineProps extends RowContext {
   conversation: ConversationKey
-  /** Its chat. */
-  item: ChatItem
-  /** The message that the address of the page names, if it names one. */
-  seq: number | undefined
-  onReply: (message: Message) => void
-  onEdit: (message: Edited) => void
 }
 
 export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineProps) {
@@ -56,6 +50,7 @@ export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineP
             outgoing.filter(entry => conversationOf(entry) === conversation),
             me.id,
             unreadAfter,
+            kindOfMessage,
           )
         : [],
     [window, outgoing, conversation, me.id, unreadAfter],

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Message } from '../../api/types'
 import { fromPage } from '../../store/slices/windows'
+import { kindOfMessage } from './kinds'
 import { rowsOf } from './rows'
 
 const message = (seq: number, sender_id: string, at: string, rest: Partial<Message> = {}): Message => ({
@@ -13,8 +14,14 @@ const message = (seq: number, sender_id: string, at: string, rest: Partial<Messa
   created_at: at,
   ...rest,
 })
-const rows = (items: Message[], unreadAfter: number | null, before = false) =>
-  rowsOf(fromPage({ items, has_more: before, has_more_before: before, has_more_after: false }), [], 'me', unreadAfter)
+const rows = (items: Message[], unreadAfter: number | null, before = false, kindOf = kindOfMessage) =>
+  rowsOf(
+    fromPage({ items, has_more: before, has_more_before: before, has_more_after: false }),
+    [],
+    'me',
+    unreadAfter,
+    kindOf,
+  )
 const shape = (all: ReturnType<typeof rows>) =>
   all.map(row => (row.kind === 'message' ? `${row.message.seq}${row.head ? ' head' : ''}` : row.kind))
 
@@ -64,6 +71,28 @@ it('has unique keys', () => {
     { client_id: 'y', chat_id: 'c', root_id: null, body: 'b', reply_to: null, written_at: Date.parse(at) },
   ]
   const window = fromPage({ items, has_more: false, has_more_before: false, has_more_after: false })
-  const keys = rowsOf(window, outgoing, 'me', 1).map(row => row.key)
+  const keys = rowsOf(window, outgoing, 'me', 1, kindOfMessage).map(row => row.key)
   expect(new Set(keys).size).toBe(keys.length)
+})
+
+it('shows what is left of a deleted message in its place, under the same key', () => {
+  const at = '2026-11-20T12:00:00Z'
+  const items = [message(1, 'ann', at), message(2, 'ann', at), message(3, 'ann', at)]
+  const deleted = items.map(m => (m.seq === 2 ? { ...m, body: '', deleted_at: at } : m))
+  const [before, after] = [rows(items, null), rows(deleted, null)]
+  expect(after.map(row => row.kind)).toEqual(['start', 'day', 'message', 'tombstone', 'message'])
+  expect(after.map(row => row.key)).toEqual(before.map(row => row.key))
+})
+
+it('has lines without a sender, after which the next message has a header', () => {
+  const at = '2026-11-20T12:00:00Z'
+  const items = [1, 2, 3, 4].map(seq => message(seq, 'ann', at))
+  const line = (m: Message) => ({ name: kindOfMessage(m).name, isLine: m.seq === 2 })
+  const all = rows(items, null, false, line)
+  expect(shape(all)).toEqual(['start', 'day', '1 head', '2', '3 head', '4'])
+  // The same when the messages above are not loaded.
+  for (const from of [1, 2]) {
+    const some = rows(items.slice(from), null, true, line)
+    expect(all.slice(-(some.length - 1))).toEqual(some.slice(1))
+  }
 })

@@ -5,47 +5,46 @@ import type { Message } from '../../api/types'
 import type { Outgoing } from '../../store/slices/outbox'
 import type { MessageWindow } from '../../store/slices/windows'
 import { dayKey } from '../dates'
-
-export type Row =
-  | { kind: 'start'; key: string }
-  | { kind: 'more'; key: string }
-  | { kind: 'day'; key: string; at: string }
-  | { kind: 'unread'; key: string }
-  | { kind: 'message'; key: string; message: Message; head: boolean }
-  | { kind: 'outgoing'; key: string; entry: Outgoing; head: boolean }
+import type { KindOfMessage, Row } from './kinds'
 
 /** Messages of one sender within this time share one header. */
 const GROUP_MS = 5 * 60_000
 
 /**
  * `unreadAfter` is the read position when the chat was opened. The unread line follows it, unless
- * the next message is the user's own. `head` says that a message has a header: sender and time.
+ * the next message is the user's own.
  */
 export function rowsOf(
   window: MessageWindow,
   outgoing: readonly Outgoing[],
   me: string,
   unreadAfter: number | null,
+  kindOf: (message: Message) => KindOfMessage,
 ): Row[] {
   const rows: Row[] = [window.before ? { kind: 'more', key: 'more' } : { kind: 'start', key: 'start' }]
-  let last: { sender: string; at: number; day: string } | null = null
+  let day: string | null = null
+  /** The message above, unless it is a line or of another day. */
+  let last: { sender: string; at: number } | null = null
   let divided = unreadAfter === null
   const place = (sender: string, at: string, reply: boolean): boolean => {
-    const day = dayKey(at)
     const when = Date.parse(at)
-    if (last?.day !== day) {
+    if (day !== dayKey(at)) {
+      day = dayKey(at)
       rows.push({ kind: 'day', key: `day ${day}`, at })
       last = null
     }
     const head = reply || last === null || last.sender !== sender || when - last.at > GROUP_MS
-    last = { sender, at: when, day }
+    last = { sender, at: when }
     return head
   }
   // The oldest message of the window is left out while there are older ones: without them it is not
   // known whether it has a header and a day above it.
   const [oldest] = window.items
   const leftOut = window.before && oldest && window.items.length > 1 ? oldest : null
-  if (leftOut) last = { sender: leftOut.sender_id, at: Date.parse(leftOut.created_at), day: dayKey(leftOut.created_at) }
+  if (leftOut) {
+    day = dayKey(leftOut.created_at)
+    if (!kindOf(leftOut).isLine) last = { sender: leftOut.sender_id, at: Date.parse(leftOut.created_at) }
+  }
   for (const message of window.items) {
     if (message === leftOut) continue
     let after = false
@@ -54,13 +53,19 @@ export function rowsOf(
       after = message.sender_id !== me
     }
     const index = rows.length
+    const kind = kindOf(message)
     let head = place(message.sender_id, message.created_at, Boolean(message.reply_to))
     if (after) {
       head = true
       // Below the line of the day, if there is one.
       rows.splice(Math.max(rows.length, index), 0, { kind: 'unread', key: 'unread' })
     }
-    rows.push({ kind: 'message', key: keyOf(message.sender_id, message.client_id ?? message.id, head), message, head })
+    if (kind.isLine) {
+      head = false
+      last = null
+    }
+    const key = keyOf(message.sender_id, message.client_id ?? message.id, head)
+    rows.push({ kind: kind.name, key, message, head })
   }
   if (window.after) return rows
   const end = window.items.at(-1)?.seq ?? 0

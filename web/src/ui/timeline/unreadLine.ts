@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useState } from 'react'
 import type { ChatItem } from '../../api/types'
 import { usePageActive, useStore } from '../hooks'
-import type { Row } from './rows'
+import type { Row } from './kinds'
 
 /**
  * The `seq` of the message that the line follows (null: no line), and a function to remove it. The

@@ -1,6 +1,6 @@
 // Keeps the end of the timeline in view while the user is there.
 import { type RefObject, useLayoutEffect, useRef } from 'react'
-import type { Row } from './rows'
+import type { Row } from './kinds'
 import type { ScrollAdjuster, TimelineVirtualizer } from './scrollAnchoring'
 
 interface Options {

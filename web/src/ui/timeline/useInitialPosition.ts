@@ -2,7 +2,7 @@
 // else to the end. Once for each `place`.
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { openChat } from '../route'
-import type { Row } from './rows'
+import { messageOf, type Row } from './kinds'
 import type { ScrollAdjuster, TimelineVirtualizer } from './scrollAnchoring'
 
 /** So long rows are measured after the first scroll, a few frames. */
@@ -34,7 +34,7 @@ export function useInitialPosition(options: Options): boolean {
     if (scrolledFor.current === place) return
     adjuster.forgetMovement()
     if (seq !== undefined) {
-      const index = rows.findIndex(row => row.kind === 'message' && row.message.seq === seq)
+      const index = rows.findIndex(row => messageOf(row)?.seq === seq)
       if (index < 0) {
         // There is no such message: the timeline opens without it.
         if (loaded) openChat({ chatId }, true)

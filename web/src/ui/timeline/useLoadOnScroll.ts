@@ -3,7 +3,7 @@ import type { VirtualItem } from '@tanstack/react-virtual'
 import { useEffect, useState } from 'react'
 import type { ConversationKey } from '../../store/conversation'
 import { useStore } from '../hooks'
-import type { Row } from './rows'
+import type { Row } from './kinds'
 
 /** So many rows before an edge, the next page is loaded. */
 const EDGE_ROWS = 30

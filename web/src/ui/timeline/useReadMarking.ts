@@ -2,7 +2,7 @@
 import type { VirtualItem } from '@tanstack/react-virtual'
 import { type RefObject, useCallback, useEffect, useState } from 'react'
 import { useStore } from '../hooks'
-import type { Row } from './rows'
+import { messageOf, type Row } from './kinds'
 import { isAtEnd, type TimelineVirtualizer } from './scrollAnchoring'
 
 interface Options {
@@ -29,9 +29,9 @@ export function useReadMarking(options: Options): { atEnd: boolean; onPositionCh
     setAtEnd(isEnd)
     if (!pageActive || !positioned) return
     const isVisible = ({ index, end }: VirtualItem) =>
-      rows[index]?.kind === 'message' && ((isEnd && !hasNewer) || end <= bottom)
-    const lowest = rows[virtualizer.getVirtualItems().findLast(isVisible)?.index ?? -1]
-    if (lowest?.kind === 'message') store.readPositions.markRead(chatId, lowest.message.seq)
+      messageOf(rows[index]) !== undefined && ((isEnd && !hasNewer) || end <= bottom)
+    const lowest = messageOf(rows[virtualizer.getVirtualItems().findLast(isVisible)?.index ?? -1])
+    if (lowest) store.readPositions.markRead(chatId, lowest.seq)
   }, [scroller, virtualizer, rows, hasNewer, pageActive, positioned, store, chatId])
   // biome-ignore lint/correctness/useExhaustiveDependencies: also when other rows are drawn
   useEffect(onPositionChange, [onPositionChange, items])

@@ -1,8 +1,7 @@
 // The virtual list of a timeline: which rows are drawn, and where.
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type RefObject, useRef, useState } from 'react'
-import { estimateHeight } from './rowHeight'
-import type { Row } from './rows'
+import { estimateHeight, type Row } from './kinds'
 import { END_PX, isAboveViewport, ScrollAdjuster, type TimelineVirtualizer } from './scrollAnchoring'
 import { isLineInSight } from './unreadLine'
 

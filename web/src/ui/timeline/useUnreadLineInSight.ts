@@ -1,7 +1,7 @@
 // Keeps the unread line in view while the timeline follows messages that arrive behind an inactive
 // page.
 import { type RefObject, useLayoutEffect, useRef } from 'react'
-import type { Row } from './rows'
+import type { Row } from './kinds'
 import type { ScrollAdjuster, TimelineVirtualizer } from './scrollAnchoring'
 
 /** New rows have their measured heights by then. Later, the user may have scrolled. */

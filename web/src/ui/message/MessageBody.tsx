@@ -1,9 +1,9 @@
 // The text of a message. A long one is collapsed until the user expands it.
 import { type MouseEvent, type ReactNode, useState } from 'react'
 import { flushSync } from 'react-dom'
-import { useTexts } from '../texts'
-import { collapsedText } from './collapse'
-import { Markdown } from './Markdown'
+import { useTexts } from '../../texts'
+import { collapsedText } from '../collapse'
+import { Markdown } from '../Markdown'
 
 /** Expanded messages stay expanded, although scrolling removes and redraws their rows. */
 const expandedMessages = new Set<string>()

@@ -1,0 +1,108 @@
+// What can be done to a message: one line each. The bar, the menu and the keyboard offer what is
+// here, and nothing else does.
+import { Copy, Link2, type LucideIcon, MessageCircle, Pencil, Reply, Trash2 } from 'lucide-react'
+import type { ChatAction, Message, User } from '../../api/types'
+import type { Store } from '../../store/store'
+import type { Texts } from '../../texts/en'
+import { copyText } from '../CopyNotice'
+import { chatPath, openChat } from '../route'
+
+export interface ActionContext {
+  readonly message: Message
+  /** Undefined until they are looked up. */
+  readonly sender: User | undefined
+  /** Whether the user wrote it. */
+  readonly mine: boolean
+  /** What the user may do in the chat. */
+  readonly may: readonly ChatAction[]
+  readonly store: Store
+  readonly onReply: (message: Message) => void
+  readonly onEdit: (message: Message) => void
+}
+
+export interface MessageAction {
+  readonly name: string
+  readonly Icon: LucideIcon
+  readonly text: (t: Texts, context: ActionContext) => string
+  /** In the bar over the message, or in the menu that the bar opens. */
+  readonly place: 'bar' | 'menu'
+  /** Keys (`KeyboardEvent.key`) while the message has the focus. */
+  readonly keys?: readonly string[]
+  readonly may: (context: ActionContext) => boolean
+  readonly run: (context: ActionContext) => unknown
+  /** Asked before, for what cannot be undone. What fails then is shown with it. */
+  readonly question?: (t: Texts) => { title: string; text: string }
+}
+
+const DELETE = ['Delete', 'Backspace']
+
+// biome-ignore format: a table
+export const MESSAGE_ACTIONS: readonly MessageAction[] = [
+  { name: 'reply', place: 'bar', Icon: Reply, text: t => t.reply, keys: ['r'], may: always, run: reply },
+  { name: 'edit', place: 'bar', Icon: Pencil, text: t => t.edit, keys: ['e'], may: isMine, run: edit },
+  { name: 'link', place: 'menu', Icon: Link2, text: t => t.copyLink, keys: ['l'], may: always, run: copyLink },
+  { name: 'text', place: 'menu', Icon: Copy, text: t => t.copyText, may: always, run: copyBody },
+  { name: 'write', place: 'menu', Icon: MessageCircle, text: writeToSender, may: isOfAnother, run: openSingle },
+  { name: 'delete', place: 'menu', Icon: Trash2, text: t => t.delete, keys: DELETE, may: mayDelete, run: remove, question: deleteQuestion },
+]
+
+function always(): boolean {
+  return true
+}
+
+function isMine({ mine }: ActionContext): boolean {
+  return mine
+}
+
+function isOfAnother({ mine }: ActionContext): boolean {
+  return !mine
+}
+
+function mayDelete({ mine, may }: ActionContext): boolean {
+  return mine || may.includes('delete_message_of_others')
+}
+
+function reply({ message, onReply }: ActionContext): void {
+  onReply(message)
+}
+
+function edit({ message, onEdit }: ActionContext): void {
+  onEdit(message)
+}
+
+function copyLink({ message }: ActionContext): void {
+  copyText(location.origin + chatPath({ chatId: message.chat_id, seq: message.seq }))
+}
+
+function copyBody({ message }: ActionContext): void {
+  copyText(message.body)
+}
+
+function writeToSender(t: Texts, { sender }: ActionContext): string {
+  return t.messageTo(sender?.fullname ?? t.somebody)
+}
+
+function openSingle({ store, message }: ActionContext): void {
+  store.chats.openSingle(message.sender_id).then(
+    chatId => openChat({ chatId }),
+    () => undefined,
+  )
+}
+
+function remove({ store, message }: ActionContext): Promise<void> {
+  return store.messages.remove(message)
+}
+
+function deleteQuestion(t: Texts) {
+  return { title: t.deleteMessageTitle, text: t.deleteMessageText }
+}
+
+/** What the user may do to a message. Nothing to one that is deleted. */
+export function actionsOn(context: ActionContext): MessageAction[] {
+  return context.message.deleted_at ? [] : MESSAGE_ACTIONS.filter(action => action.may(context))
+}
+
+/** The action of a key that was pressed on the message. */
+export function actionOfKey(key: string, context: ActionContext): MessageAction | undefined {
+  return actionsOn(context).find(action => action.keys?.includes(key))
+}

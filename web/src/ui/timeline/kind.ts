@@ -1,0 +1,34 @@
+// What a kind of row is. `kinds.ts` lists them; each has a file in `kinds/`.
+import type { ComponentType } from 'react'
+import type { ChatItem, Message } from '../../api/types'
+import type { Edited } from '../Composer'
+
+/** What every row gets from its timeline. */
+export interface RowContext {
+  item: ChatItem
+  /** The message that the address of the page names, if it names one. */
+  seq: number | undefined
+  onReply: (message: Message) => void
+  onEdit: (message: Edited) => void
+}
+
+/** `Data` is what a row of the kind has beside its kind and key. */
+export interface RowKind<Data extends object = object> {
+  Row: ComponentType<RowContext & { row: Data; kind: RowKind<Data> }>
+  /** The height until it is drawn and measured. */
+  estimate: (row: Data) => number
+}
+
+export interface MessageData {
+  message: Message
+  /** Whether it has a header: sender and time. */
+  head: boolean
+}
+
+/** A kind of row that stands for a stored message. */
+export interface MessageKind extends RowKind<MessageData> {
+  /** Whether it shows this message, if no kind before it does. */
+  shows: (message: Message) => boolean
+  /** Whether it is a line without a sender, after which the next message has a header. */
+  isLine?: boolean
+}

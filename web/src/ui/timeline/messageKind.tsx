@@ -1,0 +1,31 @@
+// A kind of row with a sender, a time and actions. They differ in what the message says.
+//
+// The invariant: all have the same component, so that a message that becomes another kind (deleted,
+// for example) keeps its element and the focus.
+import { type MessageContent, MessageRow } from '../message/MessageRow'
+import type { MessageData, MessageKind, RowContext, RowKind } from './kind'
+import { textHeight } from './textHeight'
+
+interface FramedKind extends MessageKind {
+  Body: MessageContent
+}
+
+type FramedRowProps = RowContext & { row: MessageData; kind: RowKind<MessageData> }
+
+function FramedRow({ row, kind, item, seq, onReply, onEdit }: FramedRowProps) {
+  return (
+    <MessageRow
+      message={row.message}
+      head={row.head}
+      marked={row.message.seq === seq}
+      may={item.may}
+      Body={(kind as FramedKind).Body}
+      onReply={onReply}
+      onEdit={onEdit}
+    />
+  )
+}
+
+export function messageKind(kind: Pick<FramedKind, 'shows' | 'Body'>): FramedKind {
+  return { ...kind, Row: FramedRow, estimate: ({ message, head }) => textHeight(message.body, head) }
+}
