@@ -135,6 +135,23 @@ export async function steps(step, world) {
     await focused('.members-button')
   })
 
+  await step('write to somebody by the beginning of their name', async () => {
+    await keys.box().click()
+    await keyboard.type('hello @new')
+    await page.getByRole('listbox', { name: 'People' }).getByRole('option', { name: 'Ben Newcomer' }).waitFor()
+    await keys.audit('people to mention')
+    await press('Escape')
+    await page.getByRole('listbox').waitFor({ state: 'detached' })
+    await keyboard.type('c')
+    await page.getByRole('option', { name: 'Ben Newcomer' }).waitFor()
+    await press('Tab')
+    await until('the name stands there', async () => (await keys.box().inputValue()) === 'hello @Ben Newcomer ')
+    // A list that is closed takes no key.
+    await keyboard.type('mail me @ noon')
+    await press('Enter')
+    await ben.gets('hello @Ben Newcomer mail me @ noon')
+  })
+
   await step('the sheet of keys', async () => {
     await press('Control+/')
     await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()

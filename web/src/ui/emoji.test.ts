@@ -1,20 +1,11 @@
 import { expect, it } from 'vitest'
-import { emojiNamed, emojiQuery, findEmoji } from './emoji'
+import { emojiNamed, findEmoji } from './emoji'
 
 it('finds emoji by name, the exact name first', () => {
   expect(findEmoji('heart')[0]).toEqual({ name: 'heart', text: '❤️' })
   expect(findEmoji('tada')[0]?.text).toBe('🎉')
   expect(findEmoji('smil').every(emoji => emoji.name.includes('smil'))).toBe(true)
   expect(findEmoji('xyzzy')).toEqual([])
-})
-
-it('offers emoji only after a colon that begins a name', () => {
-  expect(emojiQuery('well :tad')).toBe('tad')
-  expect(emojiQuery(':+1')).toBe('+1')
-  expect(emojiQuery('at 10:30')).toBeNull()
-  expect(emojiQuery('https://x')).toBeNull()
-  expect(emojiQuery(':t')).toBeNull()
-  expect(emojiQuery(':tada ')).toBeNull()
 })
 
 it('replaces full names only', () => {

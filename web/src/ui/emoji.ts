@@ -34,8 +34,3 @@ export function emojiNamed(before: string): { start: number; text: string } | nu
   const emoji = name === undefined ? undefined : all.find(emoji => emoji.name === name)
   return name !== undefined && emoji ? { start: before.length - name.length - 2, text: emoji.text } : null
 }
-
-/** The beginning of a name that ends at the cursor: `:smi`. */
-export function emojiQuery(before: string): string | null {
-  return /(?:^|[\s(])(:([a-z0-9_+-]{2,30}))$/.exec(before)?.[2] ?? null
-}

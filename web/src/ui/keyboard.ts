@@ -39,7 +39,7 @@ export function useShortcuts(
       else if (event.altKey && vertical !== 0) step(vertical, event.shiftKey)
       else if (event.key === 'F6') focusRegion(event.shiftKey ? -1 : 1)
       else {
-        if (startsMessage(event)) document.querySelector<HTMLElement>('.composer textarea')?.focus()
+        if (startsMessage(event)) composerOf(event.target)?.focus()
         return
       }
       event.preventDefault()
@@ -55,6 +55,13 @@ function startsMessage(event: KeyboardEvent): boolean {
   const letter = event.key.length === 1 && event.key !== ' ' && !command && !event.isComposing
   const handlesKeys = 'input, textarea, select, [contenteditable], [role="menu"]'
   return letter && !(event.target instanceof Element && event.target.closest(handlesKeys))
+}
+
+/** The composer of the pane of an element, or else of the open chat. */
+function composerOf(target: EventTarget | null): HTMLElement | null {
+  const composer = '.composer textarea'
+  const pane = target instanceof Element ? target.closest('.panel') : null
+  return pane?.querySelector<HTMLElement>(composer) ?? document.querySelector<HTMLElement>(`main ${composer}`)
 }
 
 /** Moves the focus through sidebar, timeline, composer and panel, in a circle. */

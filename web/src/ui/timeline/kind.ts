@@ -1,7 +1,7 @@
 // What a kind of row is. `kinds.ts` lists them; each has a file in `kinds/`.
 import type { ComponentType } from 'react'
 import type { ChatItem, Message } from '../../api/types'
-import type { Edited } from '../Composer'
+import type { Edited } from '../composer/Composer'
 
 /** What every row gets from its timeline. */
 export interface RowContext {

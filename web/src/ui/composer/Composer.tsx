@@ -2,20 +2,19 @@
 // the outbox, keeping the draft to the store.
 //
 // The invariant: an edit has a text of its own, so the draft stays untouched.
-import { SendHorizontal, X } from 'lucide-react'
+import { SendHorizontal } from 'lucide-react'
 import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useState } from 'react'
 import { flushSync } from 'react-dom'
-import type { ChatItem, Message } from '../api/types'
-import type { ConversationKey } from '../store/conversation'
-import type { Outgoing } from '../store/slices/outbox'
-import { useTexts } from '../texts'
-import { EmojiList, useEmojiCompletion } from './EmojiList'
-import type { Emoji } from './emoji'
-import { errorSentence } from './errors'
-import { isMod, TOUCH, useChatTitle, useDraft, useQuoted, useStore } from './hooks'
-import { IconButton } from './IconButton'
-import { previewText } from './preview'
-import { UserName } from './UserName'
+import type { ChatItem, Message } from '../../api/types'
+import type { ConversationKey } from '../../store/conversation'
+import type { Outgoing } from '../../store/slices/outbox'
+import { useTexts } from '../../texts'
+import { errorSentence } from '../errors'
+import { isMod, TOUCH, useChatTitle, useDraft, useStore } from '../hooks'
+import { optionId } from '../Listbox'
+import { About } from './About'
+import { CompletionList } from './CompletionList'
+import { useCompletion } from './useCompletion'
 
 /** What is edited instead of the draft: an own message, or an unsent one that was refused. */
 export type Edited = Message | Outgoing
@@ -43,7 +42,6 @@ export function Composer({ conversation, item, textarea, edited, onEdit, lastOwn
   const [editText, setEditText] = useState('')
   const [error, setError] = useState('')
   const title = useChatTitle(item)
-  const quoted = useQuoted(conversation, draft.reply_to)
 
   // Set while rendering, not in an effect: a key that is pressed at once must not be lost.
   const [editing, setEditing] = useState<Edited | null>(null)
@@ -86,28 +84,20 @@ export function Composer({ conversation, item, textarea, edited, onEdit, lastOwn
     }
   }
 
-  const emoji = useEmojiCompletion(textarea, text)
-  /** Replaces a range of the text, and puts the cursor behind the replacement. */
-  const replaceRange = (start: number, end: number, piece: string) => {
+  const replace = (start: number, end: number, piece: string) => {
     const now = textarea.current?.value ?? text
     flushSync(() => write(now.slice(0, start) + piece + now.slice(end)))
     textarea.current?.setSelectionRange(start + piece.length, start + piece.length)
   }
-  const pick = (chosen: Emoji) => {
-    const end = textarea.current?.selectionStart ?? text.length
-    replaceRange(text.lastIndexOf(':', end - 1), end, `${chosen.text} `)
-  }
-  const onChange = async ({ target: { value, selectionStart } }: ChangeEvent<HTMLTextAreaElement>) => {
+  const completion = useCompletion({ item, textarea, text, replace })
+  const onChange = ({ target: { value, selectionStart } }: ChangeEvent<HTMLTextAreaElement>) => {
     write(value)
-    const before = value.slice(0, selectionStart)
-    const named = before.endsWith(':') && (await emoji.named(before))
-    // Not if the user has typed on while the emoji were fetched.
-    if (named && textarea.current?.value === value) replaceRange(named.start, selectionStart, named.text)
+    void completion.finish(value, selectionStart)
   }
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return
-    if (emoji.onKey(event.key, pick)) {
+    if (completion.onKey(event.key)) {
       event.preventDefault()
       return
     }
@@ -136,33 +126,9 @@ export function Composer({ conversation, item, textarea, edited, onEdit, lastOwn
       }}
     >
       <div className="composer-box">
-        <EmojiList {...emoji} onPick={pick} />
+        <CompletionList {...completion} />
         {(edited || draft.reply_to) && (
-          <div className="composer-about">
-            <span className="composer-about-text">
-              {edited ? (
-                <strong>{t.editing}</strong>
-              ) : (
-                <>
-                  <strong>
-                    {t.replyTo} {quoted && <UserName userId={quoted.sender_id} />}
-                  </strong>{' '}
-                  <bdi>
-                    {quoted
-                      ? quoted.deleted_at
-                        ? t.quoteDeleted
-                        : previewText(quoted.body)
-                      : quoted === null
-                        ? t.quoteGone
-                        : '…'}
-                  </bdi>
-                </>
-              )}
-            </span>
-            <IconButton label={t.cancel} className="icon-button-s" onClick={finish}>
-              <X />
-            </IconButton>
-          </div>
+          <About conversation={conversation} replyTo={edited ? null : draft.reply_to} onCancel={finish} />
         )}
         <div className="composer-row">
           {/* A hidden copy of the text gives the height of the textarea. */}
@@ -175,10 +141,10 @@ export function Composer({ conversation, item, textarea, edited, onEdit, lastOwn
               placeholder={label}
               value={text}
               aria-autocomplete="list"
-              aria-controls={emoji.found.length > 0 ? emoji.id : undefined}
-              aria-activedescendant={emoji.found.length > 0 ? `${emoji.id}-${emoji.active}` : undefined}
+              aria-controls={completion.found ? completion.id : undefined}
+              aria-activedescendant={completion.found ? optionId(completion.id, completion.active) : undefined}
               enterKeyHint={TOUCH.matches ? 'enter' : 'send'}
-              onChange={event => void onChange(event)}
+              onChange={onChange}
               onKeyDown={onKeyDown}
             />
           </div>
