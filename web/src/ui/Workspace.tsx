@@ -16,8 +16,8 @@ import type { Overlay } from './Overlays'
 import { PanelSlot } from './PanelSlot'
 import { panelOf, preloadPanels } from './panels'
 import { openChat, useRoute } from './route'
-import { Sidebar } from './Sidebar'
 import { Splash } from './Splash'
+import { Sidebar } from './sidebar/Sidebar'
 
 // The chat is half of the code, with Markdown and the virtual list. It is fetched while the first
 // snapshot loads.
