@@ -149,7 +149,7 @@ export async function steps(step, world) {
     // A list that is closed takes no key.
     await keyboard.type('mail me @ noon')
     await press('Enter')
-    await ben.gets('hello @Ben Newcomer mail me @ noon')
+    await keys.gets('hello @Ben Newcomer mail me @ noon')
   })
 
   await step('the sheet of keys', async () => {

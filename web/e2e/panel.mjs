@@ -87,6 +87,29 @@ export async function steps(step, world) {
     await isClosed(page)
   })
 
+  await step('the messages stay where they are when it opens and closes', async () => {
+    for (let i = 0; i < 12; i++) await olga.say(Array.from({ length: 12 }, (_, line) => `${i}, ${line}`).join('\n'))
+    await until('all is sent', async () => (await page.locator('.message[data-state]').count()) === 0)
+    const top = () => page.locator('.scroller').evaluate(scroller => scroller.scrollTop)
+    const end = await top()
+    await page.locator('.scroller').hover()
+    await page.mouse.wheel(0, -900)
+    await until('it has scrolled', async () => (await top()) < end - 300)
+    let before = -1
+    await until('it rests', async () => {
+      const last = before
+      before = await top()
+      return before === last
+    })
+    assert.ok(before > 0)
+    await button(page).click()
+    await isOpen(page)
+    assert.ok(Math.abs((await top()) - before) <= 1, 'opened')
+    await page.goBack()
+    await isClosed(page)
+    assert.ok(Math.abs((await top()) - before) <= 1, 'closed')
+  })
+
   await step('a panel that there is not is none', async () => {
     for (const search of ['?panel=nothing:at-all', '?panel=constructor', '?panel=__proto__:x', '?panel=%00%ff:']) {
       await page.goto(chat + search)

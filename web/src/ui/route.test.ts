@@ -104,13 +104,15 @@ it('back closes a panel', () => {
 })
 
 it('closing a panel goes back to before it was opened, once, and through other panels', async () => {
+  go('/')
+  go('/c/abc')
   openPanel(MEMBERS)
   openPanel({ kind: 'thread', argument: 'm1' })
   expect(browser.path).toBe('/c/abc?panel=thread:m1')
   closePanel()
   closePanel()
   await moment()
-  expect([browser.path, browser.at]).toEqual(['/c/abc', 0])
+  expect([browser.path, browser.at]).toEqual(['/c/abc', 2])
 })
 
 it('closing a panel that a link has opened leaves the chat', async () => {
