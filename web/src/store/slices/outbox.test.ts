@@ -85,6 +85,7 @@ describe('the outbox', () => {
     await flushed()
     expect(server.messages).toEqual([])
     outbox.onStorage('out.old')
+    expect(outbox.list()).toEqual([{ ...old, root_id: null }])
     await flushed()
     expect(server.messages.map(m => [m.chat_id, m.body])).toEqual([['c', 'from before']])
     expect(storage.keys()).toEqual([])
