@@ -196,8 +196,9 @@ function changed(values: Record<string, unknown>): State {
     for (const step of path) parent = parent[step] as Record<string, unknown>
     parent[key] = value
   }
-  const chats = new Map(Object.entries(whole.chats))
-  return { user: whole.user, workspace: whole.workspace, chats, users: new Map() }
+  const { user, workspace } = whole
+  const chats = { items: Object.values(whole.chats), has_more: false }
+  return fromSnapshot({ cursor: '', events_url: '', user, workspace, chats })
 }
 
 describe('each kind of event', () => {
