@@ -66,7 +66,7 @@ function composerOf(target: EventTarget | null): HTMLElement | null {
 
 /** Moves the focus through sidebar, timeline, composer and panel, in a circle. */
 function focusRegion(by: number): void {
-  const regions = ['.sidebar', '.timeline', '.composer', '.panel']
+  const regions = ['.sidebar', 'main .timeline', 'main .composer', '.panel']
     .map(selector => document.querySelector<HTMLElement>(selector))
     .filter(
       element => element !== null && element.offsetParent !== null && !element.closest('[inert]'),
