@@ -179,7 +179,7 @@ impl Default for LimitsConfig {
             max_connections: 10_000,
             max_connections_per_address: 2000,
             requests_at_once: 16,
-            searches_per_minute: 60,
+            searches_per_minute: 300,
             new_chats_per_minute: 30,
             added_members_per_minute: 300,
             chats_per_creator: 500,

@@ -45,6 +45,9 @@ export const de: Texts = {
     forbidden: 'Das darfst du nicht.',
     owner_must_transfer: 'Das gehört dir. Übergib es jemand anderem, bevor du gehst, oder lösche es.',
     too_many_chats: 'Das wären mehr Unterhaltungen, als jemand haben kann.',
+    workspace_full:
+      'Dieser Arbeitsbereich ist voll. Lösche etwas, oder bitte den Betreiber des Servers um mehr Platz.',
+    too_many_responses: 'Es wird zu viel auf einmal geladen. Versuche es gleich noch einmal.',
     workspace_taken:
       'Einen Arbeitsbereich mit diesem Namen gibt es schon. Bitte um eine Einladung, um ihm beizutreten.',
     already_in: 'Du gehörst schon dazu. Lade die Seite neu.',

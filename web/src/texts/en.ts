@@ -43,7 +43,10 @@ export const en = {
     chat_name_taken: 'There is a channel of this name already.',
     forbidden: 'You may not do that.',
     owner_must_transfer: 'You own it. Make somebody else the owner before you leave, or delete it.',
-    too_many_chats: 'That would be more chats than one person can be in.',
+    too_many_chats: 'That would be more chats than one person can have.',
+    workspace_full:
+      'This workspace holds as much text as it may. Delete some, or ask whoever runs the server for more room.',
+    too_many_responses: 'Too much is being loaded at once. Try again in a moment.',
     workspace_taken: 'There is a workspace of this name already. To join it, ask for an invitation.',
     already_in: 'You are in it already. Load the page again.',
     deactivated: 'Your account there has been deactivated. Ask an admin of that workspace.',
