@@ -2,12 +2,12 @@
 //! server that it measures: one connection, requests prepared as bytes, responses read by length or
 //! chunks.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, bail};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// A connection that is kept.
@@ -24,9 +24,12 @@ pub struct Response {
 
 impl HttpConnection {
     pub async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024) })
+        Self::connect_from(Ipv4Addr::LOCALHOST, address).await
+    }
+
+    /// From one of this machine's own addresses, 127.x.x.x.
+    pub async fn connect_from(from: Ipv4Addr, address: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self { stream: connect_from(from, address).await?, buffer: Vec::with_capacity(16 * 1024) })
     }
 
     /// Sends a request and reads its answer.
@@ -80,6 +83,15 @@ impl HttpConnection {
         }
         Ok(())
     }
+}
+
+/// A connection from one of this machine's own addresses, 127.x.x.x: a server has a limit for each.
+pub async fn connect_from(from: Ipv4Addr, address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// A request as bytes. `token` or `body` empty: none.

@@ -21,7 +21,7 @@ use clap::Parser;
 #[derive(Parser)]
 struct Arguments {
     /// What to measure: send, deliver, idle, fanout, sustain, storm, list, page, start, growth,
-    /// peers, or all.
+    /// fairness, peers, or all.
     scenario: String,
     /// The number of rounds; the median counts.
     #[arg(long, default_value_t = 3)]

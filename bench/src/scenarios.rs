@@ -1,6 +1,7 @@
 //! The scenarios of the bench.
 
 mod deliver;
+mod fairness;
 mod growth;
 mod peers;
 pub mod reads;
@@ -12,8 +13,10 @@ use anyhow::bail;
 
 use crate::{Arguments, report::say};
 
-const ALL: [&str; 11] =
-    ["send", "deliver", "idle", "fanout", "sustain", "storm", "list", "page", "start", "growth", "peers"];
+const ALL: [&str; 12] = [
+    "send", "deliver", "idle", "fanout", "sustain", "storm", "list", "page", "start", "growth", "fairness",
+    "peers",
+];
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let chosen: Vec<&str> = match arguments.scenario.as_str() {
@@ -33,6 +36,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "list" => reads::list(&arguments).await?,
             "start" => start::run(&arguments).await?,
             "peers" => peers::run(&arguments).await?,
+            "fairness" => fairness::run(&arguments).await?,
             "growth" => growth::run(&arguments).await?,
             _ => reads::page(&arguments).await?,
         };

@@ -2,7 +2,7 @@
 //! which occurs nowhere else in a stream, so counting is cheap. The time of sending follows it.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -19,10 +19,12 @@ use tokio::{
     time::timeout,
 };
 
-use crate::http::find;
+use crate::http::{self, find};
 
 /// Streams opened at once; others wait for their turn.
 const OPENING: usize = 256;
+/// Streams from one address: fewer than a server takes.
+const STREAMS_OF_ADDRESS: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The messages of all streams.
@@ -100,7 +102,8 @@ pub async fn open(
         let turns = Arc::clone(&turns);
         opening.spawn(async move {
             let _turn = turns.acquire().await?;
-            let opened = timeout(PATIENCE, open_one(address, &request, first_frame)).await?;
+            let from = Ipv4Addr::new(127, 0, 1, u8::try_from(number / STREAMS_OF_ADDRESS)?);
+            let opened = timeout(PATIENCE, open_one(from, address, &request, first_frame)).await?;
             opened.with_context(|| format!("stream {number}"))
         });
     }
@@ -120,12 +123,12 @@ pub async fn open(
 }
 
 async fn open_one(
+    from: Ipv4Addr,
     address: SocketAddr,
     request: &[u8],
     first_frame: bool,
 ) -> anyhow::Result<(TcpStream, Vec<u8>)> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+    let mut stream = http::connect_from(from, address).await?;
     stream.write_all(request).await?;
     let mut begun = Vec::new();
     loop {

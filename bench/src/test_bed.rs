@@ -21,6 +21,12 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 use tempfile::TempDir;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// A load comes from few people. Only keys that older builds know as well.
+const UNLIMITED: [(&str, &str); 3] = [
+    ("PARLOR_LIMITS__SEND_PER_MINUTE", "100000000"),
+    ("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "100000000"),
+    ("PARLOR_NOTIFY__MAX_STREAMS_PER_USER", "20000"),
+];
 
 /// The workspace under test, on its own Postgres.
 pub struct TestBed {
@@ -182,7 +188,17 @@ impl TestBed {
     }
 
     pub fn start_chat_server(&self) -> anyhow::Result<ServerProcess> {
-        ServerProcess::start("chat_server", &self.programs, &self.url, self.folder.path(), 0)
+        ServerProcess::start("chat_server", &self.programs, &self.url, self.folder.path(), 0, &UNLIMITED)
+    }
+
+    /// With the limits that it has by default.
+    pub fn start_default_chat_server(&self) -> anyhow::Result<ServerProcess> {
+        ServerProcess::start("chat_server", &self.programs, &self.url, self.folder.path(), 0, &[])
+    }
+
+    /// With the limits that it has by default.
+    pub fn start_default_notify_server(&self) -> anyhow::Result<ServerProcess> {
+        ServerProcess::start("notify_server", &self.programs, &self.url, self.folder.path(), 0, &[])
     }
 
     pub fn start_notify_server(&self) -> anyhow::Result<ServerProcess> {
@@ -190,7 +206,7 @@ impl TestBed {
     }
 
     pub fn start_notify_server_at(&self, port: u16) -> anyhow::Result<ServerProcess> {
-        ServerProcess::start("notify_server", &self.programs, &self.url, self.folder.path(), port)
+        ServerProcess::start("notify_server", &self.programs, &self.url, self.folder.path(), port, &UNLIMITED)
     }
 }
 
@@ -201,7 +217,14 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    fn start(name: &str, program: &Path, url: &str, folder: &Path, port: u16) -> anyhow::Result<Self> {
+    fn start(
+        name: &str,
+        program: &Path,
+        url: &str,
+        folder: &Path,
+        port: u16,
+        limits: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let section = if name == "chat_server" { "SERVER" } else { "NOTIFY" };
         let child = Command::new(program)
@@ -210,9 +233,7 @@ impl ServerProcess {
             .env("DATABASE_URL", url)
             .env("PARLOR_DATABASE__DATA_DIR", folder)
             .env("PARLOR_LOG__LEVEL", "warn,chat_server::server=info,notify_server::server=info")
-            .env("PARLOR_LIMITS__SEND_PER_MINUTE", "100000000")
-            .env("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "100000000")
-            .env("PARLOR_NOTIFY__MAX_STREAMS_PER_USER", "20000")
+            .envs(limits.iter().copied())
             .env(format!("PARLOR_{section}__HOST"), "127.0.0.1")
             .env(format!("PARLOR_{section}__PORT"), port.to_string())
             .stdin(Stdio::null())
