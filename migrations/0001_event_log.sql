@@ -76,7 +76,8 @@ create function json_time(t timestamptz) returns text
     language sql stable strict parallel safe
     return to_char(t at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
-create function log_timeline() returns int language sql stable
+-- Volatile, as what it calls is. Postgres would not inline a function that claims to be more.
+create function log_timeline() returns int language sql volatile
     return ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
 
 -- Takes the lock that orders a shard. It is held until the transaction has committed and is
@@ -137,7 +138,8 @@ end $$;
 -- A NOTIFY that carries a row of the log, only for events of kind message.new: kind and audience
 -- are not in it. A reader that has the row before it need not read this one. A NOTIFY holds less
 -- than 8,000 bytes; for a longer row it names only the shard. `channel` is log_meta.rows_channel.
-create function log_notify_row(channel text, e event_log) returns void language plpgsql as $$
+-- Returns the payload, so that an insert can call it for each row.
+create function log_notify_row(channel text, e event_log) returns text language plpgsql as $$
 declare
     row_text text := concat_ws(' ', e.shard, e.id, e.prev_id, e.timeline, (extract(epoch from e.at) * 1000000)::bigint,
                                e.workspace_id, e.chat_id, e.user_id, e.message_id, e.payload);
@@ -147,6 +149,7 @@ begin
     else
         perform pg_notify('parlor_log', e.shard::text);
     end if;
+    return e.payload;
 end $$;
 
 -- LISTEN on the channel of rows. It is a function, so that the name appears in no list of running

@@ -1,3 +1,6 @@
+-- A domain for the same reason as chat_kind.
+create domain message_kind as text constraint messages_kind_check check (value in ('user', 'system'));
+
 -- A row is a message. A deleted one stays as a tombstone without body, so that seq has no gaps.
 create table messages (
     id uuid primary key,
@@ -9,7 +12,7 @@ create table messages (
     -- count.
     root_no bigint not null,
     -- `user`: a person or program wrote it. `system`: Parlor did, about what happened in the chat.
-    kind text not null default 'user' check (kind in ('user', 'system')),
+    kind message_kind not null default 'user',
     sender_id uuid not null,
     body text not null,
     -- The sender's own name for this send; sending it again is the same message.
@@ -33,7 +36,7 @@ create index messages_deleted on messages (chat_id, seq) where deleted_no is not
 -- The only place that renders a message, for REST, snapshot and events. What differs per viewer is
 -- rendered only with one, and an event has none. Built as text: row_to_json costs three times as
 -- much, and every send pays for it.
-create function message_json(m messages, viewer uuid) returns json language sql stable
+create function message_text(m messages, viewer uuid) returns text language sql stable
     return concat(
         '{"id":"', m.id,
         '","chat_id":"', m.chat_id,
@@ -46,7 +49,10 @@ create function message_json(m messages, viewer uuid) returns json language sql 
         ',"created_at":"', json_time(m.created_at),
         '","edited_at":', coalesce('"' || json_time(m.edited_at) || '"', 'null'),
         ',"deleted_at":', coalesce('"' || json_time(m.deleted_at) || '"', 'null'),
-        '}')::json;
+        '}');
+
+create function message_json(m messages, viewer uuid) returns json language sql stable
+    return message_text(m, viewer)::json;
 
 -- The messages of the main line up to the seq `read_to`. By the last message that is visible: the
 -- one at `read_to` may be of a transaction that has just committed.

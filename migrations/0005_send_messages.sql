@@ -1,10 +1,16 @@
--- The fields of a message to be stored. The parameter of send_messages is JSON with these fields, so
--- that a column that is added later is a field that older callers leave out.
+-- A message to be stored, and its place in its batch, which is ordered by shard, workspace, chat and
+-- id. A column that is added later makes a new type, and a function of the same name that takes it:
+-- the chat_servers of the version before call the one with this type.
 create type new_message as (
     id uuid, workspace_id uuid, chat_id uuid, sender_id uuid, body text, client_id text, request_hash bytea, reply_to uuid,
-    -- 1 for the first message of its chat in the batch, 2 for the second ...; whether it is the last of its chat there;
-    -- whether it is its sender's last of its chat there.
-    nth_in_chat int, is_last_in_chat boolean, is_senders_last_in_chat boolean
+    -- 1, 2, 3 ... in the batch, and among those of the same shard.
+    position int, shard smallint, nth_in_shard int,
+    -- The same among those of the same chat, and how many more of them follow.
+    nth_in_chat int, later_in_chat int,
+    -- Whether it is its sender's last of its chat.
+    is_senders_last_in_chat boolean,
+    -- How many chats the batch names up to here, and how many members of chats have had their last.
+    chats int, members int
 );
 
 -- Whether a member may post. The rule is chat_core::permission's; a test compares them over all combinations.
@@ -12,22 +18,23 @@ create function may_post(chat_kind text, workspace_role text, chat_role text) re
     return chat_role is not null;
 
 -- Stores messages of any workspaces with their events, all or none, in each chat in their order. If
--- all are stored, each returns as JSON. Otherwise nothing is stored, and those that may not be sent
--- return with null: the caller retries the others. A message may not be sent if its sender is no
--- active member of a chat that exists or may not post there, if reply_to is not in the chat, or if
--- client_id was used before. `batch` is ordered by chat and id, and must not name a client_id of a
--- sender twice.
+-- all are stored, each returns with its event. Otherwise nothing is stored, and those that may not
+-- be sent return with null: the caller retries the others. A message may not be sent if its sender
+-- is no active member of a chat that exists or may not post there, if reply_to is not in the chat,
+-- or if client_id was used before. `new` must not name a client_id of a sender twice.
 --
 -- With `notify`, the NOTIFY with each event is part of the transaction. Otherwise the caller sends
 -- one after the commit.
 --
 -- Locks are taken in one order: users, chats, members, shards, each ascending. So two batches cannot
 -- deadlock, but by client ids of one sender that both name in different chats.
-create function send_messages(batch jsonb, notify boolean) returns table (id uuid, message json) language plpgsql as $$
+create function send_messages(new new_message[], notify boolean) returns table (id uuid, event text) language plpgsql as $$
 #variable_conflict use_column
 declare
-    new new_message[] := array(select n from jsonb_populate_recordset(null::new_message, batch) n);
-    stored uuid[];
+    size int := cardinality(new);
+    affected int;
+    is_stored boolean := true;
+    violated text;
     shards smallint[];
     s smallint;
     heads bigint[] := '{}';
@@ -36,52 +43,50 @@ declare
     now_text text;
     timeline int;
     channel text;
-    violated text;
 begin
     -- Store without checks up front: the counts and the unique index show whether all may be sent.
     begin
         perform set_config('parlor.events', 'by send_messages', true);
         perform from users u where u.id = any (array(select n.sender_id from unnest(new) n)) order by u.id for share;
-        with chat as (
-            update chats c set last_seq = last_seq + n.nth_in_chat, last_root_no = last_root_no + n.nth_in_chat
-            from unnest(new) n
-            where n.is_last_in_chat and c.id = n.chat_id and c.workspace_id = n.workspace_id and c.deleted_at is null
-            returning c.id, c.workspace_id, c.kind, c.last_seq - n.nth_in_chat as seq, c.last_root_no - n.nth_in_chat as root_no
-        ), member as (
-            update chat_members m set sent_seq = c.seq + n.nth_in_chat
-            from unnest(new) n, chat c, users u
-            where n.is_senders_last_in_chat and c.id = n.chat_id and m.chat_id = n.chat_id and m.user_id = n.sender_id
-              and u.id = n.sender_id and u.deactivated_at is null and may_post(c.kind, u.role, m.role)
-            returning 1
-        ), message as (
-            insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body, client_id, request_hash, reply_to)
-            select n.id, n.workspace_id, n.chat_id, c.seq + n.nth_in_chat, c.root_no + n.nth_in_chat, n.sender_id, n.body,
-                   n.client_id, n.request_hash, n.reply_to
-            from unnest(new) n, chat c
-            where c.id = n.chat_id and c.workspace_id = n.workspace_id
-              and (n.reply_to is null or exists (
-                  select from messages r where r.id = n.reply_to and r.chat_id = n.chat_id and r.deleted_at is null))
-            returning id, workspace_shard(workspace_id) as shard
-        )
-        select array_agg(id), array_agg(distinct shard) into stored, shards from message
-            having count(*) = cardinality(new)
-               and (select count(*) from member) = (select count(*) from unnest(new) n where n.is_senders_last_in_chat);
-        if stored is null then
+        update chats c set last_seq = last_seq + n.nth_in_chat, last_root_no = last_root_no + n.nth_in_chat
+        from unnest(new) n
+        where n.later_in_chat = 0 and c.id = n.chat_id and c.workspace_id = n.workspace_id and c.deleted_at is null;
+        get diagnostics affected = row_count;
+        if affected <> new[size].chats then
+            raise sqlstate 'PL001';
+        end if;
+        update chat_members m set sent_seq = c.last_seq - n.later_in_chat
+        from unnest(new) n, users u, chats c
+        where n.is_senders_last_in_chat and c.id = n.chat_id and m.chat_id = n.chat_id and m.user_id = n.sender_id
+          and u.id = n.sender_id and u.deactivated_at is null and may_post(c.kind, u.role, m.role);
+        get diagnostics affected = row_count;
+        if affected <> new[size].members then
+            raise sqlstate 'PL001';
+        end if;
+        insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body, client_id, request_hash, reply_to)
+        select n.id, n.workspace_id, n.chat_id, c.last_seq - n.later_in_chat, c.last_root_no - n.later_in_chat, n.sender_id,
+               n.body, n.client_id, n.request_hash, n.reply_to
+        from unnest(new) n, chats c
+        where c.id = n.chat_id and c.workspace_id = n.workspace_id
+          and (n.reply_to is null or exists (
+              select from messages r where r.id = n.reply_to and r.chat_id = n.chat_id and r.deleted_at is null));
+        get diagnostics affected = row_count;
+        if affected <> size then
             raise sqlstate 'PL001';
         end if;
         perform set_config('parlor.events', '', true);
     exception
         when sqlstate 'PL001' then
-            stored := null;
+            is_stored := false;
         when unique_violation then
             get stacked diagnostics violated = constraint_name;
             if violated <> 'messages_sender_id_client_id_key' then
                 raise;
             end if;
-            stored := null;
+            is_stored := false;
     end;
-    if stored is null then
-        return query select n.id, null::json from unnest(new) n
+    if not is_stored then
+        return query select n.id, null::text from unnest(new) n
             left join chats c on c.id = n.chat_id and c.workspace_id = n.workspace_id and c.deleted_at is null
             left join users u on u.id = n.sender_id and u.deactivated_at is null
             left join lateral (
@@ -95,32 +100,22 @@ begin
     end if;
 
     -- Write the events.
-    foreach s in array shards loop -- ascending, since `distinct` sorts
+    shards := array(select n.shard from unnest(new) n where n.nth_in_shard = 1);
+    foreach s in array shards loop
         perform log_lock(s);
         heads := heads || log_head(s);
     end loop;
-    event_ids := array(select nextval('event_log_id') from unnest(stored));
-    now_at := clock_timestamp();
-    now_text := json_time(now_at);
-    timeline := log_timeline();
-    select rows_channel into channel from log_meta;
-    return query
-    with message as materialized (
-        select m.id, m.workspace_id, m.chat_id, m.sender_id, octet_length(m.body) as text_bytes,
-               workspace_shard(m.workspace_id) as shard, message_json(m, null) as json,
-               event_ids[row_number() over (order by m.id)] as event_id
-        from messages m where m.id = any (stored)
-    ), event as (
-        insert into event_log (shard, id, prev_id, timeline, at, workspace_id, kind, audience, chat_id, user_id, message_id,
-                               text_bytes, payload)
-        select m.shard, m.event_id,
-               coalesce(lag(m.event_id) over (partition by m.shard order by m.event_id), heads[array_position(shards, m.shard)]),
-               timeline, now_at, m.workspace_id, 'message.new', 'chat', m.chat_id, m.sender_id, m.id, m.text_bytes,
-               concat('{"type":"message.new","at":"', now_text, '","chat_id":"', m.chat_id, '","message":', m.json, '}')
-        from message m
-        returning event_log as e
-    ), notified as (
-        select log_notify_row(channel, e) from event where notify
-    )
-    select m.id, m.json from message m where (select count(*) from notified) >= 0; -- the count runs them
+    select t, json_time(t), log_timeline(), array(select nextval('event_log_id') from generate_series(1, size))
+        into now_at, now_text, timeline, event_ids from clock_timestamp() t;
+    if notify then
+        select rows_channel into channel from log_meta;
+    end if;
+    return query insert into event_log as e (
+        shard, id, prev_id, timeline, at, workspace_id, kind, audience, chat_id, user_id, message_id, text_bytes, payload)
+    select n.shard, event_ids[n.position],
+           case when n.nth_in_shard = 1 then heads[array_position(shards, n.shard)] else event_ids[n.position - 1] end,
+           timeline, now_at, m.workspace_id, 'message.new', 'chat', m.chat_id, m.sender_id, m.id, octet_length(m.body),
+           concat('{"type":"message.new","at":"', now_text, '","chat_id":"', m.chat_id, '","message":', message_text(m, null), '}')
+    from unnest(new) n, messages m where m.id = n.id order by n.position -- the order of the NOTIFYs
+    returning e.message_id, case when notify then log_notify_row(channel, e) else e.payload end;
 end $$;

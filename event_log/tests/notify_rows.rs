@@ -1,9 +1,12 @@
 //! Rows that a NOTIFY carries: equal to the rows of the table, accepted only from writers of the
 //! log, and only where they follow.
 
-use std::future::poll_fn;
+use std::{
+    collections::{HashMap, HashSet},
+    future::poll_fn,
+};
 
-use chat_core::MessageId;
+use chat_core::{MessageId, Shard};
 use event_log::{LogRow, Tail, TailEvent, TailHealth, read};
 use serde_json::{Value, json};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
@@ -13,6 +16,9 @@ use crate::support::{Fixture, TestChat, bodies, connect, make_test_chat, next, s
 
 /// More than the number of polls that may come first.
 const TRIES: usize = 50;
+
+const SEND_MESSAGES: &str = "select from
+    send_messages(array(select n from jsonb_populate_recordset(null::new_message, $1::text::jsonb) n), $2)";
 
 /// Sends a message as chat_server does.
 async fn send(db: &Client, test_chat: TestChat, body: &str, notify: bool) {
@@ -26,19 +32,26 @@ async fn send_batch(db: &Client, test_chats: &[TestChat], body: &str) {
 
 async fn send_messages(db: &Client, test_chats: &[TestChat], body: &str, notify: bool) {
     let mut test_chats = test_chats.to_vec();
-    test_chats.sort_unstable_by_key(|test_chat| test_chat.chat);
-    let batch = test_chats.iter().enumerate().map(|(index, test_chat)| {
+    test_chats.sort_unstable_by_key(|test_chat| (Shard::of(test_chat.workspace), test_chat.chat));
+    let mut heads: HashMap<i16, usize> = HashMap::new();
+    let (mut chats, mut batch) = (HashSet::new(), Vec::new());
+    for (index, test_chat) in test_chats.iter().enumerate() {
         let of_chat =
             |others: &[TestChat]| others.iter().filter(|other| other.chat == test_chat.chat).count();
-        let is_last = of_chat(&test_chats[index + 1..]) == 0;
-        json!({
+        let later = of_chat(&test_chats[index + 1..]);
+        let shard = i16::from(Shard::of(test_chat.workspace).number());
+        let in_shard = heads.entry(shard).or_default();
+        *in_shard += 1;
+        chats.insert(test_chat.chat);
+        batch.push(json!({
             "id": MessageId::generate(), "workspace_id": test_chat.workspace, "chat_id": test_chat.chat,
-            "sender_id": test_chat.user, "body": body, "nth_in_chat": of_chat(&test_chats[..=index]),
-            "is_last_in_chat": is_last, "is_senders_last_in_chat": is_last,
-        })
-    });
-    let batch = batch.collect::<Value>().to_string();
-    let sent = db.query("select from send_messages($1::text::jsonb, $2)", &[&batch, &notify]).await.unwrap();
+            "sender_id": test_chat.user, "body": body, "position": index + 1, "shard": shard,
+            "nth_in_shard": *in_shard, "nth_in_chat": of_chat(&test_chats[..=index]), "later_in_chat": later,
+            "is_senders_last_in_chat": later == 0, "chats": chats.len(), "members": chats.len(),
+        }));
+    }
+    let batch = Value::from(batch).to_string();
+    let sent = db.query(SEND_MESSAGES, &[&batch, &notify]).await.unwrap();
     assert_eq!(sent.len(), test_chats.len());
 }
 

@@ -2,13 +2,11 @@
 
 pub mod send;
 
-use std::fmt::Write as _;
-
 use chat_core::{
     ChatId, MessageId, Timestamp, UserId, WorkspaceId,
     text::{ClientId, MessageBody},
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::{PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
@@ -46,7 +44,7 @@ pub enum MessageKind {
 pub type MessageJson = Box<RawValue>;
 
 /// A message to be stored.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct NewMessage {
     /// Decides the order among those that are sent at once.
     pub id: MessageId,
@@ -60,19 +58,9 @@ pub struct NewMessage {
     pub reply_to: Option<MessageId>,
 }
 
-/// SHA-256 of what makes two sends the same. Its JSON is how Postgres reads bytes from text.
+/// SHA-256 of what makes two sends the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestHash(pub [u8; 32]);
-
-impl Serialize for RequestHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::from("\\x");
-        for byte in self.0 {
-            let _ = write!(text, "{byte:02x}"); // a String takes everything
-        }
-        serializer.serialize_str(&text)
-    }
-}
 
 /// A message that was sent under a client id before, with the hash of what was sent.
 pub struct Sent {

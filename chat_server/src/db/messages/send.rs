@@ -6,15 +6,13 @@ use std::{
     time::Duration,
 };
 
-use chat_core::{MessageId, lifecycle::Lifecycle};
+use chat_core::{MessageId, Shard, lifecycle::Lifecycle, text::ClientId};
 use event_log::Database;
-use serde::Serialize;
+use postgres_types::ToSql;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
-use tokio_postgres::{
-    Client, Statement,
-    error::DbError,
-    types::{Json, ToSql},
-};
+use tokio_postgres::{Client, Row, Statement, error::DbError};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::error;
@@ -22,7 +20,7 @@ use uuid::Uuid;
 
 use super::NewMessage;
 
-const SEND_MESSAGES: &str = "select id, message::text from send_messages($1::jsonb, $2)";
+const SEND_MESSAGES: &str = "select id, event from send_messages($1, $2)";
 /// How Postgres plans on these connections: once for the life of a connection, perhaps while the
 /// tables are empty. So it must look rows up by index, whatever the statistics say.
 pub const PLANNER_SETTINGS: [(&str, &str); 6] = [
@@ -60,19 +58,42 @@ pub struct Connection {
 /// sent.
 pub type StoredMessage = (MessageId, Option<String>);
 
-/// A message to be stored, and its place in its batch.
-#[derive(Debug, Serialize)]
+/// The SQL type `new_message`: a message to be stored, and its place in its batch.
+#[derive(Debug, ToSql)]
+#[postgres(name = "new_message")]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub struct BatchItem<'a> {
-    #[serde(flatten)]
-    new: &'a NewMessage,
+    id: Uuid,
+    workspace_id: Uuid,
+    chat_id: Uuid,
+    sender_id: Uuid,
+    body: &'a str,
+    client_id: Option<&'a str>,
+    #[cfg_attr(test, serde(skip))]
+    request_hash: Option<&'a [u8]>,
+    reply_to: Option<Uuid>,
+    position: i32,
+    shard: i16,
+    nth_in_shard: i32,
     nth_in_chat: i32,
-    is_last_in_chat: bool,
+    later_in_chat: i32,
     is_senders_last_in_chat: bool,
+    chats: i32,
+    members: i32,
+}
+
+/// The event of a stored message.
+#[derive(Deserialize)]
+struct Stored<'a> {
+    #[serde(borrow)]
+    message: &'a RawValue,
 }
 
 /// Why messages were not stored, or may not have been.
 pub enum SendError {
     Postgres(tokio_postgres::Error),
+    /// They were stored, but their events are no JSON.
+    Unreadable,
     /// There was no answer, long after the statement should have been cancelled.
     Silent,
 }
@@ -146,11 +167,18 @@ impl Connection {
     /// With one that Postgres reports, nothing was stored. Otherwise that is not known.
     pub async fn send(&self, new: &[&NewMessage], notify: Notify) -> Result<Vec<StoredMessage>, SendError> {
         let in_transaction = notify == Notify::InTransaction;
-        let batch = Json(batch(new));
+        let batch = batch(new);
         let parameters: [&(dyn ToSql + Sync); 2] = [&batch, &in_transaction];
         let rows = self.client.query(&self.statement, &parameters);
         let rows = timeout(self.answer_timeout, rows).await.map_err(|_| SendError::Silent)??;
-        rows.iter().map(|row| Ok((MessageId(row.try_get::<_, Uuid>(0)?), row.try_get(1)?))).collect()
+        let stored = |row: &Row| {
+            let event: Option<&str> = row.try_get(1)?;
+            let message = event.map(serde_json::from_str::<Stored>).transpose();
+            let message =
+                message.map_err(|_| SendError::Unreadable)?.map(|event| event.message.get().to_owned());
+            Ok((MessageId(row.try_get(0)?), message))
+        };
+        rows.iter().map(stored).collect()
     }
 
     pub fn is_closed(&self) -> bool {
@@ -158,24 +186,61 @@ impl Connection {
     }
 }
 
-/// The parameter of `send_messages`: ordered by chat and id, with the place of each message.
+/// The parameter of `send_messages`: in its order, each message with its place.
 pub fn batch<'a>(new: &[&'a NewMessage]) -> Vec<BatchItem<'a>> {
     let mut new = new.to_vec();
-    new.sort_unstable_by_key(|new| (new.workspace_id, new.chat_id, new.id));
+    let order = |new: &NewMessage| (Shard::of(new.workspace_id), new.workspace_id, new.chat_id, new.id);
+    new.sort_unstable_by_key(|new| order(new));
     let mut items: Vec<BatchItem<'a>> = Vec::with_capacity(new.len());
     for new in new {
-        let is_same_chat = |item: &&mut BatchItem<'_>| {
-            (item.new.workspace_id, item.new.chat_id) == (new.workspace_id, new.chat_id)
-        };
-        let mut nth_in_chat = 1;
-        for earlier in items.iter_mut().rev().take_while(is_same_chat) {
-            nth_in_chat = nth_in_chat.max(earlier.nth_in_chat + 1);
-            earlier.is_last_in_chat = false;
-            earlier.is_senders_last_in_chat &= earlier.new.sender_id != new.sender_id;
+        let item = BatchItem::after(items.last(), new);
+        let same_chat = |earlier: &&mut BatchItem<'_>| earlier.chat() == item.chat();
+        for earlier in items.iter_mut().rev().take_while(same_chat) {
+            earlier.later_in_chat += 1;
+            earlier.is_senders_last_in_chat &= earlier.sender_id != item.sender_id;
         }
-        items.push(BatchItem { new, nth_in_chat, is_last_in_chat: true, is_senders_last_in_chat: true });
+        items.push(item);
+    }
+    // Now it is known which are the last of their members.
+    let mut members = 0;
+    for item in &mut items {
+        members += i32::from(item.is_senders_last_in_chat);
+        item.members = members;
     }
     items
+}
+
+impl<'a> BatchItem<'a> {
+    /// As the last one of a batch so far.
+    fn after(before: Option<&Self>, new: &'a NewMessage) -> Self {
+        let shard = i16::from(Shard::of(new.workspace_id).number());
+        let in_shard = before.filter(|before| before.shard == shard);
+        let in_chat = before.filter(|before| before.chat() == (new.workspace_id.0, new.chat_id.0));
+        let chats = before.map_or(0, |before| before.chats);
+        Self {
+            id: new.id.0,
+            workspace_id: new.workspace_id.0,
+            chat_id: new.chat_id.0,
+            sender_id: new.sender_id.0,
+            body: new.body.as_str(),
+            client_id: new.client_id.as_ref().map(ClientId::as_str),
+            request_hash: new.request_hash.as_ref().map(|hash| hash.0.as_slice()),
+            reply_to: new.reply_to.map(|id| id.0),
+            position: 1 + before.map_or(0, |before| before.position),
+            shard,
+            nth_in_shard: 1 + in_shard.map_or(0, |before| before.nth_in_shard),
+            nth_in_chat: 1 + in_chat.map_or(0, |before| before.nth_in_chat),
+            later_in_chat: 0,
+            is_senders_last_in_chat: true,
+            chats: if in_chat.is_some() { chats } else { chats + 1 },
+            members: 0,
+        }
+    }
+
+    /// With the workspace, since the sender may have named another's.
+    fn chat(&self) -> (Uuid, Uuid) {
+        (self.workspace_id, self.chat_id)
+    }
 }
 
 impl SendError {
@@ -183,7 +248,7 @@ impl SendError {
     pub fn reported(&self) -> Option<&DbError> {
         match self {
             Self::Postgres(e) => e.as_db_error(),
-            Self::Silent => None,
+            Self::Silent | Self::Unreadable => None,
         }
     }
 
@@ -243,6 +308,7 @@ impl fmt::Display for SendError {
                 (None, None) => write!(f, "{e}"),
             },
             Self::Silent => write!(f, "the database does not answer"),
+            Self::Unreadable => write!(f, "an event of a stored message cannot be read"),
         }
     }
 }

@@ -5,6 +5,9 @@ use sqlx::{postgres::PgConnectOptions, types::Json};
 use super::*;
 use crate::db::messages::send::{PLANNER_SETTINGS, batch};
 
+const SEND: &str = "select count(*) from
+    send_messages(array(select n from jsonb_populate_recordset(null::new_message, $1) n), false)";
+
 /// A session that plans as those of the sends do.
 async fn connect_as_sends(database: &TestDatabase) -> PgConnection {
     let options: PgConnectOptions = database.url().parse().unwrap();
@@ -16,7 +19,7 @@ async fn count_while_sending(db: &mut PgConnection, new: &[NewMessage], figure: 
     let mut tx = db.begin().await.unwrap();
     // Counted from here: the figures may still have what this session did before.
     let before: i64 = sqlx::query_scalar(AssertSqlSafe(figure)).fetch_one(&mut *tx).await.unwrap();
-    let stored: i64 = sqlx::query_scalar("select count(*) from send_messages($1, false)")
+    let stored: i64 = sqlx::query_scalar(SEND)
         .bind(Json(batch(&new.iter().collect::<Vec<_>>())))
         .fetch_one(&mut *tx)
         .await

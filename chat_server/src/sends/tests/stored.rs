@@ -111,7 +111,9 @@ async fn a_send_leaves_the_settings_of_its_session_as_they_were() {
     let stranger = NewMessage { sender_id: UserId(id(0x11)), ..hello() };
     for new in [vec![hello()], vec![stranger.clone()], vec![hello(), stranger, hello()]] {
         let mut tx = db.begin().await.unwrap();
-        sqlx::query("select from send_messages($1, false)")
+        sqlx::query(
+            "select from send_messages(array(select n from jsonb_populate_recordset(null::new_message, $1) n), false)",
+        )
             .bind(sqlx::types::Json(batch(&new.iter().collect::<Vec<_>>())))
             .execute(&mut *tx)
             .await
