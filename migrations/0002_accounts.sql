@@ -1,15 +1,54 @@
+-- The one row is this installation, which all its servers share: what tells its cookies from those
+-- of another Parlor on the same host, and the secret that salts and seals are derived from.
+create table instance (
+    id uuid primary key default gen_random_uuid(),
+    secret bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+);
+create unique index instance_single on instance ((true));
+insert into instance default values;
+
 -- A row is a login: one person's e-mail and password. It may have a user in several workspaces.
 create table accounts (
     id uuid primary key,
-    -- In lower case.
-    email text not null,
+    -- In lower case. An address that is not verified is a claim, which several accounts may make.
+    -- Null once the account is deleted.
+    email text,
     -- chat_core::text::fold of email, as in every *_folded column below: equality and search use
     -- it, never lower() or a collation, which differ between databases.
-    email_folded text not null constraint accounts_email_key unique,
-    -- Argon2id, PHC string.
-    password_hash text not null,
-    created_at timestamptz not null default now()
+    email_folded text,
+    -- When somebody who reads mail to the address has shown so, or the operator has said so.
+    email_verified_at timestamptz,
+    -- Argon2id, PHC string. All accounts of one address have the same salt, so that one hash finds
+    -- the account. Null once the account is deleted.
+    password_hash text,
+    -- The address that the account is to have once a code sent there has come back, and the
+    -- password hashed for it.
+    new_email text,
+    new_email_folded text,
+    new_password_hash text,
+    created_at timestamptz not null default now(),
+    deleted_at timestamptz
 );
+create unique index accounts_email_verified on accounts (email_folded) where email_verified_at is not null;
+create index accounts_email on accounts (email_folded);
+
+-- A row is a code that was mailed or handed over, by its SHA-256. Who shows it reads mail to the
+-- address, or has it from the operator. It is good once; used and expired ones stay for a day, so
+-- that the mails to an address can be counted.
+create table account_codes (
+    hash bytea primary key,
+    account_id uuid not null references accounts (id) on delete cascade,
+    purpose text not null check (purpose in ('verify_email', 'change_email', 'reset_password')),
+    email_folded text not null,
+    -- Whether it proves the address; the operator's own codes do not.
+    was_mailed boolean not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    used_at timestamptz
+);
+create index account_codes_account on account_codes (account_id);
+create index account_codes_email on account_codes (email_folded, created_at);
+create index account_codes_created on account_codes (created_at);
 
 -- A row is a tenant. Every row of the tables below carries its id, and composite foreign keys keep
 -- rows of two workspaces apart.
@@ -17,6 +56,9 @@ create table workspaces (
     id uuid primary key,
     name text not null,
     name_folded text not null constraint workspaces_name_key unique,
+    -- Who joins needs a verified address, and one of these domains unless there are none.
+    verified_only boolean not null default false,
+    email_domains text[] not null default '{}',
     created_at timestamptz not null default now()
 );
 
@@ -31,6 +73,8 @@ create table users (
     fullname_folded text not null,
     role text not null check (role in ('owner', 'admin', 'member')),
     deactivated_at timestamptz,
+    -- The last deactivation. Sessions that began before it give no access, also after a return.
+    access_from timestamptz,
     created_at timestamptz not null default now(),
     constraint users_workspace_id_id_key unique (workspace_id, id),
     constraint users_workspace_id_account_id_key unique (workspace_id, account_id),
@@ -70,6 +114,11 @@ create table invites (
     workspace_id uuid not null references workspaces (id),
     code text not null constraint invites_code_key unique,
     role text not null check (role in ('admin', 'member')),
+    -- The only address that may use it. Mailed: nobody but its reader knows the code, which then
+    -- proves the address.
+    email text,
+    email_folded text,
+    was_mailed boolean not null default false,
     created_by uuid not null,
     created_at timestamptz not null default now(),
     expires_at timestamptz not null,
@@ -81,15 +130,19 @@ create table invites (
     foreign key (workspace_id, created_by) references users (workspace_id, id)
 );
 create index invites_workspace on invites (workspace_id, created_at desc);
+create index invites_email on invites (email_folded, created_at) where was_mailed;
 
 create function workspace_json(w workspaces) returns json language sql stable as $$
-    select row_to_json(x) from (select w.id, w.name, json_time(w.created_at) as created_at) x
+    select row_to_json(x) from (
+        select w.id, w.name, w.verified_only, w.email_domains, json_time(w.created_at) as created_at
+    ) x
 $$;
 
 create function user_json(u users) returns json language sql stable as $$
     select row_to_json(x) from (
-        select u.id, u.fullname, (select email from accounts a where a.id = u.account_id) as email, u.role,
+        select u.id, u.fullname, a.email, a.email_verified_at is not null as email_verified, u.role,
                u.deactivated_at is null as active, json_time(u.created_at) as created_at
+        from (select) here left join accounts a on a.id = u.account_id
     ) x
 $$;
 
@@ -153,7 +206,9 @@ begin
     return null;
 end $$;
 create constraint trigger workspaces_updated after update on workspaces deferrable initially deferred
-    for each row when (old.name is distinct from new.name) execute function workspaces_raise_event();
+    for each row when (
+        (old.name, old.verified_only, old.email_domains) is distinct from (new.name, new.verified_only, new.email_domains)
+    ) execute function workspaces_raise_event();
 
 create function users_raise_event() returns trigger language plpgsql as $$
 declare
@@ -193,3 +248,20 @@ begin
 end $$;
 create constraint trigger sessions_revoked after update on sessions deferrable initially deferred
     for each row when (old.revoked_at is null and new.revoked_at is not null) execute function sessions_raise_event();
+
+-- What others see of an account is part of its users, in each workspace. Shards are locked in
+-- ascending order, as above.
+create function accounts_raise_event() returns trigger language plpgsql as $$
+declare u users;
+begin
+    for u in select * from users where account_id = new.id order by workspace_shard(workspace_id), workspace_id loop
+        perform log_lock(workspace_shard(u.workspace_id));
+        perform log_append(workspace_shard(u.workspace_id), u.workspace_id, 'user.updated', 'workspace', null, null, u.id,
+            null, null, json_build_object('user', user_json(u)));
+    end loop;
+    return null;
+end $$;
+create constraint trigger accounts_updated after update on accounts deferrable initially deferred
+    for each row when (
+        (old.email, old.email_verified_at is null) is distinct from (new.email, new.email_verified_at is null)
+    ) execute function accounts_raise_event();

@@ -1,9 +1,10 @@
 //! Parlor's launcher: `cargo run` brings up everything in one process.
 //!
-//! `launcher` starts and stops everything in order, `postgres` finds or runs Postgres, `demo` fills
+//! `launcher` starts and stops everything in order, `accounts` is for whoever runs Parlor, `postgres` finds or runs Postgres, `demo` fills
 //! a workspace with examples, `web_client` builds the web client, `terminal` prints messages for
 //! people.
 
+mod accounts;
 mod demo;
 mod launcher;
 mod postgres;
@@ -28,28 +29,31 @@ struct Arguments {
     demo: bool,
 
     #[command(subcommand)]
-    server: Option<Server>,
+    command: Option<Command>,
 }
 
-/// One server alone, on the configured database.
 #[derive(Subcommand)]
-enum Server {
-    /// Every action over REST.
+enum Command {
+    /// One server alone, on the configured database: every action over REST.
     #[command(name = "chat_server")]
     Chat,
-    /// Everything that happens, as streams.
+    /// One server alone, on the configured database: everything that happens, as streams.
     #[command(name = "notify_server")]
     Notify,
+    /// Look at accounts and help people who cannot sign in, while Parlor runs or not.
+    #[command(subcommand)]
+    Account(accounts::Accounts),
 }
 
 fn main() -> ExitCode {
-    let Arguments { config, demo, server } = Arguments::parse();
-    if demo && server.is_some() {
+    let Arguments { config, demo, command } = Arguments::parse();
+    if demo && command.is_some() {
         Arguments::command().error(ErrorKind::ArgumentConflict, "--demo needs both servers").exit();
     }
-    process::run("parlor", config.as_deref(), async |config, lifecycle| match server {
+    process::run("parlor", config.as_deref(), async |config, lifecycle| match command {
         None => launcher::run(config, lifecycle, demo).await,
-        Some(Server::Chat) => chat_server::run(config, lifecycle).await,
-        Some(Server::Notify) => notify_server::run(config, lifecycle).await,
+        Some(Command::Chat) => chat_server::run(config, lifecycle).await,
+        Some(Command::Notify) => notify_server::run(config, lifecycle).await,
+        Some(Command::Account(command)) => accounts::run(config, command).await,
     })
 }

@@ -62,6 +62,12 @@ impl Postgres {
         Ok(Self { url: Secret::new(cluster.url(NAME)), cluster: Some(Arc::new(cluster)) })
     }
 
+    /// The URL of the private Postgres, if one runs.
+    pub fn url_of_running(config: &Config) -> Option<Secret> {
+        let folder = config.database.data_dir.join("postgres");
+        private_postgres::url_of_running(&folder, NAME).map(Secret::new)
+    }
+
     pub fn url(&self) -> Secret {
         self.url.clone()
     }

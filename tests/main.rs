@@ -6,6 +6,8 @@
 mod support;
 
 mod accounts;
+mod identities;
+mod mail;
 mod sessions;
 mod users;
 mod workspaces;

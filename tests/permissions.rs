@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chat_core::token::{Claims, Purpose};
 use serde_json::{Value, json};
 
-use crate::support::{Actor, App, Chat, eventually, with_app};
+use crate::support::{Actor, App, Chat, app::PASSWORD, eventually, with_app};
 
 /// The callers, in the order of the columns.
 const ASKERS: [&str; 7] =
@@ -16,7 +16,10 @@ const ASKERS: [&str; 7] =
 type Row = (&'static str, [u16; 7]);
 
 /// Public operations: they need no token, so a bad one is ignored.
-const OPEN: [Row; 9] = [
+const OPEN: [Row; 12] = [
+    ("POST /api/email/confirm", [422; 7]),
+    ("POST /api/password/forgot", [422; 7]),
+    ("POST /api/password/reset", [422; 7]),
     ("POST /api/signup", [422; 7]),
     ("POST /api/signin", [422; 7]),
     ("POST /api/refresh", [401; 7]),
@@ -29,7 +32,16 @@ const OPEN: [Row; 9] = [
 ];
 
 /// Operations on oneself or the workspace.
-const WORKSPACE: [Row; 22] = [
+const WORKSPACE: [Row; 29] = [
+    ("GET /api/account", [401, 401, 200, 200, 200, 200, 200]),
+    ("GET /api/account/export", [401, 401, 200, 200, 200, 200, 200]),
+    // Refused for their password, which comes with the token.
+    ("POST /api/account/email", [401, 401, 422, 422, 422, 422, 422]),
+    ("POST /api/account/delete", [401, 401, 422, 422, 422, 422, 422]),
+    // This server sends no mail.
+    ("POST /api/account/verification", [401, 401, 409, 409, 409, 409, 409]),
+    ("POST /api/account/password", [401, 401, 204, 204, 204, 204, 204]),
+    ("DELETE /api/sessions", [401, 401, 204, 204, 204, 204, 204]),
     ("GET /api/sessions", [401, 401, 200, 200, 200, 200, 200]),
     ("DELETE /api/sessions/{id}", [401, 401, 404, 404, 404, 404, 204]),
     ("GET /api/workspaces", [401, 401, 200, 200, 200, 200, 200]),
@@ -234,7 +246,13 @@ fn body(operation: &str, unique: &str, other: &Actor, outsider: &Actor) -> Optio
     let (method, path) = operation.split_once(' ').unwrap();
     let last = path.rsplit('/').next().unwrap();
     match (method, last) {
-        ("POST", "signup" | "signin" | "refresh" | "invites") => Some(json!({})),
+        ("POST", "signup" | "signin" | "refresh" | "invites" | "confirm" | "forgot" | "reset") => {
+            Some(json!({}))
+        }
+        ("POST", "email") => Some(json!({ "email": "new@acme.example", "password": "not my password" })),
+        ("POST", "delete") => Some(json!({ "password": "not my password" })),
+        // To the same one, since the callers go on with it.
+        ("POST", "password") => Some(json!({ "current_password": PASSWORD, "new_password": PASSWORD })),
         ("POST", "workspaces") => Some(json!({ "name": unique })),
         ("POST", "chat") => Some(json!({ "kind": "public_channel", "name": format!("new {unique}") })),
         ("POST", "members") => Some(json!({ "user_ids": [outsider.id] })),

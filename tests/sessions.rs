@@ -9,7 +9,7 @@ use crate::support::{app::PASSWORD, with_app};
 async fn sessions_are_listed_and_revoked_one_by_one() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;
-        let body = json!({ "email": ann.email, "password": PASSWORD });
+        let body = json!({ "email": ann.email, "password": PASSWORD, "refresh_token_in": "body" });
         let reply = ann.request("POST /api/signin", &[("user-agent", "Ann's phone")], Some(body)).await;
         let phone = crate::support::Actor::signed_in(app, &reply.ok());
 

@@ -187,6 +187,9 @@ async fn a_deactivated_user_has_no_stream_and_a_reactivated_one_has() {
         let ticket = app.sign(bob.claims(), Purpose::Stream);
         assert_eq!(try_stream(&nodes[0], &format!("?ticket={ticket}"), &[]).await.status, 204);
         set_active(true).await;
+        // The session of before has ended.
+        assert_eq!(try_stream(&nodes[0], "", &[("authorization", &bearer)]).await.status, 204);
+        let bob = app.sign_in(&bob).await;
         crate::support::eventually(async || {
             let reply =
                 app.client.get(format!("{}/events", nodes[0].url)).bearer_auth(&bob.token).send().await;

@@ -149,7 +149,7 @@ async fn a_deactivated_user_is_out_at_once_and_their_messages_stay() {
         bob.call("GET /api/users/me").await.refused(401, "session_over");
         bob.try_post(&chat, json!({ "body": "hi" })).await.refused(401, "session_over");
         let body = json!({ "refresh_token": bob.refresh_token });
-        app.call_with("POST /api/refresh", body.clone()).await.refused(403, "no_workspace");
+        app.call_with("POST /api/refresh", body.clone()).await.refused(401, "refresh_token_invalid");
         let credentials = json!({ "email": bob.email, "password": PASSWORD });
         app.call_with("POST /api/signin", credentials.clone()).await.refused(403, "no_workspace");
         ann.call_with("POST /api/chat", json!({ "kind": "single", "members": [bob.id] }))
@@ -159,7 +159,9 @@ async fn a_deactivated_user_is_out_at_once_and_their_messages_stay() {
 
         change(&ann, &bob, json!({ "active": true })).await.ok();
         app.call_with("POST /api/signin", credentials).await.ok();
-        app.call_with("POST /api/refresh", body).await.ok();
+        // What they had before does not come back.
+        app.call_with("POST /api/refresh", body).await.refused(401, "refresh_token_invalid");
+        bob.call("GET /api/users/me").await.refused(401, "session_over");
     })
     .await;
 }
@@ -188,6 +190,7 @@ async fn deactivation_is_no_deadlock_with_a_sender_in_their_own_chat() {
         let bob = app.invite(&ann, "Bob").await;
         let cid = app.invite(&ann, "Cid").await;
         for _ in 0..5 {
+            let bob = app.sign_in(&bob).await;
             let chat = bob.group(&[&ann, &cid]).await;
             let sends = join_all((0..6).map(|_| bob.try_post(&chat, json!({ "body": "hi" }))));
             let (sends, out) = futures_util::join!(sends, change(&ann, &bob, json!({ "active": false })));

@@ -24,7 +24,8 @@ async fn a_built_client_is_served_with_a_strict_policy_and_nothing_else_of_the_d
     with_app_configured(
         |config| config.server.web_dir = dist.clone(),
         async |app| {
-            for path in ["/", "/signin", "/signup?invite=x", "/c/0192aaaa/12"] {
+            for path in ["/", "/signin", "/signup?invite=x", "/forgot", "/reset", "/verify", "/c/0192aaaa/12"]
+            {
                 let page = get(app, path).await;
                 let policy = header(&page, "content-security-policy").to_owned();
                 assert!(policy.contains("default-src 'none'; script-src 'self'"), "{path}: {policy}");

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use sections::{
-    AuthConfig, CorsConfig, DatabaseConfig, EventLogConfig, LimitsConfig, LogConfig, LogFormat, NotifyConfig,
-    Secret, ServerConfig,
+    AuthConfig, CorsConfig, DatabaseConfig, EventLogConfig, LimitsConfig, LogConfig, LogFormat, MailConfig,
+    NotifyConfig, Secret, ServerConfig,
 };
 
 /// The file that is read if none is named and this one exists.
@@ -33,6 +33,7 @@ pub struct Config {
     pub notify: NotifyConfig,
     pub database: DatabaseConfig,
     pub auth: AuthConfig,
+    pub mail: MailConfig,
     pub limits: LimitsConfig,
     pub event_log: EventLogConfig,
     pub cors: CorsConfig,
@@ -135,6 +136,7 @@ impl Config {
             ("auth.refresh_token_seconds", self.auth.refresh_token_seconds),
             ("auth.hashing_parallelism", self.auth.hashing_parallelism as u64),
             ("limits.signin_per_minute", u64::from(self.limits.signin_per_minute)),
+            ("limits.guesses_per_hour", u64::from(self.limits.guesses_per_hour)),
             ("limits.send_per_minute", u64::from(self.limits.send_per_minute)),
             ("limits.typing_per_minute", u64::from(self.limits.typing_per_minute)),
             ("limits.requests_per_minute", u64::from(self.limits.requests_per_minute)),

@@ -31,8 +31,8 @@ pub enum ChatRole {
 pub enum WorkspaceAction {
     /// Create, list and withdraw invitations.
     Invite,
-    /// Rename the workspace.
-    Rename,
+    /// Rename the workspace, or say who may join.
+    Change,
     /// Change the role of a user who has `target` to `new`.
     ChangeRole { target: WorkspaceRole, new: WorkspaceRole },
     /// Deactivate or reactivate a user who has `target`.
@@ -42,7 +42,7 @@ pub enum WorkspaceAction {
 impl WorkspaceRole {
     pub fn may(self, action: WorkspaceAction) -> bool {
         match action {
-            WorkspaceAction::Invite | WorkspaceAction::Rename => self.is_admin(),
+            WorkspaceAction::Invite | WorkspaceAction::Change => self.is_admin(),
             WorkspaceAction::ChangeRole { target, new } => self.is_admin() && self >= target && self >= new,
             // An owner must be made a member first, so that one mistake cannot lock an owner out.
             WorkspaceAction::Deactivate { target } => self.is_admin() && target != Self::Owner,
@@ -207,7 +207,7 @@ mod tests {
     fn workspace_roles() {
         use WorkspaceAction as W;
         use WorkspaceRole::{Admin, Member, Owner};
-        assert!(!Member.may(W::Invite) && Admin.may(W::Invite) && Owner.may(W::Rename));
+        assert!(!Member.may(W::Invite) && Admin.may(W::Invite) && Owner.may(W::Change));
         assert!(Admin.may(W::ChangeRole { target: Member, new: Admin }));
         assert!(!Admin.may(W::ChangeRole { target: Member, new: Owner }));
         assert!(!Admin.may(W::ChangeRole { target: Owner, new: Member }));

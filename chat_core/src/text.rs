@@ -110,6 +110,10 @@ text!(
     r"^[^\S\x00-\x1f\x7f-\x9f]*[^\s@,<>\x00-\x1f\x7f-\x9f]{1,64}@[^\s@,<>.\x00-\x1f\x7f-\x9f]([^\s@,<>\x00-\x1f\x7f-\x9f]*[^\s@,<>.\x00-\x1f\x7f-\x9f])?[^\S\x00-\x1f\x7f-\x9f]*$"
 );
 text!(
+    /// What stands after the @ of an e-mail address, in lower case.
+    EmailDomain, 1..=252, domain, r"^[^\S\x00-\x1f\x7f-\x9f]*[^\s@,<>.\x00-\x1f\x7f-\x9f]([^\s@,<>\x00-\x1f\x7f-\x9f]*[^\s@,<>.\x00-\x1f\x7f-\x9f])?[^\S\x00-\x1f\x7f-\x9f]*$"
+);
+text!(
     /// A person's name as others see it: one line.
     FullName, 1..=100, line, r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 );
@@ -134,7 +138,8 @@ text!(
     ClientId, 1..=64, line_as_is, r"^[^\x00-\x1f\x7f-\x9f]*$"
 );
 
-/// A password on its way to be hashed; never shown.
+/// A password on its way to be hashed; never shown. It is kept in its compatibility form (NFKC), so
+/// that it is the same whichever keyboard it was typed on; case and spaces count.
 #[derive(Clone, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 256, format = Password))]
@@ -151,7 +156,9 @@ impl TryFrom<String> for Password {
     type Error = TextError;
     fn try_from(text: String) -> Result<Self, TextError> {
         limit(&text, 8, 256)?;
-        Ok(Self(text))
+        let normalised = ComposingNormalizerBorrowed::new_nfkc().normalize(&text).into_owned();
+        limit(&normalised, 8, 256)?;
+        Ok(Self(normalised))
     }
 }
 
@@ -232,6 +239,12 @@ fn email(text: &str, min: usize, max: usize) -> Result<String, TextError> {
     Ok(text)
 }
 
+fn domain(text: &str, min: usize, max: usize) -> Result<String, TextError> {
+    let text = line(&text.to_lowercase(), min, max)?;
+    email(&format!("a@{text}"), 3, max + 2)?;
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,6 +300,19 @@ mod tests {
         }
         assert_ne!(fold("resume"), fold("résumé"));
         assert_eq!(fold("上海"), "上海");
+    }
+
+    #[test]
+    fn a_password_is_the_same_on_every_keyboard() {
+        let password = |text: &str| Password::try_from(text.to_owned()).map(|p| p.expose().to_owned());
+        assert_eq!(password("cafe\u{301} Zu\u{308}rich"), password("café Zürich"));
+        assert_eq!(password("\u{ff21}bcdefg\u{ff18}"), password("Abcdefg8"));
+        assert_ne!(password("Abcdefg8"), password("abcdefg8"));
+        assert_eq!(password("  spaces count  ").unwrap(), "  spaces count  ");
+        // Eight typed characters that compose to seven.
+        assert_eq!(password("u\u{308}bcdefg").unwrap_err(), TextError::TooShort(8));
+        assert_eq!(password(&"\u{fdfa}".repeat(20)).unwrap_err(), TextError::TooLong(256));
+        assert!(password(&"界".repeat(256)).is_ok());
     }
 
     #[test]
@@ -377,11 +403,14 @@ mod tests {
 
         #[test]
         fn passwords_are_long_enough_and_not_endless(text in any_text()) {
-            let length = text.chars().count();
+            let normalised = ComposingNormalizerBorrowed::new_nfkc().normalize(&text).into_owned();
+            let is_within = |text: &str| (8..=256).contains(&text.chars().count());
             let password = Password::try_from(text.clone());
-            prop_assert_eq!(password.is_ok(), (8..=256).contains(&length));
+            prop_assert_eq!(password.is_ok(), is_within(&text) && is_within(&normalised));
             if let Ok(password) = password {
-                prop_assert_eq!(password.expose(), &text);
+                prop_assert_eq!(password.expose(), &normalised);
+                let again = Password::try_from(normalised.clone()).unwrap();
+                prop_assert_eq!(again.expose(), &normalised);
             }
         }
     }

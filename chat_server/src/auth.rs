@@ -34,6 +34,9 @@ pub struct CurrentUser {
     pub session_id: SessionId,
     /// May be slightly out of date; a write reads it again.
     pub role: WorkspaceRole,
+    /// When the access token expires, in seconds since 1970. Nothing that is made from the token
+    /// lives longer.
+    pub token_expires: u64,
 }
 
 /// A [`CurrentUser`] whose request does not wait for their other requests: sends, which have a
@@ -76,6 +79,7 @@ impl CurrentUser {
             account_id: bearer.account_id,
             session_id: claims.sid,
             role: bearer.role,
+            token_expires: claims.exp,
         };
         state.limits.requests.check(&user.account_id)?;
         Ok(user)
@@ -116,6 +120,13 @@ pub fn forbidden() -> ApiError {
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
+impl ClientAddress {
+    /// An IPv6 /48, which is what one customer may have; an IPv4 address is its own network.
+    pub fn network(&self) -> IpAddr {
+        prefix(self.0, 6)
+    }
+}
+
 impl FromRequestParts<AppState> for ClientAddress {
     type Rejection = ApiError;
 
@@ -138,10 +149,15 @@ fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<IpAddr> 
 
 /// Counts the addresses of an IPv6 /64 as one: one customer of a provider has at least that many.
 fn group(address: IpAddr) -> IpAddr {
+    prefix(address, 8)
+}
+
+/// An IPv6 address with all but its first bytes zero; an IPv4 address as it is.
+fn prefix(address: IpAddr, bytes: usize) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let mut octets = v6.octets();
-            octets[8..].fill(0);
+            octets[bytes..].fill(0);
             IpAddr::from(octets)
         }
         v4 @ IpAddr::V4(_) => v4,

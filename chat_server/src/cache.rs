@@ -135,7 +135,7 @@ pub struct FoundChats {
 pub struct Caches {
     chats: GuardedCache<ChatId, Arc<ChatWithLast>>,
     memberships: GuardedCache<UserId, Arc<Vec<Membership>>>,
-    sessions: GuardedCache<(SessionId, UserId), Option<Bearer>>,
+    sessions: GuardedCache<(SessionId, UserId, WorkspaceId), Option<Bearer>>,
     /// Whether the tail follows the log.
     current: AtomicBool,
     /// Shows first when a read of the tail hangs.
@@ -186,8 +186,8 @@ impl Caches {
         self.memberships.invalidate(&user);
     }
 
-    pub fn invalidate_session(&self, session: SessionId, user: UserId) {
-        self.sessions.invalidate(&(session, user));
+    pub fn invalidate_session(&self, session: SessionId, user: UserId, workspace: WorkspaceId) {
+        self.sessions.invalidate(&(session, user, workspace));
     }
 
     /// Invalidates all sessions, which hold their user's role and whether the user is active.
@@ -204,8 +204,10 @@ impl Caches {
                     row.user_id.iter().chain(&row.users).for_each(|user| self.memberships.invalidate(user));
                 }
                 Cached::Session => {
-                    if let (Some(session), Some(user)) = (row.session_id, row.user_id) {
-                        self.invalidate_session(session, user);
+                    if let (Some(session), Some(user), Some(workspace)) =
+                        (row.session_id, row.user_id, row.workspace_id)
+                    {
+                        self.invalidate_session(session, user, workspace);
                     }
                 }
                 Cached::SessionsOfUser => self.invalidate_users(),
@@ -223,7 +225,7 @@ impl Caches {
         workspace: WorkspaceId,
     ) -> Result<Option<Bearer>> {
         let load = async || Ok(sessions::find_bearer(db, session, user, workspace).await?);
-        self.sessions.get_or_load(self.is_usable(), (session, user), load).await
+        self.sessions.get_or_load(self.is_usable(), (session, user, workspace), load).await
     }
 
     /// A user's memberships, newest chat first.

@@ -3,10 +3,13 @@
 //!
 //! The invariant: what a job does to the database commits in one transaction with its completion,
 //! which fails if the lease has been lost. So it happens once, though an attempt may be cut off at
-//! any moment and begin again on another node.
+//! any moment and begin again on another node. What it does to the outside, such as a mail, comes
+//! before that transaction and may happen twice.
 
 mod backfill_usage;
+mod delete_account;
 mod delete_messages;
+mod send_mail;
 
 use std::time::Duration;
 
@@ -48,16 +51,22 @@ pub enum JobKind {
     DeleteMessages,
     /// Counts what was written in a workspace before the consumer of usage began.
     BackfillUsage,
+    /// Takes a deleted account out of its workspaces.
+    DeleteAccount,
+    SendMail,
 }
 
 impl JobKind {
-    pub const ALL: [Self; 2] = [Self::DeleteMessages, Self::BackfillUsage];
+    pub const ALL: [Self; 4] =
+        [Self::DeleteMessages, Self::BackfillUsage, Self::DeleteAccount, Self::SendMail];
 
     /// As in the column `kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DeleteMessages => "delete_messages",
             Self::BackfillUsage => "backfill_usage",
+            Self::DeleteAccount => "delete_account",
+            Self::SendMail => "send_mail",
         }
     }
 
@@ -65,11 +74,23 @@ impl JobKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
+    /// Does what a job does outside the database, before its transaction begins. It may happen again
+    /// in another attempt.
+    async fn reach_out(self, state: &AppState, job: &TakenJob) -> anyhow::Result<()> {
+        match self {
+            Self::SendMail => send_mail::send(state, job).await,
+            Self::DeleteMessages | Self::BackfillUsage | Self::DeleteAccount => Ok(()),
+        }
+    }
+
     /// Does one part of a job in a transaction, which commits with the answer.
     async fn run(self, db: &mut PgConnection, job: &TakenJob) -> anyhow::Result<Progress> {
         match self {
             Self::DeleteMessages => delete_messages::run(db, job).await,
             Self::BackfillUsage => backfill_usage::run(db, job).await,
+            Self::DeleteAccount => delete_account::run(db, job).await,
+            // It is sent: what remains is that the job goes.
+            Self::SendMail => Ok(Progress::Done),
         }
     }
 }
@@ -168,6 +189,7 @@ enum Ending {
 async fn do_parts(state: &AppState, kind: JobKind, job: &mut TakenJob) -> anyhow::Result<Ending> {
     let began = Instant::now();
     while began.elapsed() < ATTEMPT_TIMEOUT / 2 {
+        kind.reach_out(state, job).await?;
         let mut tx = state.background.begin().await?;
         let progress = kind.run(&mut tx, job).await?;
         let is_held = match &progress {

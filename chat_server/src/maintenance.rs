@@ -118,6 +118,11 @@ impl Keeper {
                 break;
             }
         }
+        for _ in 0..BATCHES_MAX {
+            if db::account_codes::delete_old(&mut *db, DELETE_BATCH).await? == 0 {
+                break;
+            }
+        }
         // A consumer may keep a partition for twice the retention, and a partition is dropped whole.
         // Until then a member who returns must get the event.
         for _ in 0..DELETE_BATCH {

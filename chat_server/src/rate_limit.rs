@@ -13,10 +13,14 @@ use governor::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::{
+    auth::ClientAddress,
     error::{ApiError, Result},
     metrics::Bounds,
 };
 
+/// An IPv6 /48 may have this many times the rate of one address in it.
+const PER_NETWORK: u32 = 4;
+const EXPORTS_PER_MINUTE: u32 = 2;
 /// How many refreshes are allowed for each sign-in.
 const REFRESHES_PER_SIGNIN: u32 = 20;
 
@@ -71,7 +75,9 @@ fn now() -> <DefaultClock as Clock>::Instant {
 /// All rate limits of this server.
 pub struct RateLimits {
     /// Sign-up, sign-in, invite look-ups.
-    pub signin: RateLimit<IpAddr>,
+    signin: RateLimit<IpAddr>,
+    /// The same by network, see [`ClientAddress::network`].
+    signin_network: RateLimit<IpAddr>,
     /// Refresh and logout, which cost no password hash. A whole office may share one address.
     pub refresh: RateLimit<IpAddr>,
     pub send: RateLimit<AccountId>,
@@ -83,6 +89,7 @@ pub struct RateLimits {
     pub new_chats: RateLimit<AccountId>,
     /// People whom an account puts into chats.
     pub added_members: RateLimit<AccountId>,
+    pub exports: RateLimit<AccountId>,
 }
 
 impl RateLimits {
@@ -90,6 +97,10 @@ impl RateLimits {
         let refreshes = config.signin_per_minute.saturating_mul(REFRESHES_PER_SIGNIN);
         Self {
             signin: RateLimit::per_minute(config.signin_per_minute, bounds.rate_limited("signin")),
+            signin_network: RateLimit::per_minute(
+                config.signin_per_minute.saturating_mul(PER_NETWORK),
+                bounds.rate_limited("signin"),
+            ),
             refresh: RateLimit::per_minute(refreshes, bounds.rate_limited("refresh")),
             send: RateLimit::per_minute(config.send_per_minute, bounds.rate_limited("send")),
             typing: RateLimit::per_minute(config.typing_per_minute, bounds.rate_limited("typing")),
@@ -101,13 +112,24 @@ impl RateLimits {
                 config.added_members_per_minute,
                 bounds.rate_limited("added_members"),
             ),
+            exports: RateLimit::per_minute(EXPORTS_PER_MINUTE, bounds.rate_limited("exports")),
         }
+    }
+
+    /// Counts a sign-up, a sign-in or a look-up of an invitation.
+    ///
+    /// # Errors
+    /// 429 if the address or its network is over its rate.
+    pub fn check_signin(&self, address: &ClientAddress) -> Result<()> {
+        self.signin.check(&address.0)?;
+        if address.0.is_ipv4() { Ok(()) } else { self.signin_network.check(&address.network()) }
     }
 
     /// Drops the keys that are back at their full burst, so that memory does not grow with every
     /// key ever seen.
     pub fn forget_idle(&self) {
         self.signin.forget_idle();
+        self.signin_network.forget_idle();
         self.refresh.forget_idle();
         self.send.forget_idle();
         self.typing.forget_idle();
@@ -116,6 +138,7 @@ impl RateLimits {
         self.searches.forget_idle();
         self.new_chats.forget_idle();
         self.added_members.forget_idle();
+        self.exports.forget_idle();
     }
 }
 
@@ -140,5 +163,20 @@ mod tests {
         assert!(limit.check_many(&ann, 0).is_ok() && limit.check_many(&ann, 2).is_ok());
         assert!(limit.check_many(&ann, 2).is_err() && limit.check_many(&ann, 1).is_ok());
         assert!(limit.check_many(&bob, 100).is_ok() && limit.check_many(&bob, 1).is_err());
+    }
+
+    #[test]
+    fn a_slash_48_cannot_multiply_its_share_by_its_networks() {
+        let limits = RateLimits::new(
+            &LimitsConfig { signin_per_minute: 2, ..LimitsConfig::default() },
+            &Bounds::default(),
+        );
+        let admitted = (0..40_u16).filter(|subnet| {
+            let address = IpAddr::from([0x2001, 0xdb8, 1, *subnet, 0, 0, 0, 0]);
+            limits.check_signin(&ClientAddress(address)).is_ok()
+        });
+        assert_eq!(admitted.count(), 8);
+        let elsewhere = IpAddr::from([0x2001, 0xdb8, 2, 1, 0, 0, 0, 0]);
+        assert!(limits.check_signin(&ClientAddress(elsewhere)).is_ok());
     }
 }

@@ -9,7 +9,7 @@ use event_log::{Channel, Database, Tail};
 use http_server::{ConnectionEvent, Limits};
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
 };
 use tracing::info;
 
@@ -20,8 +20,11 @@ use crate::{
     doorbell::Doorbell,
     ephemeral,
     fair_share::FairShares,
+    guesses::Guesses,
+    instance::Instance,
     jobs,
     keys::Keys,
+    mail::Mailer,
     maintenance,
     metrics::Metrics,
     password::Hasher,
@@ -32,6 +35,9 @@ use crate::{
     state::{AppState, State},
     tail,
 };
+
+/// Each reads pages for as long as its reader takes.
+const EXPORTS_AT_ONCE: usize = 2;
 
 /// A chat_server that has bound its port and prepared its database.
 pub struct ChatServer {
@@ -48,6 +54,7 @@ impl ChatServer {
     /// # Errors
     /// One line for each possible cause: the port, the database or the key.
     pub async fn start(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
+        let mailer = Mailer::new(&config)?;
         let (host, port) = (config.server.host.clone(), config.server.port);
         let listener = http_server::listen("server.host, server.port", &host, port).await?;
         let address = listener.local_addr()?;
@@ -59,6 +66,10 @@ impl ChatServer {
         db::migrate(&pool).await?;
         let keys = Keys::open(&config.key_file())?;
         keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;
+
+        let instance = Instance::load(&pool, &config.server.public_url)
+            .await
+            .context("the installation cannot be read from the database")?;
 
         let (doorbell, metrics) = (Doorbell::default(), Metrics::default());
         let sends = Sends::start(
@@ -77,10 +88,14 @@ impl ChatServer {
             background,
             keys,
             caches: Arc::new(Caches::new(health.clone(), config.limits.cache_mb)),
-            hasher: Hasher::new(config.auth.hashing_parallelism)?,
+            hasher: Hasher::new(config.auth.hashing_parallelism),
             limits: RateLimits::new(&config.limits, &metrics.bounds),
             quota: Quota::new(&config.limits, metrics.clone()),
             shares: Arc::new(FairShares::new(&config.limits, metrics.clone())),
+            instance,
+            guesses: Guesses::new(config.limits.guesses_per_hour),
+            mailer,
+            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
             doorbell,
             sends,
             ephemeral,

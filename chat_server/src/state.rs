@@ -5,11 +5,12 @@ use std::{ops::Deref, sync::Arc};
 use chat_core::config::Config;
 use event_log::TailHealth;
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    cache::Caches, doorbell::Doorbell, ephemeral::Ephemeral, fair_share::FairShares, keys::Keys,
-    metrics::Metrics, password::Hasher, quota::Quota, rate_limit::RateLimits, sends::Sends,
+    cache::Caches, doorbell::Doorbell, ephemeral::Ephemeral, fair_share::FairShares, guesses::Guesses,
+    instance::Instance, keys::Keys, mail::Mailer, metrics::Metrics, password::Hasher, quota::Quota,
+    rate_limit::RateLimits, sends::Sends,
 };
 
 /// Clones share one state. Each request clones it several times, so it is one `Arc` with one
@@ -27,6 +28,12 @@ pub struct State {
     pub keys: Keys,
     pub caches: Arc<Caches>,
     pub hasher: Hasher,
+    pub instance: Instance,
+    pub guesses: Guesses,
+    /// None: this server sends no mail.
+    pub mailer: Option<Mailer>,
+    /// Exports that may run at the same time.
+    pub exports: Arc<Semaphore>,
     pub limits: RateLimits,
     pub shares: Arc<FairShares>,
     pub quota: Quota,

@@ -19,7 +19,7 @@ use tower_http::services::ServeFile;
 use crate::{error::ApiError, extract::ApiPath, state::AppState};
 
 /// The client's own pages. Every other path is 404.
-const PAGES: [&str; 4] = ["/", "/signin", "/signup", "/c/{*rest}"];
+const PAGES: [&str; 7] = ["/", "/signin", "/signup", "/forgot", "/reset", "/verify", "/c/{*rest}"];
 
 /// Serves the client. Each page checks again whether it was built, since a build may be running.
 pub fn router(config: &Config) -> Router<AppState> {

@@ -240,6 +240,7 @@ impl Hub {
             Some(text) => self.check(shard, text).await?,
         };
         self.load(claims.ws).await?;
+        self.check_session(claims).await?;
         self.open(claims, start, deadline, encoding)
     }
 
@@ -354,6 +355,26 @@ impl Hub {
             return Ok(());
         }
         if self.loader.load(id).await { Ok(()) } else { Err(Refusal::Unavailable) }
+    }
+
+    /// Checks that the session is the user's and has not ended, as chat_server does. A session is
+    /// looked up when it opens its first stream here; the log tells when it ends.
+    async fn check_session(&self, claims: &Claims) -> Result<(), Refusal> {
+        let Claims { sub: user, ws, sid: session, .. } = *claims;
+        let is_known = |state: &mut ShardState| {
+            state.workspaces.get_mut(&ws).is_some_and(|workspace| workspace.knows(session, user))
+        };
+        if is_known(&mut self.lock(Shard::of(ws))) {
+            return Ok(());
+        }
+        if !self.queries.is_session_of(session, user, ws).await.map_err(|e| unavailable(&e))? {
+            return Err(Refusal::Over);
+        }
+        // If it ended in the meantime, the workspace has learnt so from the log.
+        if let Some(workspace) = self.lock(Shard::of(ws)).workspaces.get_mut(&ws) {
+            workspace.know(session, user);
+        }
+        Ok(())
     }
 
     /// Loads several workspaces from the database, as of each shard's position.

@@ -27,6 +27,12 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const RECYCLE_MAX: Duration = Duration::from_secs(2);
 /// Longer than other queries: loading many workspaces reads many rows.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than any access token lives (the configuration allows an hour), with room for clocks that
+/// differ. Not as long as the configuration says: chat_server signs the tokens, by its own.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
+/// Sessions that were used within this time are loaded with their workspace. After a restart they
+/// come back all at once, and must not cost a query each.
+const SESSION_LOAD: Duration = Duration::from_secs(24 * 3600);
 /// Rows and bytes of one page of replay.
 const PAGE_ROWS: usize = 500;
 const PAGE_BYTES: usize = 256 * 1024;
@@ -35,8 +41,6 @@ const PAGE_BYTES: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct Queries {
     pool: Pool,
-    /// Access tokens of sessions revoked longer ago than this have expired.
-    revoked_within_seconds: f64,
 }
 
 impl Queries {
@@ -44,7 +48,7 @@ impl Queries {
     ///
     /// # Errors
     /// The URL cannot be used.
-    pub fn new(url: &str, access_token_seconds: u64) -> anyhow::Result<Self> {
+    pub fn new(url: &str) -> anyhow::Result<Self> {
         let database = Database::parse(url)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Verified };
         let pool = Pool::builder(Manager::from_config(
@@ -57,8 +61,7 @@ impl Queries {
         .runtime(Runtime::Tokio1)
         .build()
         .context("connection pool")?;
-        let age = Duration::from_secs(access_token_seconds) + Duration::from_secs(600);
-        Ok(Self { pool, revoked_within_seconds: age.as_secs_f64() })
+        Ok(Self { pool })
     }
 
     async fn run<T, F>(&self, limit: Duration, work: impl FnOnce(Borrowed) -> F) -> anyhow::Result<T>
@@ -89,6 +92,28 @@ impl Queries {
         self.run(LOAD_TIMEOUT, |db| async move {
             let rows = read::newest(&*db, shard, until, rows_max, PAGE_BYTES * 16).await?;
             Ok((db, rows))
+        })
+        .await
+    }
+
+    /// Whether a session is a user's and has not ended.
+    pub async fn is_session_of(
+        &self,
+        session: SessionId,
+        user: UserId,
+        workspace: WorkspaceId,
+    ) -> anyhow::Result<bool> {
+        self.run(READ_TIMEOUT, |db| async move {
+            let found = db
+                .query(
+                    "select from sessions s join users u on u.account_id = s.account_id
+                     where s.id = $1 and s.revoked_at is null and s.expires_at > now()
+                       and u.id = $2 and u.workspace_id = $3 and u.deactivated_at is null
+                       and (u.access_from is null or s.created_at > u.access_from)",
+                    &[&session.0, &user.0, &workspace.0],
+                )
+                .await?;
+            Ok((db, !found.is_empty()))
         })
         .await
     }
@@ -138,7 +163,7 @@ impl Queries {
         ids: &[WorkspaceId],
     ) -> anyhow::Result<(Heads, HashMap<WorkspaceId, Workspace>)> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let revoked_within = self.revoked_within_seconds;
+        let revoked_within = TOKEN_LIFE.as_secs_f64();
         self.run(LOAD_TIMEOUT, |mut db| async move {
             let tx = db
                 .build_transaction()
@@ -163,8 +188,22 @@ impl Queries {
                     &[&ids, &revoked_within],
                 )
                 .await?;
+            let sessions = tx
+                .query(
+                    "select u.workspace_id, s.id, u.id from sessions s join users u on u.account_id = s.account_id
+                     where u.workspace_id = any($1) and s.revoked_at is null and s.expires_at > now()
+                       and u.deactivated_at is null and (u.access_from is null or s.created_at > u.access_from)
+                       and s.last_used_at > now() - make_interval(secs => $2)",
+                    &[&ids, &SESSION_LOAD.as_secs_f64()],
+                )
+                .await?;
             tx.commit().await?;
 
+            let mut sessions_of: HashMap<Uuid, Vec<(SessionId, UserId)>> = HashMap::new();
+            for row in &sessions {
+                let session = (SessionId(row.try_get(1)?), UserId(row.try_get(2)?));
+                sessions_of.entry(row.try_get(0)?).or_default().push(session);
+            }
             let mut members_of: HashMap<Uuid, Vec<(UserId, ChatId)>> = HashMap::new();
             for row in &members {
                 let member = (UserId(row.try_get(1)?), ChatId(row.try_get(2)?));
@@ -179,7 +218,8 @@ impl Queries {
                     take(&mut deleted, *id, ChatId),
                     take(&mut inactive, *id, UserId),
                     take(&mut revoked, *id, SessionId),
-                );
+                )
+                .with_sessions(sessions_of.remove(id).unwrap_or_default());
                 (WorkspaceId(*id), workspace)
             });
             let loaded = loaded.collect();

@@ -49,7 +49,7 @@ impl NotifyServer {
             http_server::listen("notify.host, notify.port", &config.notify.host, config.notify.port).await?;
         let address = listener.local_addr()?;
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
-        let queries = Queries::new(url.expose(), config.auth.access_token_seconds)?;
+        let queries = Queries::new(url.expose())?;
         let metrics = Metrics::default();
         let (load, requests) = loader::channel();
         let retention = Duration::from_secs(u64::from(config.event_log.retention_days) * 24 * 3600);

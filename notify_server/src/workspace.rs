@@ -35,6 +35,8 @@ pub struct Workspace {
     inactive: HashSet<UserId>,
     /// Sessions whose access tokens may not have expired yet.
     revoked: HashMap<SessionId, Instant>,
+    /// Whose sessions are, as the database said, and when they last had a stream.
+    sessions: HashMap<(SessionId, UserId), Instant>,
     streams_of_chat: HashMap<ChatId, Streams>,
     streams_of_user: HashMap<UserId, Streams>,
     /// Since when the workspace has no stream.
@@ -57,6 +59,30 @@ impl Workspace {
         let revoked = revoked.into_iter().map(|session| (session, now)).collect();
         let deleted = deleted.into_iter().map(|chat| (chat, now)).collect();
         Self { chats_of, deleted, inactive, revoked, idle_since: Some(now), ..Self::default() }
+    }
+
+    /// The same workspace, in which these sessions are known to be their users'.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: impl IntoIterator<Item = (SessionId, UserId)>) -> Self {
+        let now = Instant::now();
+        self.sessions.extend(sessions.into_iter().map(|session| (session, now)));
+        self
+    }
+
+    /// Notes that a session is the user's, after the database has said so.
+    pub fn know(&mut self, session: SessionId, user: UserId) {
+        self.sessions.insert((session, user), Instant::now());
+    }
+
+    /// Whether a session is known to be the user's. It may have ended: see [`Self::admits`].
+    pub fn knows(&mut self, session: SessionId, user: UserId) -> bool {
+        self.sessions.get_mut(&(session, user)).map(|used| *used = Instant::now()).is_some()
+    }
+
+    /// Drops what is known of sessions that had no new stream for some time; the database is asked
+    /// again when they come back.
+    pub fn forget_sessions(&mut self, idle: Duration) {
+        self.sessions.retain(|_, used| used.elapsed() < idle);
     }
 
     /// Whether the bearer of a token may have a stream.
@@ -88,8 +114,15 @@ impl Workspace {
             Access::Unchanged => {}
             Access::SessionEnds => {
                 self.revoked.extend(entry.session.map(|session| (session, Instant::now())));
+                if let (Some(session), Some(user)) = (entry.session, entry.user) {
+                    self.sessions.remove(&(session, user));
+                }
             }
-            Access::UserEnds => self.inactive.extend(entry.user),
+            Access::UserEnds => {
+                self.inactive.extend(entry.user);
+                // If the user returns, these give no access.
+                self.sessions.retain(|(_, user), _| Some(*user) != entry.user);
+            }
             Access::UserMayReturn => {
                 if entry.user.is_some_and(|user| self.inactive.contains(&user)) {
                     let payload = serde_json::from_str::<Value>(&entry.payload).unwrap_or_default();

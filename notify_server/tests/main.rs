@@ -52,12 +52,15 @@ impl TestServer {
             exp: 4_000_000_000,
         };
         let chat = ChatId::generate();
-        let Claims { sub: user, ws: workspace, .. } = claims;
+        let Claims { sub: user, ws: workspace, sid: session, .. } = claims;
         db.batch_execute(&format!(
             "begin;
              insert into workspaces (id, name, name_folded) values ('{workspace}', 'acme', 'acme');
-             insert into users (id, workspace_id, fullname, fullname_folded, role)
-                 values ('{user}', '{workspace}', 'Ann', 'ann', 'owner');
+             insert into accounts (id, email, email_folded, password_hash) values ('{user}', 'a@x', 'a@x', '');
+             insert into users (id, workspace_id, account_id, fullname, fullname_folded, role)
+                 values ('{user}', '{workspace}', '{user}', 'Ann', 'ann', 'owner');
+             insert into sessions (id, account_id, user_id, user_agent, expires_at)
+                 values ('{session}', '{user}', '{user}', 'test', now() + interval '1 day');
              insert into chats (id, workspace_id, kind, name, name_folded)
                  values ('{chat}', '{workspace}', 'public_channel', 'all', 'all');
              insert into chat_members (chat_id, user_id, workspace_id, role) values ('{chat}', '{user}', '{workspace}', 'owner');

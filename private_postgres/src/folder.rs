@@ -359,6 +359,16 @@ fn locales(major: u32) -> &'static [&'static [&'static str]] {
     }
 }
 
+/// The URL of `database`, as the superuser, in the cluster of this folder, if another process runs
+/// it now.
+pub fn url_of_running(folder: &Path, database: &str) -> Option<String> {
+    let postmaster = PostmasterFile::read(&folder.join("cluster")).filter(|file| file.ready)?;
+    test_kill_process(postmaster.pid).ok()?;
+    let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    let (password, port) = (read("password")?, read("port")?.trim().parse::<u16>().ok()?);
+    Some(format!("postgres://{SUPERUSER}:{}@127.0.0.1:{port}/{database}", password.trim()))
+}
+
 /// The file `postmaster.pid` of a running postmaster.
 #[derive(Debug)]
 pub(crate) struct PostmasterFile {

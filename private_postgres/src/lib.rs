@@ -13,6 +13,7 @@ mod user;
 
 pub use cluster::Cluster;
 pub use error::{Error, Result};
+pub use folder::url_of_running;
 pub use majors::SUPPORTED_MAJORS;
 pub use options::{Lifetime, Options};
 pub use programs::{Search, default_cache};

@@ -210,6 +210,17 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The cookie whose name has `part` in it, as it was set: name, value and attributes.
+    pub fn cookie(&self, part: &str) -> Option<String> {
+        let cookies = self.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+        cookies.into_iter().find(|cookie| cookie.split('=').next().unwrap().contains(part)).map(str::to_owned)
+    }
+
+    /// The same as a browser sends it back: `name=value`.
+    pub fn sent_cookie(&self, part: &str) -> Option<String> {
+        Some(self.cookie(part)?.split(';').next().unwrap().to_owned())
+    }
+
     /// Checks for 200 or 201 and returns the body.
     #[track_caller]
     pub fn ok(self) -> Value {

@@ -174,12 +174,13 @@ impl App {
 
     /// Signs in again, as from another device.
     pub async fn sign_in(&self, actor: &Actor) -> Actor {
-        let credentials =
-            json!({ "email": actor.email, "password": PASSWORD, "workspace": actor.workspace_id });
+        let credentials = json!({ "email": actor.email, "password": PASSWORD, "workspace": actor.workspace_id, "refresh_token_in": "body" });
         Actor::signed_in(self, &self.call_with("POST /api/signin", credentials).await.ok())
     }
 
-    pub async fn try_sign_up(&self, body: serde_json::Value) -> Reply {
+    /// With the refresh token in the answer, as a program asks for it.
+    pub async fn try_sign_up(&self, mut body: serde_json::Value) -> Reply {
+        body["refresh_token_in"] = json!("body");
         self.call_with("POST /api/signup", body).await
     }
 

@@ -6,6 +6,7 @@ pub mod everything;
 pub mod log;
 pub mod process;
 pub mod raw;
+pub mod smtp;
 pub mod sse;
 pub mod statements;
 pub mod wait;

@@ -179,6 +179,127 @@ export async function steps(step, world) {
     await phone.leave()
   })
 
+  const settings = async person => {
+    await person.page.getByRole('button', { name: 'Olga Owner' }).click()
+    await person.page.getByRole('menuitem', { name: 'Settings' }).click()
+  }
+
+  await step('a changed password signs all other devices out', async () => {
+    const phone = await Person.at(world, { userAgent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0' })
+    await phone.signIn(olga.email)
+    const { page } = olga
+    await settings(olga)
+    await page.getByText('not confirmed').waitFor()
+    const change = async (from, to) => {
+      await page.getByRole('button', { name: 'Change the password' }).click()
+      await page.getByLabel('Your password').fill(from)
+      await page.getByLabel('New password').fill(to)
+      await page.getByRole('button', { name: 'Change the password' }).click()
+    }
+    await change('wrong horse', 'battery staple')
+    await page.getByText('This is not your password.').waitFor()
+    await olga.audit('settings, wrong password')
+    await page.getByLabel('Your password').fill('correct horse')
+    await page.getByLabel('New password').fill('password')
+    await page.getByRole('button', { name: 'Change the password' }).click()
+    await page.getByText('one of the first that somebody would guess').waitFor()
+    await page.getByLabel('New password').fill('battery staple')
+    await page.getByRole('button', { name: 'Change the password' }).click()
+    await page.getByText('Changed. You are signed out everywhere else.').waitFor()
+    await phone.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await change('battery staple', 'correct horse')
+    await page.getByText('Changed. You are signed out everywhere else.').waitFor()
+    await page.keyboard.press('Escape')
+    await phone.leave()
+  })
+
+  await step('all other devices are signed out at once', async () => {
+    const others = [await Person.at(world), await Person.at(world)]
+    for (const other of others) await other.signIn(olga.email)
+    await settings(olga)
+    await olga.page.getByRole('button', { name: 'Sign out everywhere else' }).click()
+    for (const other of others) await other.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await olga.page.getByRole('button', { name: 'Sign out everywhere else' }).waitFor({ state: 'detached' })
+    await olga.page.keyboard.press('Escape')
+    for (const other of others) await other.leave()
+  })
+
+  await step('another address is taken with the password, and is not confirmed without mail', async () => {
+    const { page } = olga
+    await settings(olga)
+    for (const email of [`new-${olga.email}`, olga.email]) {
+      await page.getByRole('button', { name: 'Change the address' }).click()
+      await page.getByLabel('New e-mail address').fill(email)
+      await page.getByLabel('Your password').fill('correct horse')
+      await page.getByRole('button', { name: 'Change the address' }).click()
+      await page.getByText(email, { exact: true }).waitFor()
+    }
+    await olga.audit('settings, address')
+    await page.keyboard.press('Escape')
+  })
+
+  await step('an invitation of one address is for that address', async () => {
+    const zoe = await Person.at(world)
+    await olga.page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'Invite people' }).click()
+    await olga.page.getByLabel('For one e-mail address').fill('zoe@e2e.example')
+    await olga.page.getByRole('button', { name: 'Invite', exact: true }).click()
+    const bound = await olga.page.getByLabel('Invitation link').inputValue()
+    await olga.audit('invitation of one address')
+    await olga.page.keyboard.press('Escape')
+    await zoe.page.goto(bound)
+    await zoe.page.getByRole('heading', { name: 'Join' }).waitFor()
+    assert.equal(await zoe.page.getByLabel('E-mail').inputValue(), 'zoe@e2e.example')
+    assert.notEqual(await zoe.page.getByLabel('E-mail').getAttribute('readonly'), null)
+    await zoe.leave()
+  })
+
+  await step('a forgotten password is chosen anew by a link, which by itself does nothing', async () => {
+    const lena = await Person.at(world)
+    const { page } = lena
+    await page.goto(`${lena.base}/signin`)
+    await page.getByRole('link', { name: 'Forgot your password?' }).click()
+    await page.getByRole('heading', { name: 'Choose a new password' }).waitFor()
+    await lena.audit('forgotten password')
+    await page.getByLabel('E-mail').fill(olga.email)
+    await page.getByRole('button', { name: 'Send the mail' }).click()
+    await page.getByText('This server sends no mail').waitFor()
+    const reset = world.parlor.account('reset-password', olga.email).match(/http\S+/)[0]
+    await page.goto(reset)
+    await page.getByRole('heading', { name: 'Choose a new password' }).waitFor()
+    await lena.audit('reset')
+    // Only now are the sessions ended.
+    assert.equal(await olga.page.getByRole('heading', { name: 'Channels' }).count(), 1)
+    await page.getByLabel('New password').fill('correct horse')
+    await page.getByRole('button', { name: 'Set the password' }).click()
+    await page.getByText('Your password is changed').waitFor()
+    await olga.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await lena.signIn(olga.email)
+    await page.goto(`${lena.base}/verify#no-such-code`)
+    await page.getByRole('button', { name: 'Confirm the address' }).click()
+    await page.getByText('This link has been used').waitFor()
+    await lena.audit('verification, refused')
+    await lena.leave()
+    await olga.signIn(olga.email)
+  })
+
+  await step('ones data is taken along, and the account is deleted', async () => {
+    const gone = await Person.at(world)
+    await gone.join(link, 'Gus Gone')
+    await gone.page.getByRole('button', { name: 'Gus Gone' }).click()
+    await gone.page.getByRole('menuitem', { name: 'Settings' }).click()
+    const download = gone.page.waitForEvent('download')
+    await gone.page.getByRole('button', { name: 'Take your data along' }).click()
+    assert.equal((await download).suggestedFilename(), 'parlor-export.ndjson')
+    await gone.page.getByRole('button', { name: 'Delete your account' }).click()
+    await gone.page.getByLabel('Your password').fill('correct horse')
+    await gone.audit('deletion of an account')
+    await gone.page.getByRole('button', { name: 'Delete your account' }).click()
+    await gone.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    await gone.leave()
+  })
+
   await step('sign out, in every tab', async () => {
     const other = await olga.tab()
     await other.goto(olga.base)
@@ -206,7 +327,8 @@ export async function steps(step, world) {
     const told = olga.context.waitForEvent('response', response => response.url().endsWith('/api/logout'))
     await olga.context.unroute('**/api/logout', refuse)
     await told
-    await until('the cookie is gone', async () => (await olga.context.cookies()).length === 0)
+    const refreshTokens = async () => (await olga.context.cookies()).filter(({ name }) => name.includes('refresh'))
+    await until('the cookie is gone', async () => (await refreshTokens()).length === 0)
     await olga.page.reload()
     await olga.signIn(olga.email)
   })

@@ -1,6 +1,6 @@
 // Starts a Parlor as processes: the launcher with its own Postgres, and a notify_server for the
 // browsers that can be killed alone. It uses free ports of the loopback and a temporary folder.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { cpSync, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -74,6 +74,17 @@ export class Parlor {
       DATABASE_URL: this.database(),
     })
     await this.answers('notify', `http://127.0.0.1:${this.ports.notify}/health/ready`)
+  }
+
+  /** What `parlor account …` prints, as whoever runs Parlor starts it. */
+  account(...args) {
+    const own = Object.entries(process.env).filter(([key]) => !key.startsWith('PARLOR_'))
+    const env = {
+      ...Object.fromEntries(own),
+      DATABASE_URL: this.database(),
+      PARLOR_SERVER__PUBLIC_URL: this.url,
+    }
+    return execFileSync(program, ['account', ...args], { env, cwd: this.folder, encoding: 'utf8' })
   }
 
   /** SIGKILL: without a shutdown. */

@@ -107,7 +107,8 @@ pub struct AuthConfig {
     pub refresh_token_seconds: u64,
     /// Whether any person may create a workspace.
     pub open_signup: bool,
-    /// How many passwords are hashed at the same time; each takes 19 MiB of memory.
+    /// How many passwords are hashed at the same time, and half as many again for known devices; each
+    /// takes 19 MiB of memory.
     pub hashing_parallelism: usize,
 }
 
@@ -123,6 +124,16 @@ impl Default for AuthConfig {
     }
 }
 
+/// E-mail. Without a server none is sent, and people hand links on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailConfig {
+    /// `smtps://user:password@host`, or `smtp://user:password@host:587?tls=required`.
+    pub smtp_url: Option<Secret>,
+    /// The sender: `Parlor <parlor@example.com>`.
+    pub from: Option<String>,
+}
+
 /// Rate limits: this many at once, then this many a minute.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -130,6 +141,9 @@ pub struct LimitsConfig {
     /// Sign-ups, sign-ins and look-ups of invitations from one address; twenty times as many token
     /// refreshes.
     pub signin_per_minute: u32,
+    /// Wrong passwords for one account from one network, half of them at once; three times as many
+    /// from all networks together. A device that was signed in before counts for itself.
+    pub guesses_per_hour: u32,
     /// Messages by one user.
     pub send_per_minute: u32,
     /// Times that one user says that they type, and as many times that a stream of theirs says what
@@ -171,6 +185,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             signin_per_minute: 30,
+            guesses_per_hour: 20,
             send_per_minute: 600,
             typing_per_minute: 60,
             requests_per_minute: 3000,

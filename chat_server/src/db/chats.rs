@@ -375,3 +375,21 @@ pub async fn lock_owned(db: &mut PgConnection, user: UserId) -> Result<Vec<ChatI
     .fetch_all(db)
     .await
 }
+
+/// Transfers what a user who is deactivated owned to the longest-standing member, so that every
+/// chat has an owner who can act.
+pub async fn hand_over(db: &mut PgConnection, user: UserId) -> Result<Vec<(ChatId, UserId)>> {
+    let mut handed_over = Vec::new();
+    for chat in lock_owned(db, user).await? {
+        // Another request transferred it while this one waited for the lock.
+        if super::members::find_owner(&mut *db, chat).await? != Some(user) {
+            continue;
+        }
+        if let Some(heir) = super::members::find_heir(&mut *db, chat, user).await? {
+            super::members::set_role(&mut *db, chat, user, ChatRole::Member).await?;
+            super::members::set_role(&mut *db, chat, heir, ChatRole::Owner).await?;
+            handed_over.push((chat, heir));
+        }
+    }
+    Ok(handed_over)
+}

@@ -1,6 +1,6 @@
 //! Queries for the maintenance of the event log: ticks, new partitions, retention.
 
-use chat_core::Shard;
+use chat_core::{Shard, UserId};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgExecutor, Result};
 
 /// The advisory lock of maintenance: one node at a time does it.
@@ -64,6 +64,21 @@ pub async fn drop_partition(db: &mut PgConnection, start_id: i64) -> Result<()> 
     }
     db.execute(sqlx::raw_sql(AssertSqlSafe(format!("drop table if exists {name}")))).await?;
     sqlx::query!("delete from event_log_partitions where start_id = $1", start_id).execute(db).await?;
+    Ok(())
+}
+
+/// Locks the shards of all workspaces of a user's account, in ascending order. A transaction that
+/// ends sessions and raises other events calls it before its commit, since the triggers lock each
+/// in their own turn.
+pub async fn lock_shards_of_account(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
+    sqlx::query!(
+        "select log_lock(shard) from (
+             select distinct workspace_shard(o.workspace_id) as shard
+             from users u join users o on o.account_id = u.account_id where u.id = $1 order by 1) shards",
+        user.0
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -17,6 +17,12 @@ pub struct TakenJob {
     pub lease: Uuid,
 }
 
+/// Adds a job that is due now. One that is there already stays as it is.
+pub async fn add(db: impl PgExecutor<'_>, kind: &str, key: &str, payload: &Value) -> Result<()> {
+    sqlx::query!("select job_add($1, $2, $3)", kind, key, payload).execute(db).await?;
+    Ok(())
+}
+
 /// Takes up to `limit` jobs that are due, the longest due first. Kinds that this version does not
 /// know are left to nodes that do.
 pub async fn take(

@@ -1,10 +1,12 @@
 //! All SQL of chat_server, one file for each noun: free functions with the executor first. No
 //! function begins or commits a transaction; the caller does.
 
+pub mod account_codes;
 pub mod accounts;
 pub mod chats;
 pub mod consumers;
 pub mod event_log;
+pub mod exports;
 pub mod invites;
 pub mod jobs;
 pub mod members;

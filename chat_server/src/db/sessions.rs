@@ -18,11 +18,10 @@ pub struct Session {
     pub current: bool,
 }
 
-/// The user that a session is for.
-pub struct SessionUser {
+/// A session and whose it is.
+pub struct SessionOfAccount {
     pub session_id: SessionId,
     pub account_id: AccountId,
-    pub user_id: UserId,
 }
 
 /// What the bearer of an access token may do.
@@ -44,8 +43,8 @@ pub async fn insert(
     ttl_seconds: i64,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into sessions (id, account_id, user_id, user_agent, expires_at)
-         values ($1, $2, $3, $4, now() + make_interval(secs => $5))",
+        "insert into sessions (id, account_id, user_id, user_agent, created_at, expires_at)
+         values ($1, $2, $3, $4, clock_timestamp(), now() + make_interval(secs => $5))",
         id.0,
         account.0,
         user.0,
@@ -76,7 +75,7 @@ pub async fn use_refresh_token(
     db: &mut PgConnection,
     hash: &[u8],
     ttl_seconds: i64,
-) -> Result<Option<SessionUser>> {
+) -> Result<Option<SessionOfAccount>> {
     // Serialises concurrent uses, so that the statement below sees the effects of the other one.
     sqlx::query!(
         "select from sessions where id = (select session_id from refresh_tokens where hash = $1) for update",
@@ -85,7 +84,7 @@ pub async fn use_refresh_token(
     .execute(&mut *db)
     .await?;
     sqlx::query_as!(
-        SessionUser,
+        SessionOfAccount,
         r#"with moment as materialized (select clock_timestamp() as now),
                shown as (
                    select t.hash, t.session_id, t.used_at from refresh_tokens t, moment
@@ -104,8 +103,7 @@ pub async fn use_refresh_token(
            update sessions s
            set last_used_at = now(), expires_at = now() + make_interval(secs => $2)
            from shown where s.id = shown.session_id and s.revoked_at is null and s.expires_at > now()
-           returning s.id as "session_id: SessionId", s.account_id as "account_id: AccountId",
-                     s.user_id as "user_id: UserId""#,
+           returning s.id as "session_id: SessionId", s.account_id as "account_id: AccountId""#,
         hash,
         seconds(ttl_seconds),
         seconds(REFRESH_GRACE_SECONDS)
@@ -153,6 +151,47 @@ pub async fn revoke(db: impl PgExecutor<'_>, account: AccountId, id: SessionId) 
     Ok(done.rows_affected() > 0)
 }
 
+/// Revokes all sessions of an account but one.
+pub async fn revoke_others(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    kept: Option<SessionId>,
+) -> Result<()> {
+    sqlx::query!(
+        "update sessions set revoked_at = now()
+         where account_id = $1 and revoked_at is null and expires_at > now() and id is distinct from $2",
+        account.0,
+        kept.map(|id| id.0)
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Revokes all sessions of a user's account, if it has no active user in any workspace.
+pub async fn revoke_if_useless(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
+    sqlx::query!(
+        "update sessions s set revoked_at = now() from users u
+         where u.id = $1 and s.account_id = u.account_id and s.revoked_at is null
+           and not exists (select from users o where o.account_id = u.account_id and o.deactivated_at is null)",
+        user.0
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Whether the account has or had a session on a device that calls itself so.
+pub async fn is_device_of(db: impl PgExecutor<'_>, account: AccountId, user_agent: &str) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from sessions where account_id = $1 and user_agent = $2) as "is!""#,
+        account.0,
+        user_agent
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// Revokes an account's sessions beyond [`PER_ACCOUNT_MAX`].
 pub async fn revoke_beyond_limit(db: impl PgExecutor<'_>, account: AccountId) -> Result<()> {
     sqlx::query!(
@@ -189,7 +228,7 @@ pub async fn list(db: impl PgExecutor<'_>, account: AccountId, current: SessionI
     .await
 }
 
-/// None: the session is over, or the user is deactivated or not the session's.
+/// None: the session is over, or the user is deactivated, was so since, or is not the session's.
 pub async fn find_bearer(
     db: impl PgExecutor<'_>,
     session: SessionId,
@@ -201,7 +240,8 @@ pub async fn find_bearer(
         r#"select u.role as "role: WorkspaceRole", s.account_id as "account_id: AccountId"
            from sessions s join users u on u.account_id = s.account_id
            where s.id = $1 and s.revoked_at is null and s.expires_at > now()
-             and u.id = $2 and u.workspace_id = $3 and u.deactivated_at is null"#,
+             and u.id = $2 and u.workspace_id = $3 and u.deactivated_at is null
+             and (u.access_from is null or s.created_at > u.access_from)"#,
         session.0,
         user.0,
         workspace.0

@@ -1,7 +1,7 @@
 //! The people of a workspace.
 
 use chat_core::{
-    AccountId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
+    AccountId, SessionId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
     text::{FullName, fold},
 };
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub struct User {
     pub fullname: String,
     /// None for users who sign in through a host application.
     pub email: Option<String>,
+    /// Whether the address is shown to be theirs. Anybody may claim one that is not.
+    pub email_verified: bool,
     pub role: WorkspaceRole,
     /// False once deactivated: they cannot sign in, and their messages stay.
     pub active: bool,
@@ -65,7 +67,7 @@ pub async fn find(db: impl PgExecutor<'_>, viewer: UserId, id: UserId) -> Result
     sqlx::query_as!(
         User,
         r#"select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
-                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  a.email_verified_at is not null as "email_verified!", u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
                   u.created_at as "created_at!: Timestamp"
            from users_seen_by($1) u left join accounts a on a.id = u.account_id
            where u.id = $2"#,
@@ -86,7 +88,7 @@ pub async fn list(
     sqlx::query_as!(
         User,
         r#"select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
-                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  a.email_verified_at is not null as "email_verified!", u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
                   u.created_at as "created_at!: Timestamp"
            from users_seen_by($1) u left join accounts a on a.id = u.account_id
            where $2::uuid is null or u.id > $2
@@ -145,7 +147,7 @@ pub async fn list_of(
     sqlx::query_as!(
         User,
         r#"select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
-                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  a.email_verified_at is not null as "email_verified!", u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
                   u.created_at as "created_at!: Timestamp"
            from users_seen_by($1) u left join accounts a on a.id = u.account_id
            where u.id = any($2) and ($3::uuid is null or u.id > $3)
@@ -178,21 +180,74 @@ pub async fn find_of_account(
     .await
 }
 
-/// The user of a session. If that user is deactivated: the account's first active one.
-pub async fn find_for_session(
+/// The user that a session gives access to: in `workspace`, or the one used last, or else the
+/// account's first active one.
+pub async fn find_of_session(
+    db: impl PgExecutor<'_>,
+    session: SessionId,
+    workspace: Option<WorkspaceId>,
+) -> Result<Option<UserOfAccount>> {
+    sqlx::query_as!(
+        UserOfAccount,
+        r#"select u.id as "id: UserId", u.workspace_id as "workspace_id: WorkspaceId", u.deactivated_at is null as "active!"
+           from sessions s join users u on u.account_id = s.account_id
+           where s.id = $1 and u.deactivated_at is null and (u.access_from is null or s.created_at > u.access_from)
+             and ($2::uuid is null or u.workspace_id = $2)
+           order by u.id <> s.user_id, u.created_at, u.id limit 1"#,
+        session.0,
+        workspace.map(|id| id.0)
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// A user of a deleted account who still has a name or access.
+pub async fn find_to_forget(
     db: impl PgExecutor<'_>,
     account: AccountId,
-    preferred: UserId,
+    nobody: &str,
 ) -> Result<Option<UserOfAccount>> {
     sqlx::query_as!(
         UserOfAccount,
         r#"select id as "id: UserId", workspace_id as "workspace_id: WorkspaceId", deactivated_at is null as "active!"
-           from users where account_id = $1 and deactivated_at is null order by id <> $2, created_at, id limit 1"#,
+           from users where account_id = $1 and (deactivated_at is null or fullname <> $2) order by id limit 1"#,
         account.0,
-        preferred.0
+        nobody
     )
     .fetch_optional(db)
     .await
+}
+
+/// Who owns a workspace after its last owner: an active admin before others, whoever was there
+/// first.
+pub async fn find_heir(
+    db: impl PgExecutor<'_>,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<Option<UserId>> {
+    sqlx::query_scalar!(
+        r#"select id as "id: UserId" from users where workspace_id = $1 and id <> $2 and deactivated_at is null
+           order by role <> 'admin', created_at, id limit 1 for no key update"#,
+        workspace.0,
+        user.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Deactivates a user and takes the name.
+pub async fn forget(db: impl PgExecutor<'_>, id: UserId, nobody: &str) -> Result<()> {
+    sqlx::query!(
+        "update users set fullname = $2, fullname_folded = $3, role = 'member',
+                deactivated_at = coalesce(deactivated_at, now()), access_from = clock_timestamp()
+         where id = $1",
+        id.0,
+        nobody,
+        fold(nobody)
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// An active user's role. It locks the row, so that both stay until the transaction ends. Call this
@@ -272,7 +327,9 @@ pub async fn set_role(db: impl PgExecutor<'_>, id: UserId, role: WorkspaceRole) 
 
 pub async fn set_active(db: impl PgExecutor<'_>, id: UserId, active: bool) -> Result<()> {
     sqlx::query!(
-        "update users set deactivated_at = case when $2 then null else coalesce(deactivated_at, now()) end where id = $1",
+        "update users set deactivated_at = case when $2 then null else coalesce(deactivated_at, now()) end,
+                access_from = case when $2 then access_from else clock_timestamp() end
+         where id = $1",
         id.0,
         active
     )

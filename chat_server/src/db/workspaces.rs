@@ -2,7 +2,7 @@
 
 use chat_core::{
     AccountId, Timestamp, WorkspaceId,
-    text::{WorkspaceName, fold},
+    text::{EmailDomain, WorkspaceName, fold},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
@@ -13,6 +13,10 @@ use utoipa::ToSchema;
 pub struct Workspace {
     pub id: WorkspaceId,
     pub name: String,
+    /// Whether those who join need a verified e-mail address.
+    pub verified_only: bool,
+    /// Whose e-mail addresses may join; all if there are none.
+    pub email_domains: Vec<String>,
     pub created_at: Timestamp,
 }
 
@@ -24,7 +28,7 @@ pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceNa
     sqlx::query_as!(
         Workspace,
         r#"insert into workspaces (id, name, name_folded) values ($1, $2, $3)
-           returning id as "id: WorkspaceId", name, created_at as "created_at: Timestamp""#,
+           returning id as "id: WorkspaceId", name, verified_only, email_domains, created_at as "created_at: Timestamp""#,
         id.0,
         name.as_str(),
         fold(name.as_str())
@@ -33,23 +37,49 @@ pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceNa
     .await
 }
 
-pub async fn rename(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceName) -> Result<Workspace> {
+/// What is left out does not change.
+#[derive(Default)]
+pub struct Changes {
+    pub name: Option<WorkspaceName>,
+    pub verified_only: Option<bool>,
+    pub email_domains: Option<Vec<EmailDomain>>,
+}
+
+/// Violates `workspaces_name_key` if the name is taken.
+pub async fn change(db: impl PgExecutor<'_>, id: WorkspaceId, changes: &Changes) -> Result<Workspace> {
+    let name = changes.name.as_ref().map(WorkspaceName::as_str);
+    let domains: Option<Vec<String>> = changes
+        .email_domains
+        .as_ref()
+        .map(|all| all.iter().map(|domain| domain.as_str().to_owned()).collect());
     sqlx::query_as!(
         Workspace,
-        r#"update workspaces set name = $2, name_folded = $3 where id = $1
-           returning id as "id: WorkspaceId", name, created_at as "created_at: Timestamp""#,
+        r#"update workspaces set name = coalesce($2, name), name_folded = coalesce($3, name_folded),
+                  verified_only = coalesce($4, verified_only), email_domains = coalesce($5, email_domains)
+           where id = $1
+           returning id as "id: WorkspaceId", name, verified_only, email_domains, created_at as "created_at: Timestamp""#,
         id.0,
-        name.as_str(),
-        fold(name.as_str())
+        name,
+        name.map(fold),
+        changes.verified_only,
+        domains.as_deref()
     )
     .fetch_one(db)
     .await
+}
+
+/// Whether an address is of one of these domains; any is if there are none. A subdomain is another
+/// domain.
+pub fn is_email_welcome(domains: &[String], email: &str) -> bool {
+    let domain = email.rsplit_once('@').map(|(_, domain)| fold(domain));
+    domains.is_empty() || domain.is_some_and(|domain| domains.iter().any(|welcome| fold(welcome) == domain))
 }
 
 pub async fn find(db: impl PgExecutor<'_>, id: WorkspaceId) -> Result<Workspace> {
     sqlx::query_as!(
         Workspace,
-        r#"select id as "id: WorkspaceId", name, created_at as "created_at: Timestamp" from workspaces where id = $1"#,
+        r#"select id as "id: WorkspaceId", name, verified_only, email_domains, created_at as "created_at: Timestamp"
+           from workspaces where id = $1"#,
         id.0
     )
     .fetch_one(db)
@@ -65,7 +95,7 @@ pub async fn any(db: impl PgExecutor<'_>) -> Result<bool> {
 pub async fn list_of_account(db: impl PgExecutor<'_>, account: AccountId) -> Result<Vec<Workspace>> {
     sqlx::query_as!(
         Workspace,
-        r#"select w.id as "id: WorkspaceId", w.name, w.created_at as "created_at: Timestamp"
+        r#"select w.id as "id: WorkspaceId", w.name, w.verified_only, w.email_domains, w.created_at as "created_at: Timestamp"
            from users u join workspaces w on w.id = u.workspace_id
            where u.account_id = $1 and u.deactivated_at is null
            order by u.created_at, u.id limit $2"#,

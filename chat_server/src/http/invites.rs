@@ -2,9 +2,13 @@
 
 use axum::{extract::State, http::StatusCode};
 use chat_core::{
-    InviteId, Timestamp, UserId, WorkspaceRole, permission::WorkspaceAction, token::random_secret,
+    AccountId, InviteId, Timestamp, UserId, WorkspaceRole,
+    permission::WorkspaceAction,
+    text::{Email, fold},
+    token::random_secret,
 };
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -14,19 +18,23 @@ use super::{
     workspaces::too_many_workspaces,
 };
 use crate::{
-    auth::{ClientAddress, CurrentUser, forbidden, lock_user, require_in_workspace},
+    auth::{ClientAddress, CurrentUser, forbidden, lock_user, require_in_workspace, session_over},
     db::{
         self, Page,
-        invites::{Invite, NewInvite, OPEN_MAX},
+        invites::{Admission, Invite, NewInvite, OPEN_MAX},
     },
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole_or_none},
+    mail::{self, Mail},
     state::AppState,
 };
 
 const TTL_SECONDS_DEFAULT: i32 = 7 * 24 * 3600;
 const TTL_SECONDS_MAX: i32 = 90 * 24 * 3600;
 const USES_MAX: i32 = 10_000;
+/// Invitations that one account may have mailed within a day, and that one address may get from all.
+const MAILED_MAX: i64 = 100;
+const MAILED_TO_ADDRESS_MAX: i64 = 5;
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
@@ -46,6 +54,9 @@ pub struct InviteRequest {
     #[schema(minimum = 1, maximum = 10_000)]
     #[serde(default, deserialize_with = "whole_or_none")]
     pub max_uses: Option<i32>,
+    /// The only address that may use it, and then once. The server mails the code there, if it sends mail, and tells
+    /// it to nobody else.
+    pub email: Option<Email>,
     /// The role of those who join: `member` if left out. Only admins may choose `admin`.
     pub role: Option<InvitedRole>,
 }
@@ -83,6 +94,8 @@ pub struct InvitePage {
 #[derive(Serialize, ToSchema)]
 pub struct InvitePreview {
     pub workspace_name: String,
+    /// The only address that may use it.
+    pub email: Option<String>,
     pub expires_at: Timestamp,
 }
 
@@ -103,7 +116,15 @@ pub async fn create_invite(
     if !(1..=USES_MAX).contains(&max_uses) {
         return Err(ApiError::out_of_range("/max_uses", 1, i64::from(USES_MAX)));
     }
+    if input.email.is_some() && max_uses != 1 {
+        return Err(ApiError::invalid(
+            "/max_uses",
+            "one_address",
+            "an invitation of one address has one use",
+        ));
+    }
     let role = WorkspaceRole::from(input.role.unwrap_or_default());
+    let is_mailed = input.email.is_some() && state.mailer.is_some();
     let mut tx = state.db.begin().await?;
     if !lock_user(&mut tx, &user).await?.may(WorkspaceAction::Invite) {
         return Err(forbidden());
@@ -114,15 +135,29 @@ pub async fn create_invite(
             format!("{OPEN_MAX} invitations are open: withdraw some"),
         ));
     }
+    if let (Some(email), true) = (&input.email, is_mailed) {
+        let (by_account, to_address) = db::invites::count_mailed(&mut *tx, user.account_id, email).await?;
+        if by_account >= MAILED_MAX || to_address >= MAILED_TO_ADDRESS_MAX {
+            return Err(ApiError::conflict(
+                "too_many_mails",
+                "no more invitations can be mailed within a day: invite by link",
+            ));
+        }
+    }
     let new = NewInvite {
         workspace_id: user.workspace_id,
         code: random_secret(),
+        email: input.email,
+        is_mailed,
         role,
         created_by: user.id,
         ttl_seconds,
         max_uses,
     };
     let invite = db::invites::insert(&mut *tx, &new).await?;
+    if is_mailed {
+        mail::add(&mut *tx, &state, &Mail::Invitation { invite: invite.id }).await?;
+    }
     tx.commit().await?;
     Ok(created(invite))
 }
@@ -151,13 +186,17 @@ pub async fn show_invite(
     address: ClientAddress,
     ApiPath(code): ApiPath<String>,
 ) -> Result<JsonResponse<InvitePreview>> {
-    state.limits.signin.check(&address.0)?;
+    state.limits.check_signin(&address)?;
     let found =
         db::invites::find_open(&state.db, checked(&code)?).await?.ok_or(ApiError::NotFound("invitation"))?;
-    Ok(ok(InvitePreview { workspace_name: found.workspace_name, expires_at: found.expires_at }))
+    Ok(ok(InvitePreview {
+        workspace_name: found.workspace_name,
+        email: found.email,
+        expires_at: found.expires_at,
+    }))
 }
 
-/// Withdraw an invitation
+/// Withdraw an invitation, by its code or its id
 #[utoipa::path(delete, path = "/api/invites/{code}", tag = "invites", params(("code" = String, Path)),
     responses((status = 204), (status = 403, body = Problem)))]
 pub async fn revoke_invite(
@@ -189,12 +228,7 @@ pub async fn accept_invite(
     let id = match there {
         // Already a member: no use is taken.
         Some(there) if there.active => there.id,
-        Some(_) => {
-            return Err(ApiError::Forbidden {
-                code: "deactivated",
-                detail: "an admin there has deactivated the account",
-            });
-        }
+        Some(_) => return Err(deactivated_there()),
         None => {
             let me = db::users::find(&mut *tx, user.id, user.id).await?.ok_or(ApiError::NotFound("user"))?;
             if db::workspaces::list_of_account(&mut *tx, user.account_id).await?.len()
@@ -203,6 +237,7 @@ pub async fn accept_invite(
                 return Err(too_many_workspaces());
             }
             let admission = db::invites::take_use(&mut *tx, code).await?.ok_or_else(invite_invalid)?;
+            require_fitting(&mut tx, user.account_id, &admission).await?;
             let id = UserId::generate();
             db::users::insert(
                 &mut *tx,
@@ -221,7 +256,64 @@ pub async fn accept_invite(
     };
     db::sessions::set_user(&mut *tx, user.session_id, id).await?;
     tx.commit().await?;
-    sign_in_to(&state, user.account_id, user.session_id, id, found.workspace_id, None).await.map(ok)
+    let until = Some(user.token_expires);
+    sign_in_to(&state, user.account_id, user.session_id, id, found.workspace_id, until).await.map(ok)
+}
+
+/// Checks the account against whom the invitation is for and what the workspace demands. A code
+/// that was mailed to the account's address verifies it.
+pub async fn require_fitting(tx: &mut PgConnection, account: AccountId, admission: &Admission) -> Result<()> {
+    let Some(email) = db::accounts::find(&mut *tx, account).await?.map(|account| account.email) else {
+        return Err(session_over());
+    };
+    if admission.email_folded.as_ref().is_some_and(|only| *only != fold(&email)) {
+        return Err(another_address());
+    }
+    if admission.was_mailed {
+        db::accounts::verify_email(&mut *tx, account).await.on_constraint(
+            "accounts_email_verified",
+            || {
+                ApiError::conflict(
+                    "email_taken",
+                    "another account has shown that the address is its own: sign in there",
+                )
+            },
+        )?;
+    }
+    let is_verified = db::accounts::find(&mut *tx, account).await?.is_some_and(|found| found.email_verified);
+    if admission.verified_only && !is_verified {
+        return Err(email_unverified());
+    }
+    if !db::workspaces::is_email_welcome(&admission.email_domains, &email) {
+        return Err(email_domain());
+    }
+    Ok(())
+}
+
+/// The error for an address that is not verified, though the workspace demands it.
+pub fn email_unverified() -> ApiError {
+    ApiError::Forbidden {
+        code: "email_unverified",
+        detail: "the workspace takes verified addresses alone: verify yours, or ask for an invitation to it",
+    }
+}
+
+/// The error for an address of a domain that the workspace does not take.
+pub fn email_domain() -> ApiError {
+    ApiError::Forbidden {
+        code: "email_domain",
+        detail: "the workspace takes e-mail addresses of certain domains alone",
+    }
+}
+
+/// The error for an account whose user in the workspace is deactivated.
+pub fn deactivated_there() -> ApiError {
+    ApiError::Forbidden { code: "deactivated", detail: "an admin there has deactivated the account" }
+}
+
+/// The error for an invitation of one address that another one uses.
+pub fn another_address() -> ApiError {
+    ApiError::invalid("/email", "another_address", "the invitation is for another e-mail address")
 }
 
 /// Refuses a text that cannot be a code, before it reaches Postgres.

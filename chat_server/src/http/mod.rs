@@ -3,10 +3,14 @@
 
 pub mod account;
 pub mod chats;
+pub mod cookies;
+pub mod credentials;
+pub mod email_codes;
 pub mod health;
 pub mod invites;
 pub mod members;
 pub mod messages;
+pub mod my_account;
 pub mod read_positions;
 pub mod sessions;
 pub mod sign_in;
@@ -36,6 +40,9 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .merge(account::router())
         .merge(sign_in::router())
+        .merge(my_account::router())
+        .merge(credentials::router())
+        .merge(email_codes::router())
         .merge(sessions::router())
         .merge(workspaces::router())
         .merge(invites::router())

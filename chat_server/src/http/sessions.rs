@@ -13,7 +13,9 @@ use crate::{
 };
 
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::default().routes(routes!(list_sessions)).routes(routes!(revoke_session))
+    OpenApiRouter::default()
+        .routes(routes!(list_sessions, revoke_other_sessions))
+        .routes(routes!(revoke_session))
 }
 
 /// List the caller's sessions, last used first
@@ -24,6 +26,14 @@ pub async fn list_sessions(
 ) -> Result<JsonResponse<Page<Session>>> {
     let items = db::sessions::list(&state.db, user.account_id, user.session_id).await?;
     Ok(ok(Page { items, has_more: false }))
+}
+
+/// End all sessions of the caller but this one
+#[utoipa::path(delete, path = "/api/sessions", tag = "account", responses((status = 204)))]
+pub async fn revoke_other_sessions(State(state): State<AppState>, user: CurrentUser) -> Result<StatusCode> {
+    db::sessions::revoke_others(&state.db, user.account_id, Some(user.session_id)).await?;
+    state.caches.invalidate_users();
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// End a session of the caller; its tokens stop working, its streams end

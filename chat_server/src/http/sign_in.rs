@@ -5,9 +5,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
-use axum_extra::extract::cookie::{Cookie, CookieJar};
+use axum_extra::extract::cookie::CookieJar;
 use chat_core::{
-    WorkspaceId,
+    AccountId, WorkspaceId,
     text::{Email, Password, fold},
     token::{random_secret, secret_hash},
 };
@@ -15,12 +15,19 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::signed_in::{REFRESH_COOKIE, SignedIn, sign_in_to, start_session, ttl_seconds, with_cookie};
+use super::{
+    cookies::{self, BrowserCookies},
+    signed_in::{
+        SignedIn, TokenPlace, sign_in_to, start_session, ttl_seconds, user_agent, with_refresh_token,
+    },
+};
 use crate::{
     auth::ClientAddress,
     db,
     error::{ApiError, Problem, Result},
     extract::{ApiJson, ok},
+    guesses::Guesser,
+    mail::{self, Mail},
     state::AppState,
 };
 
@@ -35,12 +42,14 @@ pub struct SignIn {
     pub password: Password,
     /// Id or name of the workspace; without it, the one that the account joined first.
     pub workspace: Option<String>,
+    #[serde(default)]
+    pub refresh_token_in: TokenPlace,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
-    /// Browsers leave it out: they send it as a cookie.
+    /// Browsers leave it out: they send it as a cookie. The next one comes back in the same way.
     pub refresh_token: Option<String>,
     /// The workspace to get a token for; without it, the one used last.
     pub workspace: Option<WorkspaceId>,
@@ -60,22 +69,27 @@ pub async fn signin(
     State(state): State<AppState>,
     address: ClientAddress,
     headers: HeaderMap,
-    jar: CookieJar,
+    cookies: BrowserCookies,
     ApiJson(input): ApiJson<SignIn>,
 ) -> Result<impl IntoResponse> {
-    state.limits.signin.check(&address.0)?;
-    let permit = state.hasher.admit()?;
-    let credentials = db::accounts::find_credentials(&state.db, &input.email).await?;
-    let (account, hash) = credentials.map(|c| (c.id, c.password_hash)).unzip();
-    let matches = permit.verify(input.password, hash).await?;
-    let account = account.filter(|_| matches).ok_or(ApiError::Unauthenticated {
-        code: "wrong_credentials",
-        detail: "the e-mail address or the password is wrong",
-    })?;
+    state.limits.check_signin(&address)?;
+    let guesser = guesser(&state, &address, &cookies, &input.email).await?;
+    let permit = state.hasher.admit(guesser)?;
+    let guess = state.guesses.charge(&fold(input.email.as_str()), guesser)?;
+    let hash = permit.hash(input.password, state.instance.salt(&input.email)).await?;
+    let wanted = input.workspace.as_deref();
+    let account = db::accounts::find_by_password(&state.db, &input.email, &hash, wanted).await?;
+    let Some(account) = account else {
+        guess.was_wrong();
+        return Err(ApiError::Unauthenticated {
+            code: "wrong_credentials",
+            detail: "the e-mail address or the password is wrong",
+        });
+    };
+    guess.was_right();
 
     let mut tx = state.db.begin().await?;
     let workspaces = db::workspaces::list_of_account(&mut *tx, account).await?;
-    let wanted = input.workspace.as_deref();
     let workspace = workspaces
         .iter()
         .find(|w| wanted.is_none_or(|text| w.id.to_string() == text || fold(&w.name) == fold(text)))
@@ -86,11 +100,48 @@ pub async fn signin(
         .id;
     let user =
         db::users::find_of_account(&mut *tx, account, workspace).await?.ok_or(ApiError::NotFound("user"))?.id;
+    let user_agent = user_agent(&headers);
+    let is_new = matches!(guesser, Guesser::Stranger(_))
+        && !db::sessions::is_device_of(&mut *tx, account, &user_agent).await?;
+    if is_new {
+        mail::add(&mut *tx, &state, &Mail::NewSignIn { account, user_agent }).await?;
+    }
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
     tx.commit().await?;
 
-    let signed_in = sign_in_to(&state, account, session, user, workspace, Some(refresh_token)).await?;
-    Ok((with_cookie(jar, &state, &signed_in), ok(signed_in)))
+    let signed_in = sign_in_to(&state, account, session, user, workspace, None).await?;
+    let (jar, signed_in) = on_this_device(&state, account, signed_in, refresh_token, input.refresh_token_in);
+    Ok((jar, ok(signed_in)))
+}
+
+/// The answer of a sign-in or sign-up. A browser is known from now on.
+pub fn on_this_device(
+    state: &AppState,
+    account: AccountId,
+    signed_in: SignedIn,
+    refresh_token: String,
+    place: TokenPlace,
+) -> (CookieJar, SignedIn) {
+    let jar = match place {
+        TokenPlace::Cookie => cookies::set_device(state, CookieJar::default(), account),
+        TokenPlace::Body => CookieJar::default(),
+    };
+    with_refresh_token(state, jar, signed_in, refresh_token, place)
+}
+
+/// Who tries a password of the account that `email` names.
+pub async fn guesser(
+    state: &AppState,
+    address: &ClientAddress,
+    cookies: &BrowserCookies,
+    email: &Email,
+) -> Result<Guesser> {
+    match cookies.device {
+        Some(account) if db::accounts::has_email(&state.db, account, email).await? => {
+            Ok(Guesser::Known(account))
+        }
+        _ => Ok(Guesser::Stranger(address.network())),
+    }
 }
 
 /// Refresh an access token; a refresh token is good for one use
@@ -99,12 +150,12 @@ pub async fn signin(
 pub async fn refresh(
     State(state): State<AppState>,
     address: ClientAddress,
-    jar: CookieJar,
+    cookies: BrowserCookies,
     input: Option<ApiJson<Refresh>>,
 ) -> Result<impl IntoResponse> {
     state.limits.refresh.check(&address.0)?;
     let input = input.map(|ApiJson(input)| input).unwrap_or_default();
-    let token = presented(input.refresh_token, &jar).ok_or(REFRESH_INVALID)?;
+    let (token, place) = presented(input.refresh_token, cookies).ok_or(REFRESH_INVALID)?;
     let hash = secret_hash(&token);
     let next = random_secret();
 
@@ -122,20 +173,17 @@ pub async fn refresh(
         });
     };
     db::sessions::insert_refresh_token(&mut *tx, &secret_hash(&next), session.session_id).await?;
-    let user = match input.workspace {
-        Some(workspace) => db::users::find_of_account(&mut *tx, session.account_id, workspace).await?,
-        None => db::users::find_for_session(&mut *tx, session.account_id, session.user_id).await?,
-    };
-    let user = user.filter(|user| user.active).ok_or(ApiError::Forbidden {
+    let user = db::users::find_of_session(&mut *tx, session.session_id, input.workspace).await?;
+    let user = user.ok_or(ApiError::Forbidden {
         code: "no_workspace",
         detail: "the account is not active in such a workspace",
     })?;
     tx.commit().await?;
 
     let signed_in =
-        sign_in_to(&state, session.account_id, session.session_id, user.id, user.workspace_id, Some(next))
-            .await?;
-    Ok((with_cookie(jar, &state, &signed_in), ok(signed_in)))
+        sign_in_to(&state, session.account_id, session.session_id, user.id, user.workspace_id, None).await?;
+    let (jar, signed_in) = with_refresh_token(&state, CookieJar::default(), signed_in, next, place);
+    Ok((jar, ok(signed_in)))
 }
 
 const REFRESH_INVALID: ApiError = ApiError::Unauthenticated {
@@ -149,18 +197,19 @@ const REFRESH_INVALID: ApiError = ApiError::Unauthenticated {
 pub async fn logout(
     State(state): State<AppState>,
     address: ClientAddress,
-    jar: CookieJar,
+    cookies: BrowserCookies,
     input: Option<ApiJson<Logout>>,
 ) -> Result<impl IntoResponse> {
     state.limits.refresh.check(&address.0)?;
-    if let Some(token) = presented(input.and_then(|ApiJson(input)| input.refresh_token), &jar) {
+    if let Some((token, _)) = presented(input.and_then(|ApiJson(input)| input.refresh_token), cookies) {
         db::sessions::revoke_by_token(&state.db, &secret_hash(&token)).await?;
         state.caches.invalidate_users();
     }
-    let jar = jar.remove(Cookie::build(REFRESH_COOKIE).path("/api"));
-    Ok((jar, StatusCode::NO_CONTENT))
+    Ok((cookies::forget_refresh_token(&state, CookieJar::default()), StatusCode::NO_CONTENT))
 }
 
-fn presented(in_body: Option<String>, jar: &CookieJar) -> Option<String> {
-    in_body.or_else(|| jar.get(REFRESH_COOKIE).map(|cookie| cookie.value().to_owned()))
+/// The refresh token, and the place that it came from.
+fn presented(in_body: Option<String>, cookies: BrowserCookies) -> Option<(String, TokenPlace)> {
+    let in_body = in_body.map(|token| (token, TokenPlace::Body));
+    in_body.or_else(|| cookies.refresh_token.map(|token| (token, TokenPlace::Cookie)))
 }

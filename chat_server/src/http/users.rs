@@ -1,9 +1,8 @@
 //! The people of the workspace.
 
 use axum::{extract::State, response::Response};
-use chat_core::{ChatId, ChatRole, UserId, WorkspaceRole, permission::WorkspaceAction, text::FullName};
+use chat_core::{UserId, WorkspaceRole, permission::WorkspaceAction, text::FullName};
 use serde::Deserialize;
-use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -57,7 +56,8 @@ pub struct MyChanges {
 #[serde(deny_unknown_fields)]
 pub struct UserChanges {
     pub role: Option<WorkspaceRole>,
-    /// False ends all access at once; the user's messages stay.
+    /// False ends all access at once. What the user held, sessions and invitations, does not come back with true; the
+    /// messages stay.
     pub active: Option<bool>,
 }
 
@@ -145,6 +145,9 @@ pub async fn update_user(
             return Err(ApiError::conflict("last_owner", "make another user an owner first"));
         }
         db::users::set_role(&mut *tx, id, new).await?;
+        if !new.may(WorkspaceAction::Invite) {
+            db::invites::revoke_of_user(&mut *tx, user.workspace_id, id).await?;
+        }
     }
     if let Some(now_active) = input.active.filter(|now_active| *now_active != active) {
         if !my_role.may(WorkspaceAction::Deactivate { target: input.role.unwrap_or(role) }) {
@@ -152,7 +155,10 @@ pub async fn update_user(
         }
         db::users::set_active(&mut *tx, id, now_active).await?;
         if !now_active {
-            handed_over = hand_over_chats(&mut tx, id).await?;
+            db::invites::revoke_of_user(&mut *tx, user.workspace_id, id).await?;
+            db::sessions::revoke_if_useless(&mut *tx, id).await?;
+            handed_over = db::chats::hand_over(&mut tx, id).await?;
+            db::event_log::lock_shards_of_account(&mut *tx, id).await?;
         }
     }
     tx.commit().await?;
@@ -161,24 +167,6 @@ pub async fn update_user(
         state.caches.invalidate_chat(chat, &[id, heir]);
     }
     find(&state, &user, id).await
-}
-
-/// Transfers what a deactivated user owned to the longest-standing member, so that every chat has
-/// an owner who can act.
-async fn hand_over_chats(tx: &mut PgConnection, user: UserId) -> Result<Vec<(ChatId, UserId)>> {
-    let mut handed_over = Vec::new();
-    for chat in db::chats::lock_owned(tx, user).await? {
-        // Another request transferred it while this one waited for the lock.
-        if db::members::find_owner(&mut *tx, chat).await? != Some(user) {
-            continue;
-        }
-        if let Some(heir) = db::members::find_heir(&mut *tx, chat, user).await? {
-            db::members::set_role(&mut *tx, chat, user, ChatRole::Member).await?;
-            db::members::set_role(&mut *tx, chat, heir, ChatRole::Owner).await?;
-            handed_over.push((chat, heir));
-        }
-    }
-    Ok(handed_over)
 }
 
 async fn find(state: &AppState, user: &CurrentUser, id: UserId) -> Result<JsonResponse<User>> {

@@ -1,7 +1,11 @@
-//! Workspaces: list, create, rename, and switch between them.
+//! Workspaces: list, create, change, and switch between them.
 
 use axum::extract::State;
-use chat_core::{UserId, WorkspaceId, WorkspaceRole, permission::WorkspaceAction, text::WorkspaceName};
+use chat_core::{
+    UserId, WorkspaceId, WorkspaceRole,
+    permission::WorkspaceAction,
+    text::{EmailDomain, WorkspaceName},
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -18,7 +22,7 @@ use crate::{
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(list_workspaces, create_workspace))
-        .routes(routes!(rename_workspace))
+        .routes(routes!(update_workspace))
         .routes(routes!(switch_workspace))
 }
 
@@ -27,6 +31,20 @@ pub fn router() -> OpenApiRouter<AppState> {
 pub struct NewWorkspace {
     pub name: WorkspaceName,
 }
+
+/// Fields that are left out do not change.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceChanges {
+    pub name: Option<WorkspaceName>,
+    /// Whether those who join from now on need a verified e-mail address.
+    pub verified_only: Option<bool>,
+    /// Whose e-mail addresses may join from now on; all if the list is empty.
+    #[schema(max_items = 50)]
+    pub email_domains: Option<Vec<EmailDomain>>,
+}
+
+const DOMAINS_MAX: usize = 50;
 
 /// List the account's workspaces, in the order in which it joined them
 #[utoipa::path(get, path = "/api/workspaces", tag = "workspaces", responses((status = 200, body = Page<Workspace>)))]
@@ -82,28 +100,35 @@ pub fn too_many_workspaces() -> ApiError {
     ApiError::conflict("too_many_workspaces", "the account is in the most workspaces allowed")
 }
 
-/// Rename the workspace of the access token
+/// Change the workspace of the access token
 #[utoipa::path(patch, path = "/api/workspaces/{id}", tag = "workspaces", params(("id" = WorkspaceId, Path)),
-    request_body = NewWorkspace, responses((status = 200, body = Workspace)))]
-pub async fn rename_workspace(
+    request_body = WorkspaceChanges, responses((status = 200, body = Workspace)))]
+pub async fn update_workspace(
     State(state): State<AppState>,
     user: CurrentUser,
     ApiPath(id): ApiPath<WorkspaceId>,
-    ApiJson(input): ApiJson<NewWorkspace>,
+    ApiJson(input): ApiJson<WorkspaceChanges>,
 ) -> Result<JsonResponse<Workspace>> {
+    let WorkspaceChanges { name, verified_only, email_domains } = input;
+    let count = email_domains.as_ref().map_or(0, Vec::len);
+    if count > DOMAINS_MAX {
+        let detail = format!("at most {DOMAINS_MAX}");
+        return Err(ApiError::wrong_count("/email_domains", 0, DOMAINS_MAX, detail));
+    }
     if id != user.workspace_id {
         return Err(ApiError::NotFound("workspace"));
     }
     let mut tx = state.db.begin().await?;
-    require_in_workspace(&mut tx, &user, WorkspaceAction::Rename).await?;
-    let workspace = db::workspaces::rename(&mut *tx, id, &input.name)
+    require_in_workspace(&mut tx, &user, WorkspaceAction::Change).await?;
+    let changes = db::workspaces::Changes { name, verified_only, email_domains };
+    let workspace = db::workspaces::change(&mut *tx, id, &changes)
         .await
         .on_constraint("workspaces_name_key", workspace_taken)?;
     tx.commit().await?;
     Ok(ok(workspace))
 }
 
-/// Create an access token for another workspace of the account
+/// Create an access token for another workspace of the account; it expires when the presented one does
 #[utoipa::path(post, path = "/api/workspaces/{id}/token", tag = "workspaces", params(("id" = WorkspaceId, Path)),
     responses((status = 200, body = SignedIn)))]
 pub async fn switch_workspace(
@@ -111,8 +136,9 @@ pub async fn switch_workspace(
     user: CurrentUser,
     ApiPath(id): ApiPath<WorkspaceId>,
 ) -> Result<JsonResponse<SignedIn>> {
-    let there = db::users::find_of_account(&state.db, user.account_id, id).await?;
-    let there = there.filter(|there| there.active).ok_or(ApiError::NotFound("workspace"))?;
+    let there = db::users::find_of_session(&state.db, user.session_id, Some(id)).await?;
+    let there = there.ok_or(ApiError::NotFound("workspace"))?;
     db::sessions::set_user(&state.db, user.session_id, there.id).await?;
-    sign_in_to(&state, user.account_id, user.session_id, there.id, id, None).await.map(ok)
+    let until = Some(user.token_expires);
+    sign_in_to(&state, user.account_id, user.session_id, there.id, id, until).await.map(ok)
 }

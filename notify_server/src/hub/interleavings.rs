@@ -30,7 +30,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing?sslmode=disable", 900).unwrap();
+        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing?sslmode=disable").unwrap();
         let (load, requests) = loader::channel();
         let hub =
             Hub::new(NotifyConfig::default(), Duration::from_secs(3600), queries, load, Metrics::default());

@@ -7,15 +7,15 @@ use tokio::time::Instant;
 
 use super::Hub;
 use crate::{
-    frame::Shared, outgoing::Outgoing, stream::Stream, sync::atomic::Ordering, workspace::Workspace,
+    frame::Shared, outgoing::Outgoing, queries::TOKEN_LIFE, stream::Stream, sync::atomic::Ordering,
+    workspace::Workspace,
 };
 
-/// Longer than any access token lives (the configuration allows an hour), with room for clocks that
-/// differ.
-const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
+/// What is known of a session is forgotten after this time without a new stream.
+const IDLE_SESSION: Duration = Duration::from_secs(24 * 3600);
 /// A workspace without streams is dropped after this time.
 const IDLE_WORKSPACE: Duration = Duration::from_secs(300);
-/// How often deleted chats are dropped from memory.
+/// How often deleted chats and idle sessions are dropped from memory.
 const TRIM_EVERY_SECONDS: u64 = 60;
 
 impl Hub {
@@ -48,6 +48,7 @@ impl Hub {
                 workspace.forget_revoked(TOKEN_LIFE);
                 if second.is_multiple_of(TRIM_EVERY_SECONDS) {
                     workspace.forget_deleted(self.log_life);
+                    workspace.forget_sessions(IDLE_SESSION);
                 }
             }
             state.workspaces.retain(|_, workspace| {

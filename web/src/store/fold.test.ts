@@ -9,7 +9,7 @@ import { staleAfter, withMay } from './slices/permissions'
 const AT = '2026-11-21T09:30:00.000Z'
 
 function user(id: string): User {
-  return { id, fullname: id, email: null, role: 'member', active: true, created_at: AT }
+  return { id, fullname: id, email: null, email_verified: false, role: 'member', active: true, created_at: AT }
 }
 
 interface Room {
@@ -50,7 +50,7 @@ class Model {
       cursor: String(this.events.length),
       user: this.people[0]!,
       events_url: 'http://notify/events',
-      workspace: { id: 'w', name: 'w', created_at: AT },
+      workspace: { id: 'w', name: 'w', verified_only: false, email_domains: [], created_at: AT },
       chats: { items, has_more: false },
     }
   }

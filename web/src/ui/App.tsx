@@ -3,6 +3,7 @@ import { useEffect, useState, useSyncExternalStore } from 'react'
 import { backoff, pause } from '../store/retry'
 import type { Session } from '../store/session'
 import { openStore, type Store } from '../store/store'
+import { ForgotPassword, ResetPassword, VerifyEmail } from './CodePages'
 import { SessionContext, StoreContext } from './hooks'
 import { go, signInPath, useRoute } from './route'
 import { SignIn, SignUp } from './SignIn'
@@ -42,14 +43,21 @@ export function App({ session }: { session: Session }) {
 
   // The open chat is not for the user who signs in next.
   const signedOut = session.ending === 'left'
+  const { page } = route
   useEffect(() => {
-    if (signedOut) go('/', true)
-  }, [signedOut])
+    if (signedOut && page !== 'reset') go('/', true)
+  }, [signedOut, page])
 
   if (!info && state !== 'known') return <Splash unreachable={state === 'unreachable'} />
   return (
     <SessionContext value={session}>
-      {info && !invited ? (
+      {route.page === 'verify' ? (
+        <VerifyEmail code={route.code} />
+      ) : route.page === 'reset' ? (
+        <ResetPassword code={route.code} />
+      ) : route.page === 'forgot' && !info ? (
+        <ForgotPassword />
+      ) : info && !invited ? (
         <SignedIn key={`${info.user.id}`} session={session} />
       ) : invited || route.page === 'signup' ? (
         <SignUp invite={invite} />
@@ -69,7 +77,7 @@ function SignedIn({ session }: { session: Session }) {
     return () => next.close()
   }, [session])
   useEffect(() => {
-    if (route.page === 'signin' || route.page === 'signup') go('/', true)
+    if (route.page === 'signin' || route.page === 'signup' || route.page === 'forgot') go('/', true)
   }, [route.page])
   if (!store) return <Splash />
   return (

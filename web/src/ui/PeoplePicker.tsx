@@ -127,7 +127,10 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
               <span className="option-title" dir="auto">
                 {user.fullname}
               </span>
-              <span className="option-note">{user.email}</span>
+              <span className="option-note">
+                {user.email}
+                {user.email && !user.email_verified && ` (${t.unverified})`}
+              </span>
             </>
           )}
         </Listbox>

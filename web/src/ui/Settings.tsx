@@ -1,8 +1,9 @@
-// The user's own settings: name, appearance, language, notifications, and the devices signed in.
+// The user's own settings: name, appearance, language, notifications, account, and the devices signed in.
 import { useEffect, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { components } from '../api/schema'
 import { LANGUAGES, type Language, language, setLanguage, texts, useTexts } from '../texts'
+import { AccountSettings, LeaveParlor } from './AccountSettings'
 import { Dialog } from './Dialog'
 import { shortDate } from './dates'
 import { Field, FormError, Select, useAction, useForm } from './forms'
@@ -25,7 +26,9 @@ export function Settings({ onClose }: { onClose: () => void }) {
       <Profile />
       <Appearance />
       <Notifications />
+      <AccountSettings />
       <Sessions />
+      <LeaveParlor />
     </Dialog>
   )
 }
@@ -124,10 +127,14 @@ function Sessions() {
     await unwrap(store.api.DELETE('/api/sessions/{id}', { params: { path: { id } } }))
     setSessions(now => now.filter(session => session.id !== id))
   })
+  const endOthers = useAction(async () => {
+    await unwrap(store.api.DELETE('/api/sessions'))
+    setSessions(now => now.filter(session => session.current))
+  })
   return (
     <section className="settings-part">
       <h3>{t.sessions}</h3>
-      <FormError error={end.error ?? load.error} />
+      <FormError error={end.error ?? endOthers.error ?? load.error} />
       <ul className="sessions">
         {sessions.map(session => (
           <li key={session.id}>
@@ -145,6 +152,11 @@ function Sessions() {
           </li>
         ))}
       </ul>
+      {sessions.length > 1 && (
+        <button type="button" className="button" onClick={() => endOthers.run()} disabled={endOthers.busy}>
+          {t.signOutOthers}
+        </button>
+      )}
     </section>
   )
 }

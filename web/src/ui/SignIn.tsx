@@ -8,7 +8,7 @@ import { useSession } from './hooks'
 import { Logo } from './Logo'
 import { go, signInPath } from './route'
 
-function Link({ to, children }: { to: string; children: ReactNode }) {
+export function Link({ to, children }: { to: string; children: ReactNode }) {
   return (
     <a
       href={to}
@@ -22,7 +22,7 @@ function Link({ to, children }: { to: string; children: ReactNode }) {
   )
 }
 
-function SignInLayout({
+export function SignInLayout({
   title,
   lead,
   children,
@@ -86,6 +86,9 @@ export function SignIn({ invite }: { invite: string | null }) {
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
           {busy ? t.signingIn : t.signIn}
         </button>
+        <p className="sign-in-foot">
+          <Link to="/forgot">{t.forgotLink}</Link>
+        </p>
       </form>
     </SignInLayout>
   )
@@ -94,11 +97,11 @@ export function SignIn({ invite }: { invite: string | null }) {
 export function SignUp({ invite }: { invite: string | null }) {
   const t = useTexts()
   const session = useSession()
-  const [preview, setPreview] = useState<{ workspace: string } | { error: string } | null>(null)
+  const [preview, setPreview] = useState<{ workspace: string; email: string | null } | { error: string } | null>(null)
   useEffect(() => {
     if (!invite) return
     unwrap(publicApi.GET('/api/invites/{code}', { params: { path: { code: invite } } }))
-      .then(({ workspace_name }) => setPreview({ workspace: workspace_name }))
+      .then(({ workspace_name, email }) => setPreview({ workspace: workspace_name, email: email ?? null }))
       .catch(error =>
         setPreview({
           error: error instanceof ApiError && error.status === 404 ? texts().badInvite : errorTexts(error).message,
@@ -179,7 +182,16 @@ export function SignUp({ invite }: { invite: string | null }) {
           autoFocus={Boolean(invite)}
           error={error?.fields.fullname}
         />
-        <Field label={t.email} name="email" type="email" autoComplete="email" required error={error?.fields.email} />
+        <Field
+          label={t.email}
+          name="email"
+          type="email"
+          autoComplete="email"
+          required
+          defaultValue={preview?.email ?? undefined}
+          readOnly={Boolean(preview?.email)}
+          error={error?.fields.email}
+        />
         <Field
           label={t.password}
           name="password"

@@ -20,6 +20,7 @@ interface UserMenuProps {
 }
 
 export function UserMenu({ userId, className = '', tabStop = true, hidden = false, children }: UserMenuProps) {
+  const t = useTexts()
   const me = useMe()
   const user = useUser(userId)
   // The menu is made on the first click: there are many names, and few are clicked.
@@ -44,6 +45,7 @@ export function UserMenu({ userId, className = '', tabStop = true, hidden = fals
         {user?.email && (
           <DropdownMenu.Label className="menu-label" dir="auto">
             {user.email}
+            {!user.email_verified && ` (${t.unverified})`}
           </DropdownMenu.Label>
         )}
         <MessageUserItem userId={userId} />

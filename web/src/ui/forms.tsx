@@ -41,7 +41,7 @@ export function useForm(submit: (values: Record<string, string>) => Promise<void
 /** Without white space around it, except in a password. */
 function fieldText(name: string, value: FormDataEntryValue): string {
   const text = typeof value === 'string' ? value : ''
-  return name === 'password' ? text : text.trim()
+  return name.endsWith('password') ? text : text.trim()
 }
 
 export function FormError({ error }: { error: ErrorTexts | null }) {

@@ -24,12 +24,18 @@ export interface ChatAddress {
 export type Route =
   | { page: 'home' }
   | { page: 'signin' | 'signup'; invite: string | null }
+  | { page: 'forgot' }
+  /** The code of a mail is in the fragment, which goes to no server. */
+  | { page: 'reset' | 'verify'; code: string }
   | { page: 'chat'; chatId: string; seq: number | undefined; panel: PanelAddress | null }
 
-export function parseRoute(path: string, search: string): Route {
+
+export function parseRoute(path: string, search: string, hash = ''): Route {
   const [first, second, third] = path.split('/').filter(Boolean)
   const query = new URLSearchParams(search)
   if (first === 'signin' || first === 'signup') return { page: first, invite: query.get('invite') }
+  if (first === 'forgot') return { page: 'forgot' }
+  if (first === 'reset' || first === 'verify') return { page: first, code: hash.replace(/^#/, '') }
   if (first === 'c' && second) {
     const seq = Number(third)
     return {
@@ -157,10 +163,10 @@ function subscribe(listener: () => void): () => void {
 }
 
 export function useRoute(): Route {
-  const address = useSyncExternalStore(subscribe, () => `${location.pathname}\n${location.search}`)
+  const address = useSyncExternalStore(subscribe, () => `${location.pathname}\n${location.search}\n${location.hash}`)
   return useMemo(() => {
-    const [path = '/', search = ''] = address.split('\n')
-    return parseRoute(path, search)
+    const [path = '/', search = '', hash = ''] = address.split('\n')
+    return parseRoute(path, search, hash)
   }, [address])
 }
 

@@ -122,7 +122,7 @@ struct GameClient {
 impl Game {
     fn new(history: History, ring_events: usize, known: usize, load_lag: usize) -> Self {
         let config = NotifyConfig { ring_events, ..NotifyConfig::default() };
-        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
+        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing").unwrap();
         let (load, requests) = loader::channel();
         let hub = Hub::new(config, RETENTION, queries, load, Metrics::default());
         let mut game = Self { history, hub, _requests: requests, applied: 0, clients: Vec::new() };

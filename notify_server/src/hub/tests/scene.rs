@@ -25,7 +25,7 @@ struct Scene {
 
 impl Scene {
     fn new(config: NotifyConfig) -> Self {
-        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing", 900).unwrap();
+        let queries = Queries::new("postgres://nobody@127.0.0.1:1/nothing").unwrap();
         let (load, requests) = loader::channel();
         let hub = Hub::new(config, RETENTION, queries, load, Metrics::default());
         let (workspace, user, chat) = (WorkspaceId::generate(), UserId::generate(), ChatId::generate());

@@ -1,4 +1,4 @@
-// Creates a link that invites others to the workspace.
+// Creates a link that invites others to the workspace, or has one person invited by mail.
 import { Check, Copy } from 'lucide-react'
 import { useState } from 'react'
 import { unwrap } from '../../api/client'
@@ -13,9 +13,14 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
   const me = useMe()
   const [link, setLink] = useState('')
   const [copied, setCopied] = useState(false)
-  const { error, busy, onSubmit } = useForm(async ({ uses }) => {
-    const invite = await unwrap(store.api.POST('/api/invites', { body: { max_uses: Number(uses) } }))
-    setLink(`${location.origin}/signup?invite=${encodeURIComponent(invite.code)}`)
+  const [invited, setInvited] = useState('')
+  const [email, setEmail] = useState('')
+  const { error, busy, onSubmit } = useForm(async ({ uses, email }) => {
+    const body = email ? { email } : { max_uses: Number(uses) }
+    const invite = await unwrap(store.api.POST('/api/invites', { body }))
+    setInvited(invite.email ?? '')
+    // Without a code, the server has mailed it.
+    if (invite.code) setLink(`${location.origin}/signup?invite=${encodeURIComponent(invite.code)}`)
   })
   const copy = async () => {
     await navigator.clipboard.writeText(link)
@@ -27,7 +32,7 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
         <p className="dialog-text">{t.inviteForbidden}</p>
       ) : link ? (
         <>
-          <p className="dialog-text">{t.inviteText}</p>
+          <p className="dialog-text">{invited ? t.inviteTextFor(invited) : t.inviteText}</p>
           <div className="copy-row">
             <input readOnly value={link} aria-label={t.inviteLink} onFocus={event => event.target.select()} />
             {/* A page that is not served securely has no clipboard; the user copies by keyboard. */}
@@ -39,10 +44,35 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
             )}
           </div>
         </>
+      ) : invited ? (
+        <p className="dialog-text" role="status">
+          {t.inviteMailed(invited)}
+        </p>
       ) : (
         <form onSubmit={onSubmit}>
-          <Field label={t.howMany} name="uses" type="number" min={1} max={10000} defaultValue={10} required autoFocus />
-          <DialogActions action={t.makeLink} disabled={busy} onClose={onClose} error={error} />
+          {!email && (
+            <Field
+              label={t.howMany}
+              name="uses"
+              type="number"
+              min={1}
+              max={10000}
+              defaultValue={10}
+              required
+              autoFocus
+            />
+          )}
+          <Field
+            label={t.inviteEmail}
+            name="email"
+            type="email"
+            placeholder={t.optional}
+            hint={t.inviteEmailHint}
+            value={email}
+            onChange={event => setEmail(event.target.value)}
+            error={error?.fields.email}
+          />
+          <DialogActions action={email ? t.invite : t.makeLink} disabled={busy} onClose={onClose} error={error} />
         </form>
       )}
     </Dialog>

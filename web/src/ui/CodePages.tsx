@@ -1,0 +1,109 @@
+// The pages that mails lead to, and the one that asks for such a mail. A link alone does nothing:
+// programs that look into mails follow links. The user confirms with a button.
+import { useState } from 'react'
+import { publicApi, unwrap } from '../api/client'
+import { useTexts } from '../texts'
+import { Field, FormError, useForm } from './forms'
+import { useSession } from './hooks'
+import { go } from './route'
+import { Link, SignInLayout } from './SignIn'
+
+export function ForgotPassword() {
+  const t = useTexts()
+  const [sent, setSent] = useState(false)
+  const { error, busy, onSubmit } = useForm(async ({ email = '' }) => {
+    await unwrap(publicApi.POST('/api/password/forgot', { body: { email } }))
+    setSent(true)
+  })
+  return (
+    <SignInLayout title={t.forgotTitle} lead={sent ? null : t.forgotLead} foot={<Link to="/signin">{t.signIn}</Link>}>
+      {sent ? (
+        <p role="status">{t.forgotSent}</p>
+      ) : (
+        <form onSubmit={onSubmit}>
+          <Field
+            label={t.email}
+            name="email"
+            type="email"
+            autoComplete="username"
+            required
+            autoFocus
+            error={error?.fields.email}
+          />
+          <FormError error={error} />
+          <button type="submit" className="button button-primary button-wide" disabled={busy}>
+            {busy ? t.oneMoment : t.sendMail}
+          </button>
+        </form>
+      )}
+    </SignInLayout>
+  )
+}
+
+export function ResetPassword({ code }: { code: string }) {
+  const t = useTexts()
+  const session = useSession()
+  const [done, setDone] = useState(false)
+  const { error, busy, onSubmit } = useForm(async ({ password = '' }) => {
+    await unwrap(publicApi.POST('/api/password/reset', { body: { code, password } }))
+    // The server has ended this session, too.
+    if (session.info) session.end('left')
+    setDone(true)
+  })
+  return (
+    <SignInLayout
+      title={t.resetTitle}
+      lead={done ? null : t.resetLead}
+      foot={<Link to="/forgot">{t.askForAnotherMail}</Link>}
+    >
+      {done ? (
+        <>
+          <p role="status">{t.resetDone}</p>
+          <button type="button" className="button button-primary button-wide" onClick={() => go('/signin', true)}>
+            {t.signIn}
+          </button>
+        </>
+      ) : (
+        <form onSubmit={onSubmit}>
+          <Field
+            label={t.newPassword}
+            name="password"
+            type="password"
+            autoComplete="new-password"
+            required
+            autoFocus
+            hint={t.passwordHint}
+            error={error?.fields.password}
+          />
+          <FormError error={error} />
+          <button type="submit" className="button button-primary button-wide" disabled={busy}>
+            {busy ? t.oneMoment : t.setPassword}
+          </button>
+        </form>
+      )}
+    </SignInLayout>
+  )
+}
+
+export function VerifyEmail({ code }: { code: string }) {
+  const t = useTexts()
+  const [done, setDone] = useState(false)
+  const { error, busy, onSubmit } = useForm(async () => {
+    await unwrap(publicApi.POST('/api/email/confirm', { body: { code } }))
+    setDone(true)
+  })
+  return (
+    <SignInLayout title={t.verifyTitle} lead={done ? null : t.verifyLead} foot={<Link to="/">{t.toParlor}</Link>}>
+      {done ? (
+        <p role="status">{t.verifyDone}</p>
+      ) : (
+        <form onSubmit={onSubmit}>
+          <FormError error={error} />
+          <button type="submit" className="button button-primary button-wide" disabled={busy}>
+            {busy ? t.oneMoment : t.verify}
+          </button>
+        </form>
+      )}
+    </SignInLayout>
+  )
+}
