@@ -4,14 +4,13 @@
 use anyhow::{Context as _, bail};
 use chat_core::{
     config::Config,
-    text::fold,
     token::{random_secret, secret_hash},
 };
 use sqlx::PgPool;
 
 use crate::{
     db::{
-        self,
+        self, SearchText,
         account_codes::{NewCode, Purpose},
         accounts::ListedAccount,
     },
@@ -51,8 +50,9 @@ pub async fn run(config: &Config, command: &AccountCommand) -> anyhow::Result<St
 async fn run_on(db: &PgPool, public_url: &str, command: &AccountCommand) -> anyhow::Result<String> {
     match command {
         AccountCommand::List { text } => {
-            let pattern = text.as_ref().map(|text| db::contains_pattern(&fold(text)));
-            let found = db::accounts::list_for_operator(db, None, pattern.as_deref(), LISTED_MAX).await?;
+            let text = text.as_deref().map(SearchText::new);
+            let pattern = text.as_ref().map(SearchText::pattern);
+            let found = db::accounts::list_for_operator(db, None, pattern, LISTED_MAX).await?;
             if found.is_empty() {
                 return Ok("no accounts".into());
             }

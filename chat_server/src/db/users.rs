@@ -117,7 +117,8 @@ pub async fn search(
                where s.parts @> search_parts($2, $3, least(3, char_length($3)))
            )
            select u.id as "id!: UserId", u.fullname as "fullname!", a.email as "email?",
-                  u.role as "role!: WorkspaceRole", u.deactivated_at is null as "active!",
+                  a.email_verified_at is not null as "email_verified!", u.role as "role!: WorkspaceRole",
+                  u.deactivated_at is null as "active!",
                   u.created_at as "created_at!: Timestamp"
            from found f join users_seen_by($1) u on u.id = f.user_id left join accounts a on a.id = u.account_id
            where ($5::uuid is null or u.id > $5)
