@@ -32,6 +32,7 @@ it('takes colours, font sizes and weights from the tokens', () => {
   expect(findings(/light-dark\(|#[0-9a-f]{3,8}\b|rgba?\(|hsl\(/gi, ['tokens.css', 'avatar.css'])).toEqual([])
   expect(findings(/font-size: [\d.]+rem/g, ['tokens.css', 'avatar.css']).filter(f => !f.endsWith(' 1rem'))).toEqual([
     'composer.css: font-size: 1.125rem',
+    'markdown.css: font-size: 1.875rem',
   ])
   expect(findings(/font-weight: \d+/g, ['tokens.css'])).toEqual([])
 })

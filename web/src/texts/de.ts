@@ -67,8 +67,7 @@ export const de: Texts = {
     forbidden: 'Das darfst du nicht.',
     owner_must_transfer: 'Das gehört dir. Übergib es jemand anderem, bevor du gehst, oder lösche es.',
     too_many_chats: 'Das wären mehr Unterhaltungen, als jemand haben kann.',
-    workspace_full:
-      'Dieser Arbeitsbereich ist voll. Lösche etwas, oder bitte den Betreiber des Servers um mehr Platz.',
+    workspace_full: 'Dieser Arbeitsbereich ist voll. Lösche etwas, oder bitte den Betreiber des Servers um mehr Platz.',
     too_many_responses: 'Es wird zu viel auf einmal geladen. Versuche es gleich noch einmal.',
     workspace_taken:
       'Einen Arbeitsbereich mit diesem Namen gibt es schon. Bitte um eine Einladung, um ihm beizutreten.',
@@ -194,6 +193,12 @@ export const de: Texts = {
   discard: 'Verwerfen',
   showMore: 'Mehr zeigen',
   showLess: 'Weniger zeigen',
+  code: 'Quelltext',
+  copyCode: 'Quelltext kopieren',
+  wrapLines: 'Zeilen umbrechen',
+  table: 'Tabelle',
+  taskDone: 'Erledigt',
+  taskOpen: 'Offen',
   newsRegion: 'Was gerade gesagt wurde',
 
   messageTo: chat => `Nachricht an ${chat}`,

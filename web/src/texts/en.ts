@@ -197,6 +197,12 @@ export const en = {
   discard: 'Discard',
   showMore: 'Show more',
   showLess: 'Show less',
+  code: 'Code',
+  copyCode: 'Copy code',
+  wrapLines: 'Wrap lines',
+  table: 'Table',
+  taskDone: 'Done',
+  taskOpen: 'To do',
   newsRegion: 'What was said just now',
 
   // The composer

@@ -25,7 +25,7 @@ export function texts(): Texts {
 
 /** The same in a component, which renders again when the language changes. */
 export function useTexts(): Texts {
-  return useSyncExternalStore(subscribe, texts)
+  return useSyncExternalStore(subscribe, texts, texts)
 }
 
 /** The locale for dates: the browser's variant of the language, if it has one. */

@@ -3,7 +3,13 @@ import { Component, type ReactNode } from 'react'
 import { texts } from '../texts'
 import { EmptyState } from './EmptyState'
 
-export class ErrorBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {
+interface Props {
+  children: ReactNode
+  /** What is shown instead; by default, that the page has to be loaded again. */
+  fallback?: ReactNode
+}
+
+export class ErrorBoundary extends Component<Props, { failed: boolean }> {
   override state = { failed: false }
 
   static getDerivedStateFromError(): { failed: boolean } {
@@ -12,6 +18,7 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { failed: 
 
   override render(): ReactNode {
     if (!this.state.failed) return this.props.children
+    if (this.props.fallback !== undefined) return this.props.fallback
     const t = texts()
     return (
       <div className="welcome" role="alert">

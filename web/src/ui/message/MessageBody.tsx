@@ -3,7 +3,8 @@ import { type MouseEvent, type ReactNode, useState } from 'react'
 import { flushSync } from 'react-dom'
 import { useTexts } from '../../texts'
 import { collapsedText } from '../collapse'
-import { Markdown } from '../Markdown'
+import { Markdown } from '../markdown/Markdown'
+import { isBigEmoji } from './bigEmoji'
 
 /** Expanded messages stay expanded, although scrolling removes and redraws their rows. */
 const expandedMessages = new Set<string>()
@@ -28,7 +29,7 @@ export function MessageBody({ messageKey, text, id, children }: MessageBodyProps
     if (expanded) event.currentTarget.closest('.message')?.scrollIntoView({ block: 'nearest' })
   }
   return (
-    <div className="message-body" id={id}>
+    <div className="message-body" id={id} data-big={isBigEmoji(text) || undefined}>
       <Markdown text={expanded || collapsed === null ? text : collapsed} />
       {collapsed !== null && (
         <button type="button" className="link-button show-more" aria-expanded={expanded} onClick={toggle}>
