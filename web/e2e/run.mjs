@@ -13,6 +13,7 @@ const SUITES = [
   'tabs',
   'insecure',
   'outages',
+  'storage',
   'long',
   'keyboard',
   'phone',

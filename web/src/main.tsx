@@ -16,14 +16,24 @@ followTheme()
 followHistory()
 // A chunk is missing after a new version was deployed: the reloaded page has the new names.
 addEventListener('vite:preloadError', event => {
-  const last = Number(sessionStorage.getItem(RELOADED_KEY) ?? 0)
   // Not in a loop, and not while offline. Then the missing part of the window shows the error.
-  if (!navigator.onLine || Date.now() - last < RELOAD_AGAIN_MS) return
-  sessionStorage.setItem(RELOADED_KEY, String(Date.now()))
+  if (!navigator.onLine || !mayReload()) return
   event.preventDefault()
   location.reload()
 })
 await loadLanguage()
+
+/** Not if it cannot be remembered that the page was reloaded. */
+function mayReload(): boolean {
+  try {
+    if (Date.now() - Number(sessionStorage.getItem(RELOADED_KEY) ?? 0) < RELOAD_AGAIN_MS) return false
+    sessionStorage.setItem(RELOADED_KEY, String(Date.now()))
+    return true
+  } catch {
+    return false
+  }
+}
+
 const root = document.getElementById('root')
 if (root) {
   createRoot(root).render(

@@ -1,7 +1,7 @@
 // Brings the snapshot and every event after it, to each tab of the browser.
 //
 // One tab, the leader, holds the stream (Web Lock) and sends the events to the others
-// (BroadcastChannel).
+// (tabs.ts).
 //
 // The invariant: no event is missed. Events that arrive while a snapshot is loading are queued and
 // passed on after it; a tab that cannot tell whether it missed some takes a new snapshot.
@@ -11,6 +11,7 @@ import { exclusive } from './locks'
 import { backoff, pause } from './retry'
 import { type Session, SignedOut } from './session'
 import { follow, type StreamStatus } from './stream'
+import { connectTabs, type Tabs } from './tabs'
 
 /** So many ids of events are remembered. */
 const SEEN_MAX = 4000
@@ -44,7 +45,7 @@ export interface FeedOptions {
 
 export class Feed {
   private readonly options: FeedOptions
-  private readonly tabs: BroadcastChannel
+  private readonly tabs: Tabs<TabMessage>
   private cursor = ''
   /** The address of the stream, from the snapshot. */
   private streamUrl = ''
@@ -58,8 +59,7 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.options = options
-    this.tabs = new BroadcastChannel(`parlor-events-${options.me}`)
-    this.tabs.onmessage = ({ data }: MessageEvent<TabMessage>) => this.receive(data)
+    this.tabs = connectTabs<TabMessage>(`parlor-events-${options.me}`, message => this.receive(message))
     options.signal.addEventListener('abort', () => this.tabs.close(), { once: true })
     void this.run()
   }
@@ -101,7 +101,7 @@ export class Feed {
   }
 
   private broadcast(message: TabMessage): void {
-    if (!this.options.signal.aborted) this.tabs.postMessage(message)
+    if (!this.options.signal.aborted) this.tabs.send(message)
   }
 
   private receive(message: TabMessage): void {

@@ -1,6 +1,5 @@
 // The signed-in user and the access token. The refresh token is an HttpOnly cookie that is valid
-// once, so one tab at a time renews the access token (Web Lock) and sends it to the others
-// (BroadcastChannel).
+// once, so one tab at a time renews the access token (Web Lock) and sends it to the others (tabs.ts).
 //
 // The invariant: after signing out, no tab uses the cookie again, even if the server does not know
 // of it yet.
@@ -8,6 +7,8 @@ import { ApiError, publicApi, unwrap } from '../api/client'
 import type { SignedIn } from '../api/types'
 import { exclusive } from './locks'
 import { backoff, pause } from './retry'
+import { deviceStorage } from './storage'
+import { connectTabs, type Tabs } from './tabs'
 
 const WORKSPACE_KEY = 'parlor.workspace'
 const RENEWED_KEY = 'parlor.renewed_at'
@@ -39,13 +40,13 @@ export class SignedOut extends Error {}
 export class Session {
   private held: HeldToken | null = null
   private endedBy: Ending | null = null
-  private readonly channel = new BroadcastChannel('parlor-session')
+  private readonly tabs: Tabs<SessionMessage>
   private waitingForAnswer: (() => void)[] = []
   private readonly listeners = new Set<() => void>()
   private renewing: Promise<string> | null = null
 
   constructor() {
-    this.channel.onmessage = ({ data }: MessageEvent<SessionMessage>) => {
+    this.tabs = connectTabs<SessionMessage>('parlor-session', data => {
       if (data.kind === 'renewed') this.adopt(data.held)
       else if (data.kind === 'ask') {
         if (this.held && this.held.endsAt - Date.now() > MARGIN_MS) this.broadcast({ kind: 'renewed', held: this.held })
@@ -53,7 +54,7 @@ export class Session {
         this.clear(data.why)
         void this.finishSignOut()
       } else location.reload()
-    }
+    })
   }
 
   get info(): SignedIn | null {
@@ -86,7 +87,7 @@ export class Session {
 
   signedIn(info: SignedIn): void {
     // The new cookie has replaced the one that was to be signed out.
-    localStorage.removeItem(SIGNING_OUT_KEY)
+    deviceStorage.remove(SIGNING_OUT_KEY)
     this.adoptAndBroadcast(info)
   }
 
@@ -98,14 +99,14 @@ export class Session {
 
   /** Switches every tab to another workspace. */
   switched(info: SignedIn): void {
-    localStorage.setItem(WORKSPACE_KEY, info.workspace.id)
+    deviceStorage.set(WORKSPACE_KEY, info.workspace.id)
     this.broadcast({ kind: 'switched' })
     location.assign('/')
   }
 
   /** Signs out at once, even without a connection; the request to the server is retried. */
   signOut(): void {
-    localStorage.setItem(SIGNING_OUT_KEY, 'yes')
+    deviceStorage.set(SIGNING_OUT_KEY, 'yes')
     this.end('left')
     void this.finishSignOut()
   }
@@ -129,7 +130,7 @@ export class Session {
       if (!isSigningOut()) return true
       const result = await publicApi.POST('/api/logout', { body: {} }).catch(() => null)
       if (!result || result.response.status >= 500 || result.response.status === 429) return false
-      localStorage.removeItem(SIGNING_OUT_KEY)
+      deviceStorage.remove(SIGNING_OUT_KEY)
       return true
     })
   }
@@ -152,12 +153,12 @@ export class Session {
   private async renewLocked(stale?: string): Promise<string> {
     const usable = () =>
       this.held && this.held.info.access_token !== stale && this.held.endsAt - Date.now() > MARGIN_MS ? this.held : null
-    if (!usable() && Date.now() - Number(localStorage.getItem(RENEWED_KEY) ?? 0) < RECENT_MS) await this.askOtherTabs()
+    if (!usable() && Date.now() - Number(deviceStorage.get(RENEWED_KEY) ?? 0) < RECENT_MS) await this.askOtherTabs()
     const received = usable()
     if (received) return received.info.access_token
     if (isSigningOut()) throw new SignedOut()
     try {
-      const workspace = localStorage.getItem(WORKSPACE_KEY)
+      const workspace = deviceStorage.get(WORKSPACE_KEY)
       const info = await unwrap(publicApi.POST('/api/refresh', { body: workspace ? { workspace } : {} }))
       // The user signed out during the request.
       if (isSigningOut()) throw new SignedOut()
@@ -165,8 +166,8 @@ export class Session {
       return info.access_token
     } catch (error) {
       // This account is not in the last workspace (any more): the server chooses another one.
-      if (error instanceof ApiError && error.status === 403 && localStorage.getItem(WORKSPACE_KEY)) {
-        localStorage.removeItem(WORKSPACE_KEY)
+      if (error instanceof ApiError && error.status === 403 && deviceStorage.get(WORKSPACE_KEY)) {
+        deviceStorage.remove(WORKSPACE_KEY)
         return this.renewLocked(stale)
       }
       if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
@@ -190,8 +191,8 @@ export class Session {
     this.endedBy = null
     const otherUser = this.held && this.held.info.user.id !== held.info.user.id
     this.held = held
-    localStorage.setItem(WORKSPACE_KEY, held.info.workspace.id)
-    localStorage.setItem(RENEWED_KEY, String(Date.now()))
+    deviceStorage.set(WORKSPACE_KEY, held.info.workspace.id)
+    deviceStorage.set(RENEWED_KEY, String(Date.now()))
     for (const resolve of this.waitingForAnswer.splice(0)) resolve()
     if (otherUser) location.reload()
     this.notify()
@@ -201,13 +202,13 @@ export class Session {
     if (!this.held) return
     this.held = null
     this.endedBy = why
-    localStorage.removeItem(WORKSPACE_KEY)
-    localStorage.removeItem(RENEWED_KEY)
+    deviceStorage.remove(WORKSPACE_KEY)
+    deviceStorage.remove(RENEWED_KEY)
     this.notify()
   }
 
   private broadcast(message: SessionMessage): void {
-    this.channel.postMessage(message)
+    this.tabs.send(message)
   }
 
   private notify(): void {
@@ -216,7 +217,7 @@ export class Session {
 }
 
 function isSigningOut(): boolean {
-  return localStorage.getItem(SIGNING_OUT_KEY) !== null
+  return deviceStorage.get(SIGNING_OUT_KEY) !== null
 }
 
 function heldToken(info: SignedIn): HeldToken {

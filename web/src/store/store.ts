@@ -8,6 +8,7 @@ import { type Session, SignedOut } from './session'
 import type { Context, Live } from './slice'
 import { type LiveSlices, SLICES, type SliceViews } from './slices'
 import { CHATS_PER_PAGE } from './slices/chats'
+import { deviceStorage } from './storage'
 import { type View, ViewHolder } from './view'
 
 /** Its slices by name, and what they share. */
@@ -54,7 +55,9 @@ export function openStore(session: Session): Store {
   const slices = opened.map(([, slice]) => slice)
 
   const onStorage = ({ key }: StorageEvent) => {
-    if (key) for (const slice of slices) slice.onStorage?.(key)
+    if (!key) return
+    deviceStorage.forget(key)
+    for (const slice of slices) slice.onStorage?.(key)
   }
   addEventListener('storage', onStorage)
   new Feed({

@@ -166,6 +166,8 @@ export const de: Texts = {
   stuck: n => `${n} zu senden, neuer Versuch läuft …`,
 
   messages: 'Nachrichten',
+  storageFailed:
+    'Dieser Browser lässt Parlor hier nichts aufbewahren. Was nicht gesendet ist, geht verloren, wenn du die Seite schließt.',
   newLine: 'Neu',
   toNewest: 'Zum Neuesten',
   newMessages: n => count(n, 'neue Nachricht', 'neue Nachrichten'),

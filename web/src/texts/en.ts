@@ -169,6 +169,8 @@ export const en = {
 
   // Messages
   messages: 'Messages',
+  storageFailed:
+    'This browser does not let Parlor keep anything here. What is not sent is lost when you close the page.',
   newLine: 'New',
   toNewest: 'To the newest',
   newMessages: (n: number) => count(n, 'new message', 'new messages'),

@@ -1,6 +1,7 @@
 // The language of the texts: the browser's, or the one that the user chose. English is part of the
 // main chunk; the other catalogues are fetched on demand.
 import { useSyncExternalStore } from 'react'
+import { deviceStorage } from '../store/storage'
 import { en, type Texts } from './en'
 
 export type Language = 'system' | 'en' | 'de'
@@ -34,14 +35,14 @@ export function localeOf(): string | undefined {
 }
 
 export function language(): Language {
-  const saved = localStorage.getItem(KEY)
+  const saved = deviceStorage.get(KEY)
   return saved === 'en' || saved === 'de' ? saved : 'system'
 }
 
 /** Changes the language. If its catalogue cannot be loaded, the current one stays. */
 export async function setLanguage(next: Language): Promise<void> {
-  if (next === 'system') localStorage.removeItem(KEY)
-  else localStorage.setItem(KEY, next)
+  if (next === 'system') deviceStorage.remove(KEY)
+  else deviceStorage.set(KEY, next)
   await loadLanguage()
 }
 

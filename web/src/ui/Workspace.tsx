@@ -1,6 +1,7 @@
 // The window of a signed-in user: the list of chats, the open chat, the side panel, and dialogs over
 // them.
 import { lazy, Suspense, useEffect, useState } from 'react'
+import { deviceStorage } from '../store/storage'
 import { useTexts } from '../texts'
 import { ConnectionLine } from './ConnectionLine'
 import { CopyNotice } from './CopyNotice'
@@ -17,6 +18,7 @@ import { PanelSlot } from './PanelSlot'
 import { panelOf, preloadPanels } from './panels'
 import { openChat, useRoute } from './route'
 import { Splash } from './Splash'
+import { StorageNotice } from './StorageNotice'
 import { Sidebar } from './sidebar/Sidebar'
 
 // The chat is half of the code, with Markdown and the virtual list. It is fetched while the first
@@ -69,6 +71,7 @@ function Main() {
   return (
     <div className="layout" data-open={chatId ? 'chat' : 'list'} data-panel-open={hasPanel || undefined}>
       <ConnectionLine />
+      <StorageNotice />
       <Sidebar chatId={chatId} onOverlay={setOverlay} />
       {/* On a phone the panel covers it. */}
       <main className="layout-main" aria-label={t.conversation} ref={setLandmark} inert={phone && hasPanel}>
@@ -166,12 +169,12 @@ function useLastChat(chatId: string | null): void {
   const store = useStore()
   useEffect(() => {
     if (chatId) {
-      localStorage.setItem(LAST_CHAT_KEY, chatId)
+      deviceStorage.set(LAST_CHAT_KEY, chatId)
       return
     }
     const { data } = store.view.get()
     if (!data || !matchMedia('(min-width: 721px)').matches) return
-    const last = localStorage.getItem(LAST_CHAT_KEY) ?? ''
+    const last = deviceStorage.get(LAST_CHAT_KEY) ?? ''
     const next = data.chats.has(last) ? last : byActivity(data.chats)[0]?.chat.id
     if (next) openChat({ chatId: next }, true)
   }, [chatId, store])

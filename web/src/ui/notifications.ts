@@ -1,6 +1,7 @@
 // Desktop notifications, at the level that the user chose. The tab that holds the stream shows
 // them, and only while no tab of this client is active.
 import { useEffect } from 'react'
+import { deviceStorage } from '../store/storage'
 import { texts } from '../texts'
 import { chatTitle, isChannel } from './chats'
 import { usePageActive, useStore } from './hooks'
@@ -20,14 +21,14 @@ export type NotificationLevel = (typeof NOTIFICATION_LEVELS)[number]
 
 export function notificationLevel(): NotificationLevel {
   if (!supported || Notification.permission !== 'granted') return 'none'
-  const saved = localStorage.getItem(KEY)
+  const saved = deviceStorage.get(KEY)
   return saved === 'direct' || saved === 'all' ? saved : 'none'
 }
 
 /** Resolves with the level that applies now: the browser may deny permission. */
 export async function setNotificationLevel(level: NotificationLevel): Promise<NotificationLevel> {
-  if (level !== 'none' && (await Notification.requestPermission()) === 'granted') localStorage.setItem(KEY, level)
-  else localStorage.removeItem(KEY)
+  if (level !== 'none' && (await Notification.requestPermission()) === 'granted') deviceStorage.set(KEY, level)
+  else deviceStorage.remove(KEY)
   return notificationLevel()
 }
 
@@ -40,7 +41,7 @@ export function useNotifications(): void {
     const released = new Promise<void>(resolve => {
       release = resolve
     })
-    void navigator.locks.request(ACTIVE_LOCK, { mode: 'shared' }, () => released)
+    navigator.locks.request(ACTIVE_LOCK, { mode: 'shared' }, () => released).catch(() => undefined)
     return release
   }, [pageActive])
 
@@ -86,6 +87,6 @@ function show(title: string, options: NotificationOptions): Notification | undef
 
 async function isAnyTabActive(): Promise<boolean> {
   if (!('locks' in navigator)) return document.hasFocus()
-  const { held } = await navigator.locks.query()
-  return held?.some(lock => lock.name === ACTIVE_LOCK) ?? false
+  const query = await navigator.locks.query().catch(() => null)
+  return query?.held?.some(lock => lock.name === ACTIVE_LOCK) ?? document.hasFocus()
 }

@@ -1,18 +1,19 @@
 // The theme: light, dark, or that of the system. Sets `data-theme`; styles/tokens.css has the
 // colours.
 import { useSyncExternalStore } from 'react'
+import { deviceStorage } from '../store/storage'
 
 export type Theme = 'system' | 'light' | 'dark'
 const KEY = 'parlor.theme'
 
 export function theme(): Theme {
-  const saved = localStorage.getItem(KEY)
+  const saved = deviceStorage.get(KEY)
   return saved === 'light' || saved === 'dark' ? saved : 'system'
 }
 
 export function setTheme(next: Theme): void {
-  if (next === 'system') localStorage.removeItem(KEY)
-  else localStorage.setItem(KEY, next)
+  if (next === 'system') deviceStorage.remove(KEY)
+  else deviceStorage.set(KEY, next)
   applyTheme()
 }
 
@@ -30,6 +31,7 @@ function subscribe(listener: () => void): () => void {
 
 export function followTheme(): void {
   addEventListener('storage', event => {
+    if (event.key === KEY) deviceStorage.forget(KEY)
     if (event.key === KEY || event.key === null) applyTheme()
   })
   applyTheme()

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
+import type { Message } from '../../api/types'
 import { type ConversationKey, conversationKey } from '../conversation'
+import { DeviceStorage } from '../storage'
 import { Drafts } from './drafts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(id => conversationKey(id)) as [ConversationKey, ConversationKey, ConversationKey]
@@ -20,7 +22,7 @@ it('keeps text and reply of each chat over a reload', () => {
   drafts.change(a, { reply_to: 'm1' })
   drafts.change(b, { reply_to: 'm2' })
   const after = new Drafts(storageOf(map), 'draft.')
-  expect(after.get(a)).toEqual({ text: 'half a thought', reply_to: 'm1' })
+  expect(after.get(a)).toEqual({ text: 'half a thought', reply_to: 'm1', edit: null })
   expect([after.has(a), after.has(b), after.has(c)]).toEqual([true, false, false])
   after.clear(a)
   expect([...map.keys()]).toEqual(['draft.b'])
@@ -39,7 +41,7 @@ it('keeps the drafts of a chat and of its threads apart, and reads what was stor
 it('takes over changes of another tab, and ignores values that are no drafts', () => {
   const map = new Map([['draft.a', 'not what we wrote']])
   const [one, two] = [new Drafts(storageOf(map), 'draft.'), new Drafts(storageOf(map), 'draft.')]
-  expect(one.get(a)).toEqual({ text: '', reply_to: null })
+  expect(one.get(a)).toEqual({ text: '', reply_to: null, edit: null })
   let told = 0
   two.subscribe(() => told++)
   one.change(a, { text: 'typed in one' })
@@ -49,4 +51,45 @@ it('takes over changes of another tab, and ignores values that are no drafts', (
   two.onStorage('draft.a')
   two.onStorage('out.a')
   expect([two.get(a).text, told]).toEqual(['', 2])
+})
+
+it('keeps an edit over a reload, beside the draft, and leaves it when the draft is sent', () => {
+  const map = new Map<string, string>()
+  const drafts = new Drafts(storageOf(map), 'draft.')
+  drafts.change(a, { text: 'a draft' })
+  drafts.edit(a, { id: 'm1', body: 'as sent', reply_to: null } as Message)
+  drafts.change(a, { edit: { ...drafts.get(a).edit!, text: 'put better' } })
+  const after = new Drafts(storageOf(map), 'draft.')
+  expect(after.get(a)).toMatchObject({ text: 'a draft', edit: { id: 'm1', before: 'as sent', text: 'put better' } })
+  after.change(a, { edit: null })
+  expect(after.get(a).text).toBe('a draft')
+})
+
+it('holds what a full or blocked storage does not take', () => {
+  let told = 0
+  for (const fault of ['full', 'blocked'] as const) {
+    const kept = new Map([['draft.a', '{"text":"from before"}']])
+    const full = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: () => {
+        throw new DOMException('', 'QuotaExceededError')
+      },
+      removeItem: (key: string) => void kept.delete(key),
+    } as unknown as Storage
+    const storage = new DeviceStorage(
+      () => {
+        if (fault === 'blocked') throw new DOMException('', 'SecurityError')
+        return full
+      },
+      () => told++,
+    )
+    const drafts = new Drafts(storage, 'draft.')
+    drafts.change(b, { text: 'typed' })
+    expect(drafts.get(b).text).toBe('typed')
+    expect(new Drafts(storage, 'draft.').get(b).text).toBe('typed')
+    drafts.clear(b)
+    storage.remove('draft.a')
+    expect([drafts.has(b), storage.get('draft.a')]).toEqual([false, null])
+  }
+  expect(told).toBe(2)
 })

@@ -1,16 +1,33 @@
-// Unsent text of each conversation. Drafts survive reloads and are the same in all tabs. Each has a
-// storage key of its own, so tabs do not overwrite each other's drafts.
+// What is being written in each conversation: the draft of a message, and the edit of one. Both survive
+// reloads and are the same in all tabs. Each conversation has a storage key of its own, so tabs do not
+// overwrite each other's drafts.
+//
+// The invariant: an edit has a text of its own, so the draft stays untouched.
+import type { Message } from '../../api/types'
 import type { ConversationKey } from '../conversation'
 import type { Context, Live } from '../slice'
-import { type KeyValueStorage, keyValueStorage } from '../storage'
+import { deviceStorage, type KeyValueStorage } from '../storage'
+import type { Outgoing } from './outbox'
 
 export interface Draft {
   readonly text: string
   /** The id of the message that it replies to. */
   readonly reply_to: string | null
+  readonly edit: Edit | null
 }
 
-const EMPTY: Draft = { text: '', reply_to: null }
+/** What is edited instead of the draft: an own message, or an unsent one that was refused. */
+export interface Edit {
+  /** The id of the message; the `client_id` of an unsent one. */
+  readonly id: string
+  readonly unsent: boolean
+  readonly reply_to: string | null
+  /** The text as it was sent. */
+  readonly before: string
+  readonly text: string
+}
+
+const EMPTY: Draft = { text: '', reply_to: null, edit: null }
 
 export class Drafts implements Live {
   private readonly storage: KeyValueStorage
@@ -31,15 +48,24 @@ export class Drafts implements Live {
 
   /** Whether there is unsent text. */
   has(conversation: ConversationKey): boolean {
-    return this.get(conversation).text.trim() !== ''
+    const { text, edit } = this.get(conversation)
+    return text.trim() !== '' || edit !== null
   }
 
   change(conversation: ConversationKey, change: Partial<Draft>): void {
     const draft = { ...this.get(conversation), ...change }
-    const key = this.prefix + conversation
-    if (draft.text === '' && draft.reply_to === null) this.storage.remove(key)
-    else this.storage.set(key, JSON.stringify(draft))
     this.update(conversation, draft)
+    const key = this.prefix + conversation
+    if (isEmpty(draft)) this.storage.remove(key)
+    else this.storage.set(key, JSON.stringify(draft))
+  }
+
+  /** Begins to edit a message. */
+  edit(conversation: ConversationKey, message: Message | Outgoing): void {
+    const { body, reply_to = null } = message
+    const unsent = 'written_at' in message
+    const id = unsent ? message.client_id : message.id
+    this.change(conversation, { edit: { id, unsent, reply_to, before: body, text: body } })
   }
 
   clear(conversation: ConversationKey): void {
@@ -58,21 +84,27 @@ export class Drafts implements Live {
   }
 
   private update(conversation: ConversationKey, draft: Draft): void {
-    if (draft.text === '' && draft.reply_to === null) this.drafts.delete(conversation)
+    if (isEmpty(draft)) this.drafts.delete(conversation)
     else this.drafts.set(conversation, draft)
     for (const listener of this.listeners) listener()
   }
 }
 
-function parse(text: string | null): Draft {
+function isEmpty({ text, reply_to, edit }: Draft): boolean {
+  return text === '' && reply_to === null && edit === null
+}
+
+function parse(json: string | null): Draft {
   try {
-    const draft = JSON.parse(text ?? 'null') as Partial<Draft> | null
-    return typeof draft?.text === 'string' ? { text: draft.text, reply_to: draft.reply_to ?? null } : EMPTY
+    const draft = JSON.parse(json ?? 'null') as Partial<Draft> | null
+    if (typeof draft?.text !== 'string') return EMPTY
+    const { text, reply_to = null, edit } = draft
+    return { text, reply_to, edit: typeof edit?.id === 'string' && typeof edit.text === 'string' ? edit : null }
   } catch {
     return EMPTY
   }
 }
 
 export const drafts = {
-  open: ({ me }: Context<object>) => new Drafts(keyValueStorage(localStorage), `parlor.draft.${me}.`),
+  open: ({ me }: Context<object>) => new Drafts(deviceStorage, `parlor.draft.${me}.`),
 }

@@ -216,7 +216,7 @@ export class Messages implements Live {
       })
   }
 
-  async edit(message: Message, body: string): Promise<void> {
+  async edit(message: Pick<Message, 'chat_id' | 'id'>, body: string): Promise<void> {
     const path = { id: message.chat_id, message_id: message.id }
     this.show(
       await unwrap(

@@ -1,20 +1,29 @@
 import { describe, expect, it } from 'vitest'
 import type { Message } from '../../api/types'
 import { conversationKey } from '../conversation'
-import type { KeyValueStorage } from '../storage'
+import { type OutboxStorage, takeOver } from '../outboxStorage'
 import { Outbox, type OutboxOptions, type Outgoing, SendRefused } from './outbox'
 
 const C = conversationKey('c')
 const TOO_LONG = { code: 'invalid', fields: [{ pointer: '/body', code: 'too_long', max: 16_000, detail: '' }] }
 
-function memoryStorage(): KeyValueStorage {
-  const map = new Map<string, string>()
-  return {
-    keys: () => [...map.keys()],
-    get: key => map.get(key) ?? null,
-    set: (key, value) => void map.set(key, value),
-    remove: key => void map.delete(key),
+/** Answers later, as the database does. `broken`: it takes and gives nothing. */
+function memoryStorage(): OutboxStorage & { ids(): string[]; broken: boolean } {
+  const map = new Map<string, Outgoing>()
+  const later = async <T>(work: () => T): Promise<T> => {
+    await Promise.resolve()
+    return work()
   }
+  const storage = {
+    broken: false,
+    ids: () => [...map.keys()],
+    all: () => later(() => (storage.broken ? null : [...map.values()])),
+    has: (id: string) => later(() => (storage.broken ? null : map.has(id))),
+    put: (entry: Outgoing) => later(() => !storage.broken && Boolean(map.set(entry.client_id, entry))),
+    remove: (id: string) => later(() => void map.delete(id)),
+    close: () => undefined,
+  }
+  return storage
 }
 
 /** A server with these faults, which stores each `client_id` once. */
@@ -45,7 +54,7 @@ function setUp(change: Partial<OutboxOptions> = {}) {
   const storage = memoryStorage()
   let ids = 0
   const options: OutboxOptions = {
-    storage, prefix: 'out.', send: server.send, exclusive: (_, work) => work(), pause: async () => {}, onChange: () => {},
+    storage, send: server.send, exclusive: (_, work) => work(), pause: async () => {}, onChange: () => {},
     id: () => `id-${++ids}`, ...change,
   } // biome-ignore format: a table
   return { server, storage, options, outbox: new Outbox(options) }
@@ -71,24 +80,57 @@ describe('the outbox', () => {
     await flushed()
     expect(stuck.outbox.list().length).toBe(1)
     stuck.outbox.close()
-    const after = setUp({ storage: stuck.storage })
+    const { storage } = stuck
+    const after = setUp({ storage })
     await flushed()
     expect(after.server.messages.map(m => m.body)).toEqual(['written offline'])
-    expect(after.storage.keys()).toEqual([])
+    expect(storage.ids()).toEqual([])
   })
 
-  it('sends what was stored before there were threads', async () => {
-    const { server, storage, outbox } = setUp()
+  it('takes over what earlier versions kept in localStorage, and leaves there what it cannot', async () => {
     const old = { client_id: 'old', chat_id: 'c', body: 'from before', reply_to: null, written_at: 1 }
-    storage.set('out.old', JSON.stringify(old))
-    outbox.onStorage('draft.c')
-    await flushed()
-    expect(server.messages).toEqual([])
-    outbox.onStorage('out.old')
-    expect(outbox.list()).toEqual([{ ...old, root_id: null }])
+    const map = new Map([['out.old', JSON.stringify(old)], ['out.odd', 'not ours'], ['draft.c', '{}']]) // biome-ignore format: a table
+    const device = {
+      keys: () => [...map.keys()],
+      get: (key: string) => map.get(key) ?? null,
+      set: () => undefined,
+      remove: (key: string) => void map.delete(key),
+    }
+    expect(await takeOver(device, 'out.', async () => false)).toEqual([{ ...old, root_id: null }])
+    expect([...map.keys()]).toEqual(['out.old', 'draft.c'])
+    const storage = memoryStorage()
+    expect(await takeOver(device, 'out.', storage.put)).toEqual([])
+    expect([...map.keys()]).toEqual(['draft.c'])
+    const { server } = setUp({ storage })
     await flushed()
     expect(server.messages.map(m => [m.chat_id, m.body])).toEqual([['c', 'from before']])
-    expect(storage.keys()).toEqual([])
+    expect(storage.ids()).toEqual([])
+  })
+
+  it('sends without a storage, in order and once', async () => {
+    const storage = memoryStorage()
+    storage.broken = true
+    const { server, outbox } = setUp({ storage })
+    server.faults.push('lost after', 'lost before')
+    for (const body of ['one', 'two']) outbox.add(C, body, null)
+    await outbox.reload()
+    expect(outbox.list().map(entry => entry.body)).toEqual(['one', 'two'])
+    await flushed()
+    expect(server.messages.map(m => m.body)).toEqual(['one', 'two'])
+    expect(outbox.list().every(entry => entry.sent)).toBe(true)
+  })
+
+  it('neither loses nor brings back what changes while it reads the storage', async () => {
+    const { server, outbox, options } = setUp({ pause: () => new Promise(() => {}) })
+    options.send = () => Promise.reject(new TypeError('offline'))
+    const first = outbox.add(C, 'first', null)
+    await flushed()
+    const reading = outbox.reload()
+    outbox.acknowledge({ ...first, id: 'm1', seq: 1, kind: 'user', sender_id: 'me', created_at: '' } as Message)
+    outbox.add(C, 'second', null)
+    await reading
+    expect(outbox.list().map(entry => entry.body)).toEqual(['second'])
+    expect(server.messages).toEqual([])
   })
 
   it('sends to each conversation in its order, and a stuck one holds up no other', async () => {
@@ -125,11 +167,11 @@ describe('the outbox', () => {
     await flushed()
     expect(server.messages.map(m => m.body)).toEqual(['fine', 'shorter'])
     expect(server.messages[1]?.client_id).not.toBe(refused!.client_id)
-    expect(storage.keys()).toEqual([])
+    expect(storage.ids()).toEqual([])
   })
 
   it('drops the entry when the stream is faster than the response', async () => {
-    const { server, options } = setUp()
+    const { server, options, storage } = setUp()
     let outbox!: Outbox
     options.send = async entry => {
       const message = await server.send(entry)
@@ -140,7 +182,7 @@ describe('the outbox', () => {
     outbox.add(C, 'quick', null)
     await flushed()
     expect(outbox.list()).toEqual([])
-    expect(options.storage.keys()).toEqual([])
+    expect(storage.ids()).toEqual([])
   })
 
   it('drops an entry that another tab has sent', async () => {
@@ -155,7 +197,7 @@ describe('the outbox', () => {
     const two = new Outbox(options)
     await flushed()
     expect([server.messages.length, two.list().length]).toEqual([1, 1])
-    one.reload()
-    expect([one.list().length, storage.keys().length]).toEqual([0, 0])
+    await one.reload()
+    expect([one.list().length, storage.ids().length]).toEqual([0, 0])
   })
 })

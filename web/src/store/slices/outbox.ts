@@ -1,6 +1,6 @@
 // Unsent messages. They are shown at once, survive reloads and outages, and are sent one after the
-// other in each conversation, with retries. An entry is dropped when the stream brings its message. Each
-// entry has a storage key of its own, so tabs do not overwrite each other's.
+// other in each conversation, with retries. An entry is dropped when the stream brings its message.
+// Without a storage they are sent all the same, but do not survive a reload.
 //
 // The invariant: a message is stored once, however often it is sent, because a retry has the same
 // `client_id`.
@@ -8,28 +8,14 @@ import { ApiError, type Refusal, unwrap } from '../../api/client'
 import type { Event, Message } from '../../api/types'
 import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
 import { exclusive } from '../locks'
+import { type OutboxStorage, type Outgoing, openOutboxStorage } from '../outboxStorage'
 import { backoff, pause } from '../retry'
 import type { Context, Live, Loaded } from '../slice'
-import { type KeyValueStorage, keyValueStorage } from '../storage'
 
-export interface Outgoing {
-  client_id: string
-  chat_id: string
-  /** The thread that it belongs to; null for the chat itself. */
-  root_id: string | null
-  body: string
-  reply_to: string | null
-  /** The time of writing, which is also the order within the conversation. */
-  written_at: number
-  /** Why the server refused it for good. The user may edit, retry or discard it. */
-  refused?: Refusal | undefined
-  /** The stored message, which the stream has not brought yet. Only in memory. */
-  sent?: Message | undefined
-}
+export type { Outgoing }
 
 export interface OutboxOptions {
-  storage: KeyValueStorage
-  prefix: string
+  storage: OutboxStorage
   /**
    * Resolves with the stored message. Throws `SendRefused` for good, anything else to be retried.
    */
@@ -54,13 +40,17 @@ export class SendRefused extends Error {
 
 export class Outbox implements Live {
   private entries = new Map<string, Outgoing>()
+  /** Entries that are not stored, or not yet: the storage says nothing about them. */
+  private readonly unstored = new Set<string>()
+  /** For each reload that is running, the entries that were changed meanwhile. */
+  private readonly changedDuringReloads = new Set<Set<string>>()
   private readonly sending = new Set<ConversationKey>()
   private stopped = false
   private readonly options: OutboxOptions
 
   constructor(options: OutboxOptions) {
     this.options = options
-    this.reload()
+    void this.reload()
   }
 
   /** All entries in the order of writing. */
@@ -93,7 +83,7 @@ export class Outbox implements Live {
   }
 
   /** Sends a refused message with a new text, even if another tab has discarded it meanwhile. */
-  editAndResend(entry: Outgoing, body: string): void {
+  editAndResend(entry: Pick<Outgoing, 'client_id' | 'chat_id' | 'root_id' | 'reply_to'>, body: string): void {
     this.remove(entry.client_id)
     this.add(conversationOf(entry), body, entry.reply_to)
   }
@@ -113,16 +103,17 @@ export class Outbox implements Live {
   }
 
   /** Reads all entries from storage: at the start, and when another tab has changed them. */
-  reload(): void {
-    const { storage, prefix } = this.options
-    const next = new Map<string, Outgoing>()
-    for (const key of storage.keys()) {
-      if (!key.startsWith(prefix)) continue
-      const entry = parse(storage.get(key))
-      if (entry) next.set(entry.client_id, entry)
+  async reload(): Promise<void> {
+    const changed = new Set<string>()
+    this.changedDuringReloads.add(changed)
+    const stored = await this.options.storage.all()
+    this.changedDuringReloads.delete(changed)
+    if (!stored || this.stopped) return
+    const next = new Map(stored.filter(entry => !changed.has(entry.client_id)).map(entry => [entry.client_id, entry]))
+    for (const [id, entry] of this.entries) {
+      // Sent entries are no longer in storage, but are shown until the stream brings them.
+      if (entry.sent || changed.has(id) || this.unstored.has(id)) next.set(id, entry)
     }
-    // Sent entries are no longer in storage, but are shown until the stream brings them.
-    for (const [id, entry] of this.entries) if (entry.sent) next.set(id, entry)
     this.entries = next
     this.changed()
     for (const conversation of new Set([...next.values()].map(conversationOf))) void this.drain(conversation)
@@ -136,12 +127,9 @@ export class Outbox implements Live {
     for (const message of messages) this.acknowledge(message)
   }
 
-  onStorage(key: string): void {
-    if (key.startsWith(this.options.prefix)) this.reload()
-  }
-
   close(): void {
     this.stopped = true
+    this.options.storage.close()
   }
 
   private async drain(conversation: ConversationKey): Promise<void> {
@@ -166,17 +154,21 @@ export class Outbox implements Live {
   private async sendNext(conversation: ConversationKey): Promise<boolean> {
     const entry = this.next(conversation)
     if (!entry) return true
+    const { client_id } = entry
     // Another tab has sent or discarded it.
-    if (this.options.storage.get(this.key(entry.client_id)) === null) {
-      this.entries.delete(entry.client_id)
+    if (!this.unstored.has(client_id) && (await this.options.storage.has(client_id)) === false) {
+      this.entries.delete(client_id)
       this.changed()
       return true
     }
     try {
       const sent = await this.options.send(entry)
-      this.options.storage.remove(this.key(entry.client_id))
       // The stream may have brought it before the response.
-      if (this.entries.has(entry.client_id)) this.entries.set(entry.client_id, { ...entry, sent })
+      if (this.entries.has(client_id)) this.entries.set(client_id, { ...entry, sent })
+      this.changed()
+      // Before another tab gets the lock.
+      await this.forget(client_id)
+      return true
     } catch (error) {
       if (!(error instanceof SendRefused)) return false
       this.put({ ...entry, refused: error.refusal })
@@ -186,17 +178,26 @@ export class Outbox implements Live {
   }
 
   private put(entry: Outgoing): void {
-    this.entries.set(entry.client_id, entry)
-    this.options.storage.set(this.key(entry.client_id), JSON.stringify(entry))
+    const { client_id } = entry
+    this.entries.set(client_id, entry)
+    this.note(client_id)
+    this.unstored.add(client_id)
+    void this.options.storage.put(entry).then(stored => stored && this.unstored.delete(client_id))
   }
 
   private remove(client_id: string): void {
     this.entries.delete(client_id)
-    this.options.storage.remove(this.key(client_id))
+    void this.forget(client_id)
   }
 
-  private key(client_id: string): string {
-    return this.options.prefix + client_id
+  private forget(client_id: string): Promise<void> {
+    this.note(client_id)
+    this.unstored.delete(client_id)
+    return this.options.storage.remove(client_id)
+  }
+
+  private note(client_id: string): void {
+    for (const changed of this.changedDuringReloads) changed.add(client_id)
   }
 
   private changed(): void {
@@ -209,25 +210,13 @@ function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** Entries that were stored before there were threads have no `root_id`. */
-function parse(text: string | null): Outgoing | null {
-  try {
-    const entry = JSON.parse(text ?? 'null') as Outgoing | null
-    if (typeof entry?.client_id !== 'string' || typeof entry.body !== 'string') return null
-    return { ...entry, root_id: entry.root_id ?? null }
-  } catch {
-    return null
-  }
-}
-
 interface Shown {
   readonly outgoing: readonly Outgoing[]
 }
 
 function open({ api, me, view, signal }: Context<Shown>): Outbox {
   const outbox: Outbox = new Outbox({
-    storage: keyValueStorage(localStorage),
-    prefix: `parlor.out.${me}.`,
+    storage: openOutboxStorage({ me, onChange: () => void outbox.reload() }),
     send: async entry => {
       const path = { id: chatIdOf(conversationOf(entry)) }
       const body = { body: entry.body, client_id: entry.client_id, reply_to: entry.reply_to }
