@@ -39,7 +39,7 @@ export async function steps(step, world) {
     await keyboard.type('well done :tad')
     await page.getByRole('option', { name: ':tada:' }).waitFor()
     await keys.audit('emoji')
-    await press('Enter')
+    await press('Tab')
     await until('it stands there', async () => (await keys.box().inputValue()) === 'well done 🎉 ')
     await keyboard.type('indeed')
     await press('Enter')
@@ -187,7 +187,7 @@ export async function steps(step, world) {
         const element = document.activeElement
         if (!element || element === document.body) return null
         // The box around the composer shows its focus.
-        const shown = element.closest('.composer-box') ?? element
+        const shown = (element.matches('textarea') && element.closest('.composer-box')) || element
         const { outlineStyle, outlineWidth } = getComputedStyle(shown)
         const name = element.getAttribute('aria-label') ?? element.textContent
         return { name, seen: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2 }

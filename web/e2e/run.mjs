@@ -8,6 +8,8 @@ const SUITES = [
   'fold',
   'account',
   'talk',
+  'writing',
+  'reading',
   'chats',
   'panel',
   'tabs',

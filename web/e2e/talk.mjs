@@ -303,7 +303,7 @@ export async function steps(step, world) {
     assert.ok((await paste.boundingBox()).y > scroller.y - 2, 'and is to be seen again')
     await olga.box().fill('x'.repeat(16_001))
     await olga.page.getByText(/too long/).waitFor()
-    assert.equal(await olga.page.getByRole('button', { name: 'Send' }).isDisabled(), true)
+    assert.equal(await olga.page.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true)
     await olga.box().press('Enter')
     assert.equal((await olga.box().inputValue()).length, 16_001)
     assert.equal(await olga.page.locator('.message', { hasText: 'xxxxx' }).count(), 0)

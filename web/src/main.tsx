@@ -6,6 +6,7 @@ import { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
 import { ErrorBoundary } from './ui/ErrorBoundary'
+import { followCompositions } from './ui/ime'
 import { followHistory } from './ui/route'
 import { followTheme } from './ui/theme'
 
@@ -14,6 +15,7 @@ const RELOAD_AGAIN_MS = 60_000
 
 followTheme()
 followHistory()
+followCompositions()
 // A chunk is missing after a new version was deployed: the reloaded page has the new names.
 addEventListener('vite:preloadError', event => {
   // Not in a loop, and not while offline. Then the missing part of the window shows the error.

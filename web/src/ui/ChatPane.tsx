@@ -5,10 +5,11 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { ChatItem, Message } from '../api/types'
 import { conversationKey } from '../store/conversation'
+import type { Edited } from '../store/slices/drafts'
 import { useTexts } from '../texts'
 import { ChatIcon } from './ChatIcon'
 import { ChatNotFound } from './ChatNotFound'
-import { Composer, type Edited } from './composer/Composer'
+import { Composer } from './composer/Composer'
 import { ConfirmDialog } from './Dialog'
 import { EditChat } from './dialogs/EditChat'
 import { useChat, useChatTitle, useStore } from './hooks'
@@ -30,16 +31,17 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
   const item = useChat(chatId)
   const conversation = conversationKey(chatId)
   const store = useStore()
-  const [edited, setEdited] = useState<Edited | null>(null)
   const textarea = useRef<HTMLTextAreaElement>(null)
-  const onEdit = useCallback((edited: Edited) => {
-    setEdited(edited)
-    textarea.current?.focus()
-  }, [])
+  const onEdit = useCallback(
+    (edited: Edited) => {
+      store.drafts.edit(conversation, edited)
+      textarea.current?.focus()
+    },
+    [store, conversation],
+  )
   const onReply = useCallback(
     (message: Message) => {
-      setEdited(null)
-      store.drafts.change(conversation, { reply_to: message.id })
+      store.drafts.change(conversation, { reply_to: message.id, edit: null })
       textarea.current?.focus()
     },
     [store, conversation],
@@ -55,8 +57,6 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
         conversation={conversation}
         item={item}
         textarea={textarea}
-        edited={edited}
-        onEdit={setEdited}
         lastOwnMessage={() =>
           lastOwnMessage(store.view.get().windows.get(conversation)?.items ?? [], store.view.get().data?.user.id)
         }

@@ -1,4 +1,4 @@
-// Copies text and says so for a moment. On a page that is not served securely there is no
+// Says something for a moment, such as that a text was copied. On a page that is not served securely there is no
 // clipboard: a dialog shows the text, selected, so that the user can copy it by keyboard.
 import { Check } from 'lucide-react'
 import { useEffect, useSyncExternalStore } from 'react'
@@ -6,13 +6,15 @@ import { useTexts } from '../texts'
 import { Dialog } from './Dialog'
 
 const SHOWN_MS = 2500
+/** What one cannot know before takes longer to read. */
+const READ_MS = 6000
 
-type CopyResult = { text: string; copied: boolean } | null
+type Shown = { text: string; copied: boolean } | { notice: string } | null
 
-let result: CopyResult = null
+let result: Shown = null
 const listeners = new Set<() => void>()
 
-function set(next: CopyResult): void {
+function set(next: Shown): void {
   result = next
   for (const listener of listeners) listener()
 }
@@ -30,25 +32,30 @@ export function copyText(text: string): void {
   )
 }
 
+export function showNotice(notice: string): void {
+  set({ notice })
+}
+
 export function CopyNotice() {
   const t = useTexts()
   const shown = useSyncExternalStore(subscribe, () => result)
   const close = () => set(null)
   useEffect(() => {
-    if (!shown?.copied) return
-    const timer = setTimeout(() => set(null), SHOWN_MS)
+    if (!shown || ('copied' in shown && !shown.copied)) return
+    const timer = setTimeout(() => set(null), 'notice' in shown ? READ_MS : SHOWN_MS)
     return () => clearTimeout(timer)
   }, [shown])
   return (
     <>
       <div className="notice-slot" role="status">
-        {shown?.copied && (
+        {shown && 'notice' in shown && <p className="notice">{shown.notice}</p>}
+        {shown && 'copied' in shown && shown.copied && (
           <p className="notice">
             <Check aria-hidden="true" /> {t.copied}
           </p>
         )}
       </div>
-      {shown && !shown.copied && (
+      {shown && 'copied' in shown && !shown.copied && (
         <Dialog title={t.copyYourself} onClose={close} className="dialog-s">
           <div className="copy-row">
             <textarea

@@ -7,7 +7,8 @@ interface ListboxProps<T> {
   label: string
   className: string
   options: readonly T[]
-  active: number
+  /** Null if none is chosen. */
+  active: number | null
   keyOf: (option: T) => string
   onPick: (option: T) => void
   children: (option: T) => ReactNode

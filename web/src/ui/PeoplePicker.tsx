@@ -6,6 +6,7 @@ import type { User } from '../api/types'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
 import { useMe, useStore, useView } from './hooks'
+import { isComposing } from './ime'
 import { Listbox, optionId } from './Listbox'
 import { matchScore } from './matchScore'
 
@@ -95,6 +96,7 @@ export function PeoplePicker({ label, chosen, onChange, without = [], one = fals
             onFocus={() => setOpen(true)}
             data-autofocus={one || undefined}
             onKeyDown={event => {
+              if (isComposing(event.nativeEvent)) return
               const user = shown[active]
               if (event.key === 'ArrowDown') setActive(Math.min(active + 1, shown.length - 1))
               else if (event.key === 'ArrowUp') setActive(Math.max(active - 1, 0))

@@ -9,6 +9,7 @@ import { byActivity, chatTitle } from './chats'
 import { Dialog } from './Dialog'
 import { FormError, useAction } from './forms'
 import { useMe, useStore, useView } from './hooks'
+import { isComposing } from './ime'
 import { Listbox, optionId } from './Listbox'
 import { matchScore } from './matchScore'
 import { usePeopleSearch } from './PeoplePicker'
@@ -68,6 +69,7 @@ export function QuickSwitcher({ onClose, onChat }: { onClose: () => void; onChat
           setActive(0)
         }}
         onKeyDown={event => {
+          if (isComposing(event.nativeEvent)) return
           if (event.key === 'ArrowDown') setActive((active + 1) % Math.max(1, found.length))
           else if (event.key === 'ArrowUp') setActive((active - 1 + found.length) % Math.max(1, found.length))
           else if (event.key === 'Enter') choose(found[active])

@@ -16,7 +16,8 @@ const KEYS: [keyof Texts['keys'], string[]][] = [
   ['newLine', ['Shift', 'Enter']],
   ['editLast', ['↑']],
   ['leaveDraft', ['Esc']],
-  ['emoji', [':tada']],
+  ['bold', [MOD, 'B', 'I', 'E']],
+  ['complete', [':tada', '@', '#', 'Tab']],
   ['help', [MOD, '/']],
 ]
 

@@ -9,6 +9,7 @@ import { byActivity, chatTitle } from './chats'
 import { ConfirmDialog, Dialog } from './Dialog'
 import { EmptyState } from './EmptyState'
 import { ErrorBoundary } from './ErrorBoundary'
+import { useFilesLater } from './files'
 import { MAC, usePhone, useStore, useView } from './hooks'
 import { useShortcuts } from './keyboard'
 import { LandmarkContext } from './Menu'
@@ -59,6 +60,7 @@ function Main() {
   useTitle(chatId)
   useLastChat(chatId)
   useNotifications()
+  useFilesLater()
 
   useShortcuts(chatId, setOverlay)
   const { Overlays, missing } = useOverlays(overlay)
@@ -173,7 +175,7 @@ function useLastChat(chatId: string | null): void {
       return
     }
     const { data } = store.view.get()
-    if (!data || !matchMedia('(min-width: 721px)').matches) return
+    if (!data || matchMedia('(max-width: 45em)').matches) return
     const last = deviceStorage.get(LAST_CHAT_KEY) ?? ''
     const next = data.chats.has(last) ? last : byActivity(data.chats)[0]?.chat.id
     if (next) openChat({ chatId: next }, true)

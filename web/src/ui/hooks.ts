@@ -84,7 +84,7 @@ export function useChatTitle(item: ChatItem): string {
 
 const NO_USERS: ReadonlyMap<string, User> = new Map()
 
-const phone = matchMedia('(max-width: 720px)')
+const phone = matchMedia('(max-width: 45em)')
 
 /** Whether there is room for the sidebar or a chat, but not for both. */
 export function usePhone(): boolean {

@@ -2,6 +2,7 @@
 import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
 import { byActivity, isChannel } from './chats'
 import { isMod, useStore } from './hooks'
+import { isComposing } from './ime'
 import type { Overlay } from './Overlays'
 import { openChat } from './route'
 
@@ -28,7 +29,7 @@ export function useShortcuts(
     }
     const onKey = (event: KeyboardEvent) => {
       // A focused message has shortcuts of its own, and has handled the key.
-      if (event.defaultPrevented) return
+      if (event.defaultPrevented || isComposing(event)) return
       const vertical = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
       const isDialogOpen = document.querySelector('dialog[open]') !== null
       // An open dialog is never replaced: it may be half filled in.
@@ -52,7 +53,7 @@ export function useShortcuts(
 /** Whether the key is the first letter of a message: one that no other element handles. */
 function startsMessage(event: KeyboardEvent): boolean {
   const command = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState('AltGraph')
-  const letter = event.key.length === 1 && event.key !== ' ' && !command && !event.isComposing
+  const letter = event.key.length === 1 && event.key !== ' ' && !command
   const handlesKeys = 'input, textarea, select, [contenteditable], [role="menu"]'
   return letter && !(event.target instanceof Element && event.target.closest(handlesKeys))
 }

@@ -1,6 +1,6 @@
 /** How well `text` matches what was typed: 0 is no match, a higher score is a better one. */
 export function matchScore(text: string, query: string): number {
-  const [t, q] = [text.toLocaleLowerCase(), query.toLocaleLowerCase().trim()]
+  const [t, q] = [text.toLowerCase(), query.toLowerCase().trim()]
   if (q === '') return 1
   if (t.startsWith(q)) return 4
   if (t.split(/[\s\-_.]+/).some(word => word.startsWith(q))) return 3

@@ -27,6 +27,9 @@ export interface Edit {
   readonly text: string
 }
 
+/** What can be edited. */
+export type Edited = Message | Outgoing
+
 const EMPTY: Draft = { text: '', reply_to: null, edit: null }
 
 export class Drafts implements Live {
@@ -61,7 +64,7 @@ export class Drafts implements Live {
   }
 
   /** Begins to edit a message. */
-  edit(conversation: ConversationKey, message: Message | Outgoing): void {
+  edit(conversation: ConversationKey, message: Edited): void {
     const { body, reply_to = null } = message
     const unsent = 'written_at' in message
     const id = unsent ? message.client_id : message.id

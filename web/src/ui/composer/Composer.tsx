@@ -1,26 +1,28 @@
 // Where the user writes: the draft of a conversation, a reply, or an edit of a message. Sending is up to
 // the outbox, keeping the draft to the store.
 //
-// The invariant: an edit has a text of its own, so the draft stays untouched.
+// The invariant: only the browser and `applyChange` change the text in the box while it is written, so
+// that all of it can be undone.
 import { SendHorizontal } from 'lucide-react'
-import { type ChangeEvent, type KeyboardEvent, type RefObject, useEffect, useState } from 'react'
-import { flushSync } from 'react-dom'
+import { type FormEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useState } from 'react'
 import type { ChatItem, Message } from '../../api/types'
-import type { ConversationKey } from '../../store/conversation'
-import type { Outgoing } from '../../store/slices/outbox'
+import { type ConversationKey, parseConversation } from '../../store/conversation'
+import type { Edit } from '../../store/slices/drafts'
 import { useTexts } from '../../texts'
 import { errorSentence } from '../errors'
 import { isMod, TOUCH, useChatTitle, useDraft, useStore } from '../hooks'
+import { isComposing } from '../ime'
 import { optionId } from '../Listbox'
 import { About } from './About'
+import { BODY_MAX, bodyOf, DRAFT_MAX, lengthOf, split } from './body'
+import { applyChange, selectionOf } from './box'
 import { CompletionList } from './CompletionList'
+import { isInFence, newLine } from './editing'
+import { FormatBar } from './FormatBar'
+import { type Format, formatOfKey } from './formats'
 import { useCompletion } from './useCompletion'
+import { usePaste } from './usePaste'
 
-/** What is edited instead of the draft: an own message, or an unsent one that was refused. */
-export type Edited = Message | Outgoing
-
-/** The limit of the server. */
-const BODY_MAX = 16_000
 /** So many characters before the limit, the rest is shown. */
 const NEAR_MAX = 500
 
@@ -29,31 +31,31 @@ interface ComposerProps {
   /** Its chat. */
   item: ChatItem
   textarea: RefObject<HTMLTextAreaElement | null>
-  edited: Edited | null
-  onEdit: (edited: Edited | null) => void
   lastOwnMessage: () => Message | undefined
 }
 
-export function Composer({ conversation, item, textarea, edited, onEdit, lastOwnMessage }: ComposerProps) {
+export function Composer({ conversation, item, textarea, lastOwnMessage }: ComposerProps) {
   const t = useTexts()
   const store = useStore()
   const { kind } = item.chat
   const draft = useDraft(conversation)
-  const [editText, setEditText] = useState('')
+  const { edit } = draft
   const [error, setError] = useState('')
   const title = useChatTitle(item)
 
-  // Set while rendering, not in an effect: a key that is pressed at once must not be lost.
-  const [editing, setEditing] = useState<Edited | null>(null)
-  if (edited !== editing) {
-    setEditing(edited)
-    setEditText(edited?.body ?? '')
-    setError('')
-  }
-  const text = edited ? editText : draft.text
-  const write = (next: string) => (edited ? setEditText(next) : store.drafts.change(conversation, { text: next }))
+  const text = edit ? edit.text : draft.text
+  const write = (next: string) =>
+    store.drafts.change(conversation, edit ? { edit: { ...edit, text: next } } : { text: next })
   const left = BODY_MAX - lengthOf(text)
 
+  // The box has its own text. It is set only if another one is to be written or another tab writes:
+  // that cannot be undone.
+  useLayoutEffect(() => {
+    if (textarea.current && textarea.current.value !== text) textarea.current.value = text
+  }, [textarea, text])
+  const what = edit?.id ?? null
+  // biome-ignore lint/correctness/useExhaustiveDependencies: an error is about one edit
+  useEffect(() => setError(''), [what])
   useEffect(() => {
     // Not on touch screens, where the focus opens a keyboard over the messages, and not while a
     // menu is open, which would close.
@@ -61,57 +63,82 @@ export function Composer({ conversation, item, textarea, edited, onEdit, lastOwn
   }, [textarea])
 
   const finish = () => {
-    if (edited) onEdit(null)
-    else store.drafts.change(conversation, { reply_to: null })
+    store.drafts.change(conversation, edit ? { edit: null } : { reply_to: null })
     textarea.current?.focus()
   }
 
   const submit = async () => {
-    const body = text.trim()
+    const body = bodyOf(text)
     if (body === '' || left < 0) return
     textarea.current?.focus()
-    if (!edited) {
+    setError('')
+    if (!edit) {
       store.outbox.add(conversation, body, draft.reply_to)
       store.drafts.clear(conversation)
       return
     }
+    const { chatId: chat_id, rootId: root_id } = parseConversation(conversation)
     try {
-      if ('written_at' in edited) store.outbox.editAndResend(edited, body)
-      else if (body !== edited.body) await store.messages.edit(edited, body)
-      finish()
+      if (edit.unsent)
+        store.outbox.editAndResend({ client_id: edit.id, chat_id, root_id, reply_to: edit.reply_to }, body)
+      else if (body !== edit.before) await store.messages.edit({ chat_id, id: edit.id }, body)
+      // The user may have begun another edit meanwhile.
+      if (store.drafts.get(conversation).edit?.id === edit.id) finish()
     } catch (error) {
       setError(errorSentence(error))
     }
   }
 
-  const replace = (start: number, end: number, piece: string) => {
-    const now = textarea.current?.value ?? text
-    flushSync(() => write(now.slice(0, start) + piece + now.slice(end)))
-    textarea.current?.setSelectionRange(start + piece.length, start + piece.length)
-  }
-  const completion = useCompletion({ item, textarea, text, replace })
-  const onChange = ({ target: { value, selectionStart } }: ChangeEvent<HTMLTextAreaElement>) => {
-    write(value)
-    void completion.finish(value, selectionStart)
+  const sendParts = () => {
+    for (const [index, part] of split(text).entries())
+      store.outbox.add(conversation, part, index === 0 ? draft.reply_to : null)
+    store.drafts.clear(conversation)
+    textarea.current?.focus()
   }
 
-  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.nativeEvent.isComposing) return
-    if (completion.onKey(event.key)) {
-      event.preventDefault()
+  const replace = (from: number, to: number, insert: string) => {
+    const at = from + insert.length
+    if (textarea.current) applyChange(textarea.current, { from, to, insert, start: at, end: at })
+  }
+  const completion = useCompletion({ item, textarea, text, replace })
+  const onPaste = usePaste(setError)
+  const onInput = ({ currentTarget: box }: FormEvent<HTMLTextAreaElement>) => {
+    if (box.value.length > DRAFT_MAX && box.value.length > text.length) {
+      setError(t.pasteTooLong(box.value.length, DRAFT_MAX))
+      box.value = text
       return
     }
-    if (event.key === 'Enter' && (isMod(event) || (!event.shiftKey && !TOUCH.matches))) {
+    setError('')
+    write(box.value)
+    void completion.finish(box.value, box.selectionStart)
+  }
+
+  const onFormat = (format: Format) => {
+    if (textarea.current) applyChange(textarea.current, format.apply(selectionOf(textarea.current)))
+  }
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (isComposing(event.nativeEvent)) return
+    const box = event.currentTarget
+    const selection = selectionOf(box)
+    const format = formatOfKey(event, selection)
+    if (completion.onKey(event.key)) {
       event.preventDefault()
-      void submit()
-    } else if (event.key === 'Escape' && (edited || draft.reply_to)) {
+    } else if (format) {
+      event.preventDefault()
+      onFormat(format)
+    } else if (event.key === 'Enter' && !event.altKey) {
+      event.preventDefault()
+      const sends = isMod(event) || !(event.shiftKey || TOUCH.matches || isInFence(selection.text, selection.start))
+      if (sends) void submit()
+      else applyChange(box, newLine(selection))
+    } else if (event.key === 'Escape' && (edit || draft.reply_to)) {
       event.preventDefault()
       finish()
-    } else if (event.key === 'ArrowUp' && !event.altKey && text === '' && !edited && !draft.reply_to) {
+    } else if (event.key === 'ArrowUp' && !event.altKey && text === '' && !edit && !draft.reply_to) {
       const message = lastOwnMessage()
       if (message) {
         event.preventDefault()
-        onEdit(message)
+        store.drafts.edit(conversation, message)
       }
     }
   }
@@ -127,45 +154,76 @@ export function Composer({ conversation, item, textarea, edited, onEdit, lastOwn
     >
       <div className="composer-box">
         <CompletionList {...completion} />
-        {(edited || draft.reply_to) && (
-          <About conversation={conversation} replyTo={edited ? null : draft.reply_to} onCancel={finish} />
+        {(edit || draft.reply_to) && (
+          <About conversation={conversation} replyTo={edit ? null : draft.reply_to} onCancel={finish} />
         )}
         <div className="composer-row">
           {/* A hidden copy of the text gives the height of the textarea. */}
-          <div className="composer-grow" data-text={text}>
+          <div className="composer-grow" data-text={text.slice(0, SHOWN_MAX)}>
             <textarea
               ref={textarea}
               rows={1}
               dir="auto"
+              autoComplete="off"
               aria-label={label}
               placeholder={label}
-              value={text}
               aria-autocomplete="list"
               aria-controls={completion.found ? completion.id : undefined}
-              aria-activedescendant={completion.found ? optionId(completion.id, completion.active) : undefined}
+              aria-activedescendant={
+                completion.found && completion.active !== null ? optionId(completion.id, completion.active) : undefined
+              }
               enterKeyHint={TOUCH.matches ? 'enter' : 'send'}
-              onChange={onChange}
+              onInput={onInput}
+              onPaste={onPaste}
               onKeyDown={onKeyDown}
             />
           </div>
           <button
             type="submit"
             className="send-button"
-            aria-label={edited ? t.save : t.send}
+            aria-label={edit ? t.save : t.send}
             disabled={text.trim() === '' || left < 0}
           >
             <SendHorizontal aria-hidden="true" />
           </button>
         </div>
+        <FormatBar onFormat={onFormat} />
       </div>
-      <div className="composer-note" role="status">
-        {error || (left < 0 ? t.charactersTooMany(-left) : left < NEAR_MAX ? t.charactersLeft(left) : '')}
-      </div>
+      <Note error={error} left={left} edit={edit} text={text} onSendParts={sendParts} />
     </form>
   )
 }
 
-/** The length in characters, as the server counts; near the limit only, since it is slow. */
-function lengthOf(text: string): number {
-  return text.length > BODY_MAX - NEAR_MAX ? [...text.trim()].length : text.length
+/** More does not make the box higher. */
+const SHOWN_MAX = 10_000
+
+interface NoteProps {
+  error: string
+  left: number
+  edit: Edit | null
+  text: string
+  onSendParts: () => void
+}
+
+/** The line below the box: what is wrong, and what can be done. */
+function Note({ error, left, edit, text, onSendParts }: NoteProps) {
+  const t = useTexts()
+  const parts = left < 0 && !edit ? split(text).length : 0
+  return (
+    <>
+      <div className="composer-note" role="status">
+        {!error && left >= 0 && left < NEAR_MAX ? t.charactersLeft(left) : ''}
+      </div>
+      {(error || left < 0) && (
+        <div className="composer-error" role="alert">
+          {error || t.charactersTooMany(-left)}
+          {!error && parts > 1 && (
+            <button type="button" className="link-button" onClick={onSendParts}>
+              {t.sendParts(parts)}
+            </button>
+          )}
+        </div>
+      )}
+    </>
+  )
 }

@@ -3,8 +3,10 @@ import type { ChatItem, User } from '../../api/types'
 import type { Store } from '../../store/store'
 import { type Candidate, type CompletionContext, wordAt } from './completer'
 import { COMPLETERS } from './completers'
+import { channel } from './completers/channel'
 import { emoji } from './completers/emoji'
 import { mention } from './completers/mention'
+import { completionOf } from './useCompletion'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -82,4 +84,25 @@ it('does not search for what was typed over', async () => {
   await vi.advanceTimersByTimeAsync(1000)
   await done
   expect(asked).toEqual([])
+})
+
+it('offers nothing in code', () => {
+  const offers = (text: string) => completionOf(text, text.length)?.query
+  expect([offers('well :tad'), offers('hi @ad'), offers('see #gen')]).toEqual(['tad', 'ad', 'gen'])
+  for (const text of ['`x :tad', '```\n:tad', '``a` @ad', '```js\n#gen']) expect(offers(text), text).toBeUndefined()
+})
+
+it('offers the channels that one is in', async () => {
+  const chat = (id: string, name: string, kind = 'public_channel') => [id, { chat: { id, name, kind } }] as const
+  const chats = new Map([
+    chat('1', 'general'),
+    chat('2', 'gently', 'private_channel'),
+    chat('3', 'ops'),
+    chat('4', 'gem', 'group'),
+  ])
+  const context = { store: { view: { get: () => ({ data: { chats } }) } } } as unknown as CompletionContext
+  const lists: string[][] = []
+  for await (const list of channel.find('ge', context, new AbortController().signal))
+    lists.push(list.map(c => c.insert))
+  expect(lists).toEqual([['#gently ', '#general ']])
 })

@@ -4,6 +4,7 @@ import type { ChatItem } from '../../api/types'
 import { useStore } from '../hooks'
 import { type Candidate, type Completer, wordAt } from './completer'
 import { COMPLETERS } from './completers'
+import { isInCode } from './editing'
 
 interface Options {
   item: ChatItem
@@ -22,12 +23,13 @@ export function useCompletion({ item, textarea, text, replace }: Options) {
   const id = useId()
   const store = useStore()
   const [found, setFound] = useState<Found | null>(null)
-  const [active, setActive] = useState(0)
+  // None at first: Enter sends, unless the user has chosen one.
+  const [active, setActive] = useState<number | null>(null)
   const [dismissedText, setDismissedText] = useState('')
   // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the chat does not ask again
   useEffect(() => {
-    const before = text.slice(0, textarea.current?.selectionStart ?? text.length)
-    const asked = text === dismissedText ? null : completionOf(before)
+    const at = textarea.current?.selectionStart ?? text.length
+    const asked = text === dismissedText ? null : completionOf(text, at)
     if (!asked) return setFound(null)
     const stop = new AbortController()
     const { completer, query } = asked
@@ -36,7 +38,7 @@ export function useCompletion({ item, textarea, text, replace }: Options) {
       for await (const candidates of completer.find(query, { store, item }, stop.signal)) {
         if (stop.signal.aborted) return
         setFound(candidates.length > 0 ? { completer, candidates } : null)
-        if (first) setActive(0)
+        if (first) setActive(null)
         first = false
       }
     }
@@ -53,12 +55,12 @@ export function useCompletion({ item, textarea, text, replace }: Options) {
   }
   /** Handles a key. Returns whether it was meant for the list. */
   const onKey = (key: string): boolean => {
-    const chosen = found?.candidates[active]
-    if (!chosen) return false
+    if (!found) return false
     const count = found.candidates.length
-    if (key === 'ArrowDown') setActive((active + 1) % count)
-    else if (key === 'ArrowUp') setActive((active + count - 1) % count)
-    else if (key === 'Enter' || key === 'Tab') pick(chosen)
+    const chosen = found.candidates[active ?? (key === 'Tab' ? 0 : -1)]
+    if (key === 'ArrowDown') setActive(active === null ? 0 : (active + 1) % count)
+    else if (key === 'ArrowUp') setActive(active === null ? count - 1 : (active + count - 1) % count)
+    else if ((key === 'Enter' || key === 'Tab') && chosen) pick(chosen)
     else if (key === 'Escape') setDismissedText(text)
     else return false
     return true
@@ -67,17 +69,20 @@ export function useCompletion({ item, textarea, text, replace }: Options) {
   const finish = async (value: string, end: number) => {
     const before = value.slice(0, end)
     const completer = COMPLETERS.find(({ trigger, finish }) => finish && before.endsWith(trigger))
-    const word = await completer?.finish?.(before).catch(() => null)
+    if (!completer || isInCode(value, end)) return
+    const word = await completer.finish?.(before).catch(() => null)
     // Not if the user has typed on meanwhile.
     if (word && textarea.current?.value === value) replace(word.start, end, word.insert)
   }
   return { id, found, active, pick, onKey, finish }
 }
 
-function completionOf(before: string): { completer: Completer; query: string } | null {
+/** What may be offered at a position of the text; nothing in code. */
+export function completionOf(text: string, at: number): { completer: Completer; query: string } | null {
+  const before = text.slice(0, at)
   for (const completer of COMPLETERS) {
     const word = wordAt(completer, before)
-    if (word) return { completer, query: word.query }
+    if (word) return isInCode(text, at) ? null : { completer, query: word.query }
   }
   return null
 }

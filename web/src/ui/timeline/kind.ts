@@ -1,7 +1,7 @@
 // What a kind of row is. `kinds.ts` lists them; each has a file in `kinds/`.
 import type { ComponentType } from 'react'
 import type { ChatItem, Message } from '../../api/types'
-import type { Edited } from '../composer/Composer'
+import type { Edited } from '../../store/slices/drafts'
 
 /** What every row gets from its timeline. */
 export interface RowContext {
@@ -15,7 +15,7 @@ export interface RowContext {
 /** `Data` is what a row of the kind has beside its kind and key. */
 export interface RowKind<Data extends object = object> {
   Row: ComponentType<RowContext & { row: Data; kind: RowKind<Data> }>
-  /** The height until it is drawn and measured. */
+  /** The height until it is drawn and measured, in pixels at the usual size of text. */
   estimate: (row: Data) => number
 }
 

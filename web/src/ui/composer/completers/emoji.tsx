@@ -1,4 +1,4 @@
-// Emoji by their names: `:tad` and Enter, or `:tada:`. The list of them is a chunk of its own, fetched
+// Emoji by their names: `:tad` and Tab, or `:tada:`. The list of them is a chunk of its own, fetched
 // once it is needed.
 import type { Completer } from '../completer'
 

@@ -1,4 +1,4 @@
-// People by their names: `@ad` and Enter. Those who are known are offered at once, then those that the
+// People by their names: `@ad` and Tab. Those who are known are offered at once, then those that the
 // server finds.
 import type { User } from '../../../api/types'
 import { pause } from '../../../store/retry'
