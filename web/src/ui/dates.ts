@@ -1,23 +1,28 @@
 // Formats times in the user's language and time zone.
 import { localeOf } from '../texts'
 
-function formats(locale: string | undefined) {
+/**
+ * Words are in the language of the texts; how many hours a day has is up to the reader's own locale,
+ * which may be of another language.
+ */
+export function formats(locale: string | undefined, reader: string | undefined) {
+  const { hourCycle } = new Intl.DateTimeFormat(reader, { timeStyle: 'short' }).resolvedOptions()
   return {
     locale,
-    time: new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' }),
+    time: new Intl.DateTimeFormat(locale, { timeStyle: 'short', hourCycle }),
     day: new Intl.DateTimeFormat(locale, { weekday: 'long', month: 'long', day: 'numeric' }),
     dayWithYear: new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }),
-    full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' }),
-    medium: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }),
+    full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short', hourCycle }),
+    medium: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', hourCycle }),
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
   }
 }
 
-let cached = formats(undefined)
+let cached = formats(undefined, undefined)
 
 /** The formats of the current language. */
 function current(): typeof cached {
-  if (cached.locale !== localeOf()) cached = formats(localeOf())
+  if (cached.locale !== localeOf()) cached = formats(localeOf(), navigator.language)
   return cached
 }
 

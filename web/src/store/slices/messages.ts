@@ -4,9 +4,10 @@
 //
 // The invariant: a window never has a gap. Events that arrive while a page is being fetched are
 // applied to that page too.
-import { unwrap } from '../../api/client'
+import { ApiError, unwrap } from '../../api/client'
 import type { Event, Message, MessageList, Snapshot } from '../../api/types'
 import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
+import { backoff, pause } from '../retry'
 import type { Context, Live } from '../slice'
 import type { Chats } from './chatFold'
 import { append, applyToWindow, fromPage, type MessageWindow, prepend, replace } from './windows'
@@ -17,6 +18,8 @@ const WINDOWS_MAX = 12
 /** So many windows are fetched again after a snapshot; the others when their conversation is opened. */
 const REFRESHED_MAX = 2
 const QUOTES_MAX = 500
+/** The pause after the first failure to load one. */
+const QUOTE_RETRY_MS = 2000
 
 interface Query {
   before?: number
@@ -200,20 +203,35 @@ export class Messages implements Live {
   }
 
   /**
-   * Loads a message that another one replies to into `view.quotes`; null if it cannot be loaded.
+   * Loads a message that another one replies to into `view.quotes`; null if the server refuses it.
+   * Without an answer it is asked again.
    */
   requestQuote(conversation: ConversationKey, id: string): void {
     if (this.view.get().quotes.has(id) || this.requestedQuotes.has(id)) return
     this.requestedQuotes.add(id)
+    void this.loadQuote(conversation, id)
+  }
+
+  private async loadQuote(conversation: ConversationKey, id: string): Promise<void> {
+    const { signal, api } = this.context
     const path = { id: parseConversation(conversation).chatId, message_id: id }
-    unwrap(this.context.api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } }))
-      .catch(() => null)
-      .then(message => {
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        const message = await unwrap(api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } })).catch(
+          (error: unknown) => {
+            if (error instanceof ApiError && !error.isTemporary) return null
+            throw error
+          },
+        )
         this.requestedQuotes.delete(id)
         const quotes = new Map(this.view.get().quotes).set(id, message)
         if (quotes.size > QUOTES_MAX) quotes.delete(quotes.keys().next().value as string)
         this.view.set({ quotes })
-      })
+        return
+      } catch {
+        await pause(backoff(failures, QUOTE_RETRY_MS, Math.random), signal)
+      }
+    }
   }
 
   async edit(message: Pick<Message, 'chat_id' | 'id'>, body: string): Promise<void> {

@@ -105,6 +105,8 @@ export function remarkBounds() {
 }
 
 function sourceOf({ type, position }: Parents, text: string): RootContent {
-  const source: RootContent = { type: 'text', value: text.slice(position?.start.offset, position?.end.offset) }
-  return type === 'blockquote' || type === 'list' ? { type: 'paragraph', children: [source] } : source
+  const isBlock = type === 'blockquote' || type === 'list'
+  const value = `${isBlock ? '\n' : ''}${text.slice(position?.start.offset, position?.end.offset)}`
+  const source: RootContent = { type: 'text', value }
+  return isBlock ? { type: 'paragraph', children: [source] } : source
 }

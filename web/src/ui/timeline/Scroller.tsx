@@ -11,6 +11,7 @@ import { onMessageKeys } from '../keyboard'
 import { openChat } from '../route'
 import type { RowContext } from './kind'
 import type { Row } from './kinds'
+import { StickyDay } from './StickyDay'
 import { growDownwards, isAtEnd } from './scrollAnchoring'
 import { TimelineRow } from './TimelineRow'
 import { useFocusKeeping } from './useFocusKeeping'
@@ -135,6 +136,7 @@ export function Scroller(props: ScrollerProps) {
           })}
         </div>
       </div>
+      <StickyDay rows={rows} virtualizer={virtualizer} />
       {(!atEnd || hasNewer) && (
         <button
           type="button"

@@ -2,6 +2,7 @@
 // them.
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { type ConversationKey, conversationOf } from '../../store/conversation'
+import { backoff, pause } from '../../store/retry'
 import { useTexts } from '../../texts'
 import { useMe, useStore, useView } from '../hooks'
 import { useNavigationCount } from '../route'
@@ -11,6 +12,9 @@ import { kindOfMessage } from './kinds'
 import { rowsOf } from './rows'
 import { Scroller } from './Scroller'
 import { useUnreadLine } from './unreadLine'
+
+/** The pause after the first failure. */
+const RETRY_MS = 2000
 
 interface TimelineProps extends RowContext {
   conversation: ConversationKey
@@ -29,17 +33,32 @@ export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineP
   const place = `${conversation} ${seq ?? ''} ${useNavigationCount()}`
   const [loadedPlace, setLoadedPlace] = useState<string | null>(null)
 
+  /** Loads until it succeeds, with growing pauses. They end when the network or the stream is back. */
   const load = useCallback(() => {
-    setFailed(false)
-    store.messages.open(conversation, seq).then(
-      () => setLoadedPlace(place),
-      () => setFailed(true),
-    )
+    const stop = new AbortController()
+    const attempt = async () => {
+      for (let failures = 1; !stop.signal.aborted; failures++) {
+        try {
+          await store.messages.open(conversation, seq)
+          setFailed(false)
+          setLoadedPlace(place)
+          return
+        } catch {
+          setFailed(true)
+          await pause(backoff(failures, RETRY_MS, Math.random), stop.signal)
+        }
+      }
+    }
+    void attempt()
+    return () => stop.abort()
   }, [store, conversation, seq, place])
-  useEffect(load, [load])
+  useEffect(() => {
+    setFailed(false)
+    return load()
+  }, [load])
   // A window that was dropped is loaded again.
   useEffect(() => {
-    if (!window) load()
+    if (!window) return load()
   }, [window, load])
 
   const rows = useMemo(
@@ -62,7 +81,7 @@ export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineP
         {failed ? (
           <div className="empty-state">
             <p className="empty-state-title">{t.messagesFailed}</p>
-            <button type="button" className="button" onClick={load}>
+            <button type="button" className="button" onClick={() => void load()}>
               {t.tryAgain}
             </button>
           </div>
