@@ -27,6 +27,18 @@ it('uses no left and right, so that languages written from the right are mirrore
   expect(four).toEqual([])
 })
 
+it('gives sizes in units that follow the font size of the reader', () => {
+  // Lines and rings stay thin. The offsets and blurs of shadows are no room for text.
+  const css = files.map(({ name, css }) => ({ name, css: css.replace(/^ *--shadow[^;]*;/gm, '') }))
+  const fixed = css.flatMap(({ name, css }) =>
+    [...css.matchAll(/(?<![\w.])(\d*\.?\d+)px/g)]
+      .filter(([, px]) => Number(px) > 3)
+      .map(([found]) => `${name}: ${found}`),
+  )
+  expect(fixed).toEqual([])
+  expect(findings(/@media[^{]*\dpx/g)).toEqual([])
+})
+
 it('takes colours, font sizes and weights from the tokens', () => {
   // Avatars have a hue for each user, so their colours are not tokens.
   expect(findings(/light-dark\(|#[0-9a-f]{3,8}\b|rgba?\(|hsl\(/gi, ['tokens.css', 'avatar.css'])).toEqual([])

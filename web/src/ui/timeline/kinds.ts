@@ -1,5 +1,6 @@
 // The kinds of rows of a timeline, one line each.
 import type { Message } from '../../api/types'
+import { textScale } from '../textScale'
 import type { MessageKind, RowKind } from './kind'
 import { day } from './kinds/day'
 import { message } from './kinds/message'
@@ -34,9 +35,9 @@ export function kindOfMessage(message: Message): KindOfMessage {
 }
 
 export function estimateHeight(row: Row | undefined): number {
-  if (!row) return 60
+  if (!row) return 60 * textScale()
   const kind = ROW_KINDS[row.kind] as RowKind
-  return kind.estimate(row)
+  return kind.estimate(row) * textScale()
 }
 
 /** The stored message that a row stands for, of whatever kind it is. */
