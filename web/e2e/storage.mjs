@@ -65,6 +65,7 @@ export async function steps(step, world) {
     const cut = route => (route.request().method() === 'POST' ? route.abort() : route.fallback())
     await person.context.route('**/messages', cut)
     for (const text of ['waits one', 'waits two']) await person.say(text)
+    await until('each says that it waits', async () => (await person.page.locator('.message .waiting').count()) === 2)
     await until('the other tab shows them', async () => (await person.message('waits', second).count()) === 2)
     await person.page.reload()
     await person.message('waits two').waitFor()

@@ -170,6 +170,20 @@ describe('the outbox', () => {
     expect(storage.ids()).toEqual([])
   })
 
+  it('sends a reply to what is gone again without the reply', async () => {
+    const { outbox, options } = setUp()
+    const { send } = options
+    const gone = { code: 'invalid', fields: [{ pointer: '/reply_to', code: 'no_such_message', detail: '' }] }
+    options.send = entry => (entry.reply_to ? Promise.reject(new SendRefused(gone)) : send(entry))
+    outbox.add(C, 'an answer', 'm9')
+    await flushed()
+    const [refused] = outbox.list()
+    expect(refused?.refused).toEqual(gone)
+    outbox.retry(refused!)
+    await flushed()
+    expect(outbox.list()).toMatchObject([{ body: 'an answer', reply_to: null, sent: { body: 'an answer' } }])
+  })
+
   it('drops the entry when the stream is faster than the response', async () => {
     const { server, options, storage } = setUp()
     let outbox!: Outbox

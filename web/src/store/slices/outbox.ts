@@ -82,10 +82,13 @@ export class Outbox implements Live {
     if (entry?.refused) this.editAndResend(entry, entry.body)
   }
 
-  /** Sends a refused message with a new text, even if another tab has discarded it meanwhile. */
+  /** Sends a refused message with a new text (and without a reply to what is gone), even if another tab has discarded it meanwhile. */
   editAndResend(entry: Pick<Outgoing, 'client_id' | 'chat_id' | 'root_id' | 'reply_to'>, body: string): void {
+    const { refused } = this.entries.get(entry.client_id) ?? {}
+    // It would be refused for ever: what it replies to is gone.
+    const isOrphan = refused?.fields?.some(field => field.code === 'no_such_message')
     this.remove(entry.client_id)
-    this.add(conversationOf(entry), body, entry.reply_to)
+    this.add(conversationOf(entry), body, isOrphan ? null : entry.reply_to)
   }
 
   discard(client_id: string): void {

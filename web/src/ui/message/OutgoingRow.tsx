@@ -28,7 +28,7 @@ export function OutgoingRow({ entry, head, onEdit }: OutgoingRowProps) {
       data-head={head || undefined}
       data-state={entry.refused ? 'refused' : entry.sent ? 'sent' : 'waiting'}
     >
-      <div className="message-side">{head && <Avatar userId={me.id} size="l" />}</div>
+      <div className="message-side">{head ? <Avatar userId={me.id} size="l" /> : <WaitingMark entry={entry} />}</div>
       <div className="message-main">
         {entry.reply_to && <Quote conversation={conversationOf(entry)} id={entry.reply_to} />}
         {head && (
@@ -64,15 +64,31 @@ const LATE_MS = 1500
 /** The time; after a while in which the message is not sent, that it waits. */
 function SendStatus({ entry }: { entry: Outgoing }) {
   const t = useTexts()
-  const [late, setLate] = useState(Date.now() - entry.written_at > LATE_MS)
-  useEffect(() => {
-    const timer = setTimeout(() => setLate(true), LATE_MS)
-    return () => clearTimeout(timer)
-  }, [])
-  if (entry.refused || entry.sent || !late) return <time>{clock(new Date(entry.written_at).toISOString())}</time>
+  if (!useIsLate(entry)) return <time>{clock(new Date(entry.written_at).toISOString())}</time>
   return (
     <span className="waiting">
       <Clock aria-hidden="true" /> {t.waiting}
     </span>
   )
+}
+
+/** The same beside a message without a header. */
+function WaitingMark({ entry }: { entry: Outgoing }) {
+  const t = useTexts()
+  if (!useIsLate(entry)) return null
+  return (
+    <span className="waiting" title={t.waiting}>
+      <Clock aria-hidden="true" />
+      <span className="visually-hidden">{t.waiting}</span>
+    </span>
+  )
+}
+
+function useIsLate({ written_at, refused, sent }: Outgoing): boolean {
+  const [late, setLate] = useState(Date.now() - written_at > LATE_MS)
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), LATE_MS)
+    return () => clearTimeout(timer)
+  }, [])
+  return late && !refused && !sent
 }
