@@ -29,7 +29,6 @@ export type Route =
   | { page: 'reset' | 'verify'; code: string }
   | { page: 'chat'; chatId: string; seq: number | undefined; panel: PanelAddress | null }
 
-
 export function parseRoute(path: string, search: string, hash = ''): Route {
   const [first, second, third] = path.split('/').filter(Boolean)
   const query = new URLSearchParams(search)
