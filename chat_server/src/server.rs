@@ -16,7 +16,10 @@ use tracing::info;
 use crate::{
     cache::Caches,
     consumers::{self, Consumer},
-    db::{self, messages::send::Connector},
+    db::{
+        self,
+        messages::send::{Connector, PLANNER_SETTINGS},
+    },
     doorbell::Doorbell,
     ephemeral,
     fair_share::FairShares,
@@ -61,7 +64,8 @@ impl ChatServer {
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
         let options = db::connect_options(&url)?;
         let pool = db::pool(options.clone(), config.database.max_connections);
-        let background = options.clone().application_name("chat_server background");
+        // Consumers look few rows up, by plans that may have been made while the tables were empty.
+        let background = options.clone().application_name("chat_server background").options(PLANNER_SETTINGS);
         let background = db::pool(background, db::BACKGROUND_CONNECTIONS);
         db::migrate(&pool).await?;
         let keys = Keys::open(&config.key_file())?;

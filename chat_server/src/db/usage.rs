@@ -10,7 +10,11 @@ pub async fn add(db: impl PgExecutor<'_>, shard: Shard, after: i64, until: i64) 
         "insert into workspace_usage as u (workspace_id, chat_id, day, messages, bytes)
          select m.workspace_id, m.chat_id, (m.created_at at time zone 'utc')::date,
                 count(*) filter (where e.kind = 'message.new'), sum(e.text_bytes)
-         from event_log e join messages m on m.id = e.message_id
+         from event_log e
+         -- `offset 0` keeps it a look-up of each event's message: joined freely, all messages may be read.
+         cross join lateral (
+             select m.workspace_id, m.chat_id, m.created_at from messages m where m.id = e.message_id offset 0
+         ) m
          where e.shard = $1 and e.id > $2 and e.id <= $3
            and e.kind in ('message.new', 'message.edited', 'message.deleted')
          group by 1, 2, 3
