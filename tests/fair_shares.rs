@@ -185,7 +185,7 @@ async fn a_list_of_chats_with_long_last_messages_ends_early_and_no_chat_is_misse
 #[tokio::test]
 async fn large_responses_that_an_account_does_not_take_are_bounded() {
     with_app_configured(
-        |config| config.limits.waiting_response_mb_per_user = 1,
+        |config| config.limits.waiting_response_mb_per_account = 1,
         async |app| {
             let ann = app.sign_up("acme", "Ann").await;
             let bob = app.invite(&ann, "Bob").await;
@@ -306,8 +306,8 @@ async fn searches_chats_and_people_put_into_them_have_rates() {
     with_app_configured(
         |config| {
             config.limits.searches_per_minute = 1;
-            config.limits.new_chats_per_minute = 2;
-            config.limits.added_members_per_minute = 3;
+            config.limits.new_chats_per_minute = 3;
+            config.limits.added_members_per_minute = 4;
         },
         async |app| {
             let ann = app.sign_up("acme", "Ann").await;
@@ -321,10 +321,14 @@ async fn searches_chats_and_people_put_into_them_have_rates() {
 
             let chat = ann.private_channel("one", &[&bob]).await;
             ann.private_channel("two", &[]).await;
-            let third = json!({ "kind": "private_channel", "name": "three" });
-            ann.call_with("POST /api/chat", third.clone()).await.refused(429, "rate_limited");
-            bob.call_with("POST /api/chat", third).await.created();
-            // One of three is used up.
+            // To find a single chat that exists is not to create one.
+            for _ in 0..5 {
+                ann.single(&bob).await;
+            }
+            let fourth = json!({ "kind": "private_channel", "name": "four" });
+            ann.call_with("POST /api/chat", fourth.clone()).await.refused(429, "rate_limited");
+            bob.call_with("POST /api/chat", fourth).await.created();
+            // Two of four are used up.
             let add = format!("POST /api/chat/{chat}/members");
             ann.call_with(&add, json!({ "user_ids": [bob.id, cid.id] })).await.ok();
             ann.call_with(&add, json!({ "user_ids": [cid.id] })).await.refused(429, "rate_limited");

@@ -126,6 +126,21 @@ impl Config {
         };
         follow(&mut self.server.public_url, &ServerConfig::default().public_url, self.server.port);
         follow(&mut self.notify.public_url, &NotifyConfig::default().public_url, self.notify.port);
+        self.check_bounds()?;
+        for (key, url) in
+            [("server.public_url", &self.server.public_url), ("notify.public_url", &self.notify.public_url)]
+        {
+            if !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/') {
+                return Err(ConfigError(format!(
+                    "{key}: must start with http:// or https:// and have no slash at the end"
+                )));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Numbers within what the program can do.
+    fn check_bounds(&self) -> Result<(), ConfigError> {
         let at_least_one = [
             ("database.max_connections", u64::from(self.database.max_connections)),
             ("notify.heartbeat_seconds", self.notify.heartbeat_seconds),
@@ -150,7 +165,7 @@ impl Config {
             ("limits.added_members_per_minute", u64::from(self.limits.added_members_per_minute)),
             ("limits.chats_per_creator", u64::from(self.limits.chats_per_creator)),
             ("limits.waiting_response_mb", self.limits.waiting_response_mb as u64),
-            ("limits.waiting_response_mb_per_user", self.limits.waiting_response_mb_per_user as u64),
+            ("limits.waiting_response_mb_per_account", self.limits.waiting_response_mb_per_account as u64),
             ("limits.cache_mb", self.limits.cache_mb),
             ("event_log.retention_days", u64::from(self.event_log.retention_days)),
         ];
@@ -169,7 +184,11 @@ impl Config {
             ("limits.requests_at_once", self.limits.requests_at_once as u64, 10_000),
             // What a semaphore can count in kilobytes on every machine.
             ("limits.waiting_response_mb", self.limits.waiting_response_mb as u64, 100_000),
-            ("limits.waiting_response_mb_per_user", self.limits.waiting_response_mb_per_user as u64, 100_000),
+            (
+                "limits.waiting_response_mb_per_account",
+                self.limits.waiting_response_mb_per_account as u64,
+                100_000,
+            ),
             ("limits.storage_mb_per_workspace", self.limits.storage_mb_per_workspace, 1_000_000_000),
             ("limits.cache_mb", self.limits.cache_mb, 1_000_000),
             ("event_log.retention_days", u64::from(self.event_log.retention_days), 3650),
@@ -180,16 +199,7 @@ impl Config {
         if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError(format!("{key}: must be at least 1")));
         }
-        for (key, url) in
-            [("server.public_url", &self.server.public_url), ("notify.public_url", &self.notify.public_url)]
-        {
-            if !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/') {
-                return Err(ConfigError(format!(
-                    "{key}: must start with http:// or https:// and have no slash at the end"
-                )));
-            }
-        }
-        Ok(self)
+        Ok(())
     }
 
     /// Origins of web pages that may call the servers: `server.public_url`, with localhost also as

@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode, time::Duration};
 
 use tokio::runtime::Runtime;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{config::Config, lifecycle::Lifecycle, telemetry};
 
@@ -44,7 +44,7 @@ fn raise_file_limit(config: &Config) {
     let connections = config.limits.max_connections.max(config.notify.max_streams);
     let wanted = u64::try_from(connections + SPARE_FILES).unwrap_or(u64::MAX);
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) if limit < wanted => warn!(
+        Ok(limit) if limit < wanted => info!(
             "{limit} files may be open, fewer than connections may be: raise the limit (ulimit -n, \
              LimitNOFILE) to {wanted}, or lower limits.max_connections and notify.max_streams"
         ),

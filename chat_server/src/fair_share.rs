@@ -33,7 +33,7 @@ const SEARCHES_OF_ACCOUNT: usize = 2;
 /// The shares of all accounts.
 pub struct FairShares {
     requests_at_once: usize,
-    waiting_mb_per_user: usize,
+    waiting_mb_per_account: usize,
     accounts: Mutex<HashMap<AccountId, Arc<Share>>>,
     /// Permits for kilobytes of responses.
     waiting: Arc<Semaphore>,
@@ -62,7 +62,7 @@ impl FairShares {
     pub fn new(limits: &LimitsConfig, metrics: Metrics) -> Self {
         Self {
             requests_at_once: limits.requests_at_once,
-            waiting_mb_per_user: limits.waiting_response_mb_per_user,
+            waiting_mb_per_account: limits.waiting_response_mb_per_account,
             accounts: Mutex::default(),
             waiting: Arc::new(Semaphore::new(limits.waiting_response_mb * PERMITS_PER_MB)),
             searches: Semaphore::new(SEARCHES_AT_ONCE),
@@ -79,7 +79,7 @@ impl FairShares {
         let share = accounts.entry(account).or_insert_with(|| {
             Arc::new(Share {
                 requests: Arc::new(Semaphore::new(self.requests_at_once)),
-                waiting: Arc::new(Semaphore::new(self.waiting_mb_per_user * PERMITS_PER_MB)),
+                waiting: Arc::new(Semaphore::new(self.waiting_mb_per_account * PERMITS_PER_MB)),
                 searches: Arc::new(Semaphore::new(SEARCHES_OF_ACCOUNT)),
             })
         });
@@ -91,9 +91,13 @@ impl FairShares {
     pub async fn take_turn(&self, turn: Option<&Turn>, account: AccountId, counted: bool) {
         // Without the layer there is nothing to keep the turn in: a test of a handler alone.
         let Some(Turn(turn)) = turn else { return };
+        // A second extractor of one request must not wait for the place that the first one holds.
+        if turn.get().is_some() {
+            return;
+        }
         let share = self.share(account);
         let permit = if counted { self.wait_for_request(&share).await } else { None };
-        let _ = turn.set((share, permit)); // an extractor that runs twice gives its place back
+        let _ = turn.set((share, permit));
     }
 
     async fn wait_for_request(&self, share: &Share) -> Option<OwnedSemaphorePermit> {
@@ -107,7 +111,7 @@ impl FairShares {
     /// Waits until a search may run.
     ///
     /// # Errors
-    /// Never: the semaphores are not closed.
+    /// 503 if the semaphores were closed, which nothing does.
     pub async fn search(&self, account: AccountId) -> Result<SearchTurn<'_>> {
         let closed = |_| ApiError::Unavailable("this server is stopping");
         let share = self.share(account);
@@ -179,11 +183,11 @@ pub async fn hold(State(shares): State<Arc<FairShares>>, mut request: Request, n
 mod tests {
     use super::*;
 
-    fn shares(mb: usize, mb_per_user: usize) -> FairShares {
+    fn shares(mb: usize, mb_per_account: usize) -> FairShares {
         let limits = LimitsConfig {
             requests_at_once: 2,
             waiting_response_mb: mb,
-            waiting_response_mb_per_user: mb_per_user,
+            waiting_response_mb_per_account: mb_per_account,
             ..LimitsConfig::default()
         };
         FairShares::new(&limits, Metrics::default())
@@ -226,6 +230,8 @@ mod tests {
         assert!(futures_util::poll!(&mut waiting).is_pending());
         drop(first);
         waiting.await;
+        // The same request again, while no place is free.
+        shares.take_turn(Some(&last), ann, true).await;
         assert_eq!(shares.metrics.bounds.requests_waited.get(), 1);
     }
 }

@@ -87,7 +87,7 @@ pub struct RateLimits {
     pub requests: RateLimit<AccountId>,
     pub searches: RateLimit<AccountId>,
     pub new_chats: RateLimit<AccountId>,
-    /// People whom an account puts into chats.
+    /// Members that an account adds to chats.
     pub added_members: RateLimit<AccountId>,
     pub exports: RateLimit<AccountId>,
 }

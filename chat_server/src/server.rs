@@ -16,10 +16,7 @@ use tracing::info;
 use crate::{
     cache::Caches,
     consumers::{self, Consumer},
-    db::{
-        self,
-        messages::send::{Connector, PLANNER_SETTINGS},
-    },
+    db::{self, messages::send::Connector},
     doorbell::Doorbell,
     ephemeral,
     fair_share::FairShares,
@@ -64,9 +61,7 @@ impl ChatServer {
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
         let options = db::connect_options(&url)?;
         let pool = db::pool(options.clone(), config.database.max_connections);
-        // Consumers look few rows up, by plans that may have been made while the tables were empty.
-        let background = options.clone().application_name("chat_server background").options(PLANNER_SETTINGS);
-        let background = db::pool(background, db::BACKGROUND_CONNECTIONS);
+        let background = db::pool(db::background(options.clone()), db::BACKGROUND_CONNECTIONS);
         db::migrate(&pool).await?;
         let keys = Keys::open(&config.key_file())?;
         keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;

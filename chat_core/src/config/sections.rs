@@ -144,12 +144,11 @@ pub struct LimitsConfig {
     /// Wrong passwords for one account from one network, half of them at once; three times as many
     /// from all networks together. A device that was signed in before counts for itself.
     pub guesses_per_hour: u32,
-    /// Messages by one user.
+    /// Messages by one account.
     pub send_per_minute: u32,
-    /// Times that one user says that they type, and as many times that a stream of theirs says what
-    /// it wants.
+    /// Typing notices by one account, and as many changes of what its streams want.
     pub typing_per_minute: u32,
-    /// All other requests by one user.
+    /// All other requests by one account.
     pub requests_per_minute: u32,
     /// Messages that may wait to be stored; further ones get 503.
     pub waiting_sends: usize,
@@ -160,20 +159,20 @@ pub struct LimitsConfig {
     /// The most open connections of one address (of an IPv6 /64) to each server. Not counted behind
     /// a proxy (`server.trusted_proxies`).
     pub max_connections_per_address: usize,
-    /// Requests of one user that are handled at once; further ones wait for their turn.
+    /// Requests of one account that are handled at once; further ones wait for their turn.
     pub requests_at_once: usize,
-    /// Searches for people and channels by one user.
+    /// Searches for people and channels by one account.
     pub searches_per_minute: u32,
-    /// Chats created by one user.
+    /// Chats created by one account.
     pub new_chats_per_minute: u32,
-    /// People whom one user puts into chats, those of new chats included.
+    /// Members that one account adds to chats, those of new chats included.
     pub added_members_per_minute: u32,
     /// The most chats created by one user that are not deleted.
     pub chats_per_creator: u32,
     /// The most megabytes of large responses that wait until their clients take them.
     pub waiting_response_mb: usize,
-    /// The same for the responses to one user.
-    pub waiting_response_mb_per_user: usize,
+    /// The same for the responses to one account.
+    pub waiting_response_mb_per_account: usize,
     /// The most megabytes of message text in a workspace; then nothing more can be sent there. 0: no
     /// limit.
     pub storage_mb_per_workspace: u64,
@@ -199,7 +198,7 @@ impl Default for LimitsConfig {
             added_members_per_minute: 300,
             chats_per_creator: 500,
             waiting_response_mb: 256,
-            waiting_response_mb_per_user: 16,
+            waiting_response_mb_per_account: 16,
             storage_mb_per_workspace: 10 * 1024,
             cache_mb: 64,
         }

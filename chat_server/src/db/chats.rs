@@ -82,7 +82,8 @@ pub struct NewChat<'a> {
 
 /// Chats that a user made or joined and is in.
 pub const JOINED_MAX: i64 = 2000;
-/// All chats that a user is in. Those into which others put them are no reason to refuse them.
+/// All chats that a user is in, and the most memberships that a list reads. Others may not fill the
+/// last [`JOINED_MAX`].
 pub const PER_USER_MAX: i64 = 10_000;
 
 /// False when there is a single chat of that pair already. Violates `chats_channel_name_key` when a

@@ -48,6 +48,16 @@ const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// for them.
 pub const BACKGROUND_CONNECTIONS: u32 = 5;
 
+/// How Postgres plans for sends and for background work: once for the life of a connection, perhaps
+/// while the tables are empty. So it must look rows up by index, whatever the statistics say.
+pub const PLANNER_SETTINGS: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
 /// Begins a transaction whose reads are all of one moment.
 pub const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
 
@@ -92,6 +102,11 @@ pub fn connect_options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
             ("jit", "off"),
         ])
         .disable_statement_logging())
+}
+
+/// The options of connections for consumers and jobs.
+pub fn background(options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name("chat_server background").options(PLANNER_SETTINGS)
 }
 
 /// Opens the pool. It connects on demand.

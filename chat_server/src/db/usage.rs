@@ -79,7 +79,10 @@ pub async fn backfill(
              union all
              select m.workspace_id, m.chat_id, (m.created_at at time zone 'utc')::date,
                     case when e.kind = 'message.new' then -1 else 0 end, -e.text_bytes
-             from event_log e join messages m on m.id = e.message_id
+             from event_log e
+             cross join lateral (
+                 select m.workspace_id, m.chat_id, m.created_at from messages m where m.id = e.message_id offset 0
+             ) m
              where e.shard = $1 and e.id > $2 and e.chat_id = any($3)
                and e.kind in ('message.new', 'message.edited', 'message.deleted')
          ) x group by 1, 2, 3 order by 2, 3
@@ -117,4 +120,55 @@ pub async fn start_anew(db: &mut sqlx::PgConnection, shard: Shard, began_after: 
     .execute(db)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::config::Secret;
+    use private_postgres::testing::TestDatabase;
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::*;
+    use crate::db::{background, connect_options};
+
+    const CHAT: &str = "
+        create function a() returns uuid language sql return '01930000-0000-7000-8000-000000000000'::uuid;
+        insert into workspaces (id, name, name_folded) values (a(), 'acme', 'acme');
+        insert into users (id, workspace_id, fullname, fullname_folded, role) values (a(), a(), 'Ann', 'ann', 'owner');
+        insert into chats (id, workspace_id, kind, name, name_folded)
+            values (a(), a(), 'public_channel', 'general', 'general');
+        insert into chat_members (chat_id, user_id, workspace_id, role) values (a(), a(), a(), 'owner')";
+    const MESSAGES: &str = "
+        insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+            select gen_random_uuid(), a(), a(), n, n, a(), 'hello' from generate_series(1, 1000) n";
+    /// Enough for Postgres to keep the plan of a statement.
+    const RUNS: usize = 6;
+
+    #[tokio::test]
+    async fn an_event_costs_a_look_up_of_its_message_however_many_messages_there_are() {
+        let database = TestDatabase::new().await.unwrap();
+        let options = connect_options(&Secret::new(database.url())).unwrap();
+        let mut db = PgConnection::connect_with(&background(options)).await.unwrap();
+        sqlx::raw_sql(CHAT).execute(&mut db).await.unwrap();
+        let shard = Shard::new(0).unwrap();
+        // Planned while the statistics say that there are none.
+        sqlx::raw_sql("analyze messages").execute(&mut db).await.unwrap();
+        for _ in 0..RUNS {
+            add(&mut db, shard, 0, 0).await.unwrap();
+        }
+        sqlx::raw_sql(MESSAGES).execute(&mut db).await.unwrap();
+        let newest: i64 =
+            sqlx::query_scalar("select max(id) from event_log").fetch_one(&mut db).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let figure = "select coalesce(idx_tup_fetch, 0) + seq_tup_read
+                      from pg_stat_xact_user_tables where relname = 'messages'";
+        let before: i64 = sqlx::query_scalar(figure).fetch_one(&mut *tx).await.unwrap();
+        add(&mut *tx, shard, newest - 1, newest).await.unwrap();
+        let after: i64 = sqlx::query_scalar(figure).fetch_one(&mut *tx).await.unwrap();
+        let counted: i64 = sqlx::query_scalar("select sum(messages)::bigint from workspace_usage")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!((counted, after - before), (1, 1));
+    }
 }

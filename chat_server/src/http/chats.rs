@@ -268,8 +268,6 @@ pub async fn create_chat(
         single_key: single_key.as_deref(),
         created_by: user.id,
     };
-    state.limits.new_chats.check(&user.account_id)?;
-    state.limits.added_members.check_many(&user.account_id, members.len() - 1)?;
     let mut tx = state.db.begin().await?;
     check_users(&mut tx, &user, &members, "/members").await?;
     if !db::chats::insert(&mut *tx, &new).await.on_constraint("chats_channel_name_key", name_taken)? {
@@ -279,6 +277,9 @@ pub async fn create_chat(
         return find(&state, &user, there).await.map(ok);
     }
     let others: Vec<UserId> = members.iter().copied().filter(|id| *id != user.id).collect();
+    // Only now: to find a single chat that exists is not to create one.
+    state.limits.new_chats.check(&user.account_id)?;
+    state.limits.added_members.check_many(&user.account_id, others.len())?;
     check_own_chats(&state, &mut tx, user.id).await?;
     check_not_full(&mut tx, &others).await?;
     let (workspace, mine) = (user.workspace_id, [user.id]);
@@ -378,12 +379,14 @@ pub async fn check_may_join(tx: &mut PgConnection, id: UserId) -> Result<()> {
 /// # Errors
 /// 409 when one of them is in as many chats as one may be.
 pub async fn check_not_full(tx: &mut PgConnection, ids: &[UserId]) -> Result<()> {
-    match db::members::list_full(&mut *tx, ids, PER_USER_MAX).await?.first() {
+    // What each of them may still make or join stays free.
+    let max = PER_USER_MAX - JOINED_MAX;
+    match db::members::list_full(&mut *tx, ids, max).await?.first() {
         None => Ok(()),
-        Some(id) => Err(ApiError::conflict(
-            "too_many_chats",
-            format!("{id} is in {PER_USER_MAX} chats, the most there may be"),
-        )),
+        Some(id) => {
+            let detail = format!("{id} is in {max} chats, the most into which others may put a person");
+            Err(ApiError::conflict("too_many_chats", detail))
+        }
     }
 }
 

@@ -19,18 +19,9 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::NewMessage;
+use crate::db::PLANNER_SETTINGS;
 
 const SEND_MESSAGES: &str = "select id, event from send_messages($1, $2)";
-/// How Postgres plans on these connections: once for the life of a connection, perhaps while the
-/// tables are empty. So it must look rows up by index, whatever the statistics say.
-pub const PLANNER_SETTINGS: [(&str, &str); 6] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    ("jit", "off"),
-];
 /// Batches on one connection at the same time.
 pub const PIPELINED_MAX: u32 = 2;
 /// From the end of a statement to its answer.

@@ -3,7 +3,7 @@
 use sqlx::{postgres::PgConnectOptions, types::Json};
 
 use super::*;
-use crate::db::messages::send::{PLANNER_SETTINGS, batch};
+use crate::db::{PLANNER_SETTINGS, messages::send::batch};
 
 const SEND: &str = "select count(*) from
     send_messages(array(select n from jsonb_populate_recordset(null::new_message, $1) n), false)";
