@@ -3,7 +3,6 @@
 use std::{path::Path, process::ExitCode, time::Duration};
 
 use tokio::runtime::Runtime;
-use tracing::{info, warn};
 
 use crate::{config::Config, lifecycle::Lifecycle, telemetry};
 
@@ -11,8 +10,6 @@ use crate::{config::Config, lifecycle::Lifecycle, telemetry};
 const DRAIN: Duration = Duration::from_secs(3);
 /// How long blocking work (a password hash, a download) may take after that.
 const BLOCKING_DRAIN: Duration = Duration::from_secs(1);
-/// Open files besides the connections of clients.
-const SPARE_FILES: usize = 500;
 
 /// Loads the configuration and runs `work` until it ends. A failure is printed as one line that
 /// begins with the name of the program.
@@ -38,21 +35,6 @@ where
     }
 }
 
-/// Raises the limit of open files as far as this process may: the usual 1,024 are fewer than the
-/// connections that a server holds.
-fn raise_file_limit(config: &Config) {
-    let connections = config.limits.max_connections.max(config.notify.max_streams);
-    let wanted = u64::try_from(connections + SPARE_FILES).unwrap_or(u64::MAX);
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) if limit < wanted => info!(
-            "{limit} files may be open, fewer than connections may be: raise the limit (ulimit -n, \
-             LimitNOFILE) to {wanted}, or lower limits.max_connections and notify.max_streams"
-        ),
-        Ok(_) => {}
-        Err(e) => warn!("the limit of open files cannot be raised: {e}"),
-    }
-}
-
 async fn run_on_runtime<F>(
     config: Option<&Path>,
     work: impl FnOnce(Config, Lifecycle) -> F,
@@ -62,7 +44,6 @@ where
 {
     let config = Config::load(config)?;
     telemetry::init(&config.log)?;
-    raise_file_limit(&config);
     let lifecycle = Lifecycle::new();
     lifecycle.stop_on_signals()?;
     let outcome = work(config, lifecycle.clone()).await;

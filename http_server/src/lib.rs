@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use addresses::Addresses;
 use connection::{Ends, Outcome};
@@ -40,6 +40,9 @@ const BACKLOG: u32 = 4096;
 /// Unsent bytes in the kernel count as sent, so their number is kept low. Otherwise a slow client
 /// would not be noticed.
 const UNSENT_BYTES: u32 = 16 * 1024;
+
+/// Open files besides the connections of clients.
+const SPARE_FILES: usize = 500;
 
 /// The limits of a server.
 pub struct Limits {
@@ -90,6 +93,7 @@ pub async fn serve(
     lifecycle: &Lifecycle,
     before_end: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
+    raise_file_limit(limits.max_connections);
     let places = Arc::new(Semaphore::new(limits.max_connections));
     let addresses = limits.max_connections_per_address.map(Addresses::new);
     let connections = lifecycle.child();
@@ -159,6 +163,20 @@ impl<F: Fn(ConnectionEvent)> Open<F> {
 impl<F: Fn(ConnectionEvent)> Drop for Open<F> {
     fn drop(&mut self) {
         self.0(ConnectionEvent::Closed);
+    }
+}
+
+/// Raises the limit of open files as far as this process may: the usual 1,024 are fewer than the
+/// connections that a server holds.
+fn raise_file_limit(connections: usize) {
+    let wanted = u64::try_from(connections + SPARE_FILES).unwrap_or(u64::MAX);
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < wanted => info!(
+            "{limit} files may be open, fewer than {connections} connections need: raise the limit \
+             (ulimit -n, LimitNOFILE) to {wanted}, or lower limits.max_connections and notify.max_streams"
+        ),
+        Ok(_) => {}
+        Err(e) => warn!("the limit of open files cannot be raised: {e}"),
     }
 }
 
