@@ -8,6 +8,7 @@ mod support;
 mod accounts;
 mod identities;
 mod mail;
+mod my_account;
 mod sessions;
 mod users;
 mod workspaces;
