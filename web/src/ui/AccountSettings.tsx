@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { components } from '../api/schema'
 import { useTexts } from '../texts'
-import { Field, FormError, useAction, useForm } from './forms'
+import { EmailField, FormError, PasswordField, useAction, useForm } from './forms'
 import { useMe, useSession, useStore } from './hooks'
 
 type MyAccount = components['schemas']['MyAccount']
@@ -61,23 +61,8 @@ function EmailAddress({ account, onChange }: { account: MyAccount; onChange: (ac
       <FormError error={again.error} />
       {editing && (
         <form onSubmit={onSubmit}>
-          <Field
-            label={t.newEmail}
-            name="email"
-            type="email"
-            autoComplete="email"
-            required
-            autoFocus
-            error={error?.fields.email}
-          />
-          <Field
-            label={t.currentPassword}
-            name="password"
-            type="password"
-            autoComplete="current-password"
-            required
-            error={error?.fields.password}
-          />
+          <EmailField label={t.newEmail} autoFocus error={error?.fields.email} />
+          <PasswordField label={t.currentPassword} error={error?.fields.password} />
           <Actions action={t.changeEmail} busy={busy} error={error} onCancel={() => setEditing(false)} />
         </form>
       )}
@@ -98,21 +83,16 @@ function Password() {
       <h3>{t.password}</h3>
       {state === 'editing' ? (
         <form onSubmit={onSubmit}>
-          <Field
+          <PasswordField
             label={t.currentPassword}
             name="current_password"
-            type="password"
-            autoComplete="current-password"
-            required
             autoFocus
             error={error?.fields.current_password}
           />
-          <Field
+          <PasswordField
             label={t.newPassword}
+            isNew
             name="new_password"
-            type="password"
-            autoComplete="new-password"
-            required
             hint={t.newPasswordHint}
             error={error?.fields.new_password}
           />
@@ -156,15 +136,7 @@ export function LeaveParlor() {
       {deleting ? (
         <form onSubmit={onSubmit}>
           <p className="dialog-text">{t.deleteAccountText}</p>
-          <Field
-            label={t.currentPassword}
-            name="password"
-            type="password"
-            autoComplete="current-password"
-            required
-            autoFocus
-            error={error?.fields.password}
-          />
+          <PasswordField label={t.currentPassword} autoFocus error={error?.fields.password} />
           <Actions action={t.deleteAccount} busy={busy} error={error} onCancel={() => setDeleting(false)} danger />
         </form>
       ) : (

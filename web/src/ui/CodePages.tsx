@@ -3,7 +3,7 @@
 import { useState } from 'react'
 import { publicApi, unwrap } from '../api/client'
 import { useTexts } from '../texts'
-import { Field, FormError, useForm } from './forms'
+import { EmailField, FormError, PasswordField, useForm } from './forms'
 import { useSession } from './hooks'
 import { go } from './route'
 import { Link, SignInLayout } from './SignIn'
@@ -21,15 +21,7 @@ export function ForgotPassword() {
         <p role="status">{t.forgotSent}</p>
       ) : (
         <form onSubmit={onSubmit}>
-          <Field
-            label={t.email}
-            name="email"
-            type="email"
-            autoComplete="username"
-            required
-            autoFocus
-            error={error?.fields.email}
-          />
+          <EmailField label={t.email} isSignIn autoFocus error={error?.fields.email} />
           <FormError error={error} />
           <button type="submit" className="button button-primary button-wide" disabled={busy}>
             {busy ? t.oneMoment : t.sendMail}
@@ -65,16 +57,7 @@ export function ResetPassword({ code }: { code: string }) {
         </>
       ) : (
         <form onSubmit={onSubmit}>
-          <Field
-            label={t.newPassword}
-            name="password"
-            type="password"
-            autoComplete="new-password"
-            required
-            autoFocus
-            hint={t.passwordHint}
-            error={error?.fields.password}
-          />
+          <PasswordField label={t.newPassword} isNew autoFocus hint={t.passwordHint} error={error?.fields.password} />
           <FormError error={error} />
           <button type="submit" className="button button-primary button-wide" disabled={busy}>
             {busy ? t.oneMoment : t.setPassword}

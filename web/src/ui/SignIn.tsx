@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { ApiError, connectApi, publicApi, unwrap } from '../api/client'
 import { texts, useTexts } from '../texts'
 import { errorTexts } from './errors'
-import { Field, FormError, useForm } from './forms'
+import { EmailField, Field, FormError, PasswordField, useForm } from './forms'
 import { useSession } from './hooks'
 import { Logo } from './Logo'
 import { go, signInPath } from './route'
@@ -65,23 +65,8 @@ export function SignIn({ invite }: { invite: string | null }) {
       }
     >
       <form onSubmit={onSubmit}>
-        <Field
-          label={t.email}
-          name="email"
-          type="email"
-          autoComplete="username"
-          required
-          autoFocus
-          error={error?.fields.email}
-        />
-        <Field
-          label={t.password}
-          name="password"
-          type="password"
-          autoComplete="current-password"
-          required
-          error={error?.fields.password}
-        />
+        <EmailField label={t.email} isSignIn autoFocus error={error?.fields.email} />
+        <PasswordField label={t.password} error={error?.fields.password} />
         <FormError error={error} />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
           {busy ? t.signingIn : t.signIn}
@@ -182,25 +167,13 @@ export function SignUp({ invite }: { invite: string | null }) {
           autoFocus={Boolean(invite)}
           error={error?.fields.fullname}
         />
-        <Field
+        <EmailField
           label={t.email}
-          name="email"
-          type="email"
-          autoComplete="email"
-          required
           defaultValue={preview?.email ?? undefined}
           readOnly={Boolean(preview?.email)}
           error={error?.fields.email}
         />
-        <Field
-          label={t.password}
-          name="password"
-          type="password"
-          autoComplete="new-password"
-          required
-          hint={t.passwordHint}
-          error={error?.fields.password}
-        />
+        <PasswordField label={t.password} isNew hint={t.passwordHint} error={error?.fields.password} />
         <FormError error={error} />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
           {busy ? t.oneMoment : preview ? t.join : t.makeWorkspace}

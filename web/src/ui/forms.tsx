@@ -82,6 +82,17 @@ export function Field({ label, hint, error, autoFocus, ...rest }: FieldProps) {
   )
 }
 
+/** The address of an account: named by who signs in (`username`), or given by who is new (`email`). */
+export function EmailField({ isSignIn = false, ...rest }: FieldProps & { isSignIn?: boolean }) {
+  return <Field name="email" type="email" autoComplete={isSignIn ? 'username' : 'email'} required {...rest} />
+}
+
+/** A password that exists, or a new one. The name of its field ends with `password`. */
+export function PasswordField({ isNew = false, ...rest }: FieldProps & { isNew?: boolean }) {
+  const autoComplete = isNew ? 'new-password' : 'current-password'
+  return <Field name="password" type="password" autoComplete={autoComplete} required {...rest} />
+}
+
 interface SelectProps {
   label: string
   value: string
