@@ -16,7 +16,7 @@ create table accounts (
     -- chat_core::text::fold of email, as in every *_folded column below: equality and search use
     -- it, never lower() or a collation, which differ between databases.
     email_folded text,
-    -- When somebody who reads mail to the address has shown so, or the operator has said so.
+    -- When a reader of the address showed to be one, or the operator said so.
     email_verified_at timestamptz,
     -- Argon2id, PHC string. All accounts of one address have the same salt, so that one hash finds
     -- the account. Null once the account is deleted.

@@ -1,4 +1,4 @@
-//! `parlor account …`: what whoever runs Parlor may do to accounts, beside a running Parlor or
+//! `parlor account …`: what the operator may do to accounts, beside a running Parlor or
 //! without one.
 
 use chat_core::config::Config;

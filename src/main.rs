@@ -1,6 +1,6 @@
 //! Parlor's launcher: `cargo run` brings up everything in one process.
 //!
-//! `launcher` starts and stops everything in order, `accounts` is for whoever runs Parlor, `postgres` finds or runs Postgres, `demo` fills
+//! `launcher` starts and stops everything in order, `accounts` is for the operator, `postgres` finds or runs Postgres, `demo` fills
 //! a workspace with examples, `web_client` builds the web client, `terminal` prints messages for
 //! people.
 

@@ -48,7 +48,7 @@ struct Share {
     searches: Arc<Semaphore>,
 }
 
-/// A request's place among those that are handled. Whoever authenticates the request fills it.
+/// A request's place among those that are handled. The extractor of the user fills it.
 #[derive(Clone, Default)]
 pub struct Turn(Arc<OnceLock<(Arc<Share>, Option<OwnedSemaphorePermit>)>>);
 

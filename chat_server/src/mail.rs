@@ -41,7 +41,7 @@ pub enum Mail {
     ChangeEmail {
         account: AccountId,
     },
-    /// To the address that an account still has: somebody asked for another one.
+    /// To the address that an account still has: a change to another one was requested.
     EmailChangeAsked {
         account: AccountId,
     },
@@ -50,7 +50,7 @@ pub enum Mail {
         account: AccountId,
         to: String,
     },
-    /// To whoever reads mail at an address.
+    /// To the reader of an address.
     ResetPassword {
         to: String,
     },
@@ -189,7 +189,7 @@ impl Mailer {
     }
 }
 
-/// A link for the reader of a mail, or for whoever an operator hands it to.
+/// A link for the reader of a mail, or for the person to whom an operator hands it.
 pub fn link(public_url: &str, page: &str, code: &str) -> String {
     format!("{public_url}/{page}#{code}")
 }

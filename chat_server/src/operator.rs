@@ -1,4 +1,4 @@
-//! What whoever runs Parlor may do to accounts, with the database at hand: `parlor account …`. It is
+//! What the operator may do to accounts, directly in the database: `parlor account …`. It is
 //! the way that is left where no mail is sent, and for what people cannot prove by themselves.
 
 use anyhow::{Context as _, bail};
@@ -31,7 +31,7 @@ pub enum AccountCommand {
     ResetPassword { who: String },
     /// Says that the address is the account's own.
     Verify { who: String },
-    /// Says that the address is nobody's, so that somebody else can verify it.
+    /// Says that the address is nobody's, so that another account can verify it.
     Release { who: String },
 }
 
@@ -75,7 +75,7 @@ async fn run_on(db: &PgPool, public_url: &str, command: &AccountCommand) -> anyh
             tx.commit().await?;
             let link = mail::link(public_url, "reset", &code);
             Ok(format!(
-                "Whoever has this link can choose a new password for {}, once, within a day. Hand it to its owner alone:\n\
+                "The holder of this link can choose a new password for {}, once, within a day. Hand it to its owner alone:\n\
                  {link}",
                 account.email
             ))
@@ -97,7 +97,7 @@ async fn run_on(db: &PgPool, public_url: &str, command: &AccountCommand) -> anyh
             let account = only(db, who).await?;
             if !account.email_verified {
                 return Ok(format!(
-                    "{} is not verified: whoever reads mail there can verify it for another account already",
+                    "{} is not verified: its reader can verify it for another account already",
                     account.email
                 ));
             }

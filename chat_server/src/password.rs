@@ -116,7 +116,7 @@ impl HashPermit {
         self.run(move || hash(password.expose(), &salt)).await
     }
 
-    /// The hash of a password that somebody chooses, in the field at `pointer`. `about` are words
+    /// The hash of a newly chosen password, in the field at `pointer`. `about` are words
     /// that a guesser knows of the account.
     ///
     /// # Errors

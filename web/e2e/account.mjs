@@ -202,7 +202,7 @@ export async function steps(step, world) {
     await page.getByLabel('Your password').fill('correct horse')
     await page.getByLabel('New password').fill('password')
     await page.getByRole('button', { name: 'Change the password' }).click()
-    await page.getByText('one of the first that somebody would guess').waitFor()
+    await page.getByText('one of the first passwords that a guesser would try').waitFor()
     await page.getByLabel('New password').fill('battery staple')
     await page.getByRole('button', { name: 'Change the password' }).click()
     await page.getByText('Changed. You are signed out everywhere else.').waitFor()

@@ -135,7 +135,7 @@ export async function steps(step, world) {
     await focused('.members-button')
   })
 
-  await step('write to somebody by the beginning of their name', async () => {
+  await step('write to a person by the beginning of their name', async () => {
     await keys.box().click()
     await keyboard.type('hello @new')
     await page.getByRole('listbox', { name: 'People' }).getByRole('option', { name: 'Ben Newcomer' }).waitFor()

@@ -76,7 +76,7 @@ export class Parlor {
     await this.answers('notify', `http://127.0.0.1:${this.ports.notify}/health/ready`)
   }
 
-  /** What `parlor account …` prints, as whoever runs Parlor starts it. */
+  /** What `parlor account …` prints, as the operator starts it. */
   account(...args) {
     const own = Object.entries(process.env).filter(([key]) => !key.startsWith('PARLOR_'))
     const env = {

@@ -1,5 +1,5 @@
 //! Measures what one account can take from another tenant, at the default limits: each flood alone,
-//! while somebody in another workspace sends, reads a page and follows a stream.
+//! while a person in another workspace sends, reads a page and follows a stream.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

@@ -28,7 +28,7 @@ pub struct Code {
     pub purpose: Purpose,
     /// The address that it was made for.
     pub email_folded: String,
-    /// Whether whoever shows it reads mail there.
+    /// Whether it was mailed to the address and shown to nobody else, so that it proves the address.
     pub was_mailed: bool,
 }
 
@@ -113,7 +113,7 @@ pub async fn void_all(db: impl PgExecutor<'_>, account: AccountId) -> Result<()>
     Ok(())
 }
 
-/// Deletes at most `limit` codes of which nobody needs the trace any more.
+/// Deletes at most `limit` codes that no limit counts any more.
 pub async fn delete_old(db: impl PgExecutor<'_>, limit: i64) -> Result<u64> {
     let done = sqlx::query!(
         "delete from account_codes where hash in (

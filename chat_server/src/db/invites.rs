@@ -37,11 +37,11 @@ pub struct NewInvite {
     pub max_uses: i32,
 }
 
-/// The workspace and role that an invitation leads to, and for whom.
+/// The workspace and role that an invitation leads to, and its address if it names one.
 pub struct Admission {
     pub workspace_id: WorkspaceId,
     pub workspace_name: String,
-    /// Whether the workspace takes verified addresses alone, and of which domains; any if none is
+    /// Whether the workspace takes verified addresses alone, and its domains; any domain if none is
     /// named.
     pub verified_only: bool,
     pub email_domains: Vec<String>,

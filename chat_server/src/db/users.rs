@@ -219,8 +219,8 @@ pub async fn find_to_forget(
     .await
 }
 
-/// Who owns a workspace after its last owner: an active admin before others, whoever was there
-/// first.
+/// Who owns a workspace after its last owner: an active admin before others, and of
+/// these the one who joined first.
 pub async fn find_heir(
     db: impl PgExecutor<'_>,
     workspace: WorkspaceId,

@@ -48,7 +48,7 @@ pub struct SignUp {
 /// Sign up: create a workspace, or join one by invitation
 ///
 /// With the e-mail address and password of an account that exists, that account gets the workspace. Otherwise the
-/// address is only claimed until it is verified, and somebody else may have verified it.
+/// address is only claimed until it is verified, and another account may have verified it.
 #[utoipa::path(post, path = "/api/signup", tag = "account", security(()), request_body = SignUp,
     responses((status = 201, body = SignedIn), (status = 409, body = Problem, description = "email_taken, workspace_taken")))]
 pub async fn signup(

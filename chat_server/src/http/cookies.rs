@@ -16,8 +16,8 @@ const DEVICE_DAYS: i64 = 400;
 /// The cookies that a request carries.
 #[derive(Debug, Default)]
 pub struct BrowserCookies {
-    /// None if there is none, and if there are several: one of them was set by somebody else, such
-    /// as a neighbouring site, and would swap the session.
+    /// None if there is none, and if there are several: one of them was set by another site, such
+    /// as a sibling subdomain, and would swap the session.
     pub refresh_token: Option<String>,
     /// The account that was last signed in to on this device.
     pub device: Option<AccountId>,

@@ -22,7 +22,7 @@ use crate::{
     state::AppState,
 };
 
-/// Codes that are mailed to one address within an hour, whoever asks for them.
+/// Codes that are mailed to one address within an hour, for all requests together.
 const CODES_PER_HOUR: i64 = 5;
 /// Accounts that one mail for an address is about.
 const ACCOUNTS_MAX: i64 = 5;
@@ -96,7 +96,7 @@ async fn compose(state: &AppState, mailer: &Mailer, mail: &Mail) -> anyhow::Resu
     })
 }
 
-/// A letter with a code that proves an address, or one to whoever has proved it before.
+/// A letter with a code that proves an address, or one to the account that has it verified.
 async fn to_prove(
     state: &AppState,
     mailer: &Mailer,

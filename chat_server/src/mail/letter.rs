@@ -13,7 +13,7 @@ pub struct Letter {
     after: Vec<String>,
 }
 
-/// In a letter that somebody may get without having asked for it.
+/// In a letter whose reader may not have asked for it.
 const IGNORE: &str = "If you did not ask for this, do nothing: without the link nothing happens.";
 
 impl Letter {
@@ -182,7 +182,7 @@ impl Letter {
     }
 }
 
-/// A text of somebody else. A mail program makes a link of what looks like an address, so a word
+/// A text that another person chose. A mail program makes a link of what looks like an address, so a word
 /// joiner (U+2060) stands after each dot and colon.
 fn quoted(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

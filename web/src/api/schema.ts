@@ -573,7 +573,7 @@ export interface paths {
         /**
          * Sign up: create a workspace, or join one by invitation
          * @description With the e-mail address and password of an account that exists, that account gets the workspace. Otherwise the
-         *     address is only claimed until it is verified, and somebody else may have verified it.
+         *     address is only claimed until it is verified, and another account may have verified it.
          */
         post: operations["signup"];
         delete?: never;

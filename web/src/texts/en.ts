@@ -67,7 +67,7 @@ export const en = {
     owner_must_transfer: 'You own it. Make somebody else the owner before you leave, or delete it.',
     too_many_chats: 'That would be more chats than one person can have.',
     workspace_full:
-      'This workspace holds as much text as it may. Delete some, or ask whoever runs the server for more room.',
+      'This workspace holds as much text as it may. Delete some, or ask the operator of the server for more room.',
     too_many_responses: 'Too much is being loaded at once. Try again in a moment.',
     workspace_taken: 'There is a workspace of this name already. To join it, ask for an invitation.',
     already_in: 'You are in it already. Load the page again.',
@@ -107,7 +107,7 @@ export const en = {
     another_workspace: () => 'The invitation is for another workspace.',
     another_address: () => 'The invitation is for another e-mail address.',
     one_address: () => 'An invitation of one address is for one person.',
-    common_password: () => 'This is one of the first that somebody would guess.',
+    common_password: () => 'This is one of the first passwords that a guesser would try.',
     wrong_password: () => 'This is not your password.',
   } as Record<string, (min: number, max: number) => string>,
   ruleOther: 'This cannot be here.',

@@ -7,7 +7,7 @@ export class Paging {
   private readonly meanwhile: Event[] = []
   /** Those that need not be fetched: they came with the snapshot, a page or an event. */
   private readonly known: Set<string>
-  /** Those that an event spoke of as new to somebody: they are still there. */
+  /** Those that an event spoke of as new to a person: they are still there. */
   private readonly joined = new Set<string>()
   private readonly me: string
 

@@ -26,7 +26,7 @@ function rehypeDirection() {
       if (node.type === 'element') node.properties.dir = node.tagName === 'pre' ? 'ltr' : 'auto'
   }
 }
-/** A text of which nothing would be seen (`#`, `[]()`, an empty block of code) is shown as it is. */
+/** A text that would show nothing (`#`, `[]()`, an empty block of code) is shown as it is. */
 function rehypeSource() {
   return (tree: Root, file: VFile) => {
     if (tree.children.some(isSeen)) return

@@ -1,4 +1,4 @@
-// What somebody wrote.
+// What a person wrote.
 import type { Message } from '../../../api/types'
 import { useTexts } from '../../../texts'
 import { fullDate } from '../../dates'
