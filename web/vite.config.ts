@@ -14,6 +14,7 @@ const csp = [
   "font-src 'self'",
   "img-src 'self'",
   "manifest-src 'self'",
+  "worker-src 'self'",
   `connect-src 'self' ${process.env.PARLOR_EVENTS ?? 'http://localhost:6687'}`,
   "base-uri 'none'",
   "form-action 'none'",

@@ -19,7 +19,17 @@ use tower_http::services::ServeFile;
 use crate::{error::ApiError, extract::ApiPath, state::AppState};
 
 /// The client's own pages. Every other path is 404.
-const PAGES: [&str; 7] = ["/", "/signin", "/signup", "/forgot", "/reset", "/verify", "/c/{*rest}"];
+const PAGES: [&str; 9] = [
+    "/",
+    "/signin",
+    "/signup",
+    "/forgot",
+    "/reset",
+    "/verify",
+    "/c/{*rest}",
+    "/w/{*rest}",
+    "/settings/{*rest}",
+];
 
 /// Serves the client. Each page checks again whether it was built, since a build may be running.
 pub fn router(config: &Config) -> Router<AppState> {
@@ -70,7 +80,8 @@ async fn page(Extension(client): Extension<Arc<WebClient>>, request: Request) ->
     response
 }
 
-/// A file beside index.html: the icon.
+/// A file beside index.html: an icon, the manifest, the service worker. A browser asks
+/// whether it has changed, since its name stays the same.
 async fn file(
     Extension(client): Extension<Arc<WebClient>>,
     ApiPath(name): ApiPath<String>,
@@ -79,7 +90,9 @@ async fn file(
     if name == "index.html" || !is_readable(&name, &request) {
         return Err(ApiError::NotFound("page"));
     }
-    client.file(&name, request).await.ok_or(ApiError::NotFound("page"))
+    let mut response = client.file(&name, request).await.ok_or(ApiError::NotFound("page"))?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
 }
 
 /// A script, a style or a font. Its name changes with its content.
@@ -109,7 +122,7 @@ fn is_readable(name: &str, request: &Request) -> bool {
 fn content_security_policy(config: &Config) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; manifest-src 'self'; \
-         connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+         worker-src 'self'; connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         config.notify.public_url
     )
 }
