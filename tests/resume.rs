@@ -10,6 +10,8 @@ use sqlx::Connection as _;
 use crate::support::{
     Actor, App, Chat, Device, Node, eventually,
     log::{events_after, events_for},
+    raw::Raw,
+    sse::try_stream,
     with_app,
 };
 
@@ -57,6 +59,58 @@ async fn a_device_whose_socket_is_cut_again_and_again_misses_nothing_and_hears_n
         futures_util::join!(talking, listening);
         assert_eq!(device.events, events_after(&app.db, &bob, &start).await);
         assert_eq!(device.events.len(), 151);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cursor_in_the_url_is_understood_by_each_of_its_names_or_refused() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let start = cursor(&ann).await;
+        ann.mark("while it was away").await;
+        let bearer = format!("Bearer {}", ann.token);
+        let ticket = ann.call("POST /api/events/ticket").await.created();
+        let ticket = ticket["ticket"].as_str().unwrap();
+        // As EventSource polyfills come back: without a header, some with what keeps caches away.
+        for name in ["lastEventId", "last_event_id", "Last-Event-ID", "last-event-id", "evs_last_event_id"] {
+            let query = format!("?ticket={ticket}&r=0.17&{name}={start}&_=1");
+            let mut device = Device::connect_by_url(&node, &query, None).await;
+            let first = device.next_frame().await.unwrap();
+            assert_eq!(first.data["resumed"], true, "{name}: {first:?}");
+            device.until_mark("while it was away").await;
+        }
+        // The one that a polyfill added counts, and not the one that the page began with.
+        let last = cursor(&ann).await;
+        let query = format!("?ticket={ticket}&last_event_id={start}&lastEventId={last}");
+        let mut device = Device::connect_by_url(&node, &query, None).await;
+        ann.mark("afterwards").await;
+        device.until_mark("afterwards").await;
+        assert_eq!(device.events.len(), 1, "{:?}", device.events);
+        for name in ["cursor", "since", "last_id", "from", "eventId"] {
+            let reply = try_stream(&node, &format!("?{name}={start}"), &[("authorization", &bearer)]).await;
+            reply.refused(400, "unknown_parameter");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_cursors_that_differ_are_none() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let node = app.start_notify_server().await;
+        let start = cursor(&ann).await;
+        ann.mark("later").await;
+        let later = cursor(&ann).await;
+        let head = format!("GET /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n", ann.token);
+        for (cursors, said) in [([&start, &later], "reset"), ([&later, &later], "connected")] {
+            let lines = cursors.map(|cursor| format!("last-event-id: {cursor}\r\n")).concat();
+            let mut raw = Raw::connect(&node).await;
+            raw.send(format!("{head}{lines}\r\n").as_bytes()).await;
+            raw.read_until(&format!("event: {said}")).await;
+        }
     })
     .await;
 }

@@ -241,8 +241,9 @@ async fn what_is_no_ticket_opens_nothing() {
         let late = format!("Bearer {}", app.sign(expired, Purpose::Access));
         try_stream(&node, "", &[("authorization", &late)]).await.refused(401, "token_expired");
         // An access token is long-lived, so it is not accepted in a URL, under any name.
-        for name in ["ticket", "access_token", "token"] {
-            try_stream(&node, &format!("?{name}={}", ann.token), &[]).await.refused(401, "unauthenticated");
+        try_stream(&node, &format!("?ticket={}", ann.token), &[]).await.refused(401, "unauthenticated");
+        for name in ["access_token", "token"] {
+            try_stream(&node, &format!("?{name}={}", ann.token), &[]).await.refused(400, "unknown_parameter");
         }
         let ticket = format!("Bearer {}", app.sign(good, Purpose::Stream));
         try_stream(&node, "", &[("authorization", &ticket)]).await.refused(401, "unauthenticated");

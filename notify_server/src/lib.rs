@@ -11,6 +11,7 @@
 
 pub mod auth;
 pub mod connection;
+mod events_query;
 pub mod frame;
 pub mod http;
 pub mod hub;

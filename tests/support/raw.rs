@@ -74,6 +74,20 @@ impl Raw {
         parse(&String::from_utf8_lossy(&text)).remove(0)
     }
 
+    /// Everything up to `end`, which must arrive.
+    pub async fn read_until(&mut self, end: &str) -> String {
+        let mut bytes = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&bytes);
+            if text.contains(end) {
+                return text.into_owned();
+            }
+            let read = timeout(DEADLINE, self.stream.read_buf(&mut bytes)).await;
+            let arrived = read.is_ok_and(|read| read.is_ok_and(|count| count > 0));
+            assert!(arrived, "{end:?} does not arrive: {}", String::from_utf8_lossy(&bytes));
+        }
+    }
+
     /// Everything that arrives until the other side closes, within `limit`. None: it did not close.
     pub async fn read_to_end(&mut self, limit: Duration) -> Option<String> {
         let mut bytes = Vec::new();
