@@ -83,7 +83,8 @@ async fn start_servers(config: &Config, lifecycle: &Lifecycle, with_demo: bool) 
 
 /// The URL of a server that listens on `address`, for a person on this machine.
 fn base_url(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
+    // Also for 127.0.0.1, so that it is the origin that the servers know by default.
+    if address.ip().is_unspecified() || address.ip().is_loopback() {
         format!("http://localhost:{}", address.port())
     } else {
         format!("http://{address}")
@@ -111,7 +112,8 @@ mod tests {
     #[test]
     fn address_is_one_that_a_browser_takes() {
         assert_eq!(base_url(([0, 0, 0, 0], 6688).into()), "http://localhost:6688");
-        assert_eq!(base_url(([127, 0, 0, 1], 1).into()), "http://127.0.0.1:1");
+        assert_eq!(base_url(([127, 0, 0, 1], 1).into()), "http://localhost:1");
+        assert_eq!(base_url(([10, 0, 0, 1], 1).into()), "http://10.0.0.1:1");
         assert_eq!(base_url("[::]:6688".parse().unwrap()), "http://localhost:6688");
     }
 }

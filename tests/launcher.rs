@@ -202,6 +202,11 @@ async fn what_is_wrong_is_said_in_one_line() {
         (vec!["--config", "broken.yml"], vec![], "broken.yml: not readable as YAML"),
         (vec!["--config", "missing.yml"], vec![], "missing.yml: cannot be read"),
         (vec![], vec![("PARLOR_SERVER__PROT", "1")], "PARLOR_SERVER__PROT"),
+        (vec![], vec![("PARLOR_SERVER_PORT", "7000")], "PARLOR_SECTION__KEY"),
+        (vec![], vec![("PARLOR_CORS__ORIGINS", "[\"*\"]")], "cors.origins"),
+        (vec![], vec![("PARLOR_CORS__ORIGINS", "[https://a.example/parlor]")], "cors.origins"),
+        (vec![], vec![("PARLOR_SERVER__PUBLIC_URL", "https://a.example/parlor")], "server.public_url"),
+        (vec![], vec![("PARLOR_NOTIFY__HOST", "0.0.0.0:6687")], "notify.host"),
         (vec![], vec![("PARLOR_LOG__LEVEL", "=loud=")], "log.level"),
         (vec![], vec![("PARLOR_DATABASE__DATA_DIR", "file/data")], "database.data_dir"),
         (vec![], vec![("PARLOR_DATABASE__BIN_DIR", "/nowhere")], "/nowhere"),
@@ -279,6 +284,11 @@ impl Home {
             .current_dir(self.path())
             .env_remove("DATABASE_URL")
             .env("RUST_BACKTRACE", "1")
+            // As in Kubernetes beside a Service called `parlor`.
+            .env("PARLOR_SERVICE_HOST", "10.0.0.1")
+            .env("PARLOR_SERVICE_PORT_HTTP", "6688")
+            .env("PARLOR_PORT", "tcp://10.0.0.1:6688")
+            .env("PARLOR_PORT_6688_TCP_ADDR", "10.0.0.1")
             .env("PARLOR_SERVER__HOST", "127.0.0.1")
             .env("PARLOR_SERVER__PORT", "0")
             .env("PARLOR_NOTIFY__HOST", "127.0.0.1")

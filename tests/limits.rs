@@ -44,6 +44,30 @@ async fn sign_ins_from_one_address_are_limited_and_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn people_behind_a_proxy_have_limits_of_their_own_however_it_writes_their_addresses() {
+    let configured = |config: &mut chat_core::config::Config| {
+        config.limits.signin_per_minute = 2;
+        config.server.trusted_proxies = 1;
+    };
+    with_app_configured(configured, async |app| {
+        let guess = json!({ "email": "ann@acme.example", "password": "wrong password" });
+        let guess_from = async |forwarded: String| {
+            let request = app.client.post(format!("{}/api/signin", app.chat.url)).json(&guess);
+            request.header("x-forwarded-for", forwarded).send().await.unwrap().status().as_u16()
+        };
+        for n in 1..=6 {
+            assert_eq!(guess_from(format!("203.0.113.{n}:5150")).await, 401, "{n}");
+            assert_eq!(guess_from(format!("[2001:db8:{n}::1]:443")).await, 401, "{n}");
+        }
+        // The same person from other ports.
+        assert_eq!(guess_from("203.0.113.1:5151".into()).await, 401);
+        assert_eq!(guess_from("203.0.113.1:5152".into()).await, 429);
+        assert_eq!(guess_from("203.0.113.1".into()).await, 429);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn sends_are_limited_by_user() {
     with_app_configured(
         |config| config.limits.send_per_minute = 2,

@@ -2,6 +2,8 @@
 //! environment. Every key has a default; an unknown key is an error that names it. Only this module
 //! reads the environment.
 
+mod address;
+mod environment;
 mod sections;
 
 use std::{
@@ -20,8 +22,6 @@ pub use sections::{
 
 /// The file that is read if none is named and this one exists.
 pub const DEFAULT_FILE: &str = "app.yml";
-/// `PARLOR_SERVER__PORT=7000` sets `server.port`.
-const ENV_PREFIX: &str = "PARLOR_";
 /// The most characters of an error, which may quote a long value.
 const LINE_MAX: usize = 500;
 
@@ -66,7 +66,7 @@ impl Config {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let environment = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-            .filter(|(k, _)| k.starts_with(ENV_PREFIX) || k == "DATABASE_URL")
+            .filter(|(k, _)| environment::is_ours(k))
             .collect();
         Self::parse(&path.display().to_string(), &text, environment)
     }
@@ -85,18 +85,8 @@ impl Config {
         }
         check(&root, name)?;
         for (variable, value) in environment {
-            let path = if variable == "DATABASE_URL" {
-                if value.is_empty() {
-                    continue;
-                }
-                "database__url".into()
-            } else {
-                variable.trim_start_matches(ENV_PREFIX).to_lowercase()
-            };
-            let Some((section, key)) = path.split_once("__") else {
-                return Err(ConfigError(format!(
-                    "{variable}: a variable for a key is spelled PARLOR_SECTION__KEY"
-                )));
+            let Some(environment::Setting { section, key }) = environment::read(&variable, &value)? else {
+                continue;
             };
             // A value is read as text first, so that a password of digits stays text, and else as
             // YAML.
@@ -105,9 +95,9 @@ impl Config {
                 let mut attempt = root.clone();
                 let sections =
                     attempt.as_object_mut().ok_or_else(|| ConfigError(format!("{name}: not sections")))?;
-                let section = sections.entry(section).or_insert_with(|| Value::Object(Map::new()));
+                let section = sections.entry(section.clone()).or_insert_with(|| Value::Object(Map::new()));
                 if let Some(section) = section.as_object_mut() {
-                    section.insert(key.to_owned(), candidate);
+                    section.insert(key.clone(), candidate);
                 }
                 check(&attempt, &variable).map(|_| attempt)
             });
@@ -127,14 +117,12 @@ impl Config {
         follow(&mut self.server.public_url, &ServerConfig::default().public_url, self.server.port);
         follow(&mut self.notify.public_url, &NotifyConfig::default().public_url, self.notify.port);
         self.check_bounds()?;
-        for (key, url) in
-            [("server.public_url", &self.server.public_url), ("notify.public_url", &self.notify.public_url)]
-        {
-            if !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/') {
-                return Err(ConfigError(format!(
-                    "{key}: must start with http:// or https:// and have no slash at the end"
-                )));
-            }
+        self.server.host = address::host("server.host", &self.server.host)?;
+        self.notify.host = address::host("notify.host", &self.notify.host)?;
+        self.server.public_url = address::origin("server.public_url", &self.server.public_url)?;
+        self.notify.public_url = address::public_url("notify.public_url", &self.notify.public_url)?;
+        for origin in &mut self.cors.origins {
+            *origin = address::origin("cors.origins", origin)?;
         }
         Ok(self)
     }
@@ -202,12 +190,36 @@ impl Config {
         Ok(())
     }
 
-    /// Origins of web pages that may call the servers: `server.public_url`, with localhost also as
-    /// 127.0.0.1, and the configured ones.
+    /// What works, and is not safe: one line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let open = [
+            ("server", &self.server.host, &self.server.public_url),
+            ("notify", &self.notify.host, &self.notify.public_url),
+        ];
+        let exposed = open
+            .into_iter()
+            .filter(|(_, host, url)| !address::is_loopback_host(host) && url.starts_with("http://"));
+        exposed
+            .map(|(section, host, url)| {
+                format!(
+                    "{section}.host is {host} and {section}.public_url is {url}: other machines reach it, and passwords \
+                     and tokens cross the network unencrypted; put a TLS proxy in front and name its https address"
+                )
+            })
+            .collect()
+    }
+
+    /// Origins of web pages that may call the servers: `server.public_url`, with all names of this
+    /// machine if it is one of them, and the configured ones.
     pub fn web_origins(&self) -> Vec<String> {
         let own = self.server.public_url.clone();
-        let loopback = own.contains("://localhost").then(|| own.replace("://localhost", "://127.0.0.1"));
-        self.cors.origins.iter().cloned().chain([own]).chain(loopback).collect()
+        let names = address::loopback_names(&own);
+        self.cors.origins.iter().cloned().chain([own]).chain(names).collect()
+    }
+
+    /// The origin of notify_server's public URL, which may have a path.
+    pub fn notify_origin(&self) -> String {
+        address::origin_of(&self.notify.public_url)
     }
 
     /// None behind a proxy, from which all connections come.

@@ -44,6 +44,9 @@ where
 {
     let config = Config::load(config)?;
     telemetry::init(&config.log)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let lifecycle = Lifecycle::new();
     lifecycle.stop_on_signals()?;
     let outcome = work(config, lifecycle.clone()).await;

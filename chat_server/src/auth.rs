@@ -144,7 +144,29 @@ fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<IpAddr> 
     let skip = trusted_proxies.checked_sub(1)?;
     let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
-    hops.iter().rev().nth(skip)?.trim().parse().ok()
+    address_of_hop(hops.iter().rev().nth(skip)?.trim())
+}
+
+/// The address in an entry of X-Forwarded-For. Some proxies add the port that the client called
+/// from, which differs with each connection, write IPv6 addresses in brackets, or add a zone.
+fn address_of_hop(hop: &str) -> Option<IpAddr> {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    let host = match hop.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            if !port.is_empty() && !port.strip_prefix(':').is_some_and(is_port) {
+                return None;
+            }
+            host
+        }
+        // More than one colon: an IPv6 address without a port.
+        None => match hop.split_once(':') {
+            Some((host, port)) if is_port(port) => host,
+            _ => hop,
+        },
+    };
+    let host = host.split_once('%').map_or(host, |(host, _zone)| host);
+    host.parse().ok()
 }
 
 /// Counts the addresses of an IPv6 /64 as one: one customer of a provider has at least that many.
@@ -339,6 +361,32 @@ mod tests {
                 headers.append("x-forwarded-for", address.parse().unwrap());
             }
             prop_assert_eq!(forwarded_for(&headers, skip), Some([10, 0, 0, 1].into()));
+        }
+    }
+
+    #[test]
+    fn an_entry_may_have_a_port_and_brackets() {
+        for (hop, address) in [
+            ("203.0.113.7", Some("203.0.113.7")),
+            ("203.0.113.7:5150", Some("203.0.113.7")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("[2001:db8::1]:443", Some("2001:db8::1")),
+            ("fe80::1%eth0", Some("fe80::1")),
+            ("[fe80::1%eth0]:443", Some("fe80::1")),
+            ("::ffff:203.0.113.7", Some("::ffff:203.0.113.7")),
+            ("2001:db8::1:443", Some("2001:db8::1:443")),
+            ("203.0.113.7:", None),
+            ("203.0.113.7:x", None),
+            ("203.0.113.7:99999", None),
+            ("[2001:db8::1]443", None),
+            ("[2001:db8::1", None),
+            ("[2001:db8::1]:", None),
+            ("unknown", None),
+            ("_hidden", None),
+            ("", None),
+        ] {
+            assert_eq!(address_of_hop(hop), address.map(|address| address.parse().unwrap()), "{hop}");
         }
     }
 

@@ -123,7 +123,7 @@ fn content_security_policy(config: &Config) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; manifest-src 'self'; \
          worker-src 'self'; connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        config.notify.public_url
+        config.notify_origin()
     )
 }
 

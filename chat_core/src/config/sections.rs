@@ -25,7 +25,7 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
-            host: "0.0.0.0".into(),
+            host: "127.0.0.1".into(),
             port: 6688,
             public_url: "http://localhost:6688".into(),
             trusted_proxies: 0,
@@ -63,7 +63,7 @@ pub struct NotifyConfig {
 impl Default for NotifyConfig {
     fn default() -> Self {
         Self {
-            host: "0.0.0.0".into(),
+            host: "127.0.0.1".into(),
             port: 6687,
             public_url: "http://localhost:6687".into(),
             max_streams: 20_000,

@@ -131,6 +131,51 @@ fn public_addresses_follow_the_ports_unless_they_are_given() {
 }
 
 #[test]
+fn origins_are_brought_to_the_form_that_browsers_send() {
+    let file = "server: {public_url: 'https://Chat.Example:443/'}
+cors: {origins: ['https://A.Example/', 'http://b.example:80']}
+notify: {public_url: 'https://Chat.Example/notify/'}";
+    let config = parse(file, &[]).unwrap();
+    assert_eq!(config.web_origins(), ["https://a.example", "http://b.example", "https://chat.example"]);
+    assert_eq!(config.notify.public_url, "https://chat.example/notify");
+    assert_eq!(config.notify_origin(), "https://chat.example");
+    for (file, key) in [
+        ("cors: {origins: ['*']}", "cors.origins"),
+        ("cors: {origins: ['https://a.example', 'https://a.example/x']}", "cors.origins"),
+        ("server: {public_url: 'https://a.example/x'}", "server.public_url"),
+        ("notify: {public_url: 'a.example'}", "notify.public_url"),
+        ("server: {host: '0.0.0.0:6688'}", "server.host"),
+    ] {
+        assert!(parse(file, &[]).unwrap_err().starts_with(key), "{file}");
+    }
+}
+
+#[test]
+fn plain_http_beyond_this_machine_is_warned_of() {
+    for (file, warnings) in [
+        ("", 0),
+        ("server: {host: '::1'}", 0),
+        ("server: {host: 0.0.0.0}", 1),
+        ("server: {host: 10.0.0.1}\nnotify: {host: '::'}", 2),
+        ("server: {host: 0.0.0.0, public_url: 'https://a.example'}", 0),
+    ] {
+        assert_eq!(parse(file, &[]).unwrap().warnings().len(), warnings, "{file}");
+    }
+}
+
+#[test]
+fn variables_of_a_kubernetes_service_set_nothing() {
+    let service = [
+        ("PARLOR_SERVICE_HOST", "10.0.0.1"),
+        ("PARLOR_PORT", "tcp://10.0.0.1:6688"),
+        ("PARLOR_PORT_6688_TCP_ADDR", "10.0.0.1"),
+        ("PARLOR_SERVER_PORT", "tcp://10.0.0.1:6688"),
+    ];
+    assert_eq!(parse("", &service).unwrap().server.port, 6688);
+    assert!(parse("", &[("PARLOR_SERVER_PORT", "7000")]).unwrap_err().contains("PARLOR_SECTION__KEY"));
+}
+
+#[test]
 fn mistakes_name_the_key() {
     let unknown = parse("server:\n  prot: 1\n", &[]).unwrap_err();
     assert!(unknown.contains("server") && unknown.contains("prot"), "{unknown}");
