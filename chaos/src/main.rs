@@ -75,7 +75,7 @@ where
         std::process::exit(1);
     });
     let config = Config::load(None)?;
-    telemetry::init(&config.log)?;
+    let _log = telemetry::init(&config.log)?;
     let lifecycle = Lifecycle::new();
     lifecycle.stop_on_signals()?;
     server(config, lifecycle).await?;

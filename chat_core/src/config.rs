@@ -8,6 +8,7 @@ mod sections;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -16,8 +17,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use sections::{
-    AuthConfig, CorsConfig, DatabaseConfig, EventLogConfig, LimitsConfig, LogConfig, LogFormat, MailConfig,
-    NotifyConfig, Secret, ServerConfig,
+    AuthConfig, CorsConfig, DatabaseConfig, EventLogConfig, LimitsConfig, ListenAddress, LogConfig,
+    LogFormat, MailConfig, NotifyConfig, Secret, ServerConfig,
 };
 
 /// The file that is read if none is named and this one exists.
@@ -121,6 +122,9 @@ impl Config {
         self.notify.host = address::host("notify.host", &self.notify.host)?;
         self.server.public_url = address::origin("server.public_url", &self.server.public_url)?;
         self.notify.public_url = address::public_url("notify.public_url", &self.notify.public_url)?;
+        if let Some(contact) = &self.server.security_contact {
+            address::contact("server.security_contact", contact)?;
+        }
         for origin in &mut self.cors.origins {
             *origin = address::origin("cors.origins", origin)?;
         }
@@ -188,6 +192,13 @@ impl Config {
             return Err(ConfigError(format!("{key}: must be at least 1")));
         }
         Ok(())
+    }
+
+    /// The variables of libpq in the environment, such as PGSSLMODE.
+    pub fn libpq_variables() -> Vec<OsString> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let names = std::env::vars_os().map(|(name, _)| name);
+        names.filter(|name| name.to_str().is_some_and(environment::is_of_libpq)).collect()
     }
 
     /// What works, and is not safe: one line each.

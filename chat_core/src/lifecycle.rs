@@ -2,11 +2,13 @@
 //! of them ends early.
 
 use std::{
-    future::Future,
+    fs,
+    future::{Future, pending},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
@@ -100,20 +102,29 @@ impl Lifecycle {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
-    /// Stops on SIGINT or SIGTERM. A second signal ends the process at once.
+    /// Stops on SIGINT, SIGTERM or SIGHUP. A second SIGINT or SIGTERM ends the process at once; a
+    /// closed terminal sends SIGHUP more than once. Under nohup SIGHUP stays ignored.
     ///
     /// # Errors
     /// The signal handlers cannot be installed.
     pub fn stop_on_signals(&self) -> anyhow::Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
         let this = self.clone();
         #[expect(clippy::disallowed_methods, reason = "must outlive the tasks it stops")]
         tokio::spawn(async move {
             let mut first = true;
             loop {
-                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                let is_hangup = tokio::select! {
+                    _ = interrupt.recv() => false,
+                    _ = terminate.recv() => false,
+                    () = hung_up(&mut hangup) => true,
+                };
+                if is_hangup {
+                    this.stop();
+                    continue;
+                }
                 if !first {
                     error!("stopped by a second signal");
                     std::process::exit(130);
@@ -125,6 +136,24 @@ impl Lifecycle {
         });
         Ok(())
     }
+}
+
+async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+            info!("stopping, since the terminal is gone");
+        }
+        None => pending().await,
+    }
+}
+
+/// Whether the process was started to outlive its terminal. Linux says so; elsewhere it is not known.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit 0 is signal 1, SIGHUP.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(test)]

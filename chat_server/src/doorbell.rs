@@ -12,11 +12,10 @@ use std::{
 };
 
 use chat_core::{cursor::Shards, event::DOORBELL_CHANNEL};
-use sqlx::postgres::PgConnectOptions;
 use tokio::{sync::Notify, time::Instant};
 use tracing::warn;
 
-use crate::db::notifier::Notifier;
+use crate::{connect::Connect, db::notifier::Notifier};
 
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// For how long transactions send no NOTIFY after Postgres reported a full notify queue.
@@ -53,8 +52,8 @@ impl Doorbell {
     }
 
     /// Notifies until dropped.
-    pub async fn run(self, options: PgConnectOptions) -> anyhow::Result<()> {
-        let mut notifier = Notifier::new(options);
+    pub async fn run(self, connect: Connect) -> anyhow::Result<()> {
+        let mut notifier = Notifier::new(connect);
         loop {
             self.wake.notified().await;
             let shards = Shards::from_bits(self.shards.swap(0, Ordering::AcqRel));

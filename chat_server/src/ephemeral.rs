@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use chat_core::ephemeral::{CHANNEL, Notice};
-use sqlx::postgres::PgConnectOptions;
 use tokio::{sync::mpsc, time::sleep};
 use tracing::warn;
 
-use crate::{db::notifier::Notifier, metrics::Metrics};
+use crate::{connect::Connect, db::notifier::Notifier, metrics::Metrics};
 
 /// Notices that may wait: some seconds of many people who type.
 const WAITING_MAX: usize = 2048;
@@ -49,8 +48,8 @@ impl Ephemeral {
 
 impl Waiting {
     /// Sends until every [`Ephemeral`] is dropped.
-    pub async fn run(mut self, options: PgConnectOptions) -> anyhow::Result<()> {
-        let mut notifier = Notifier::new(options);
+    pub async fn run(mut self, connect: Connect) -> anyhow::Result<()> {
+        let mut notifier = Notifier::new(connect);
         let mut batch = Vec::new();
         while self.notices.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let texts = batch.drain(..).map(|notice| serde_json::to_string(&notice));

@@ -20,6 +20,7 @@ pub mod http;
 pub mod openapi;
 
 pub mod cache;
+mod connect;
 pub mod consumers;
 pub mod db;
 pub mod doorbell;
@@ -36,6 +37,8 @@ pub mod operator;
 pub mod password;
 pub mod quota;
 pub mod rate_limit;
+mod same_origin;
+pub mod security;
 pub mod sends;
 pub mod tail;
 pub mod web;

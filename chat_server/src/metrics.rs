@@ -2,10 +2,14 @@
 //! are no globals.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
+use chat_core::telemetry;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -103,6 +107,7 @@ pub struct Metrics {
     pub sends_under_way: Gauge,
     pub ephemeral_sent: Counter,
     pub ephemeral_dropped: Counter,
+    log_lines_dropped: Counter,
     pub connections: Gauge,
     pub bounds: Bounds,
     pub pool_connections: Gauge,
@@ -130,6 +135,7 @@ impl Default for Metrics {
             sends_under_way: Gauge::default(),
             ephemeral_sent: Counter::default(),
             ephemeral_dropped: Counter::default(),
+            log_lines_dropped: Counter::default(),
             connections: Gauge::default(),
             bounds: Bounds::default(),
             pool_connections: Gauge::default(),
@@ -156,6 +162,7 @@ impl Default for Metrics {
         count("sends_refused", "Sends refused since too many waited", &this.sends_refused);
         count("ephemeral_sent", "Notices that the notify_servers were told", &this.ephemeral_sent);
         count("ephemeral_dropped", "Notices that were dropped", &this.ephemeral_dropped);
+        count("log_lines_dropped", "Lines of the log that nobody took", &this.log_lines_dropped);
         registry.register("sends_under_way", "Sends that are not answered yet", this.sends_under_way.clone());
         registry.register("connections", "Open client connections", this.connections.clone());
         registry.register("pool_connections", "Open database connections", this.pool_connections.clone());
@@ -218,6 +225,7 @@ impl Metrics {
     /// # Errors
     /// Formatting failed; writing into a string never does.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
+        self.log_lines_dropped.inner().store(telemetry::dropped_lines(), Relaxed);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

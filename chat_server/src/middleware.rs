@@ -1,4 +1,4 @@
-//! The layers around all routes: metrics and access log, common headers, compression, panics, the
+//! The layers around all routes: metrics and access log, compression, panics, the
 //! time limit. The layers that both servers share are outside of these, in `http_server`.
 
 use std::{
@@ -17,33 +17,29 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chat_core::config::Config;
-use http_server::request_id::REQUEST_ID;
+use http_server::{conformance::AllowedHosts, request_id::REQUEST_ID};
 use tower::ServiceBuilder;
 use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, cors::CorsLayer,
-    set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, cors::CorsLayer, timeout::TimeoutLayer,
 };
 
 use crate::metrics::Metrics;
 
 /// From the head of the request to the head of the response, including the body of the request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// The label in metrics and logs of requests that match no route.
 const NO_ROUTE: &str = "(none)";
 
 /// Adds the layers to all routes and to the fallback.
 pub fn wrap(router: Router, metrics: Arc<Metrics>, config: &Config) -> Router {
-    http_server::middleware::wrap(with_limits(router, metrics, REQUEST_TIMEOUT), cors(config))
+    let hosts = AllowedHosts::new(&config.server.allowed_hosts);
+    http_server::middleware::wrap(with_limits(router, metrics, REQUEST_TIMEOUT), cors(config), hosts)
 }
 
 fn with_limits(router: Router, metrics: Arc<Metrics>, within: Duration) -> Router {
     router.layer(
         ServiceBuilder::new()
             .layer(from_fn_with_state(metrics, observe))
-            .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NO_STORE))
-            .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF))
             .map_request(accept_identity)
             .layer(CompressionLayer::new())
             // The panic hook logs the panic.
@@ -147,8 +143,7 @@ mod tests {
             ("/hangs?x", "/hangs", 408),
             ("/nowhere/0193", NO_ROUTE, 404),
         ] {
-            let (response, metrics) = ask(path, "").await;
-            assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+            let (_, metrics) = ask(path, "").await;
             let line = format!("requests_total{{method=\"GET\",route=\"{route}\",status=\"{status}\"}} 1");
             assert!(metrics.contains(&line) && !metrics.contains("0193"), "{metrics}");
         }

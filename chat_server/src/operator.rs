@@ -9,6 +9,7 @@ use chat_core::{
 use sqlx::PgPool;
 
 use crate::{
+    connect::Connect,
     db::{
         self, SearchText,
         account_codes::{NewCode, Purpose},
@@ -41,7 +42,7 @@ pub enum AccountCommand {
 /// One line: there is no such account, there are several, or the database cannot be reached.
 pub async fn run(config: &Config, command: &AccountCommand) -> anyhow::Result<String> {
     let url = config.database.url.as_ref().context("database.url: the address of a Postgres is needed")?;
-    let db = db::pool(db::connect_options(url)?, 1);
+    let db = Connect::parse(url)?.pool(1);
     let told = run_on(&db, &config.server.public_url, command).await;
     db.close().await;
     told

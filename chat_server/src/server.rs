@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::{Router, routing::get};
 use chat_core::{config::Config, lifecycle::Lifecycle};
 use event_log::{Channel, Database, Tail};
 use http_server::{ConnectionEvent, Limits};
@@ -15,6 +15,7 @@ use tracing::info;
 
 use crate::{
     cache::Caches,
+    connect::{self, Connect},
     consumers::{self, Consumer},
     db::{self, messages::send::Connector},
     doorbell::Doorbell,
@@ -22,6 +23,7 @@ use crate::{
     fair_share::FairShares,
     guesses::Guesses,
     instance::Instance,
+    http::health::metrics_aside,
     jobs,
     keys::Keys,
     mail::Mailer,
@@ -42,6 +44,8 @@ const EXPORTS_AT_ONCE: usize = 2;
 /// A chat_server that has bound its port and prepared its database.
 pub struct ChatServer {
     listener: TcpListener,
+    /// For metrics, where they have an address of their own.
+    aside: Option<TcpListener>,
     address: SocketAddr,
     state: AppState,
     router: Router,
@@ -57,11 +61,16 @@ impl ChatServer {
         let mailer = Mailer::new(&config)?;
         let (host, port) = (config.server.host.clone(), config.server.port);
         let listener = http_server::listen("server.host, server.port", &host, port).await?;
+        let aside = match &config.server.metrics_address {
+            Some(at) => Some(http_server::listen("server.metrics_address", &at.host, at.port).await?),
+            None => None,
+        };
         let address = listener.local_addr()?;
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
-        let options = db::connect_options(&url)?;
-        let pool = db::pool(options.clone(), config.database.max_connections);
-        let background = db::pool(db::background(options.clone()), db::BACKGROUND_CONNECTIONS);
+        let to_database = Connect::parse(&url)?;
+        let pool = to_database.pool(config.database.max_connections);
+        let background = to_database.for_background().pool(db::BACKGROUND_CONNECTIONS);
+        connect::check(&pool).await?;
         db::migrate(&pool).await?;
         let keys = Keys::open(&config.key_file())?;
         keys.exchange(&pool).await.context("the signing key cannot be published in the database")?;
@@ -108,8 +117,8 @@ impl ChatServer {
             lifecycle.spawn(task, async move { token.run_until_cancelled(work).await.unwrap_or(Ok(())) });
         };
         until_stop("tail", Box::pin(tail::follow(log_tail.invalidations_only(), state.clone())));
-        until_stop("doorbell", Box::pin(state.doorbell.clone().run(options.clone())));
-        until_stop("ephemeral", Box::pin(notices.run(options.clone())));
+        until_stop("doorbell", Box::pin(state.doorbell.clone().run(to_database.clone())));
+        until_stop("ephemeral", Box::pin(notices.run(to_database.clone())));
         until_stop("jobs", Box::pin(jobs::run(state.clone(), jobs_due)));
         let log = Database::parse(url.expose())?;
         for consumer in Consumer::ALL {
@@ -117,15 +126,20 @@ impl ChatServer {
             until_stop(consumer.name(), Box::pin(work));
         }
         until_stop("node maintenance", Box::pin(maintenance::keep_node(state.clone())));
-        let maintenance = maintenance::keep_database(options, state.config.event_log.clone());
+        let maintenance = maintenance::keep_database(to_database, state.config.event_log.clone());
         until_stop("database maintenance", Box::pin(maintenance));
         let router = router(state.clone())?;
-        Ok(Self { listener, address, state, router })
+        Ok(Self { listener, aside, address, state, router })
     }
 
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where metrics are served, if not beside everything else.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.aside.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// For tests and tools in the same process.
@@ -137,6 +151,10 @@ impl ChatServer {
     /// `server.drain_seconds`.
     pub async fn serve(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
         info!("chat_server listening on {}", self.address);
+        if let Some(aside) = self.aside {
+            let router = Router::new().route("/metrics", get(metrics_aside)).with_state(self.state.clone());
+            lifecycle.spawn("metrics", http_server::serve_aside(aside, router, lifecycle.clone()));
+        }
         let config = &self.state.config;
         let limits = Limits {
             max_connections: config.limits.max_connections,

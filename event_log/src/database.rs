@@ -7,11 +7,14 @@ use anyhow::{Context as _, ensure};
 use tokio_postgres::{Client, Connection, Socket, config::TargetSessionAttrs, tls::MakeTlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::tls::Tls;
+use crate::{session::Session, tls::Tls};
 
 /// After this long a query is abandoned and its connection closed.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// No caller waits longer than this for a statement. A transaction left open by a stopped process
+/// would block the removal of an old partition.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(35);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_RETRIES: u32 = 2;
@@ -43,6 +46,7 @@ type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 pub struct Database {
     config: tokio_postgres::Config,
     connector: MakeRustlsConnect,
+    session: Session,
 }
 
 impl Database {
@@ -54,6 +58,7 @@ impl Database {
     pub fn parse(url: &str) -> anyhow::Result<Self> {
         let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
         ensure!(is_postgres, "database.url: expected postgres://user:password@host:port/name");
+        let session = Session::new(url, STATEMENT_TIMEOUT);
         let (url, tls) = Tls::split_from(url)?;
         let mut config: tokio_postgres::Config =
             url.parse().context("database.url: cannot be read as a Postgres URL")?;
@@ -70,19 +75,20 @@ impl Database {
         if config.get_hosts().len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        Ok(Self { config, connector: tls.connector })
+        Ok(Self { config, connector: tls.connector, session })
     }
 
-    /// The configuration for a pool. `application_name` is shown by pg_stat_activity.
+    /// The configuration for a pool. `application_name` is shown by pg_stat_activity. The pool must
+    /// begin each connection with [`Database::session`].
     pub fn config(&self, application_name: &str) -> tokio_postgres::Config {
         let mut config = self.config.clone();
         config.application_name(application_name);
-        // No caller waits longer than this for a statement. A transaction left open by a stopped
-        // process would block the removal of an old partition.
-        let options = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
         config
-            .options(format!("{options}-c statement_timeout=35s -c idle_in_transaction_session_timeout=35s"));
-        config
+    }
+
+    /// The settings of a connection.
+    pub fn session(&self) -> Session {
+        self.session.clone()
     }
 
     /// The TLS connector for a pool.
@@ -98,7 +104,18 @@ impl Database {
         // `connect_timeout` covers the socket only, not a server that accepts and stays silent.
         // Boxed, since the future of a TLS handshake is large.
         let config = self.config(application_name);
-        within(CONNECT_TIMEOUT, Box::pin(config.connect(self.connector()))).await
+        let (client, mut connection) =
+            within(CONNECT_TIMEOUT, Box::pin(config.connect(self.connector()))).await?;
+        let session = self.session.sql();
+        within(CONNECT_TIMEOUT, async {
+            // The client works while its connection is polled.
+            tokio::select! {
+                ended = &mut connection => ended.map_err(Error::from).and(Err(Error::Closed)),
+                set = client.batch_execute(&session) => set.map_err(Error::from),
+            }
+        })
+        .await?;
+        Ok((client, connection))
     }
 }
 

@@ -13,6 +13,7 @@ mod notify_row;
 pub mod read;
 mod reader;
 mod row;
+pub mod session;
 mod tail;
 mod tls;
 
@@ -22,4 +23,5 @@ pub use health::TailHealth;
 pub use read::{Head, Heads};
 pub use reader::{Batch, Reader};
 pub use row::LogRow;
+pub use session::Session;
 pub use tail::{Tail, TailEvent};

@@ -85,6 +85,8 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER_BYTES_MAX)
+        // A client may say that it has sent all (shutdown of its side) and wait for the answer.
+        .half_close(true)
         .serve_connection(TokioIo::new(Paced::new(stream)), service);
     let (mut ending, mut cut) = (pin!(ends.ending.cancelled()), pin!(ends.cut.cancelled()));
     let mut is_ending = false;

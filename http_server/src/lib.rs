@@ -8,6 +8,8 @@ mod paced;
 mod takeover;
 
 pub mod addresses;
+pub mod conformance;
+pub mod metrics;
 pub mod middleware;
 pub mod problem;
 pub mod request_id;
@@ -26,9 +28,11 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
+use tower_http::cors::CorsLayer;
 use tracing::{debug, info, warn};
 
 use addresses::Addresses;
+use conformance::AllowedHosts;
 use connection::{Ends, Outcome};
 
 /// The pause after a failed accept (no file descriptors left), so that the loop does not spin.
@@ -43,6 +47,9 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// Open files besides the connections of clients.
 const SPARE_FILES: usize = 500;
+/// The limits of an address for operators alone.
+const ASIDE_CONNECTIONS_MAX: usize = 32;
+const ASIDE_DRAIN: Duration = Duration::from_secs(1);
 
 /// The limits of a server.
 pub struct Limits {
@@ -148,6 +155,13 @@ pub async fn serve(
     let finished = connections.finish(deadline.saturating_duration_since(Instant::now())).await;
     over.cancel();
     finished
+}
+
+/// Serves a router of a few routes for operators on an address of its own.
+pub async fn serve_aside(listener: TcpListener, router: Router, lifecycle: Lifecycle) -> anyhow::Result<()> {
+    let router = middleware::wrap(router, CorsLayer::new(), AllowedHosts::default());
+    let limits = Limits { max_connections: ASIDE_CONNECTIONS_MAX, max_connections_per_address: None, drain: ASIDE_DRAIN };
+    serve(listener, router, limits, |_| (), &lifecycle, async {}).await
 }
 
 /// Tells that a connection was opened, and that it is closed, however it ends.

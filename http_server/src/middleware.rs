@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use axum::{Router, http::header};
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, header},
+    middleware::from_fn_with_state,
+    response::Response,
+};
 use chat_core::config::Config;
 use tower::ServiceBuilder;
 use tower_http::{
@@ -11,23 +16,58 @@ use tower_http::{
 };
 
 use crate::{
+    conformance::{self, AllowedHosts},
     problem,
     request_id::{self, REQUEST_ID},
 };
 
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
+/// The headers of every response, for browsers: it is no page, no part of another page and no script,
+/// and is kept nowhere. A page says otherwise itself.
+static HEADERS: [(HeaderName, HeaderValue); 7] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    // Requests by CORS are not concerned.
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static(
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
+    ),
+];
+
 /// Adds the layers to all routes and to the fallback. `cors` responds to preflight requests, which
 /// reach none of the other layers.
-pub fn wrap(router: Router, cors: CorsLayer) -> Router {
+pub fn wrap(router: Router, cors: CorsLayer, hosts: AllowedHosts) -> Router {
     router.layer(
         ServiceBuilder::new()
+            .map_response(add_headers)
             .layer(cors)
             .map_response(problem::render)
             .map_request(request_id::drop_unless_plain)
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-            .layer(PropagateRequestIdLayer::new(REQUEST_ID)),
+            .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+            .layer(from_fn_with_state(hosts, conformance::check)),
     )
+}
+
+/// Adds what a response does not say itself.
+fn add_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in &HEADERS {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
+    response
 }
 
 /// The origins that may call a server: its own and those in the configuration. The caller adds the

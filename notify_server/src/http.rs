@@ -15,7 +15,7 @@ use chat_core::{
     token::{TokenError, VerifyError},
 };
 use event_log::TailHealth;
-use http_server::{Takeover, problem::Problem};
+use http_server::{Takeover, conformance::AllowedHosts, problem::Problem};
 use tokio::time::{Instant, timeout};
 use tower_http::cors::CorsLayer;
 
@@ -50,13 +50,20 @@ pub struct AppState {
 
 /// All routes with their layers.
 pub fn router(state: AppState, config: &Config) -> Router {
-    let router = Router::new()
+    let mut router = Router::new()
         .route("/events", get(events))
         .route("/health/live", get(async || ok_json()))
-        .route("/health/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(state);
-    http_server::middleware::wrap(router, cors(config))
+        .route("/health/ready", get(ready));
+    if config.notify.metrics_address.is_none() {
+        router = router.route("/metrics", get(metrics));
+    }
+    let hosts = AllowedHosts::new(&config.notify.allowed_hosts);
+    http_server::middleware::wrap(router.with_state(state), cors(config), hosts)
+}
+
+/// The metrics, where they have an address of their own.
+pub fn metrics_router(state: AppState) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(state)
 }
 
 fn cors(config: &Config) -> CorsLayer {
@@ -169,14 +176,11 @@ async fn ready(State(state): State<AppState>) -> Response {
     ok_json()
 }
 
-async fn metrics(State(state): State<AppState>) -> Response {
+async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let largest = i64::try_from(state.hub.largest_queue_bytes()).unwrap_or(i64::MAX);
     state.metrics.largest_queue.set(largest);
     match state.metrics.render(&state.tail, state.tail.is_fresh(TAIL_FRESH)) {
-        Ok(text) => {
-            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(header::CONTENT_TYPE, kind)], text).into_response()
-        }
+        Ok(text) => http_server::metrics::respond(&headers, text),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

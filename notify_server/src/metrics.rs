@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use chat_core::event::control::ResetReason;
+use chat_core::{event::control::ResetReason, telemetry};
 use event_log::TailHealth;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -84,6 +84,7 @@ pub struct Metrics {
     gaps: Counter,
     disconnects: Counter,
     round_trip: Gauge<f64, AtomicU64>,
+    log_lines_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -116,6 +117,7 @@ impl Default for Metrics {
             gaps: Counter::default(),
             disconnects: Counter::default(),
             round_trip: Gauge::default(),
+            log_lines_dropped: Counter::default(),
         };
         let mut add =
             |name: &str, help: &str, metric: &dyn Registered| metric.register(&mut registry, name, help);
@@ -140,6 +142,7 @@ impl Default for Metrics {
         );
         add("ephemeral_dropped", "Ephemeral events that found no room in a queue", &this.ephemeral_dropped);
         add("ephemeral_malformed", "Notices that could not be read", &this.ephemeral_malformed);
+        add("log_lines_dropped", "Lines of the log that nobody took", &this.log_lines_dropped);
         add("resumes", "Streams by how they began", &this.resumes);
         add("requests", "Requests answered", &this.requests);
         add("tail_fresh", "1 while the event log is being followed", &this.tail_fresh);
@@ -190,6 +193,7 @@ impl Metrics {
     /// # Errors
     /// Formatting failed; writing into a string never does.
     pub fn render(&self, tail: &TailHealth, is_fresh: bool) -> Result<String, std::fmt::Error> {
+        self.log_lines_dropped.inner().store(telemetry::dropped_lines(), Relaxed);
         self.tail_fresh.set(i64::from(is_fresh));
         self.listening.set(i64::from(tail.is_listening()));
         self.notify_rows.inner().store(tail.notify_rows(), Relaxed);

@@ -9,10 +9,13 @@ use std::{
 
 use anyhow::Context as _;
 use chat_core::{ChatId, SessionId, Shard, UserId, WorkspaceId};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+};
 use event_log::{
     Database, Heads, LogRow, READ_TIMEOUT,
     read::{self, MembershipChange, ReplayFor, ReplayRow},
+    session,
 };
 use tokio::time::timeout;
 use tokio_postgres::{Client, IsolationLevel};
@@ -37,6 +40,13 @@ const SESSION_LOAD: Duration = Duration::from_secs(24 * 3600);
 const PAGE_ROWS: usize = 500;
 const PAGE_BYTES: usize = 256 * 1024;
 
+/// The first table that may not be read, in words that follow "the database"; or null.
+const RIGHTS_PROBLEM: &str = "select (select 'does not let the role ' || current_user || ' read the table ' || name
+        || ': grant select on it'
+    from unnest(array['chat_members', 'chats', 'event_log', 'log_meta', 'sessions', 'signing_keys', 'users']) name
+    where to_regclass(name) is not null and not has_table_privilege(name, 'select')
+    limit 1)";
+
 /// The queries, with their connection pool. Clones share the pool.
 #[derive(Clone)]
 pub struct Queries {
@@ -56,6 +66,13 @@ impl Queries {
             database.connector(),
             recycling,
         ))
+        .post_create(Hook::async_fn({
+            let session = database.session().sql();
+            move |client, _| {
+                let session = session.clone();
+                Box::pin(async move { client.batch_execute(&session).await.map_err(HookError::Backend) })
+            }
+        }))
         .max_size(CONNECTIONS_MAX)
         .timeouts(Timeouts { wait: Some(WAIT_MAX), create: Some(WAIT_MAX), recycle: Some(RECYCLE_MAX) })
         .runtime(Runtime::Tokio1)
@@ -74,6 +91,21 @@ impl Queries {
             .context("no answer from the database")??;
         connection.give_back();
         Ok(answer)
+    }
+
+    /// What of the database cannot be used, in words that follow "the database". Tables that are not
+    /// there yet are no problem: a chat_server makes them.
+    pub async fn problem(&self) -> anyhow::Result<Option<String>> {
+        self.run(READ_TIMEOUT, |db| async move {
+            for question in [session::PROBLEM, RIGHTS_PROBLEM] {
+                let problem: Option<String> = db.query_one(question, &[]).await?.try_get(0)?;
+                if problem.is_some() {
+                    return Ok((db, problem));
+                }
+            }
+            Ok((db, None))
+        })
+        .await
     }
 
     /// Key id and raw public key of each chat_server seen within a day.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use axum::Router;
 use chat_core::{config::Config, ephemeral, lifecycle::Lifecycle};
 use event_log::{Channel, Tail, TailEvent};
@@ -10,13 +10,13 @@ use http_server::{ConnectionEvent, Limits};
 use tokio::{
     net::TcpListener,
     sync::mpsc,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{info, warn};
 
 use crate::{
     auth::Auth,
-    http::{AppState, router},
+    http::{AppState, metrics_router, router},
     hub::Hub,
     loader,
     metrics::Metrics,
@@ -29,9 +29,14 @@ const SPARE_CONNECTIONS: usize = 256;
 /// Notices of what is true only now that may wait for the hub; further ones are dropped.
 const NOTICES_MAX: usize = 2048;
 
+/// How long the start waits for the database, which may be away.
+const CHECK_MAX: Duration = Duration::from_secs(2);
+
 /// A notify_server that has bound its port.
 pub struct NotifyServer {
     listener: TcpListener,
+    /// For metrics, where they have an address of their own.
+    aside: Option<TcpListener>,
     address: SocketAddr,
     state: AppState,
     router: Router,
@@ -47,9 +52,18 @@ impl NotifyServer {
     pub async fn start(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let listener =
             http_server::listen("notify.host, notify.port", &config.notify.host, config.notify.port).await?;
+        let aside = match &config.notify.metrics_address {
+            Some(at) => Some(http_server::listen("notify.metrics_address", &at.host, at.port).await?),
+            None => None,
+        };
         let address = listener.local_addr()?;
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
         let queries = Queries::new(url.expose())?;
+        // What is wrong with the database is told at once; a database that does not answer is waited
+        // for.
+        if let Ok(Ok(Some(problem))) = timeout(CHECK_MAX, queries.problem()).await {
+            bail!("database.url: the database {problem}");
+        }
         let metrics = Metrics::default();
         let (load, requests) = loader::channel();
         let retention = Duration::from_secs(u64::from(config.event_log.retention_days) * 24 * 3600);
@@ -93,7 +107,7 @@ impl NotifyServer {
         let state = AppState { hub, auth, queries, tail: health, metrics, max_age };
         let router = router(state.clone(), &config);
         let max_connections_per_address = config.max_connections_per_address();
-        Ok(Self { listener, address, state, router, max_connections_per_address })
+        Ok(Self { listener, aside, address, state, router, max_connections_per_address })
     }
 
     /// The address that it listens on.
@@ -101,9 +115,18 @@ impl NotifyServer {
         self.address
     }
 
+    /// Where metrics are served, if not beside everything else.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.aside.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
     /// Serves until the lifecycle stops, then closes the streams within `notify.drain_seconds`.
     pub async fn serve(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
         info!("notify_server listening on {}", self.address);
+        if let Some(aside) = self.aside {
+            let router = metrics_router(self.state.clone());
+            lifecycle.spawn("metrics", http_server::serve_aside(aside, router, lifecycle.clone()));
+        }
         let hub = Arc::clone(&self.state.hub);
         let limits = Limits {
             max_connections: hub.config.max_streams + SPARE_CONNECTIONS,

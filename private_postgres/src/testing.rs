@@ -100,10 +100,25 @@ impl TestDatabase {
     /// On the server of `DATABASE_URL`, else on this process's temporary cluster. May be called
     /// from many tests, each with its own runtime.
     pub async fn new() -> Result<Self> {
+        Self::made_with(None).await
+    }
+
+    /// An empty database. `options` follow `create database`: an encoding, a locale, an owner.
+    pub async fn empty(options: &str) -> Result<Self> {
+        Self::made_with(Some(options)).await
+    }
+
+    async fn made_with(options: Option<&str>) -> Result<Self> {
         let server = TestServer::get().await?;
         let mut admin = PgConnection::connect(&server.admin_url).await?;
         let name = new_name(&format!("{:08x}", rand::random::<u32>()));
-        create_database(&mut admin, &name, Some(&server.template)).await?;
+        match options {
+            None => create_database(&mut admin, &name, Some(&server.template)).await?,
+            Some(options) => {
+                execute(&mut admin, format!("create database \"{name}\" template template0 {options}"))
+                    .await?;
+            }
+        }
         admin.close().await?;
         Ok(Self {
             url: replace_database(&server.admin_url, &name),
@@ -121,6 +136,13 @@ impl TestDatabase {
     /// The name of the database.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where to connect as another role of the same server, by its password.
+    pub fn url_as(&self, role: &str, password: &str) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("postgres", &self.url));
+        let server = rest.split_once('@').map_or(rest, |(_, server)| server);
+        format!("{scheme}://{role}:{password}@{server}")
     }
 
     /// A pool in the runtime of the caller, of at most `max_connections`.

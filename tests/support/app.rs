@@ -39,7 +39,16 @@ pub async fn with_app(test: impl AsyncFnOnce(&App)) {
 
 /// The same, with a configuration that the test changes.
 pub async fn with_app_configured(change: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&App)) {
-    let app = App::start(change).await;
+    with_app_on(TestDatabase::new().await.unwrap(), change, test).await;
+}
+
+/// The same, on a database that the test made.
+pub async fn with_app_on(
+    database: TestDatabase,
+    change: impl FnOnce(&mut Config),
+    test: impl AsyncFnOnce(&App),
+) {
+    let app = App::start(database, change).await;
     // On the heap: some tests are large.
     let test = Box::pin(AssertUnwindSafe(test(&app)).catch_unwind());
     let outcome = tokio::time::timeout(TEST_TIMEOUT, test).await;
@@ -91,9 +100,8 @@ pub struct App {
 }
 
 impl App {
-    async fn start(change: impl FnOnce(&mut Config)) -> Self {
+    async fn start(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = TestDatabase::new().await.unwrap();
         let mut config = test_config(&database, &folder);
         change(&mut config);
         let db = database.pool(3).await.unwrap();
@@ -129,6 +137,11 @@ impl App {
     pub async fn start_notify_server_configured(&self, change: impl FnOnce(&mut NotifyConfig)) -> Node {
         let mut config = self.config.clone();
         change(&mut config.notify);
+        self.start_notify_server_with(config).await
+    }
+
+    /// The same with a configuration of its own, such as for another role of the database.
+    pub async fn start_notify_server_with(&self, config: Config) -> Node {
         let lifecycle = Lifecycle::new();
         let server = NotifyServer::start(config, &lifecycle).await.unwrap();
         let url = format!("http://{}", server.address());

@@ -12,7 +12,7 @@ pub mod statements;
 pub mod wait;
 
 pub use actor::{Actor, Chat, Reply};
-pub use app::{App, Node, with_app, with_app_configured};
+pub use app::{App, Node, with_app, with_app_configured, with_app_on};
 pub use everything::everything_happens;
 pub use sse::{Device, Frame};
 pub use wait::eventually;

@@ -43,7 +43,7 @@ pub fn origin_of(url: &str) -> String {
 /// machine.
 pub fn loopback_names(origin: &str) -> Vec<String> {
     let Ok(url) = Url::parse(origin) else { return Vec::new() };
-    if !url.host().is_some_and(is_loopback) {
+    if !url.host().as_ref().is_some_and(is_loopback) {
         return Vec::new();
     }
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -52,12 +52,12 @@ pub fn loopback_names(origin: &str) -> Vec<String> {
 
 /// Whether only this machine reaches a server that listens on `host`.
 pub fn is_loopback_host(host: &str) -> bool {
-    host.parse::<IpAddr>().map_or_else(|_| is_loopback(Host::Domain(host)), |address| address.is_loopback())
+    host.parse::<IpAddr>().map_or_else(|_| is_loopback(&Host::Domain(host)), |address| address.is_loopback())
 }
 
-fn is_loopback(host: Host<&str>) -> bool {
+fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     }
@@ -76,6 +76,18 @@ pub fn host(key: &str, text: &str) -> Result<String, ConfigError> {
     Err(ConfigError(format!(
         "{key}: {text:?} is no address to listen on: expected one such as 127.0.0.1 or ::, without a port"
     )))
+}
+
+/// Where people write to, in one line of a text (RFC 9116, section 2.5.3).
+///
+/// # Errors
+/// One line: it is no URL of the kinds that are meant.
+pub fn contact(key: &str, text: &str) -> Result<(), ConfigError> {
+    let is_kind = ["mailto:", "https://", "tel:"].iter().any(|scheme| text.starts_with(scheme));
+    if is_kind && !text.contains(|c: char| c.is_whitespace() || c.is_control()) && Url::parse(text).is_ok() {
+        return Ok(());
+    }
+    Err(ConfigError(format!("{key}: {text:?} must be a URL such as mailto:security@example.com")))
 }
 
 fn parse(key: &str, text: &str) -> Result<Url, ConfigError> {
@@ -164,6 +176,16 @@ mod tests {
             assert_eq!(public_url("notify.public_url", given).unwrap(), kept);
         }
         assert!(public_url("notify.public_url", "https://chat.example?x").is_err());
+    }
+
+    #[test]
+    fn a_contact_is_a_url_in_one_line() {
+        for good in ["mailto:security@example.com", "https://example.com/report", "tel:+1-201-555-0123"] {
+            assert!(contact("key", good).is_ok(), "{good}");
+        }
+        for bad in ["security@example.com", "http://example.com", "mailto:a@b\nExpires: never", ""] {
+            assert!(contact("key", bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -14,6 +14,11 @@ pub struct Setting {
     pub key: String,
 }
 
+/// Whether a variable is of libpq, whose defaults sqlx takes for its own.
+pub fn is_of_libpq(name: &str) -> bool {
+    name.starts_with("PG")
+}
+
 /// Whether a variable may be meant for Parlor.
 pub fn is_ours(name: &str) -> bool {
     name.starts_with(PREFIX) || name == DATABASE_URL

@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use super::address;
+
 /// chat_server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,9 +17,15 @@ pub struct ServerConfig {
     /// The URL for people, without a slash at the end. With https, cookies are sent over https
     /// only. The default follows `port`.
     pub public_url: String,
+    /// Names by which the server may be asked, with or without a port. Empty: any.
+    pub allowed_hosts: Vec<String>,
     /// Proxies in front that each add an address to X-Forwarded-For. 0: the header is ignored.
     pub trusted_proxies: usize,
     pub drain_seconds: u64,
+    /// Where `/metrics` is served, instead of beside everything else.
+    pub metrics_address: Option<ListenAddress>,
+    /// To whom weaknesses are reported, for /.well-known/security.txt: a `mailto:` or `https:` URL.
+    pub security_contact: Option<String>,
     /// The folder of the built web client. If it is missing, a page says so.
     pub web_dir: PathBuf,
 }
@@ -28,8 +36,11 @@ impl Default for ServerConfig {
             host: "127.0.0.1".into(),
             port: 6688,
             public_url: "http://localhost:6688".into(),
+            allowed_hosts: Vec::new(),
             trusted_proxies: 0,
             drain_seconds: 5,
+            metrics_address: None,
+            security_contact: None,
             web_dir: "web/dist".into(),
         }
     }
@@ -44,6 +55,8 @@ pub struct NotifyConfig {
     pub port: u16,
     /// The URL for browsers, without a slash at the end. The default follows `port`.
     pub public_url: String,
+    /// As `server.allowed_hosts`.
+    pub allowed_hosts: Vec<String>,
     /// The most streams of this process; further clients are told to retry.
     pub max_streams: usize,
     /// The most streams of one user.
@@ -56,6 +69,8 @@ pub struct NotifyConfig {
     pub slow_client_seconds: u64,
     /// The time over which streams are closed when the process stops.
     pub drain_seconds: u64,
+    /// Where `/metrics` is served, instead of beside everything else.
+    pub metrics_address: Option<ListenAddress>,
     /// Events kept in memory for each of the 16 shards.
     pub ring_events: usize,
 }
@@ -66,12 +81,14 @@ impl Default for NotifyConfig {
             host: "127.0.0.1".into(),
             port: 6687,
             public_url: "http://localhost:6687".into(),
+            allowed_hosts: Vec::new(),
             max_streams: 20_000,
             max_streams_per_user: 50,
             heartbeat_seconds: 25,
             max_stream_age_seconds: 900,
             slow_client_seconds: 30,
             drain_seconds: 5,
+            metrics_address: None,
             ring_events: 4096,
         }
     }
@@ -244,6 +261,27 @@ impl Default for LogConfig {
 pub enum LogFormat {
     Pretty,
     Json,
+}
+
+/// A host and a port to listen on, such as `127.0.0.1:9100` or `[::1]:9100`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ListenAddress {
+    pub host: String,
+    /// 0: any free port.
+    pub port: u16,
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts = text.rsplit_once(':').and_then(|(host, port)| {
+            let host = address::host("", host).ok()?;
+            Some(Self { host, port: port.parse().ok()? })
+        });
+        parts.ok_or_else(|| format!("{text:?}: expected a host and a port, such as 127.0.0.1:9100"))
+    }
 }
 
 /// A value that is never logged, such as a URL with a password.

@@ -15,6 +15,7 @@ pub mod migrate;
 pub mod notifier;
 #[cfg(test)]
 mod permissions;
+pub mod security_events;
 pub mod sessions;
 pub mod signing_keys;
 pub mod usage;
@@ -23,40 +24,23 @@ pub mod workspaces;
 
 pub use migrate::{MIGRATOR, migrate};
 
-use std::{str::FromStr as _, time::Duration};
-
-use chat_core::{config::Secret, text::fold};
+use chat_core::text::fold;
 use serde::Serialize;
-use sqlx::{
-    ConnectOptions as _, Connection as _, PgExecutor, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use tokio::time::timeout;
+use sqlx::{PgExecutor, PgPool};
 use utoipa::ToSchema;
-
-/// How long a request waits for a connection before it answers 503.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// A pooled connection that was idle for longer is tested before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// A connection is closed unless it answers within this time when it is returned to the pool.
-/// Otherwise connections to a silent database would fill the pool until the kernel's timeouts; sqlx
-/// sets no keepalive.
-const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Connections of each node for consumers and jobs, which must not wait for requests, nor requests
 /// for them.
 pub const BACKGROUND_CONNECTIONS: u32 = 5;
 
-/// How Postgres plans for sends and for background work: once for the life of a connection, perhaps
+/// How Postgres plans for sends and for background work, besides without JIT: once for the life of a connection, perhaps
 /// while the tables are empty. So it must look rows up by index, whatever the statistics say.
-pub const PLANNER_SETTINGS: [(&str, &str); 6] = [
+pub static PLANNER_SETTINGS: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
-    ("jit", "off"),
 ];
 /// Begins a transaction whose reads are all of one moment.
 pub const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
@@ -81,54 +65,6 @@ impl<T> Page<T> {
         items.truncate(limit);
         Self { items, has_more }
     }
-}
-
-/// The options of a connection, with limits on how long it waits: a blocked lock or query must not
-/// pin it.
-///
-/// # Errors
-/// The URL cannot be parsed. The error does not contain the URL, which holds a password.
-pub fn connect_options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url.expose()).map_err(|_| {
-        anyhow::anyhow!("database.url cannot be read: expected postgres://user:password@host:port/name")
-    })?;
-    Ok(options
-        .application_name("chat_server")
-        .options([
-            ("lock_timeout", "2s"),
-            ("statement_timeout", "10s"),
-            ("idle_in_transaction_session_timeout", "10s"),
-            // JIT compilation pays for reports over millions of rows, not here.
-            ("jit", "off"),
-        ])
-        .disable_statement_logging())
-}
-
-/// The options of connections for consumers and jobs.
-pub fn background(options: PgConnectOptions) -> PgConnectOptions {
-    options.application_name("chat_server background").options(PLANNER_SETTINGS)
-}
-
-/// Opens the pool. It connects on demand.
-pub fn pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .before_acquire(|connection, state| {
-            Box::pin(async move {
-                if state.idle_for < TRUSTED_IDLE {
-                    return Ok(true);
-                }
-                connection.ping().await.map(|()| true)
-            })
-        })
-        .after_release(|connection, _| {
-            Box::pin(
-                async move { Ok(matches!(timeout(GIVE_BACK_TIMEOUT, connection.ping()).await, Ok(Ok(())))) },
-            )
-        })
-        .connect_lazy_with(options)
 }
 
 /// Gives the statements of this transaction the time limit of a search.
@@ -171,7 +107,7 @@ pub async fn ping(db: &PgPool) -> sqlx::Result<()> {
 mod tests {
     use private_postgres::testing::TestDatabase;
     use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
-    use sqlx::{AssertSqlSafe, PgConnection};
+    use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
     use super::*;
 

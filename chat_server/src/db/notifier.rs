@@ -3,20 +3,22 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection, Result, postgres::PgConnectOptions};
+use sqlx::{PgConnection, Result};
 use tokio::time::timeout;
+
+use crate::connect::Connect;
 
 /// A NOTIFY that takes longer is abandoned, and its connection is closed.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Notifier {
-    options: PgConnectOptions,
+    connect: Connect,
     connection: Option<PgConnection>,
 }
 
 impl Notifier {
-    pub fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: None }
+    pub fn new(connect: Connect) -> Self {
+        Self { connect, connection: None }
     }
 
     /// Sends the payloads in one transaction. False: none was sent, or it is not known.
@@ -31,7 +33,7 @@ impl Notifier {
     async fn try_notify(&mut self, channel: &str, payloads: &[String]) -> Result<()> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => self.connection.insert(PgConnection::connect_with(&self.options).await?),
+            None => self.connection.insert(self.connect.connect().await?),
         };
         sqlx::query!("select pg_notify($1, payload) from unnest($2::text[]) payload", channel, payloads)
             .execute(connection)

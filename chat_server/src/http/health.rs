@@ -1,10 +1,6 @@
 //! Health checks, metrics, and the public keys.
 
-use axum::{
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
 use serde_json::json;
 use std::time::Duration;
@@ -86,10 +82,19 @@ async fn notes(state: &AppState) -> sqlx::Result<Vec<String>> {
     Ok(notes)
 }
 
-/// Get metrics in the OpenMetrics format
+/// Get metrics, in the text format of Prometheus or, if asked for, of OpenMetrics
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(()),
-    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-pub async fn metrics(State(state): State<AppState>) -> Result<Response> {
+    responses((status = 200, content((String = "text/plain"), (String = "application/openmetrics-text"))),
+        (status = 404, body = Problem, description = "metrics have an address of their own")))]
+pub async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Result<Response> {
+    if state.config.server.metrics_address.is_some() {
+        return Err(ApiError::NotFound("path"));
+    }
+    metrics_aside(State(state), headers).await
+}
+
+/// The metrics, wherever they are asked for.
+pub async fn metrics_aside(State(state): State<AppState>, headers: HeaderMap) -> Result<Response> {
     state.metrics.pool_connections.set(i64::from(state.db.size()));
     state.metrics.pool_idle.set(i64::try_from(state.db.num_idle()).unwrap_or(i64::MAX));
     state.metrics.tail_fresh.set(i64::from(state.tail.is_fresh(TAIL_FRESH)));
@@ -97,8 +102,7 @@ pub async fn metrics(State(state): State<AppState>) -> Result<Response> {
         state.metrics.jobs_parked.set(parked);
     }
     let text = state.metrics.render().map_err(anyhow::Error::new)?;
-    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
-        .into_response())
+    Ok(http_server::metrics::respond(&headers, text))
 }
 
 /// A set of JSON Web Keys (RFC 7517)

@@ -1,13 +1,10 @@
 //! Connections that store messages, by the SQL function `send_messages`. tokio-postgres and not
 //! sqlx, since it pipelines: Postgres has the next batch before it answers the one before.
 
-use std::{
-    fmt::{self, Write as _},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use chat_core::{MessageId, Shard, lifecycle::Lifecycle, text::ClientId};
-use event_log::Database;
+use event_log::{Database, Session};
 use postgres_types::ToSql;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -24,6 +21,7 @@ use crate::db::PLANNER_SETTINGS;
 const SEND_MESSAGES: &str = "select id, event from send_messages($1, $2)";
 /// Batches on one connection at the same time.
 pub const PIPELINED_MAX: u32 = 2;
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the end of a statement to its answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
@@ -34,7 +32,7 @@ pub struct Connector {
     tls: MakeRustlsConnect,
     lifecycle: Lifecycle,
     statement_timeout: Duration,
-    lock_timeout: Duration,
+    session: Session,
 }
 
 /// One connection. Requests of several callers are pipelined. Dropping it closes it.
@@ -105,19 +103,24 @@ impl Connector {
     pub fn new(url: &str, statement_timeout: Duration, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let database = Database::parse(url)?;
         let config = database.config("chat_server");
+        let session = database
+            .session()
+            .with_statement_timeout(statement_timeout)
+            .with_idle_in_transaction_timeout(IDLE_IN_TRANSACTION_TIMEOUT)
+            .with(&PLANNER_SETTINGS);
         let (tls, lifecycle) = (database.connector(), lifecycle.clone());
-        Ok(Self { config, tls, lifecycle, statement_timeout, lock_timeout: Duration::ZERO })
+        Ok(Self { config, tls, lifecycle, statement_timeout, session })
     }
 
     /// How long a batch waits for a row or a shard of the log that another transaction has locked.
     #[must_use]
     pub fn with_lock_timeout(mut self, lock_timeout: Duration) -> Self {
-        self.lock_timeout = lock_timeout;
+        self.session = self.session.with_lock_timeout(lock_timeout);
         self
     }
 
     pub async fn connect(&self) -> Result<Connection, SendError> {
-        let (client, driver) = Box::pin(self.config().connect(self.tls.clone())).await?;
+        let (client, driver) = Box::pin(self.config.connect(self.tls.clone())).await?;
         let open = CancellationToken::new();
         let closed = open.clone();
         self.lifecycle.spawn_connection(async move {
@@ -126,25 +129,11 @@ impl Connector {
             }
         });
         let open = open.drop_guard();
+        client.batch_execute(&self.session.sql()).await?;
         let statement = client.prepare(SEND_MESSAGES).await?;
         // The batch ahead may take its whole time first.
         let answer_timeout = PIPELINED_MAX * self.statement_timeout + ANSWER_MARGIN;
         Ok(Connection { client, statement, answer_timeout, _open: open })
-    }
-
-    fn config(&self) -> tokio_postgres::Config {
-        let mut config = self.config.clone();
-        let mut options = format!(
-            "{} -c statement_timeout={}ms -c lock_timeout={}ms -c idle_in_transaction_session_timeout=10s",
-            config.get_options().unwrap_or_default(),
-            self.statement_timeout.as_millis(),
-            self.lock_timeout.as_millis()
-        );
-        for (setting, value) in PLANNER_SETTINGS {
-            let _ = write!(options, " -c {setting}={value}"); // a String takes everything
-        }
-        config.options(options);
-        config
     }
 }
 
@@ -174,6 +163,13 @@ impl Connection {
 
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// The first column of a query about `names`.
+    #[cfg(test)]
+    pub async fn show(&self, sql: &str, names: &[&str]) -> Vec<String> {
+        let rows = self.client.query(sql, &[&names]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
     }
 }
 

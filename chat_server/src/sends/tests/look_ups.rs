@@ -11,7 +11,8 @@ const SEND: &str = "select count(*) from
 /// A session that plans as those of the sends do.
 async fn connect_as_sends(database: &TestDatabase) -> PgConnection {
     let options: PgConnectOptions = database.url().parse().unwrap();
-    PgConnection::connect_with(&options.options(PLANNER_SETTINGS)).await.unwrap()
+    let options = options.options(PLANNER_SETTINGS).options([("jit", "off")]);
+    PgConnection::connect_with(&options).await.unwrap()
 }
 
 /// Sends in a transaction of its own: how many rows it answered, and by how much what `figure` counts has grown.
