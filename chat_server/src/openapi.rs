@@ -2,11 +2,12 @@
 
 pub mod events;
 
+use axum::http::StatusCode;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
         Components, Content, Object, OpenApi as Document, Ref, RefOr, Required, Response, Type,
-        path::{ParameterBuilder, ParameterIn},
+        path::{Operation, ParameterBuilder, ParameterIn, PathItem},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -23,7 +24,8 @@ use crate::{
     info(title = "Parlor", description = "Team chat: REST for actions, Server-Sent Events for everything that happens.",
         license(name = "MIT", identifier = "MIT")),
     components(schemas(Problem, InvalidField, Anchor, Event, ControlFrame, EphemeralEvent)),
-    security(("access_token" = [])),
+    servers((url = "/", description = "The server that this document comes from")),
+    security(("bearer" = [])),
     modifiers(&Common),
     tags(
         (name = "account", description = "Sign-up, sign-in and sessions"),
@@ -39,11 +41,16 @@ struct Common;
 
 impl Modify for Common {
     fn modify(&self, document: &mut Document) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let words = "The access token of sign-up, sign-in or a refresh, as `Authorization: Bearer`";
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(words))
+            .build();
         document
             .components
             .get_or_insert_with(Components::new)
-            .add_security_scheme("access_token", SecurityScheme::Http(scheme));
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
 }
 
@@ -63,6 +70,35 @@ pub fn complete(document: &mut Document) {
     }
     add_revalidation(document);
     add_refusals(document);
+    add_descriptions(document);
+}
+
+/// Describes each response that its handler does not describe, since OpenAPI requires it.
+fn add_descriptions(document: &mut Document) {
+    let operations = document.paths.paths.values_mut().flat_map(operations);
+    for (status, response) in operations.flat_map(|operation| &mut operation.responses.responses) {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            let status = status.parse().ok().and_then(|status: u16| StatusCode::from_u16(status).ok());
+            let reason = status.and_then(|status| status.canonical_reason()).unwrap_or("An answer");
+            reason.clone_into(&mut response.description);
+        }
+    }
+}
+
+/// The operations of a path.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let all = [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.options,
+        &mut item.head,
+        &mut item.patch,
+        &mut item.trace,
+    ];
+    all.into_iter().flatten()
 }
 
 /// Documents 304 and `If-None-Match` for every operation whose response has an entity tag.
@@ -86,17 +122,7 @@ fn add_revalidation(document: &mut Document) {
 /// Documents the errors that every operation may return, so that no handler repeats them.
 fn add_refusals(document: &mut Document) {
     for item in document.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
-            &mut item.options,
-            &mut item.head,
-            &mut item.patch,
-            &mut item.trace,
-        ];
-        for operation in operations.into_iter().flatten() {
+        for operation in operations(item) {
             let mut problem = Response::new("Refused or failed; `code` says why");
             let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
             problem.content.insert("application/problem+json".into(), RefOr::T(Content::new(Some(schema))));

@@ -17,119 +17,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/account": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get the caller's account */
-        get: operations["get_account"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/account/delete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Delete the caller's account, in all its workspaces
-         * @description It ends all sessions at once. A moment later its users are deactivated and have no name. What they wrote stays.
-         */
-        post: operations["delete_account"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/account/email": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Change the e-mail address
-         * @description If this server sends mail, the address changes once it is confirmed by the mail that is sent there, and the old address
-         *     is told. Otherwise it changes at once and is not verified.
-         */
-        post: operations["change_email"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/account/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Export what the server keeps of the caller
-         * @description Lines of JSON, each with a `type`: the account, its sessions, its users, their chats, and the messages that they wrote
-         *     in chats that they are in now. The last line is `{"type":"end"}`; without it, the export is incomplete.
-         */
-        get: operations["export_account"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/account/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Change the password, which ends all other sessions */
-        post: operations["change_password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/account/verification": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Send the mail that verifies the caller's address again */
-        post: operations["ask_for_verification"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/channels": {
         parameters: {
             query?: never;
@@ -351,23 +238,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/email/confirm": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Confirm an e-mail address by the code that was mailed to it */
-        post: operations["confirm_email"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/events/ticket": {
         parameters: {
             query?: never;
@@ -414,7 +284,7 @@ export interface paths {
         get: operations["show_invite"];
         put?: never;
         post?: never;
-        /** Withdraw an invitation, by its code or its id */
+        /** Withdraw an invitation */
         delete: operations["revoke_invite"];
         options?: never;
         head?: never;
@@ -455,43 +325,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/password/forgot": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Ask for a mail by which to choose a new password
-         * @description The answer is the same whether the address is known or not.
-         */
-        post: operations["forgot_password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/password/reset": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Choose a new password by a code, which ends all sessions */
-        post: operations["reset_password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/refresh": {
         parameters: {
             query?: never;
@@ -520,8 +353,7 @@ export interface paths {
         get: operations["list_sessions"];
         put?: never;
         post?: never;
-        /** End all sessions of the caller but this one */
-        delete: operations["revoke_other_sessions"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -705,8 +537,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change the workspace of the access token */
-        patch: operations["update_workspace"];
+        /** Rename the workspace of the access token */
+        patch: operations["rename_workspace"];
         trace?: never;
     };
     "/api/workspaces/{id}/token": {
@@ -718,7 +550,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an access token for another workspace of the account; it expires when the presented one does */
+        /** Create an access token for another workspace of the account */
         post: operations["switch_workspace"];
         delete?: never;
         options?: never;
@@ -767,7 +599,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get metrics in the OpenMetrics format */
+        /** Get metrics, in the text format of Prometheus or, if asked for, of OpenMetrics */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -781,17 +613,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description The caller's account. */
-        Account: {
-            created_at: components["schemas"]["Timestamp"];
-            email: string;
-            email_verified: boolean;
-            /** @description The address that it is to have once that is confirmed by the mail sent there. */
-            new_email?: string | null;
-        };
-        AccountDeletion: {
-            password: components["schemas"]["Password"];
-        };
         /** @enum {string} */
         Anchor: "first_unread";
         /** @description A chat as REST and events show it, the same for all who may see it. */
@@ -884,7 +705,7 @@ export interface components {
              */
             unread_count: number;
         };
-        /** @description A channel's or group's name: one line. */
+        /** @description A channel's or group's name: one line. No other public channel has one that looks the same. */
         ChatName: string;
         /** @description The caller's chats that were active last. */
         ChatPart: {
@@ -950,17 +771,11 @@ export interface components {
         EditMessage: {
             body: components["schemas"]["MessageBody"];
         };
-        /** @description An e-mail address, in lower case. It is not checked whether mail reaches it. */
+        /**
+         * @description An e-mail address, in lower case and ASCII (a domain in other letters as in the DNS). It is not
+         *     checked whether mail reaches it.
+         */
         Email: string;
-        EmailChange: {
-            email: components["schemas"]["Email"];
-            password: components["schemas"]["Password"];
-        };
-        EmailCode: {
-            code: string;
-        };
-        /** @description What stands after the @ of an e-mail address, in lower case. */
-        EmailDomain: string;
         /** @description What is true only now. It is in no log: its frame has no id, may be lost, and is never sent again. */
         EphemeralEvent: components["schemas"]["TypingEvent"];
         /**
@@ -970,10 +785,7 @@ export interface components {
          *     is about, in every chat (`user`).
          */
         Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
-        ForgottenPassword: {
-            email: components["schemas"]["Email"];
-        };
-        /** @description A person's name as others see it: one line. */
+        /** @description A person's name as others see it: one line. It shows, and mixes no scripts within a word. */
         FullName: string;
         Health: {
             /** @description `ok`. */
@@ -1009,12 +821,10 @@ export interface components {
         };
         /** @description An invitation as those who manage them see it. */
         Invite: {
-            /** @description The code: anyone who has it may join. None if it was mailed: only the reader of the mail knows it. */
-            code?: string | null;
+            /** @description The code: anyone who has it may join. */
+            code: string;
             created_at: components["schemas"]["Timestamp"];
             created_by: components["schemas"]["UserId"];
-            /** @description The only address that may use it. */
-            email?: string | null;
             expires_at: components["schemas"]["Timestamp"];
             id: components["schemas"]["InviteId"];
             /** Format: int32 */
@@ -1030,13 +840,10 @@ export interface components {
         InviteId: string;
         /** @description What the code of an invitation tells about it. */
         InvitePreview: {
-            /** @description The only address that may use it. */
-            email?: string | null;
             expires_at: components["schemas"]["Timestamp"];
             workspace_name: string;
         };
         InviteRequest: {
-            email?: components["schemas"]["Email"] | null;
             /**
              * Format: int32
              * @description Seconds until it ends; a week if left out, 90 days at most.
@@ -1210,11 +1017,6 @@ export interface components {
              */
             type: "message.new";
         };
-        /** @description The caller's account, and what this server can do for it. */
-        MyAccount: components["schemas"]["Account"] & {
-            /** @description Whether this server sends mails. */
-            sends_mail: boolean;
-        };
         /** @description Fields that are left out do not change. */
         MyChanges: {
             fullname?: components["schemas"]["FullName"] | null;
@@ -1280,12 +1082,10 @@ export interface components {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
             items: {
-                /** @description The code: anyone who has it may join. None if it was mailed: only the reader of the mail knows it. */
-                code?: string | null;
+                /** @description The code: anyone who has it may join. */
+                code: string;
                 created_at: components["schemas"]["Timestamp"];
                 created_by: components["schemas"]["UserId"];
-                /** @description The only address that may use it. */
-                email?: string | null;
                 expires_at: components["schemas"]["Timestamp"];
                 id: components["schemas"]["InviteId"];
                 /** Format: int32 */
@@ -1330,8 +1130,6 @@ export interface components {
                 created_at: components["schemas"]["Timestamp"];
                 /** @description None for users who sign in through a host application. */
                 email?: string | null;
-                /** @description Whether the address is shown to be theirs. Anybody may claim one that is not. */
-                email_verified: boolean;
                 fullname: string;
                 id: components["schemas"]["UserId"];
                 role: components["schemas"]["WorkspaceRole"];
@@ -1343,28 +1141,15 @@ export interface components {
             has_more: boolean;
             items: {
                 created_at: components["schemas"]["Timestamp"];
-                /** @description Whose e-mail addresses may join; all if there are none. */
-                email_domains: string[];
                 id: components["schemas"]["WorkspaceId"];
                 name: string;
-                /** @description Whether those who join need a verified e-mail address. */
-                verified_only: boolean;
             }[];
         };
         /**
          * Format: password
-         * @description A password on its way to be hashed; never shown. It is kept in its compatibility form (NFKC), so
-         *     that it is the same whichever keyboard it was typed on; case and spaces count.
+         * @description A password on its way to be hashed; never shown.
          */
         Password: string;
-        PasswordChange: {
-            current_password: components["schemas"]["Password"];
-            new_password: components["schemas"]["Password"];
-        };
-        PasswordReset: {
-            code: string;
-            password: components["schemas"]["Password"];
-        };
         /** @description The body of every refusal (RFC 9457). */
         Problem: {
             /** @description Stable; meant for programs. */
@@ -1404,7 +1189,7 @@ export interface components {
             status: string;
         };
         Refresh: {
-            /** @description Browsers leave it out: they send it as a cookie. The next one comes back in the same way. */
+            /** @description Browsers leave it out: they send it as a cookie. */
             refresh_token?: string | null;
             workspace?: components["schemas"]["WorkspaceId"] | null;
         };
@@ -1461,7 +1246,6 @@ export interface components {
         SignIn: {
             email: components["schemas"]["Email"];
             password: components["schemas"]["Password"];
-            refresh_token_in?: components["schemas"]["TokenPlace"];
             /** @description Id or name of the workspace; without it, the one that the account joined first. */
             workspace?: string | null;
         };
@@ -1471,7 +1255,6 @@ export interface components {
             /** @description The code of an invitation to an existing workspace. */
             invite?: string | null;
             password: components["schemas"]["Password"];
-            refresh_token_in?: components["schemas"]["TokenPlace"];
             workspace?: components["schemas"]["WorkspaceName"] | null;
         };
         /** @description A token for one workspace, and all workspaces of the account. */
@@ -1482,10 +1265,7 @@ export interface components {
              * @description Seconds until the access token expires.
              */
             expires_in: number;
-            /**
-             * @description For one refresh, if it was asked for in the body. Browsers have it in a cookie that no script can read. A switch
-             *     of workspace gives none: the current one stays.
-             */
+            /** @description For one refresh. A switch of workspace gives none: the current one stays. */
             refresh_token?: string | null;
             /** @description Always `Bearer`. */
             token_type: string;
@@ -1531,11 +1311,6 @@ export interface components {
          * @description A point in time. Postgres keeps microseconds; JSON has milliseconds, rounded down.
          */
         Timestamp: string;
-        /**
-         * @description Where a refresh token goes.
-         * @enum {string}
-         */
-        TokenPlace: "cookie" | "body";
         /** @description Another member of a chat types there, or stopped. */
         TypingEvent: {
             at: components["schemas"]["Timestamp"];
@@ -1561,18 +1336,13 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description None for users who sign in through a host application. */
             email?: string | null;
-            /** @description Whether the address is shown to be theirs. Anybody may claim one that is not. */
-            email_verified: boolean;
             fullname: string;
             id: components["schemas"]["UserId"];
             role: components["schemas"]["WorkspaceRole"];
         };
         /** @description Fields that are left out do not change. */
         UserChanges: {
-            /**
-             * @description False ends all access at once. What the user held, sessions and invitations, does not come back with true; the
-             *     messages stay.
-             */
+            /** @description False ends all access at once; the user's messages stay. */
             active?: boolean | null;
             role?: components["schemas"]["WorkspaceRole"] | null;
         };
@@ -1614,27 +1384,15 @@ export interface components {
         /** @description A workspace as REST and events show it. */
         Workspace: {
             created_at: components["schemas"]["Timestamp"];
-            /** @description Whose e-mail addresses may join; all if there are none. */
-            email_domains: string[];
             id: components["schemas"]["WorkspaceId"];
             name: string;
-            /** @description Whether those who join need a verified e-mail address. */
-            verified_only: boolean;
-        };
-        /** @description Fields that are left out do not change. */
-        WorkspaceChanges: {
-            /** @description Whose e-mail addresses may join from now on; all if the list is empty. */
-            email_domains?: components["schemas"]["EmailDomain"][] | null;
-            name?: components["schemas"]["WorkspaceName"] | null;
-            /** @description Whether those who join from now on need a verified e-mail address. */
-            verified_only?: boolean | null;
         };
         /**
          * Format: uuid
          * @description A tenant.
          */
         WorkspaceId: string;
-        /** @description A workspace's name: one line, unique regardless of case. */
+        /** @description A workspace's name: one line. No other workspace has one that looks the same. */
         WorkspaceName: string;
         /**
          * @description A user's role in their workspace.
@@ -1669,240 +1427,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeySet"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_account: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyAccount"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_account: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AccountDeletion"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description last_owner */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description wrong_password */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_email: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EmailChange"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyAccount"];
-                };
-            };
-            /** @description email_domain, email_unverified */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description wrong_password */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    export_account: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/x-ndjson": string;
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordChange"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description wrong_password, common_password */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    ask_for_verification: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description no_mail, already_verified */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused or failed; `code` says why */
@@ -1934,6 +1465,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     ETag?: string;
@@ -1978,6 +1510,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     ETag?: string;
@@ -2028,6 +1561,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChatListItem"];
                 };
             };
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2071,6 +1605,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2101,6 +1636,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2131,12 +1667,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2171,6 +1709,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2179,6 +1718,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChatListItem"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2227,6 +1767,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChatListItem"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2257,12 +1798,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2309,6 +1852,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     ETag?: string;
@@ -2326,6 +1870,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2369,6 +1914,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Member"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2403,12 +1949,14 @@ export interface operations {
             };
         };
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2449,12 +1997,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2499,6 +2049,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2507,6 +2058,7 @@ export interface operations {
                     "application/json": components["schemas"]["Member"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2547,6 +2099,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2555,6 +2108,7 @@ export interface operations {
                     "application/json": components["schemas"]["MessageList"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2601,6 +2155,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2609,16 +2164,8 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
+            /** @description Forbidden */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description workspace_full */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2658,6 +2205,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2666,6 +2214,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2704,6 +2253,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2739,6 +2289,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2747,6 +2298,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2755,7 +2307,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description message_deleted, workspace_full */
+            /** @description message_deleted */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2790,6 +2342,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2798,6 +2351,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReadPosition"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2828,12 +2382,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2864,61 +2420,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    confirm_email: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EmailCode"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description email_taken */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description code_invalid */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2946,6 +2456,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2978,6 +2489,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2986,6 +2498,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Invite"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3018,6 +2531,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3026,6 +2540,7 @@ export interface operations {
                     "application/json": components["schemas"]["Invite"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3056,6 +2571,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3086,12 +2602,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3122,6 +2640,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3181,84 +2700,6 @@ export interface operations {
             };
         };
     };
-    forgot_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ForgottenPassword"];
-            };
-        };
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description no_mail */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    reset_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordReset"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description code_invalid, common_password */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     refresh: {
         parameters: {
             query?: never;
@@ -3272,6 +2713,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3309,6 +2751,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3316,32 +2759,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_Session"];
                 };
-            };
-            /** @description Refused or failed; `code` says why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revoke_other_sessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused or failed; `code` says why */
             default: {
@@ -3365,6 +2782,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3395,6 +2813,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3436,6 +2855,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3479,6 +2899,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description No Content */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3517,6 +2938,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3559,6 +2981,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     ETag?: string;
@@ -3596,6 +3019,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3628,6 +3052,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3658,6 +3083,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3692,6 +3118,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3700,6 +3127,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            /** @description Forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3737,6 +3165,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3769,6 +3198,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3797,7 +3227,7 @@ export interface operations {
             };
         };
     };
-    update_workspace: {
+    rename_workspace: {
         parameters: {
             query?: never;
             header?: never;
@@ -3808,10 +3238,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WorkspaceChanges"];
+                "application/json": components["schemas"]["NewWorkspace"];
             };
         };
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3842,6 +3273,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3870,6 +3302,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3898,6 +3331,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3935,12 +3369,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/openmetrics-text": string;
+                    "text/plain": string;
+                };
+            };
+            /** @description metrics have an address of their own */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused or failed; `code` says why */
