@@ -55,6 +55,7 @@ create index account_codes_created on account_codes (created_at);
 create table workspaces (
     id uuid primary key,
     name text not null,
+    -- chat_core::text::look_alike of name: no two workspaces look the same.
     name_folded text not null constraint workspaces_name_key unique,
     -- Who joins needs a verified address, and one of these domains unless there are none.
     verified_only boolean not null default false,

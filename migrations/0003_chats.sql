@@ -12,6 +12,8 @@ create table chats (
     kind chat_kind not null,
     name text,
     name_folded text,
+    -- chat_core::text::look_alike of name.
+    name_look text,
     description text not null default '',
     description_folded text not null default '',
     -- The pair of a single chat, so that asking again finds the same one. Null for the other kinds.
@@ -50,8 +52,9 @@ create constraint trigger chats_check after insert or update of kind, name, name
     for each row execute function chats_check();
 alter table chats enable always trigger chats_check;
 
-create unique index chats_channel_name_key on chats (workspace_id, name_folded)
-    where kind in ('private_channel', 'public_channel') and deleted_at is null;
+-- Public ones alone: a refusal would tell an outsider the name of a private channel.
+create unique index chats_channel_name_key on chats (workspace_id, name_look)
+    where kind = 'public_channel' and deleted_at is null;
 create index chats_public on chats (workspace_id, id) where kind = 'public_channel' and deleted_at is null;
 create index chats_created_by on chats (created_by) where deleted_at is null;
 create index chats_deleted on chats (deleted_at) where deleted_at is not null;

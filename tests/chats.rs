@@ -234,11 +234,18 @@ async fn channel_names_are_unique_in_a_workspace_and_not_across() {
         let eve = app.sign_up("other", "Eve").await;
         let chat = ann.public_channel("General", &[]).await;
         for kind in ["private_channel", "public_channel"] {
-            create(&bob, json!({ "kind": kind, "name": "general" })).await.refused(409, "chat_name_taken");
             create(&bob, json!({ "kind": kind })).await.refused_at(422, "invalid", "/name");
         }
+        create(&bob, json!({ "kind": "public_channel", "name": "general" }))
+            .await
+            .refused(409, "chat_name_taken");
+        // The name of a private channel is nobody else's business: it is taken by none and takes none.
+        ann.private_channel("takeover", &[]).await;
+        for kind in ["private_channel", "public_channel"] {
+            create(&bob, json!({ "kind": kind, "name": "Takeover" })).await.created();
+        }
         eve.public_channel("general", &[]).await;
-        let second = ann.private_channel("second", &[]).await;
+        let second = ann.public_channel("second", &[]).await;
         ann.call_with(&format!("PATCH /api/chat/{second}"), json!({ "name": "GENERAL" }))
             .await
             .refused(409, "chat_name_taken");

@@ -3,7 +3,7 @@
 use chat_core::{
     ChatId, ChatKind, ChatRole, Timestamp, UserId, WorkspaceId, WorkspaceRole,
     permission::Standing,
-    text::{ChatDescription, ChatName, fold},
+    text::{ChatDescription, ChatName, fold, look_alike},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor, Result, types::Json};
@@ -90,15 +90,16 @@ pub const PER_USER_MAX: i64 = 10_000;
 /// channel's name is taken.
 pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> {
     let done = sqlx::query!(
-        "insert into chats (id, workspace_id, kind, name, name_folded, description, description_folded, single_key,
+        "insert into chats (id, workspace_id, kind, name, name_folded, name_look, description, description_folded, single_key,
                             created_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          on conflict on constraint chats_single_key do nothing",
         new.id.0,
         new.workspace_id.0,
         new.kind as ChatKind,
         new.name.map(ChatName::as_str),
         new.name.map(|name| fold(name.as_str())),
+        new.name.map(|name| look_alike(name.as_str())),
         new.description,
         fold(new.description),
         new.single_key,
@@ -318,13 +319,15 @@ pub async fn update(
 ) -> Result<()> {
     sqlx::query!(
         "update chats set name = coalesce($2, name), name_folded = coalesce($3, name_folded),
+                          name_look = coalesce($6, name_look),
                           description = coalesce($4, description), description_folded = coalesce($5, description_folded)
          where id = $1",
         id.0,
         name.map(ChatName::as_str),
         name.map(|name| fold(name.as_str())),
         description.map(ChatDescription::as_str),
-        description.map(|description| fold(description.as_str()))
+        description.map(|description| fold(description.as_str())),
+        name.map(|name| look_alike(name.as_str()))
     )
     .execute(db)
     .await?;

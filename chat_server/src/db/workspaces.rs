@@ -2,7 +2,7 @@
 
 use chat_core::{
     AccountId, Timestamp, WorkspaceId,
-    text::{EmailDomain, WorkspaceName, fold},
+    text::{EmailDomain, WorkspaceName, look_alike},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
@@ -31,7 +31,7 @@ pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceNa
            returning id as "id: WorkspaceId", name, verified_only, email_domains, created_at as "created_at: Timestamp""#,
         id.0,
         name.as_str(),
-        fold(name.as_str())
+        look_alike(name.as_str())
     )
     .fetch_one(db)
     .await
@@ -60,7 +60,7 @@ pub async fn change(db: impl PgExecutor<'_>, id: WorkspaceId, changes: &Changes)
            returning id as "id: WorkspaceId", name, verified_only, email_domains, created_at as "created_at: Timestamp""#,
         id.0,
         name,
-        name.map(fold),
+        name.map(look_alike),
         changes.verified_only,
         domains.as_deref()
     )

@@ -116,7 +116,8 @@ pub fn search_text(query: Option<&str>) -> Result<Option<SearchText>> {
     if query.contains('\0') {
         return Err(InvalidField::text("query", TextError::Nul).into());
     }
-    Ok(Some(SearchText::new(query)))
+    let text = SearchText::new(query);
+    Ok((!text.folded().is_empty()).then_some(text))
 }
 
 /// Runs a search when the caller's share allows it, within a short time limit.
