@@ -136,10 +136,22 @@ begin
     new.body := ''; -- also when an operator deletes by hand
     return new;
 end $$;
+
+-- The hash of what was sent would confirm a guess of what was edited or deleted.
+create function messages_forget_request() returns trigger language plpgsql as $$
+begin
+    new.request_hash := null;
+    return new;
+end $$;
+create trigger messages_changed_body before update of body, deleted_at on messages
+    for each row when ((old.body, old.deleted_at) is distinct from (new.body, new.deleted_at))
+    execute function messages_forget_request();
+
 create trigger messages_deleted before update of deleted_at on messages
     for each row when (old.deleted_at is null and new.deleted_at is not null) execute function messages_count_deleted();
 
--- Takes a message's body out of every event that carries it.
+-- Puts a message as it is now into every event that carries it: what was edited away or deleted is
+-- in the log no more.
 create function log_scrub(m messages) returns void language sql as $$
     update event_log e set payload = (
         case when e.kind like 'message.%'
@@ -166,6 +178,7 @@ begin
     elsif tg_op = 'UPDATE' and new.deleted_at is null then
         kind := 'message.edited';
         text_bytes := octet_length(new.body) - octet_length(old.body);
+        perform log_scrub(m);
     else
         kind := 'message.deleted';
         text_bytes := -octet_length(old.body);

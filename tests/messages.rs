@@ -185,6 +185,9 @@ async fn a_retry_is_answered_whatever_happened_to_the_message_since() {
             (again.status, &again.body["id"], &again.body["body"]),
             (200, &first["id"], &json!("second"))
         );
+        // The hash of what was sent would confirm a guess of it.
+        let hashes = "select count(*) from messages where request_hash is not null";
+        assert_eq!(sqlx::query_scalar::<_, i64>(hashes).fetch_one(&app.db).await.unwrap(), 0);
         delete(&ann, &chat, &first).await.no_content();
         let again = ann.try_post(&chat, send.clone()).await;
         assert_eq!((again.status, &again.body["id"], &again.body["body"]), (200, &first["id"], &json!("")));

@@ -268,8 +268,13 @@ async fn what_was_deleted_is_not_heard_again() {
         let regretted = ann.post(&chat, "my password is secret").await;
         let edited = ann.post(&chat, "secret too").await;
         ann.call_with(&format!("PATCH {}", path(&edited)), json!({ "body": "still secret" })).await.ok();
+        // What was edited away while it was the newest message, in the event of a join.
         let cid = app.invite(&ann, "Cid").await;
         ann.add(&chat, &[&cid]).await;
+        let mended = ann.post(&chat, "a secret to edit away").await;
+        let dan = app.invite(&ann, "Dan").await;
+        ann.add(&chat, &[&dan]).await;
+        ann.call_with(&format!("PATCH {}", path(&mended)), json!({ "body": "harmless" })).await.ok();
         for message in [&regretted, &edited] {
             ann.call(&format!("DELETE {}", path(message))).await.no_content();
         }
@@ -292,6 +297,9 @@ async fn what_was_deleted_is_not_heard_again() {
                 "message.new",
                 "message.edited",
                 "member.joined",
+                "message.new",
+                "member.joined",
+                "message.edited",
                 "message.deleted",
                 "message.deleted",
             ];

@@ -79,11 +79,11 @@ impl EventKind {
     /// the log.
     pub fn effect(self) -> Effect {
         match self {
-            Self::MessageNew | Self::MessageEdited => Effect {
+            Self::MessageNew => Effect {
                 invalidates: &[Cached::Chat, Cached::Memberships],
                 ..Effect::only_told_to(Audience::Chat)
             },
-            Self::MessageDeleted => Effect {
+            Self::MessageEdited | Self::MessageDeleted => Effect {
                 invalidates: &[Cached::Chat, Cached::Memberships],
                 erases_text: true,
                 ..Effect::only_told_to(Audience::Chat)

@@ -163,20 +163,20 @@ impl Ring {
         self.entries.range(start..)
     }
 
-    /// Removes the body of a deleted message from the events that carry it, as the database does in
-    /// the log.
-    pub fn scrub(&mut self, deletion: &Entry) {
-        let Some(message) = deletion.message else { return };
-        let Ok(Value::Object(deleted)) = serde_json::from_str(&deletion.payload) else {
+    /// Removes what a message said before it was edited or deleted from the events that carry it, as
+    /// the database does in the log.
+    pub fn scrub(&mut self, change: &Entry) {
+        let Some(message) = change.message else { return };
+        let Ok(Value::Object(changed)) = serde_json::from_str(&change.payload) else {
             return;
         };
-        let Some(tombstone) = deleted.get("message") else { return };
+        let Some(as_it_is) = changed.get("message") else { return };
         for entry in self.entries.iter_mut().filter(|entry| entry.message == Some(message)) {
             let Ok(Value::Object(mut payload)) = serde_json::from_str(&entry.payload) else {
                 continue;
             };
             let key = if payload.contains_key("message") { "message" } else { "last_message" };
-            payload.insert(key.into(), tombstone.clone());
+            payload.insert(key.into(), as_it_is.clone());
             let scrubbed = Value::Object(payload).to_string();
             self.bytes = self.bytes - entry.payload.len() + scrubbed.len();
             *entry = Arc::new(entry.with_payload(scrubbed.into()));

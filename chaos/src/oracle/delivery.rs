@@ -45,7 +45,9 @@ pub fn examine(
     let by_id: HashMap<i64, &ArchivedRow> = rows.iter().map(|row| (row.id, *row)).collect();
     let scrubbed: HashMap<Uuid, Time> = rows
         .iter()
-        .filter(|row| row.kind == "message.deleted")
+        // From the newest to the oldest: the first change counts.
+        .rev()
+        .filter(|row| matches!(row.kind.as_str(), "message.deleted" | "message.edited"))
         .filter_map(|row| Some((row.message_id?, world.history.time_of(row.at))))
         .collect();
     let devices: Vec<&Device> =
@@ -133,7 +135,7 @@ struct Check<'a> {
     record: &'a Record,
     sight: &'a Sight,
     rows: &'a HashMap<i64, &'a ArchivedRow>,
-    /// Deleted messages and the time of their deletion, after which their events may have changed.
+    /// Messages that were edited or deleted, and since when their events may have changed.
     scrubbed: &'a HashMap<Uuid, Time>,
     gone: &'a HashMap<Uuid, Time>,
     known: &'a KnownPositions,

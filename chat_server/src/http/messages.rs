@@ -175,7 +175,9 @@ async fn replay(state: &AppState, new: &NewMessage) -> Result<Response> {
     let sent = db::messages::find_sent(&state.db, new.sender_id, client_id)
         .await?
         .ok_or(ApiError::NotFound("message"))?;
-    if sent.request_hash.as_deref() != new.request_hash.as_ref().map(|hash| hash.0.as_slice()) {
+    // It is forgotten once the message is edited or deleted.
+    let known = sent.request_hash.as_deref();
+    if known.is_some_and(|known| new.request_hash.is_none_or(|hash| known != hash.0)) {
         return Err(ApiError::Invalid {
             code: "idempotency_key_reused",
             detail: "another message was sent under this client_id".into(),
