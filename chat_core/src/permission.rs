@@ -40,6 +40,15 @@ pub enum WorkspaceAction {
 }
 
 impl WorkspaceRole {
+    /// Its name in the interface and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
     pub fn may(self, action: WorkspaceAction) -> bool {
         match action {
             WorkspaceAction::Invite | WorkspaceAction::Change => self.is_admin(),

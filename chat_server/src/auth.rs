@@ -66,7 +66,11 @@ impl FromRequestParts<AppState> for CurrentUser {
 
 impl CurrentUser {
     async fn identify(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let authorization = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthenticated)?;
+        let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+        // Of two it would be in doubt who asks.
+        let (Some(authorization), None) = (values.next(), values.next()) else {
+            return Err(unauthenticated());
+        };
         let claims = state.keys.verify(&state.db, token(authorization)?).await.map_err(refused_token)?;
         let bearer = state.caches.bearer(&state.db, claims.sid, claims.sub, claims.ws).await?;
         let bearer = bearer.ok_or(ApiError::Unauthenticated {
@@ -116,11 +120,16 @@ pub fn forbidden() -> ApiError {
     ApiError::Forbidden { code: "forbidden", detail: "your role does not allow this" }
 }
 
-/// The address of the client, for rate limits where no user is known.
+/// The address of the client, for rate limits where no user is known: with all of its IPv6 /64.
 #[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
+pub struct ClientAddress(pub IpAddr, IpAddr);
 
 impl ClientAddress {
+    /// The very address.
+    pub fn full(self) -> IpAddr {
+        self.1
+    }
+
     /// An IPv6 /48, which is what one customer may have; an IPv4 address is its own network.
     pub fn network(&self) -> IpAddr {
         prefix(self.0, 6)
@@ -134,7 +143,8 @@ impl FromRequestParts<AppState> for ClientAddress {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| address.ip());
         let forwarded = forwarded_for(&parts.headers, state.config.server.trusted_proxies);
-        Ok(Self(group(forwarded.unwrap_or(peer))))
+        let address = forwarded.unwrap_or(peer).to_canonical();
+        Ok(Self(group(address), address))
     }
 }
 

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use chat_core::{Shard, config::EventLogConfig};
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::PgConnection;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
-use crate::{db, state::AppState};
+use crate::{connect::Connect, db, state::AppState};
 
 const ROUND: Duration = Duration::from_secs(5);
+/// Longer than in the pool: detaching a partition waits for old transactions.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// A round that takes longer is abandoned, and its connection is closed.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(120);
 /// The interval of ticks in each shard of the log.
@@ -22,6 +24,8 @@ const DELETE_BATCH: i64 = 200;
 /// The most batches in one round.
 const BATCHES_MAX: usize = 50;
 const DAY_SECONDS: f64 = 86_400.0;
+/// How long what bears on security is kept.
+const SECURITY_EVENTS_DAYS: i32 = 90;
 
 /// Exchanges keys and trims the rate limits on this node.
 pub async fn keep_node(state: AppState) -> anyhow::Result<()> {
@@ -38,14 +42,14 @@ pub async fn keep_node(state: AppState) -> anyhow::Result<()> {
 }
 
 /// Maintains the database while this node holds the lock.
-pub async fn keep_database(options: PgConnectOptions, config: EventLogConfig) -> anyhow::Result<()> {
+pub async fn keep_database(connect: Connect, config: EventLogConfig) -> anyhow::Result<()> {
     let mut rounds = interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut keeper: Option<Keeper> = None;
     loop {
         rounds.tick().await;
         if keeper.is_none() {
-            keeper = match Keeper::elect(&options, &config).await {
+            keeper = match Keeper::elect(&connect, &config).await {
                 Ok(elected) => elected,
                 Err(e) => {
                     warn!("maintenance of the database: {e}");
@@ -75,13 +79,9 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn elect(options: &PgConnectOptions, config: &EventLogConfig) -> sqlx::Result<Option<Self>> {
-        // Longer than in the pool: detaching a partition waits for old transactions.
-        let options = options
-            .clone()
-            .application_name("chat_server maintenance")
-            .options([("statement_timeout", "60s")]);
-        let mut connection = PgConnection::connect_with(&options).await?;
+    async fn elect(connect: &Connect, config: &EventLogConfig) -> sqlx::Result<Option<Self>> {
+        let connect = connect.named("chat_server maintenance").with_statement_timeout(STATEMENT_TIMEOUT);
+        let mut connection = connect.connect().await?;
         if !db::event_log::try_lock_maintenance(&mut connection).await? {
             return Ok(None);
         }
@@ -123,6 +123,11 @@ impl Keeper {
                 break;
             }
         }
+        for _ in 0..BATCHES_MAX {
+            if db::security_events::delete_old(&mut *db, SECURITY_EVENTS_DAYS, DELETE_BATCH).await? == 0 {
+                break;
+            }
+        }
         // A consumer may keep a partition for twice the retention, and a partition is dropped whole.
         // Until then a member who returns must get the event.
         for _ in 0..DELETE_BATCH {
@@ -160,11 +165,11 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_can_use_any_more_goes_and_nothing_else() {
         let database = TestDatabase::new().await.unwrap();
-        let options = db::connect_options(&Secret::new(database.url())).unwrap();
+        let connect = Connect::parse(&Secret::new(database.url())).unwrap();
         let config = EventLogConfig { retention_days: 7 };
-        let mut keeper = Keeper::elect(&options, &config).await.unwrap().unwrap();
+        let mut keeper = Keeper::elect(&connect, &config).await.unwrap().unwrap();
         sqlx::raw_sql(LEFT_BEHIND).execute(&mut keeper.connection).await.unwrap();
-        assert!(Keeper::elect(&options, &config).await.unwrap().is_none(), "one node does it");
+        assert!(Keeper::elect(&connect, &config).await.unwrap().is_none(), "one node does it");
         keeper.trim().await.unwrap();
         let names = async |keeper: &mut Keeper, sql: &'static str| -> Vec<String> {
             sqlx::query_scalar(sql).fetch_all(&mut keeper.connection).await.unwrap()

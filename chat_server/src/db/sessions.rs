@@ -112,31 +112,41 @@ pub async fn use_refresh_token(
     .await
 }
 
+/// Whose session it was.
+pub struct SessionFound {
+    pub id: SessionId,
+    pub account_id: AccountId,
+    pub user_id: UserId,
+}
+
 /// A token was used again after its grace period, so it may be stolen: revokes the whole session.
-/// True if there is such a token.
-pub async fn revoke_reused(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<bool> {
-    let known = sqlx::query_scalar!(
+/// The session, if there is such a token.
+pub async fn revoke_reused(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<Option<SessionFound>> {
+    sqlx::query_as!(
+        SessionFound,
         r#"with family as (select session_id from refresh_tokens where hash = $1 and used_at is not null),
                 revoked as (update sessions s set revoked_at = now() from family f
                             where s.id = f.session_id and s.revoked_at is null)
-           select exists (select from family) as "known!""#,
+           select s.id as "id: SessionId", s.account_id as "account_id: AccountId", s.user_id as "user_id: UserId"
+           from sessions s join family f on f.session_id = s.id"#,
         hash
     )
-    .fetch_one(db)
-    .await?;
-    Ok(known)
+    .fetch_optional(db)
+    .await
 }
 
-/// Revokes the session that a refresh token belongs to, used or not.
-pub async fn revoke_by_token(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<()> {
-    sqlx::query!(
-        "update sessions s set revoked_at = now() from refresh_tokens t
-         where t.hash = $1 and s.id = t.session_id and s.revoked_at is null",
+/// Revokes the session that a refresh token belongs to, used or not. None if it was over, or there is
+/// none.
+pub async fn revoke_by_token(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<Option<SessionFound>> {
+    sqlx::query_as!(
+        SessionFound,
+        r#"update sessions s set revoked_at = now() from refresh_tokens t
+           where t.hash = $1 and s.id = t.session_id and s.revoked_at is null
+           returning s.id as "id: SessionId", s.account_id as "account_id: AccountId", s.user_id as "user_id: UserId""#,
         hash
     )
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_optional(db)
+    .await
 }
 
 /// False if the account has no such session.

@@ -24,6 +24,7 @@ use crate::{
     error::{ApiError, ConstraintExt as _, Problem, Result},
     extract::{ApiJson, created},
     mail::{self, Mail},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -109,6 +110,14 @@ pub async fn signup(
         mail::add(&mut *tx, &state, &Mail::VerifyEmail { account }).await?;
     }
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
+    let event = |kind| {
+        let event = SecurityEvent::new(kind, address).in_workspace(place.workspace);
+        event.of_account(Some(account)).of_user(user, session)
+    };
+    if input.invite.is_some() {
+        event(SecurityKind::InviteUsed).with(place.role.as_str()).record(&mut *tx).await?;
+    }
+    event(SecurityKind::SignedUp).record(&mut *tx).await?;
     tx.commit().await?;
 
     let signed_in = sign_in_to(&state, account, session, user, place.workspace, None).await?;

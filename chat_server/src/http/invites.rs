@@ -26,6 +26,7 @@ use crate::{
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok, whole_or_none},
     mail::{self, Mail},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -105,6 +106,7 @@ pub struct InvitePreview {
 pub async fn create_invite(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     input: Option<ApiJson<InviteRequest>>,
 ) -> Result<JsonResponse<Invite>> {
     let input = input.map(|ApiJson(input)| input).unwrap_or_default();
@@ -127,6 +129,7 @@ pub async fn create_invite(
     let is_mailed = input.email.is_some() && state.mailer.is_some();
     let mut tx = state.db.begin().await?;
     if !lock_user(&mut tx, &user).await?.may(WorkspaceAction::Invite) {
+        SecurityEvent::by(&user, SecurityKind::Refused, address).with("invite").log();
         return Err(forbidden());
     }
     if db::invites::count_open(&mut *tx, user.workspace_id).await? >= OPEN_MAX {
@@ -158,6 +161,8 @@ pub async fn create_invite(
     if is_mailed {
         mail::add(&mut *tx, &state, &Mail::Invitation { invite: invite.id }).await?;
     }
+    let made = SecurityEvent::by(&user, SecurityKind::InviteCreated, address);
+    made.with(role.as_str()).record(&mut *tx).await?;
     tx.commit().await?;
     Ok(created(invite))
 }
@@ -202,6 +207,7 @@ pub async fn show_invite(
 pub async fn revoke_invite(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiPath(code): ApiPath<String>,
 ) -> Result<StatusCode> {
     let mut tx = state.db.begin().await?;
@@ -209,6 +215,7 @@ pub async fn revoke_invite(
     if !db::invites::revoke(&mut *tx, user.workspace_id, checked(&code)?).await? {
         return Err(ApiError::NotFound("invitation"));
     }
+    SecurityEvent::by(&user, SecurityKind::InviteRevoked, address).record(&mut *tx).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -219,6 +226,7 @@ pub async fn revoke_invite(
 pub async fn accept_invite(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiPath(code): ApiPath<String>,
 ) -> Result<JsonResponse<SignedIn>> {
     let code = checked(&code)?;
@@ -251,6 +259,12 @@ pub async fn accept_invite(
             .on_constraint("users_workspace_id_account_id_key", || {
                 ApiError::conflict("already_in", "the account joined by another request")
             })?;
+            SecurityEvent::by(&user, SecurityKind::InviteUsed, address)
+                .in_workspace(admission.workspace_id)
+                .of_user(id, user.session_id)
+                .with(admission.role.as_str())
+                .record(&mut *tx)
+                .await?;
             id
         }
     };

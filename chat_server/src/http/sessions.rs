@@ -5,10 +5,11 @@ use chat_core::SessionId;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    auth::CurrentUser,
+    auth::{ClientAddress, CurrentUser},
     db::{self, Page, sessions::Session},
     error::{ApiError, Result},
     extract::{ApiPath, JsonResponse, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -42,11 +43,14 @@ pub async fn revoke_other_sessions(State(state): State<AppState>, user: CurrentU
 pub async fn revoke_session(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiPath(id): ApiPath<SessionId>,
 ) -> Result<StatusCode> {
     if !db::sessions::revoke(&state.db, user.account_id, id).await? {
         return Err(ApiError::NotFound("session"));
     }
+    let revoked = SecurityEvent::by(&user, SecurityKind::SessionRevoked, address);
+    revoked.of_user(user.id, id).record_aside(&state).await;
     // All users of the account, since the session may have been used with any of them.
     state.caches.invalidate_users();
     Ok(StatusCode::NO_CONTENT)

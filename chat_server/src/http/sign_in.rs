@@ -23,11 +23,13 @@ use super::{
 };
 use crate::{
     auth::ClientAddress,
-    db,
+    db::{self, sessions::SessionFound},
     error::{ApiError, Problem, Result},
     extract::{ApiJson, ok},
     guesses::Guesser,
     mail::{self, Mail},
+    same_origin,
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -81,6 +83,9 @@ pub async fn signin(
     let account = db::accounts::find_by_password(&state.db, &input.email, &hash, wanted).await?;
     let Some(account) = account else {
         guess.was_wrong();
+        // Also for an address that no account has, so that both take the same time.
+        let failed = SecurityEvent::new(SecurityKind::SignInFailed, address);
+        failed.record_aside(&state).await;
         return Err(ApiError::Unauthenticated {
             code: "wrong_credentials",
             detail: "the e-mail address or the password is wrong",
@@ -107,6 +112,12 @@ pub async fn signin(
         mail::add(&mut *tx, &state, &Mail::NewSignIn { account, user_agent }).await?;
     }
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
+    SecurityEvent::new(SecurityKind::SignedIn, address)
+        .in_workspace(workspace)
+        .of_account(Some(account))
+        .of_user(user, session)
+        .record(&mut *tx)
+        .await?;
     tx.commit().await?;
 
     let signed_in = sign_in_to(&state, account, session, user, workspace, None).await?;
@@ -150,20 +161,23 @@ pub async fn guesser(
 pub async fn refresh(
     State(state): State<AppState>,
     address: ClientAddress,
+    headers: HeaderMap,
     cookies: BrowserCookies,
     input: Option<ApiJson<Refresh>>,
 ) -> Result<impl IntoResponse> {
     state.limits.refresh.check(&address.0)?;
     let input = input.map(|ApiJson(input)| input).unwrap_or_default();
-    let (token, place) = presented(input.refresh_token, cookies).ok_or(REFRESH_INVALID)?;
+    let (token, place) = presented(input.refresh_token, cookies, &headers, &state)?.ok_or(REFRESH_INVALID)?;
     let hash = secret_hash(&token);
     let next = random_secret();
 
     let mut tx = state.db.begin().await?;
     let Some(session) = db::sessions::use_refresh_token(&mut tx, &hash, ttl_seconds(&state)).await? else {
         tx.rollback().await?;
-        return Err(if db::sessions::revoke_reused(&state.db, &hash).await? {
+        return Err(if let Some(session) = db::sessions::revoke_reused(&state.db, &hash).await? {
             state.caches.invalidate_users();
+            let reused = SecurityEvent::new(SecurityKind::RefreshTokenReused, address);
+            of_session(reused, &session).record_aside(&state).await;
             ApiError::Unauthenticated {
                 code: "refresh_token_reused",
                 detail: "the refresh token was used before: its session is ended, sign in again",
@@ -197,19 +211,38 @@ const REFRESH_INVALID: ApiError = ApiError::Unauthenticated {
 pub async fn logout(
     State(state): State<AppState>,
     address: ClientAddress,
+    headers: HeaderMap,
     cookies: BrowserCookies,
     input: Option<ApiJson<Logout>>,
 ) -> Result<impl IntoResponse> {
     state.limits.refresh.check(&address.0)?;
-    if let Some((token, _)) = presented(input.and_then(|ApiJson(input)| input.refresh_token), cookies) {
-        db::sessions::revoke_by_token(&state.db, &secret_hash(&token)).await?;
+    let in_body = input.and_then(|ApiJson(input)| input.refresh_token);
+    if let Some((token, _)) = presented(in_body, cookies, &headers, &state)? {
+        let ended = db::sessions::revoke_by_token(&state.db, &secret_hash(&token)).await?;
         state.caches.invalidate_users();
+        if let Some(session) = ended {
+            let signed_out = SecurityEvent::new(SecurityKind::SignedOut, address);
+            of_session(signed_out, &session).record_aside(&state).await;
+        }
     }
     Ok((cookies::forget_refresh_token(&state, CookieJar::default()), StatusCode::NO_CONTENT))
 }
 
-/// The refresh token, and the place that it came from.
-fn presented(in_body: Option<String>, cookies: BrowserCookies) -> Option<(String, TokenPlace)> {
-    let in_body = in_body.map(|token| (token, TokenPlace::Body));
-    in_body.or_else(|| cookies.refresh_token.map(|token| (token, TokenPlace::Cookie)))
+fn of_session(event: SecurityEvent, session: &SessionFound) -> SecurityEvent {
+    event.of_account(Some(session.account_id)).of_user(session.user_id, session.id)
+}
+
+/// The refresh token, and the place that it came from. That of a cookie only pages of ours may use.
+fn presented(
+    in_body: Option<String>,
+    cookies: BrowserCookies,
+    headers: &HeaderMap,
+    state: &AppState,
+) -> Result<Option<(String, TokenPlace)>> {
+    if let Some(token) = in_body {
+        return Ok(Some((token, TokenPlace::Body)));
+    }
+    let Some(token) = cookies.refresh_token else { return Ok(None) };
+    same_origin::require(headers, &state.config)?;
+    Ok(Some((token, TokenPlace::Cookie)))
 }

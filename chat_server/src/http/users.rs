@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Ids, Limit, search, search_text};
 use crate::{
-    auth::{CurrentUser, forbidden},
+    auth::{ClientAddress, CurrentUser, forbidden},
     db::{
         self, Page,
         users::{LockedUser, User},
@@ -16,6 +16,7 @@ use crate::{
     error::{ApiError, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -121,6 +122,7 @@ pub async fn get_user(
 pub async fn update_user(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiPath(id): ApiPath<UserId>,
     ApiJson(input): ApiJson<UserChanges>,
 ) -> Result<JsonResponse<User>> {
@@ -131,6 +133,7 @@ pub async fn update_user(
     let my_role = find_locked(user.id).filter(|me| me.active).ok_or_else(forbidden)?.role;
     let LockedUser { role, active, .. } = *find_locked(id).ok_or(ApiError::NotFound("user"))?;
     if !my_role.is_admin() {
+        SecurityEvent::by(&user, SecurityKind::Refused, address).about(id).log();
         return Err(forbidden());
     }
     let mut handed_over = Vec::new();
@@ -148,12 +151,16 @@ pub async fn update_user(
         if !new.may(WorkspaceAction::Invite) {
             db::invites::revoke_of_user(&mut *tx, user.workspace_id, id).await?;
         }
+        let changed = SecurityEvent::by(&user, SecurityKind::RoleChanged, address);
+        changed.about(id).with(new.as_str()).record(&mut *tx).await?;
     }
     if let Some(now_active) = input.active.filter(|now_active| *now_active != active) {
         if !my_role.may(WorkspaceAction::Deactivate { target: input.role.unwrap_or(role) }) {
             return Err(forbidden());
         }
         db::users::set_active(&mut *tx, id, now_active).await?;
+        let kind = if now_active { SecurityKind::UserReactivated } else { SecurityKind::UserDeactivated };
+        SecurityEvent::by(&user, kind, address).about(id).record(&mut *tx).await?;
         if !now_active {
             db::invites::revoke_of_user(&mut *tx, user.workspace_id, id).await?;
             db::sessions::revoke_if_useless(&mut *tx, id).await?;
