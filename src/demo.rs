@@ -4,6 +4,7 @@
 //! everything is done, a run changes nothing, whatever people did in the workspace since.
 
 mod conversations;
+pub mod removal;
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
@@ -33,7 +34,7 @@ pub async fn seed(address: &str) -> anyhow::Result<String> {
             .with_context(|| format!("{} {}", conversation.kind, conversation.name.unwrap_or("of two")))?;
     }
     let mut text = format!(
-        "\nThe workspace \"{WORKSPACE}\" is there to look at. The password is {PASSWORD} for each of\n"
+        "\nDemo accounts, for trying out alone: `parlor demo remove` removes them.\nThe workspace \"{WORKSPACE}\" is there to look at. The password is {PASSWORD} for each of\n"
     );
     for person in Person::ALL {
         writeln!(text, "  {:<28} {}", person.email(), person.fullname())?;

@@ -2,8 +2,9 @@
 //! reverse.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{DirBuilder, File, Permissions, TryLockError},
     net::SocketAddr,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
     time::Duration,
 };
@@ -28,6 +29,9 @@ pub async fn run(mut config: Config, lifecycle: Lifecycle, with_demo: bool) -> a
     config.database.url = Some(postgres.url());
     postgres.keep_alive(&lifecycle);
 
+    if !with_demo && demo::removal::is_there(&postgres.url()).await.unwrap_or(false) {
+        say(demo::removal::HINT);
+    }
     let started = token.run_until_cancelled(start_servers(&config, &lifecycle, with_demo)).await;
     let started = started.unwrap_or(Ok(()));
     if started.is_err() {
@@ -41,12 +45,34 @@ pub async fn run(mut config: Config, lifecycle: Lifecycle, with_demo: bool) -> a
     ran.and(started).and(stopped)
 }
 
+/// Removes the demo, which the servers need not run for.
+pub async fn remove_demo(config: Config, _: Lifecycle) -> anyhow::Result<()> {
+    let ours = match &config.database.url {
+        None => Some(lock_data_folder(&config.database.data_dir)?),
+        Some(_) => None,
+    };
+    let postgres = Postgres::open(&config).await?;
+    let removed = demo::removal::remove(&postgres.url()).await;
+    let stopped = postgres.stop().await;
+    drop(ours);
+    say(if removed? { "The demo is removed." } else { "There is no demo." });
+    stopped
+}
+
 /// Locks the data folder, since two launchers cannot share its key and its Postgres.
 fn lock_data_folder(folder: &Path) -> anyhow::Result<File> {
     let shown = folder.display();
-    fs::create_dir_all(folder).with_context(|| format!("database.data_dir: cannot make {shown}"))?;
-    let lock = File::create(folder.join("launcher.lock"))
-        .with_context(|| format!("database.data_dir: cannot write in {shown}"))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("database.data_dir: cannot make {shown}"))?;
+    // Whoever can open the file can hold its lock, which would keep Parlor from starting.
+    let file = folder.join("launcher.lock");
+    let cannot_write = || format!("database.data_dir: cannot write in {shown}");
+    let lock = File::options().write(true).create(true).truncate(true).mode(0o600).open(&file);
+    let lock = lock.with_context(cannot_write)?;
+    lock.set_permissions(Permissions::from_mode(0o600)).with_context(cannot_write)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {

@@ -32,6 +32,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
+/// One server alone on the configured database, or a task.
 #[derive(Subcommand)]
 enum Command {
     /// One server alone, on the configured database: every action over REST.
@@ -43,6 +44,15 @@ enum Command {
     /// Look at accounts and help people who cannot sign in, while Parlor runs or not.
     #[command(subcommand)]
     Account(accounts::Accounts),
+    /// The people and conversations that --demo made.
+    #[command(subcommand)]
+    Demo(Demo),
+}
+
+#[derive(Subcommand)]
+enum Demo {
+    /// Remove them: their accounts, sessions and chats.
+    Remove,
 }
 
 fn main() -> ExitCode {
@@ -55,5 +65,6 @@ fn main() -> ExitCode {
         Some(Command::Chat) => chat_server::run(config, lifecycle).await,
         Some(Command::Notify) => notify_server::run(config, lifecycle).await,
         Some(Command::Account(command)) => accounts::run(config, command).await,
+        Some(Command::Demo(Demo::Remove)) => launcher::remove_demo(config, lifecycle).await,
     })
 }

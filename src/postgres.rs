@@ -11,13 +11,16 @@ use anyhow::{Context as _, bail};
 use chat_core::{
     config::{Config, Secret},
     lifecycle::Lifecycle,
+    token::random_secret,
 };
 use private_postgres::{Cluster, Options, SUPPORTED_MAJORS, Search};
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
 use tracing::{error, info};
 
 /// The name of Parlor's database in a private cluster.
 const NAME: &str = "parlor";
+/// The role of the servers there. The superuser is for people with psql.
+const ROLE: &str = "parlor_server";
 
 /// How long a configured server may take to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,9 +60,9 @@ impl Postgres {
         };
         let started = Instant::now();
         let cluster = Cluster::start(options).await.map_err(in_one_line)?;
-        create_database(&cluster).await?;
+        let url = create_database(&cluster).await?;
         info!(folder = %folder.display(), ms = started.elapsed().as_millis(), "private Postgres is up");
-        Ok(Self { url: Secret::new(cluster.url(NAME)), cluster: Some(Arc::new(cluster)) })
+        Ok(Self { url: Secret::new(url), cluster: Some(Arc::new(cluster)) })
     }
 
     /// The URL of the private Postgres, if one runs.
@@ -126,17 +129,34 @@ fn in_one_line(error: private_postgres::Error) -> anyhow::Error {
     anyhow::anyhow!("the private Postgres did not start: {problem} ({why}); more in server.log in its folder")
 }
 
-async fn create_database(cluster: &Cluster) -> anyhow::Result<()> {
+/// Makes the role of the servers, which is no superuser, with a new password at each start, and the
+/// database that it owns. Returns the URL for the servers.
+async fn create_database(cluster: &Cluster) -> anyhow::Result<String> {
     let mut admin = PgConnection::connect(&cluster.url("postgres")).await?;
-    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-        .bind(NAME)
-        .fetch_one(&mut admin)
+    let exists = async |admin: &mut PgConnection, sql: &'static str, name: &str| {
+        sqlx::query_scalar::<_, bool>(sql).bind(name).fetch_one(admin).await
+    };
+    let role = "select exists (select from pg_roles where rolname = $1)";
+    if !exists(&mut admin, role, ROLE).await? {
+        execute(&mut admin, format!("create role {ROLE} login nosuperuser nocreaterole nocreatedb")).await?;
+    }
+    let password = random_secret();
+    execute(&mut admin, format!("alter role {ROLE} password '{password}'")).await?;
+    let database = "select exists (select from pg_database where datname = $1)";
+    if !exists(&mut admin, database, NAME).await? {
+        execute(
+            &mut admin,
+            format!("create database {NAME} owner {ROLE} encoding 'UTF8' template template0"),
+        )
         .await?;
-    if !exists {
-        sqlx::query("create database parlor").execute(&mut admin).await?;
     }
     admin.close().await?;
-    Ok(())
+    Ok(cluster.url_as(ROLE, &password, NAME))
+}
+
+/// Runs a statement whose names and values are this program's own.
+async fn execute(admin: &mut PgConnection, sql: String) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(admin).await.map(drop)
 }
 
 /// Returns only when it gives up.

@@ -101,6 +101,69 @@ async fn open_stream_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn a_closed_terminal_stops_it_as_a_signal_does_unless_it_was_started_to_outlive_it() {
+    for outlives in [false, true] {
+        let home = Home::new();
+        let database = TestDatabase::new().await.unwrap();
+        let mut command = home.command();
+        if outlives {
+            let launcher = command;
+            command = Command::new("/bin/sh");
+            command.args(["-c", "trap '' HUP; exec \"$0\"", env!("CARGO_BIN_EXE_parlor")]);
+            command.current_dir(home.path()).stdin(Stdio::null());
+            for (name, value) in launcher.get_envs() {
+                if let Some(value) = value {
+                    command.env(name, value);
+                }
+            }
+        }
+        command.env("DATABASE_URL", database.url());
+        let mut parlor = home.start_as(command).await;
+        assert_eq!(parlor.sign_up().await, StatusCode::CREATED);
+        // A terminal that is closed sends it more than once.
+        signal("HUP", parlor.child.id());
+        signal("HUP", parlor.child.id());
+        if outlives {
+            assert_eq!(parlor.sign_in().await, StatusCode::OK);
+            assert!(parlor.stop().await.success(), "{}", home.log());
+        } else {
+            let status = wait(&mut parlor.child).await;
+            assert!(status.success(), "{status}: {}", home.log());
+            assert!(home.log().contains("the terminal is gone"), "{}", home.log());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end() {
+    let home = Home::new();
+    let database = TestDatabase::new().await.unwrap();
+    let mut command = home.command();
+    command.env("DATABASE_URL", database.url()).env("PARLOR_LOG__LEVEL", "trace");
+    // The pipe takes 64 KB. Then writes to it wait for a reader.
+    let mut parlor = home.start_with(command, Stdio::piped()).await;
+    let pipe = parlor.child.stderr.take().unwrap();
+    let (status, answer) = parlor.post("/api/signup", ann()).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let token = answer["access_token"].as_str().unwrap();
+    let deadline = Instant::now() + START_TIMEOUT;
+    loop {
+        parlor.get("/api/users/me", token).await;
+        let metrics = parlor.client.get(format!("{}/metrics", parlor.api)).send().await.unwrap();
+        let metrics = metrics.text().await.unwrap();
+        let dropped =
+            metrics.lines().find_map(|line| line.strip_prefix("parlor_chat_log_lines_dropped_total "));
+        if dropped.unwrap().parse::<u64>().unwrap() > 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the log was never full: {metrics}");
+    }
+    assert_eq!(parlor.sign_in().await, StatusCode::OK);
+    assert!(parlor.stop().await.success());
+    drop(pipe);
+}
+
+#[tokio::test]
 async fn interrupt_while_it_starts_ends_it_without_complaint() {
     let home = Home::new();
     let mut child = home.command().stdout(Stdio::null()).stderr(home.create("log")).spawn().unwrap();
@@ -152,11 +215,53 @@ async fn demo_is_there_after_the_first_run_and_unchanged_after_the_second() {
         assert!(parlor.stop().await.success());
     }
     assert_eq!(contents[0], contents[1]);
+    demo_can_be_removed(&home, &database, &pool).await;
     let count = |what: &str| contents[0].iter().find(|(name, _)| name == what).map_or(0, |(_, count)| *count);
     for kind in ["single", "group", "private_channel", "public_channel"] {
         assert!(count(&format!("chats {kind}")) > 0, "no {kind}");
     }
     assert!(count("messages") >= 30 && count("edited") > 0, "{contents:?}");
+}
+
+async fn demo_can_be_removed(home: &Home, database: &TestDatabase, pool: &sqlx::PgPool) {
+    for said in ["The demo is removed.", "There is no demo."] {
+        let mut command = home.command();
+        let output = command.args(["demo", "remove"]).env("DATABASE_URL", database.url()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains(said), "{output:?}");
+    }
+    let sql = "select (select count(*) from accounts) + (select count(*) from sessions)
+                      + (select count(*) from chats where deleted_at is null)";
+    assert_eq!(sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap(), 0);
+    // It says nothing about a demo any more, and makes another where it is asked to.
+    let mut command = home.command();
+    command.arg("--demo").env("DATABASE_URL", database.url());
+    let parlor = home.start_as(command).await;
+    assert!(parlor.said.contains("parlor demo remove"), "{}", parlor.said);
+    let form = json!({ "email": "ada@parlor.example", "password": "parlor-demo" });
+    assert_eq!(parlor.post("/api/signin", form).await.0, StatusCode::OK);
+    assert!(parlor.stop().await.success());
+}
+
+#[tokio::test]
+async fn servers_are_no_superuser_of_the_private_postgres_and_its_folder_is_closed() {
+    let home = Home::new();
+    let parlor = home.start().await;
+    assert_eq!(parlor.sign_up().await, StatusCode::CREATED);
+    let read =
+        |name: &str| fs::read_to_string(home.data().join("postgres").join(name)).unwrap().trim().to_owned();
+    let url = format!("postgres://parlor:{}@127.0.0.1:{}/parlor", read("password"), read("port"));
+    let admin = sqlx::PgPool::connect(&url).await.unwrap();
+    let sql = "select a.usename::text, r.rolsuper or r.rolcreaterole or r.rolcreatedb
+               from pg_stat_activity a join pg_roles r on r.rolname = a.usename
+               where a.application_name like 'chat_server%' or a.application_name like 'notify_server%'";
+    let sessions: Vec<(String, bool)> = sqlx::query_as(sql).fetch_all(&admin).await.unwrap();
+    assert!(sessions.len() > 2, "{sessions:?}");
+    assert!(sessions.iter().all(|(role, is_strong)| role == "parlor_server" && !is_strong), "{sessions:?}");
+    admin.close().await;
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(home.data()), mode(home.data().join("launcher.lock"))), (0o700, 0o600));
+    assert!(parlor.stop().await.success());
 }
 
 #[tokio::test]
@@ -289,6 +394,11 @@ impl Home {
             .env("PARLOR_SERVICE_PORT_HTTP", "6688")
             .env("PARLOR_PORT", "tcp://10.0.0.1:6688")
             .env("PARLOR_PORT_6688_TCP_ADDR", "10.0.0.1")
+            // Of other programs that use Postgres. Each would keep Parlor from its database.
+            .env("PGSSLMODE", "verify-full")
+            .env("PGOPTIONS", "-c search_path=elsewhere -c no.such=setting -c nonsense=1")
+            .env("PGPASSWORD", "wrong")
+            .env("PGHOST", "nowhere.invalid")
             .env("PARLOR_SERVER__HOST", "127.0.0.1")
             .env("PARLOR_SERVER__PORT", "0")
             .env("PARLOR_NOTIFY__HOST", "127.0.0.1")
@@ -301,9 +411,13 @@ impl Home {
         self.start_as(self.command()).await
     }
 
-    async fn start_as(&self, mut command: Command) -> Parlor {
+    async fn start_as(&self, command: Command) -> Parlor {
+        self.start_with(command, self.create("log").into()).await
+    }
+
+    async fn start_with(&self, mut command: Command, stderr: Stdio) -> Parlor {
         let said = self.path().join("said");
-        let child = command.stdout(self.create("said")).stderr(self.create("log")).spawn().unwrap();
+        let child = command.stdout(self.create("said")).stderr(stderr).spawn().unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
         let postmaster = self.data().join("postgres/cluster/postmaster.pid");
         let deadline = Instant::now() + START_TIMEOUT;

@@ -66,6 +66,12 @@ impl Cluster {
         format!("postgres://{SUPERUSER}:{password}@127.0.0.1:{}/{database}", port.unwrap_or_default())
     }
 
+    /// The URL of `database` as another role.
+    pub fn url_as(&self, role: &str, password: &str, database: &str) -> String {
+        let port = self.inner.server().map(|server| server.port).or_else(|| self.inner.folder.port());
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{database}", port.unwrap_or_default())
+    }
+
     /// The process id of Postgres; `None` when it is stopped.
     pub fn postmaster_pid(&self) -> Option<u32> {
         self.inner.server().filter(|server| server.exit().is_none()).map(|server| server.pid())
