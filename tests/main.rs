@@ -31,16 +31,20 @@ mod floods;
 mod jobs;
 mod limits;
 mod maintenance;
+mod metrics;
 mod silence;
 mod statements;
 
 mod contract;
 mod events_page;
 mod forged_tokens;
+mod headers;
 mod permissions;
 mod raw_http;
+mod security_events;
 
 mod config_example;
+mod database_session;
 mod database_tls;
 mod launcher;
 mod readme;

@@ -53,11 +53,16 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> 
     }
 }
 
-/// JSON is UTF-8 (RFC 8259, section 8.1). A body that declares another charset would be misread.
+/// JSON is UTF-8 (RFC 8259, section 8.1). A body that declares another charset or a coding would be
+/// misread.
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let value = types.next().and_then(|value| value.to_str().ok());
+    let (Some(value), None) = (value, types.next()) else { return false };
+    if !codings.all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
         return false;
-    };
+    }
     let mut parts = value.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"));
     let mut charsets = parts

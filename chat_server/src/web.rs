@@ -48,7 +48,12 @@ struct WebClient {
 }
 
 impl WebClient {
-    async fn file(&self, path: &str, request: Request) -> Option<Response> {
+    async fn file(&self, path: &str, mut request: Request) -> Option<Response> {
+        // A part is of the version that the client has, or it gets the whole (RFC 9110, section 13.1.5).
+        // Whether it has this version is not looked up, so it gets the whole.
+        if request.headers().contains_key(header::IF_RANGE) {
+            request.headers_mut().remove(header::RANGE);
+        }
         if !self.folder.join("index.html").is_file() {
             return embedded::file(path, request.headers());
         }
@@ -128,5 +133,12 @@ fn content_security_policy(config: &Config) -> String {
 }
 
 fn welcome() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], include_str!("welcome.html"))
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    (headers, include_str!("welcome.html"))
 }

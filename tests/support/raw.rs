@@ -74,6 +74,11 @@ impl Raw {
         parse(&String::from_utf8_lossy(&text)).remove(0)
     }
 
+    /// Says that nothing more will be sent, and goes on reading.
+    pub async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Everything up to `end`, which must arrive.
     pub async fn read_until(&mut self, end: &str) -> String {
         let mut bytes = Vec::new();
