@@ -66,7 +66,8 @@ async fn names_are_equal_whatever_letters_the_locale_of_the_database_knows() {
             database,
             |_| {},
             async |app| {
-                let ann = app.sign_up("acme", "Ann \u{c4}").await;
+                let ann = app.sign_up("acme", "Ann").await;
+                ann.call_with("PATCH /api/users/me", json!({ "fullname": "Ann \u{c4}" })).await.ok();
                 for (first, same, other) in [
                     ("Gen\u{e4}ral", "GEN\u{c4}RAL", "General"),
                     ("INFO", "info", "inf\u{131}"),

@@ -79,7 +79,9 @@ fn host(headers: &HeaderMap, version: Version) -> Result<Option<Authority>, &'st
     }
     let authority = host.to_str().ok().filter(|host| !host.contains('@'));
     let authority = authority.and_then(|host| Authority::from_str(host).ok());
-    let authority = authority.filter(|authority| !authority.host().is_empty());
+    // The parser takes anything for a port.
+    let has_port = |host: &Authority| host.as_str().len() == host.host().len() || host.port_u16().is_some();
+    let authority = authority.filter(|authority| !authority.host().is_empty() && has_port(authority));
     authority.map(Some).ok_or("the header Host is no host")
 }
 

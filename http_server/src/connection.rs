@@ -8,8 +8,11 @@ use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Mutex, MutexGuard, PoisonError},
-    task::Poll,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -21,20 +24,23 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncReadExt as _, copy, sink},
+    io::{AsyncReadExt as _, ReadBuf, copy, sink},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::debug;
 
-use crate::{paced::Paced, takeover::Taken};
+use crate::{paced::Paced, shared_stream::SharedStream, takeover::Taken};
 
 /// The time limit for a request's head, and for an idle connection between requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a request's head, and of output that is buffered for a slow socket.
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// How long a client that has shut down its side is worked for. It may wait for the response; most
+/// such clients are gone, and their requests would hold connections to the database.
+const HALF_CLOSED_MAX: Duration = Duration::from_secs(5);
 /// How long, and for how many bytes, a closed connection still reads and discards input. Otherwise
 /// the kernel sends a reset, which may overtake the response.
 const LINGER: Duration = Duration::from_secs(2);
@@ -59,6 +65,8 @@ pub enum Outcome {
 }
 
 enum Step {
+    /// The client has shut down its side: it waits for the response, or has gone.
+    HalfClosed,
     /// A response takes the socket over.
     Taken(Taken),
     Done(hyper::Result<()>),
@@ -67,8 +75,12 @@ enum Step {
 /// Serves until the connection ends by itself or by `ends`, or until a response takes the socket
 /// over.
 pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends: Ends) -> Outcome {
+    let stream = Arc::new(stream);
+    let watched = Arc::clone(&stream);
     let slot = &TakenSlot::default();
+    let answering = &AtomicBool::new(false);
     let service = service_fn(move |mut request: Request<Incoming>| async move {
+        answering.store(true, Relaxed);
         let (is_get, version) = (request.method() == Method::GET, request.version());
         request.extensions_mut().insert(ConnectInfo(address));
         let Ok(mut response) = router.clone().oneshot(request).await;
@@ -78,32 +90,44 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends
             // hyper must not write this response. The loop below takes its socket away.
             pending::<()>().await;
         }
+        answering.store(false, Relaxed);
         Ok::<_, Infallible>(response)
     });
-    // HTTP/1.1 only. For HTTP/2 a TLS proxy stands in front, which speaks HTTP/1.1 to us.
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES_MAX)
-        // A client may say that it has sent all (shutdown of its side) and wait for the answer.
-        .half_close(true)
-        .serve_connection(TokioIo::new(Paced::new(stream)), service);
+    let stream = Paced::new(SharedStream(stream));
+    let mut connection = http1().serve_connection(TokioIo::new(stream), service);
     let (mut ending, mut cut) = (pin!(ends.ending.cancelled()), pin!(ends.cut.cancelled()));
     let mut is_ending = false;
+    let mut half_closed = None;
     let outcome = loop {
         let step = poll_fn(|cx| {
             let polled = Pin::new(&mut connection).poll(cx);
-            match slot.lock().take() {
-                Some(taken) => Poll::Ready(Step::Taken(taken)),
-                None => polled.map(Step::Done),
+            if let Some(taken) = slot.lock().take() {
+                return Poll::Ready(Step::Taken(taken));
             }
+            let waits = polled.is_pending() && half_closed.is_none() && answering.load(Relaxed);
+            if waits && has_ended(&watched, cx) {
+                return Poll::Ready(Step::HalfClosed);
+            }
+            polled.map(Step::Done)
         });
         tokio::select! {
             biased;
             step = step => match step {
-                Step::Taken(taken) => return Outcome::Taken(into_socket(connection.into_parts()), taken),
+                Step::Taken(taken) => {
+                    drop(watched);
+                    let socket = into_socket(connection.into_parts());
+                    return socket.map_or(Outcome::Over, |socket| Outcome::Taken(socket, taken));
+                }
+                Step::HalfClosed => half_closed = Some(Instant::now() + HALF_CLOSED_MAX),
                 Step::Done(outcome) => break outcome,
             },
+            () = until(half_closed) => {
+                // A response that is being written is written.
+                if answering.load(Relaxed) {
+                    return Outcome::Over;
+                }
+                half_closed = None;
+            }
             () = &mut cut => return Outcome::Over,
             () = &mut ending, if !is_ending => {
                 is_ending = true;
@@ -111,7 +135,7 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends
             }
         }
     };
-    if let Err(error) = outcome {
+    if let Err(error) = &outcome {
         debug!("connection: {error}");
         if error.is_timeout() {
             return Outcome::Over; // no response was sent that a reset could overtake
@@ -121,12 +145,41 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends
             return Outcome::TooSlow;
         }
     }
-    ends.ending.run_until_cancelled(linger(into_socket(connection.into_parts()))).await;
+    drop(watched);
+    if let Some(socket) = into_socket(connection.into_parts()) {
+        ends.ending.run_until_cancelled(linger(socket)).await;
+    }
     Outcome::Over
 }
 
-fn into_socket<S>(parts: http1::Parts<TokioIo<Paced>, S>) -> TcpStream {
-    parts.io.into_inner().into_inner()
+/// The socket, if nothing else looks at it any more.
+fn into_socket<S>(parts: http1::Parts<TokioIo<Paced<SharedStream>>, S>) -> Option<TcpStream> {
+    parts.io.into_inner().into_inner().into_inner()
+}
+
+/// HTTP/1.1 only. For HTTP/2 a TLS proxy stands in front, which speaks HTTP/1.1 to us.
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        // A client may say that it has sent all (shutdown of its side) and wait for the answer.
+        .half_close(true);
+    builder
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}
+
+/// Whether the client has sent all that it will send. Reads nothing.
+fn has_ended(stream: &TcpStream, cx: &mut Context<'_>) -> bool {
+    let mut byte = [0];
+    matches!(stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)), Poll::Ready(Ok(0)))
 }
 
 /// The service stores a response that takes the socket over here.

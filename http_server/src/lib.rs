@@ -5,6 +5,7 @@
 
 mod connection;
 mod paced;
+mod shared_stream;
 mod takeover;
 
 pub mod addresses;

@@ -11,7 +11,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -21,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LEAST_BYTES_PER_SECOND: u32 = 16 * 1024;
 
 /// A socket that fails with `TimedOut` when its client is too slow.
-pub struct Paced {
-    stream: TcpStream,
+pub struct Paced<S> {
+    stream: S,
     patience: Duration,
     /// How long the server has waited for the client, less what the bytes taken since have earned.
     waited: Duration,
@@ -30,12 +29,12 @@ pub struct Paced {
     stalled: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-impl Paced {
-    pub fn new(stream: TcpStream) -> Self {
+impl<S> Paced<S> {
+    pub fn new(stream: S) -> Self {
         Self { stream, patience: PATIENCE, waited: Duration::ZERO, stalled: None }
     }
 
-    pub fn into_inner(self) -> TcpStream {
+    pub fn into_inner(self) -> S {
         self.stream
     }
 
@@ -77,7 +76,7 @@ impl Paced {
     }
 }
 
-impl AsyncRead for Paced {
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -87,7 +86,7 @@ impl AsyncRead for Paced {
     }
 }
 
-impl AsyncWrite for Paced {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.after_write(cx, written)
@@ -119,7 +118,7 @@ impl AsyncWrite for Paced {
 mod tests {
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
         time::sleep,
     };
 

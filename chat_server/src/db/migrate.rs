@@ -145,7 +145,7 @@ mod tests {
         for sql in [
             "select 1",
             "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-             values (9, 'sends at once', true, '', 0)",
+             values (9000, 'sends at once', true, '', 0)",
         ] {
             sqlx::raw_sql(sql).execute(&pool).await.unwrap();
             let refusal = format!("{:#}", migrate(&pool).await.unwrap_err());
