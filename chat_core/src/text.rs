@@ -285,9 +285,11 @@ fn email(text: &str, min: usize, max: usize) -> Result<String, TextError> {
 }
 
 fn domain(text: &str, min: usize, max: usize) -> Result<String, TextError> {
-    let text = line(&text.to_lowercase(), min, max)?;
-    email(&format!("a@{text}"), 3, max + 2)?;
-    Ok(text)
+    let text = text.trim();
+    limit(text, min, max)?;
+    // As the domain of an address is stored.
+    let address = email(&format!("a@{text}"), 3, max + 2)?;
+    Ok(address.trim_start_matches("a@").to_owned())
 }
 
 #[cfg(test)]
