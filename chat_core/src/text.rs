@@ -220,10 +220,6 @@ fn limit(text: &str, min: usize, max: usize) -> Result<(), TextError> {
     }
 }
 
-fn is_space(c: char) -> bool {
-    c.is_whitespace() && !c.is_control()
-}
-
 fn name(text: &str, min: usize, max: usize) -> Result<String, TextError> {
     // Before work is spent on it. A composed text may be longer or shorter, by a factor of three.
     limit(text, min, 3 * max).map_err(|error| match error {
@@ -355,7 +351,7 @@ mod tests {
     #[test]
     fn a_password_is_the_same_on_every_keyboard() {
         let password = |text: &str| Password::try_from(text.to_owned()).map(|p| p.expose().to_owned());
-        assert_eq!(password("cafe\u{301} Zu\u{308}rich"), password("café Zürich"));
+        assert_eq!(password("cafe\u{301} Zu\u{308}rich"), password("café\u{a0}Zürich"));
         assert_eq!(password("\u{ff21}bcdefg\u{ff18}"), password("Abcdefg8"));
         assert_ne!(password("Abcdefg8"), password("abcdefg8"));
         assert_eq!(password("  spaces count  ").unwrap(), "  spaces count  ");
@@ -507,14 +503,6 @@ mod tests {
         ] {
             assert_ne!(look_alike(one), look_alike(other), "{one} {other}");
         }
-    }
-
-    #[test]
-    fn a_password_is_the_same_on_every_keyboard() {
-        let typed = |text: &str| Password::try_from(text.to_owned()).unwrap().expose().to_owned();
-        assert_eq!(typed("correct hors\u{e9}"), typed("correct\u{a0}horse\u{301}"));
-        assert_ne!(typed("Correct horse"), typed("correct horse"));
-        assert_ne!(typed("\u{ff43}orrect horse"), typed("correct horse"), "compatibility forms differ");
     }
 
     /// Text like that of people and attackers: short pieces from all parts of Unicode, some of them

@@ -125,6 +125,10 @@ pub fn forbidden() -> ApiError {
 pub struct ClientAddress(pub IpAddr, IpAddr);
 
 impl ClientAddress {
+    pub fn of(address: IpAddr) -> Self {
+        Self(group(address), address)
+    }
+
     /// The very address.
     pub fn full(self) -> IpAddr {
         self.1
@@ -144,7 +148,7 @@ impl FromRequestParts<AppState> for ClientAddress {
         let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| address.ip());
         let forwarded = forwarded_for(&parts.headers, state.config.server.trusted_proxies);
         let address = forwarded.unwrap_or(peer).to_canonical();
-        Ok(Self(group(address), address))
+        Ok(Self::of(address))
     }
 }
 

@@ -173,10 +173,10 @@ mod tests {
         );
         let admitted = (0..40_u16).filter(|subnet| {
             let address = IpAddr::from([0x2001, 0xdb8, 1, *subnet, 0, 0, 0, 0]);
-            limits.check_signin(&ClientAddress(address)).is_ok()
+            limits.check_signin(&ClientAddress::of(address)).is_ok()
         });
         assert_eq!(admitted.count(), 8);
         let elsewhere = IpAddr::from([0x2001, 0xdb8, 2, 1, 0, 0, 0, 0]);
-        assert!(limits.check_signin(&ClientAddress(elsewhere)).is_ok());
+        assert!(limits.check_signin(&ClientAddress::of(elsewhere)).is_ok());
     }
 }

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, routing::get};
-use chat_core::{config::Config, lifecycle::Lifecycle};
+use chat_core::{
+    config::{Config, ServerConfig},
+    lifecycle::Lifecycle,
+};
 use event_log::{Channel, Database, Tail};
 use http_server::{ConnectionEvent, Limits};
 use tokio::{
@@ -22,8 +25,8 @@ use crate::{
     ephemeral,
     fair_share::FairShares,
     guesses::Guesses,
-    instance::Instance,
     http::health::metrics_aside,
+    instance::Instance,
     jobs,
     keys::Keys,
     mail::Mailer,
@@ -59,12 +62,7 @@ impl ChatServer {
     /// One line for each possible cause: the port, the database or the key.
     pub async fn start(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let mailer = Mailer::new(&config)?;
-        let (host, port) = (config.server.host.clone(), config.server.port);
-        let listener = http_server::listen("server.host, server.port", &host, port).await?;
-        let aside = match &config.server.metrics_address {
-            Some(at) => Some(http_server::listen("server.metrics_address", &at.host, at.port).await?),
-            None => None,
-        };
+        let (listener, aside) = listen(&config.server).await?;
         let address = listener.local_addr()?;
         let url = config.database.url.clone().context("database.url: the address of a Postgres is needed")?;
         let to_database = Connect::parse(&url)?;
@@ -174,6 +172,16 @@ impl ChatServer {
         self.state.sends.close();
         served
     }
+}
+
+/// The port, and that of the metrics if they have one of their own.
+async fn listen(config: &ServerConfig) -> anyhow::Result<(TcpListener, Option<TcpListener>)> {
+    let listener = http_server::listen("server.host, server.port", &config.host, config.port).await?;
+    let aside = match &config.metrics_address {
+        Some(at) => Some(http_server::listen("server.metrics_address", &at.host, at.port).await?),
+        None => None,
+    };
+    Ok((listener, aside))
 }
 
 /// The future of a background task.

@@ -135,7 +135,13 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends
             }
         }
     };
-    if let Err(error) = &outcome {
+    drop(watched);
+    finish(&outcome, into_socket(connection.into_parts()), &ends).await
+}
+
+/// Lets the client read what it was sent, if it may still do so.
+async fn finish(outcome: &hyper::Result<()>, socket: Option<TcpStream>, ends: &Ends) -> Outcome {
+    if let Err(error) = outcome {
         debug!("connection: {error}");
         if error.is_timeout() {
             return Outcome::Over; // no response was sent that a reset could overtake
@@ -145,8 +151,7 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends
             return Outcome::TooSlow;
         }
     }
-    drop(watched);
-    if let Some(socket) = into_socket(connection.into_parts()) {
+    if let Some(socket) = socket {
         ends.ending.run_until_cancelled(linger(socket)).await;
     }
     Outcome::Over

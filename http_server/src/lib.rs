@@ -161,7 +161,11 @@ pub async fn serve(
 /// Serves a router of a few routes for operators on an address of its own.
 pub async fn serve_aside(listener: TcpListener, router: Router, lifecycle: Lifecycle) -> anyhow::Result<()> {
     let router = middleware::wrap(router, CorsLayer::new(), AllowedHosts::default());
-    let limits = Limits { max_connections: ASIDE_CONNECTIONS_MAX, max_connections_per_address: None, drain: ASIDE_DRAIN };
+    let limits = Limits {
+        max_connections: ASIDE_CONNECTIONS_MAX,
+        max_connections_per_address: None,
+        drain: ASIDE_DRAIN,
+    };
     serve(listener, router, limits, |_| (), &lifecycle, async {}).await
 }
 

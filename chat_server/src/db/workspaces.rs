@@ -2,7 +2,7 @@
 
 use chat_core::{
     AccountId, Timestamp, WorkspaceId,
-    text::{EmailDomain, WorkspaceName, look_alike},
+    text::{EmailDomain, WorkspaceName, fold, look_alike},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
