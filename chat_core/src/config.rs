@@ -228,6 +228,12 @@ impl Config {
         self.cors.origins.iter().cloned().chain([own]).chain(names).collect()
     }
 
+    /// Whether browsers trust pages at `server.public_url`: over https, or on this machine.
+    pub fn is_trustworthy(&self) -> bool {
+        let url = &self.server.public_url;
+        url.starts_with("https://") || !address::loopback_names(url).is_empty()
+    }
+
     /// The origin of notify_server's public URL, which may have a path.
     pub fn notify_origin(&self) -> String {
         address::origin_of(&self.notify.public_url)

@@ -33,7 +33,8 @@ const NO_ROUTE: &str = "(none)";
 /// Adds the layers to all routes and to the fallback.
 pub fn wrap(router: Router, metrics: Arc<Metrics>, config: &Config) -> Router {
     let hosts = AllowedHosts::new(&config.server.allowed_hosts);
-    http_server::middleware::wrap(with_limits(router, metrics, REQUEST_TIMEOUT), cors(config), hosts)
+    let router = with_limits(router, metrics, REQUEST_TIMEOUT);
+    http_server::middleware::wrap(router, cors(config), hosts, config.is_trustworthy())
 }
 
 fn with_limits(router: Router, metrics: Arc<Metrics>, within: Duration) -> Router {

@@ -23,9 +23,13 @@ use crate::{
 
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
+/// Where pages are served over plain http to other machines, browsers ignore it and complain.
+static OPENER_POLICY: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+
 /// The headers of every response, for browsers: it is no page, no part of another page and no script,
 /// and is kept nowhere. A page says otherwise itself.
-static HEADERS: [(HeaderName, HeaderValue); 7] = [
+static HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -35,7 +39,6 @@ static HEADERS: [(HeaderName, HeaderValue); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     // Requests by CORS are not concerned.
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
     (
@@ -47,11 +50,11 @@ static HEADERS: [(HeaderName, HeaderValue); 7] = [
 ];
 
 /// Adds the layers to all routes and to the fallback. `cors` responds to preflight requests, which
-/// reach none of the other layers.
-pub fn wrap(router: Router, cors: CorsLayer, hosts: AllowedHosts) -> Router {
+/// reach none of the other layers. `isolates`: pages of other origins get no handle of ours.
+pub fn wrap(router: Router, cors: CorsLayer, hosts: AllowedHosts, isolates: bool) -> Router {
     router.layer(
         ServiceBuilder::new()
-            .map_response(add_headers)
+            .map_response(move |response| add_headers(response, isolates))
             .layer(cors)
             .map_response(problem::render)
             .map_request(request_id::drop_unless_plain)
@@ -62,8 +65,12 @@ pub fn wrap(router: Router, cors: CorsLayer, hosts: AllowedHosts) -> Router {
 }
 
 /// Adds what a response does not say itself.
-fn add_headers(mut response: Response) -> Response {
+fn add_headers(mut response: Response, isolates: bool) -> Response {
     let headers = response.headers_mut();
+    let (name, value) = &OPENER_POLICY;
+    if isolates {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
     for (name, value) in &HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
     }
