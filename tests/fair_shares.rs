@@ -263,7 +263,8 @@ fn fullnames(page: &Value) -> Vec<&str> {
 async fn a_search_finds_any_part_of_a_name_as_it_is_now_and_in_this_workspace_alone() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;
-        let bob = app.invite(&ann, "山田太郎").await;
+        let bob = app.invite(&ann, "Taro Yamada").await;
+        bob.call_with("PATCH /api/users/me", json!({ "fullname": "山田太郎" })).await.ok();
         let eve = app.sign_up("evil", "Annabel").await;
         let people = async |actor: &Actor, text: &str| -> Vec<String> {
             let page = actor.call(&format!("GET /api/users?query={text}")).await.ok();

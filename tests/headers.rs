@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{raw::Raw, with_app};
+use crate::support::{app::PASSWORD, raw::Raw, with_app};
 
 /// The headers of every answer. A page has a policy of its own.
 const ALWAYS: [(&str, &str); 6] = [
@@ -65,6 +65,9 @@ async fn every_answer_of_both_servers_is_hardened() {
 async fn a_page_of_another_origin_may_not_use_the_cookie() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;
+        let sign_in = json!({ "email": ann.email, "password": PASSWORD });
+        let cookie = app.call_with("POST /api/signin", sign_in).await.sent_cookie("refresh").unwrap();
+        let (cookie, _) = cookie.split_once('=').unwrap();
         let ask = async |operation: &str, headers: &[(&str, &str)], in_body: bool| {
             let mut request = app.client.post(format!("{}{operation}", app.chat.url));
             for (name, value) in headers {
@@ -73,7 +76,7 @@ async fn a_page_of_another_origin_may_not_use_the_cookie() {
             request = if in_body {
                 request.json(&json!({ "refresh_token": ann.refresh_token }))
             } else {
-                request.header("cookie", format!("refresh_token={}", ann.refresh_token))
+                request.header("cookie", format!("{cookie}={}", ann.refresh_token))
             };
             request.send().await.unwrap().status().as_u16()
         };

@@ -84,7 +84,9 @@ pub async fn signin(
     let Some(account) = account else {
         guess.was_wrong();
         // Also for an address that no account has, so that both take the same time.
-        let failed = SecurityEvent::new(SecurityKind::SignInFailed, address);
+        let named = db::accounts::list_of_email(&state.db, &fold(input.email.as_str()), 2).await?;
+        let account = if let [named] = named.as_slice() { Some(named.id) } else { None };
+        let failed = SecurityEvent::new(SecurityKind::SignInFailed, address).of_account(account);
         failed.record_aside(&state).await;
         return Err(ApiError::Unauthenticated {
             code: "wrong_credentials",
