@@ -39,7 +39,7 @@ async fn every_answer_of_both_servers_is_hardened() {
             (&notify, "GET /health/ready", 200, ""),
             (&notify, "OPTIONS /events", 200, preflight),
         ] {
-            let bytes = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}\r\n");
+            let bytes = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{more}\r\n");
             let reply = Raw::ask(node, bytes).await;
             assert_eq!(reply.status, status, "{request}: {reply:?}");
             for (name, value) in ALWAYS {
@@ -50,8 +50,11 @@ async fn every_answer_of_both_servers_is_hardened() {
             }
             assert!(reply.head.contains("\ncache-control: "), "{request}: {}", reply.head);
         }
+        // Over plain http a browser elsewhere would ignore it, and complain.
+        let elsewhere = "GET / HTTP/1.1\r\nhost: chat.example\r\nconnection: close\r\n\r\n";
+        assert!(!Raw::ask(&app.chat, elsewhere).await.head.contains("opener-policy"));
         let mut stream = Raw::connect(&notify).await;
-        let head = format!("GET /events HTTP/1.1\r\nhost: x\r\n{bearer}\r\n");
+        let head = format!("GET /events HTTP/1.1\r\nhost: localhost\r\n{bearer}\r\n");
         stream.send(head.as_bytes()).await;
         let head = stream.read_until("event: connected").await;
         for (name, value) in ALWAYS {

@@ -16,6 +16,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use address::is_loopback_host;
 pub use sections::{
     AuthConfig, CorsConfig, DatabaseConfig, EventLogConfig, LimitsConfig, ListenAddress, LogConfig,
     LogFormat, MailConfig, NotifyConfig, Secret, ServerConfig,
@@ -228,10 +229,9 @@ impl Config {
         self.cors.origins.iter().cloned().chain([own]).chain(names).collect()
     }
 
-    /// Whether browsers trust pages at `server.public_url`: over https, or on this machine.
-    pub fn is_trustworthy(&self) -> bool {
-        let url = &self.server.public_url;
-        url.starts_with("https://") || !address::loopback_names(url).is_empty()
+    /// Whether people reach chat_server by https.
+    pub fn is_https(&self) -> bool {
+        self.server.public_url.starts_with("https://")
     }
 
     /// The origin of notify_server's public URL, which may have a path.

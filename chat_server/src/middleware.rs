@@ -34,7 +34,7 @@ const NO_ROUTE: &str = "(none)";
 pub fn wrap(router: Router, metrics: Arc<Metrics>, config: &Config) -> Router {
     let hosts = AllowedHosts::new(&config.server.allowed_hosts);
     let router = with_limits(router, metrics, REQUEST_TIMEOUT);
-    http_server::middleware::wrap(router, cors(config), hosts, config.is_trustworthy())
+    http_server::middleware::wrap(router, cors(config), hosts, config.is_https())
 }
 
 fn with_limits(router: Router, metrics: Arc<Metrics>, within: Duration) -> Router {

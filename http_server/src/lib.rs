@@ -160,7 +160,7 @@ pub async fn serve(
 
 /// Serves a router of a few routes for operators on an address of its own.
 pub async fn serve_aside(listener: TcpListener, router: Router, lifecycle: Lifecycle) -> anyhow::Result<()> {
-    let router = middleware::wrap(router, CorsLayer::new(), AllowedHosts::default(), true);
+    let router = middleware::wrap(router, CorsLayer::new(), AllowedHosts::default(), false);
     let limits = Limits {
         max_connections: ASIDE_CONNECTIONS_MAX,
         max_connections_per_address: None,

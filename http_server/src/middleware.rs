@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, header},
-    middleware::from_fn_with_state,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header, uri::Authority},
+    middleware::{Next, from_fn_with_state},
     response::Response,
 };
-use chat_core::config::Config;
+use chat_core::config::{Config, is_loopback_host};
 use tower::ServiceBuilder;
 use tower_http::{
     cors::{AllowOrigin, CorsLayer},
@@ -50,11 +51,11 @@ static HEADERS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// Adds the layers to all routes and to the fallback. `cors` responds to preflight requests, which
-/// reach none of the other layers. `isolates`: pages of other origins get no handle of ours.
-pub fn wrap(router: Router, cors: CorsLayer, hosts: AllowedHosts, isolates: bool) -> Router {
+/// reach none of the other layers. `is_https`: people reach the server by https.
+pub fn wrap(router: Router, cors: CorsLayer, hosts: AllowedHosts, is_https: bool) -> Router {
     router.layer(
         ServiceBuilder::new()
-            .map_response(move |response| add_headers(response, isolates))
+            .layer(from_fn_with_state(is_https, add_headers))
             .layer(cors)
             .map_response(problem::render)
             .map_request(request_id::drop_unless_plain)
@@ -65,7 +66,9 @@ pub fn wrap(router: Router, cors: CorsLayer, hosts: AllowedHosts, isolates: bool
 }
 
 /// Adds what a response does not say itself.
-fn add_headers(mut response: Response, isolates: bool) -> Response {
+async fn add_headers(State(is_https): State<bool>, request: Request, next: Next) -> Response {
+    let isolates = is_https || is_of_this_machine(request.headers());
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let (name, value) = &OPENER_POLICY;
     if isolates {
@@ -75,6 +78,13 @@ fn add_headers(mut response: Response, isolates: bool) -> Response {
         headers.entry(name).or_insert_with(|| value.clone());
     }
     response
+}
+
+/// Whether the browser is on this machine, and so trusts plain http.
+fn is_of_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    host.is_some_and(|host| is_loopback_host(host.host().trim_matches(['[', ']'])))
 }
 
 /// The origins that may call a server: its own and those in the configuration. The caller adds the

@@ -58,7 +58,7 @@ pub fn router(state: AppState, config: &Config) -> Router {
         router = router.route("/metrics", get(metrics));
     }
     let hosts = AllowedHosts::new(&config.notify.allowed_hosts);
-    http_server::middleware::wrap(router.with_state(state), cors(config), hosts, config.is_trustworthy())
+    http_server::middleware::wrap(router.with_state(state), cors(config), hosts, config.is_https())
 }
 
 /// The metrics, where they have an address of their own.

@@ -166,8 +166,9 @@ export async function steps(step, world) {
   })
 
   await step('a name that is taken stands at its field', async () => {
+    await cara.createChannel('taken')
     await newChat('Channel')
-    await dialog.getByLabel('Name', { exact: true }).fill('secrets')
+    await dialog.getByLabel('Name', { exact: true }).fill('Taken')
     await dialog.getByRole('button', { name: 'Create' }).click()
     await dialog.getByText('There is a channel of this name already').waitFor()
     await olga.audit('new chat, refused')

@@ -164,20 +164,6 @@ fn plain_http_beyond_this_machine_is_warned_of() {
 }
 
 #[test]
-fn browsers_trust_https_and_this_machine() {
-    for (url, is) in [
-        ("http://localhost:7000", true),
-        ("http://127.0.0.1", true),
-        ("https://chat.example", true),
-        ("http://chat.example", false),
-        ("http://10.0.0.1:6688", false),
-    ] {
-        let file = format!("server: {{public_url: '{url}'}}");
-        assert_eq!(parse(&file, &[]).unwrap().is_trustworthy(), is, "{url}");
-    }
-}
-
-#[test]
 fn variables_of_a_kubernetes_service_set_nothing() {
     let service = [
         ("PARLOR_SERVICE_HOST", "10.0.0.1"),
