@@ -48,11 +48,17 @@ impl Connect {
         Ok(Self { options: options.disable_statement_logging(), session })
     }
 
+    /// The name that pg_stat_activity shows.
+    #[must_use]
+    pub fn named(&self, application_name: &str) -> Self {
+        Self { options: self.options.clone().application_name(application_name), ..self.clone() }
+    }
+
     /// For consumers and jobs.
     #[must_use]
     pub fn for_background(&self) -> Self {
-        let options = self.options.clone().application_name("chat_server background");
-        Self { options, session: self.session.clone().with(&PLANNER_SETTINGS) }
+        let named = self.named("chat_server background");
+        Self { session: named.session.with(&PLANNER_SETTINGS), ..named }
     }
 
     #[must_use]

@@ -126,10 +126,10 @@ pub async fn start_anew(db: &mut sqlx::PgConnection, shard: Shard, began_after: 
 mod tests {
     use chat_core::config::Secret;
     use private_postgres::testing::TestDatabase;
-    use sqlx::{Connection as _, PgConnection};
+    use sqlx::Connection as _;
 
     use super::*;
-    use crate::db::{background, connect_options};
+    use crate::connect::Connect;
 
     const CHAT: &str = "
         create function a() returns uuid language sql return '01930000-0000-7000-8000-000000000000'::uuid;
@@ -147,8 +147,8 @@ mod tests {
     #[tokio::test]
     async fn an_event_costs_a_look_up_of_its_message_however_many_messages_there_are() {
         let database = TestDatabase::new().await.unwrap();
-        let options = connect_options(&Secret::new(database.url())).unwrap();
-        let mut db = PgConnection::connect_with(&background(options)).await.unwrap();
+        let connect = Connect::parse(&Secret::new(database.url())).unwrap().for_background();
+        let mut db = connect.connect().await.unwrap();
         sqlx::raw_sql(CHAT).execute(&mut db).await.unwrap();
         let shard = Shard::new(0).unwrap();
         // Planned while the statistics say that there are none.
