@@ -17,6 +17,119 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the caller's account */
+        get: operations["get_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete the caller's account, in all its workspaces
+         * @description It ends all sessions at once. A moment later its users are deactivated and have no name. What they wrote stays.
+         */
+        post: operations["delete_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the e-mail address
+         * @description If this server sends mail, the address changes once it is confirmed by the mail that is sent there, and the old address
+         *     is told. Otherwise it changes at once and is not verified.
+         */
+        post: operations["change_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export what the server keeps of the caller
+         * @description Lines of JSON, each with a `type`: the account, its sessions, its users, their chats, and the messages that they wrote
+         *     in chats that they are in now. The last line is `{"type":"end"}`; without it, the export is incomplete.
+         */
+        get: operations["export_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the password, which ends all other sessions */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/account/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the mail that verifies the caller's address again */
+        post: operations["ask_for_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channels": {
         parameters: {
             query?: never;
@@ -238,6 +351,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm an e-mail address by the code that was mailed to it */
+        post: operations["confirm_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/ticket": {
         parameters: {
             query?: never;
@@ -284,7 +414,7 @@ export interface paths {
         get: operations["show_invite"];
         put?: never;
         post?: never;
-        /** Withdraw an invitation */
+        /** Withdraw an invitation, by its code or its id */
         delete: operations["revoke_invite"];
         options?: never;
         head?: never;
@@ -325,6 +455,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a mail by which to choose a new password
+         * @description The answer is the same whether the address is known or not.
+         */
+        post: operations["forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Choose a new password by a code, which ends all sessions */
+        post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/refresh": {
         parameters: {
             query?: never;
@@ -353,7 +520,8 @@ export interface paths {
         get: operations["list_sessions"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** End all sessions of the caller but this one */
+        delete: operations["revoke_other_sessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -537,8 +705,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Rename the workspace of the access token */
-        patch: operations["rename_workspace"];
+        /** Change the workspace of the access token */
+        patch: operations["update_workspace"];
         trace?: never;
     };
     "/api/workspaces/{id}/token": {
@@ -550,7 +718,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an access token for another workspace of the account */
+        /** Create an access token for another workspace of the account; it expires when the presented one does */
         post: operations["switch_workspace"];
         delete?: never;
         options?: never;
@@ -613,6 +781,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The caller's account. */
+        Account: {
+            created_at: components["schemas"]["Timestamp"];
+            email: string;
+            email_verified: boolean;
+            /** @description The address that it is to have once that is confirmed by the mail sent there. */
+            new_email?: string | null;
+        };
+        AccountDeletion: {
+            password: components["schemas"]["Password"];
+        };
         /** @enum {string} */
         Anchor: "first_unread";
         /** @description A chat as REST and events show it, the same for all who may see it. */
@@ -776,6 +955,15 @@ export interface components {
          *     checked whether mail reaches it.
          */
         Email: string;
+        EmailChange: {
+            email: components["schemas"]["Email"];
+            password: components["schemas"]["Password"];
+        };
+        EmailCode: {
+            code: string;
+        };
+        /** @description What stands after the @ of an e-mail address, in lower case. */
+        EmailDomain: string;
         /** @description What is true only now. It is in no log: its frame has no id, may be lost, and is never sent again. */
         EphemeralEvent: components["schemas"]["TypingEvent"];
         /**
@@ -785,6 +973,9 @@ export interface components {
          *     is about, in every chat (`user`).
          */
         Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
+        ForgottenPassword: {
+            email: components["schemas"]["Email"];
+        };
         /** @description A person's name as others see it: one line. It shows, and mixes no scripts within a word. */
         FullName: string;
         Health: {
@@ -821,10 +1012,12 @@ export interface components {
         };
         /** @description An invitation as those who manage them see it. */
         Invite: {
-            /** @description The code: anyone who has it may join. */
-            code: string;
+            /** @description The code: anyone who has it may join. None if it was mailed: only the reader of the mail knows it. */
+            code?: string | null;
             created_at: components["schemas"]["Timestamp"];
             created_by: components["schemas"]["UserId"];
+            /** @description The only address that may use it. */
+            email?: string | null;
             expires_at: components["schemas"]["Timestamp"];
             id: components["schemas"]["InviteId"];
             /** Format: int32 */
@@ -840,10 +1033,13 @@ export interface components {
         InviteId: string;
         /** @description What the code of an invitation tells about it. */
         InvitePreview: {
+            /** @description The only address that may use it. */
+            email?: string | null;
             expires_at: components["schemas"]["Timestamp"];
             workspace_name: string;
         };
         InviteRequest: {
+            email?: components["schemas"]["Email"] | null;
             /**
              * Format: int32
              * @description Seconds until it ends; a week if left out, 90 days at most.
@@ -1017,6 +1213,11 @@ export interface components {
              */
             type: "message.new";
         };
+        /** @description The caller's account, and what this server can do for it. */
+        MyAccount: components["schemas"]["Account"] & {
+            /** @description Whether this server sends mails. */
+            sends_mail: boolean;
+        };
         /** @description Fields that are left out do not change. */
         MyChanges: {
             fullname?: components["schemas"]["FullName"] | null;
@@ -1082,10 +1283,12 @@ export interface components {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
             items: {
-                /** @description The code: anyone who has it may join. */
-                code: string;
+                /** @description The code: anyone who has it may join. None if it was mailed: only the reader of the mail knows it. */
+                code?: string | null;
                 created_at: components["schemas"]["Timestamp"];
                 created_by: components["schemas"]["UserId"];
+                /** @description The only address that may use it. */
+                email?: string | null;
                 expires_at: components["schemas"]["Timestamp"];
                 id: components["schemas"]["InviteId"];
                 /** Format: int32 */
@@ -1130,6 +1333,8 @@ export interface components {
                 created_at: components["schemas"]["Timestamp"];
                 /** @description None for users who sign in through a host application. */
                 email?: string | null;
+                /** @description Whether the address is shown to be theirs. Anybody may claim one that is not. */
+                email_verified: boolean;
                 fullname: string;
                 id: components["schemas"]["UserId"];
                 role: components["schemas"]["WorkspaceRole"];
@@ -1141,15 +1346,28 @@ export interface components {
             has_more: boolean;
             items: {
                 created_at: components["schemas"]["Timestamp"];
+                /** @description Whose e-mail addresses may join; all if there are none. */
+                email_domains: string[];
                 id: components["schemas"]["WorkspaceId"];
                 name: string;
+                /** @description Whether those who join need a verified e-mail address. */
+                verified_only: boolean;
             }[];
         };
         /**
          * Format: password
-         * @description A password on its way to be hashed; never shown.
+         * @description A password on its way to be hashed; never shown. It is kept in its compatibility form (NFKC), so
+         *     that it is the same whichever keyboard it was typed on; case and spaces count.
          */
         Password: string;
+        PasswordChange: {
+            current_password: components["schemas"]["Password"];
+            new_password: components["schemas"]["Password"];
+        };
+        PasswordReset: {
+            code: string;
+            password: components["schemas"]["Password"];
+        };
         /** @description The body of every refusal (RFC 9457). */
         Problem: {
             /** @description Stable; meant for programs. */
@@ -1189,7 +1407,7 @@ export interface components {
             status: string;
         };
         Refresh: {
-            /** @description Browsers leave it out: they send it as a cookie. */
+            /** @description Browsers leave it out: they send it as a cookie. The next one comes back in the same way. */
             refresh_token?: string | null;
             workspace?: components["schemas"]["WorkspaceId"] | null;
         };
@@ -1246,6 +1464,7 @@ export interface components {
         SignIn: {
             email: components["schemas"]["Email"];
             password: components["schemas"]["Password"];
+            refresh_token_in?: components["schemas"]["TokenPlace"];
             /** @description Id or name of the workspace; without it, the one that the account joined first. */
             workspace?: string | null;
         };
@@ -1255,6 +1474,7 @@ export interface components {
             /** @description The code of an invitation to an existing workspace. */
             invite?: string | null;
             password: components["schemas"]["Password"];
+            refresh_token_in?: components["schemas"]["TokenPlace"];
             workspace?: components["schemas"]["WorkspaceName"] | null;
         };
         /** @description A token for one workspace, and all workspaces of the account. */
@@ -1265,7 +1485,10 @@ export interface components {
              * @description Seconds until the access token expires.
              */
             expires_in: number;
-            /** @description For one refresh. A switch of workspace gives none: the current one stays. */
+            /**
+             * @description For one refresh, if it was asked for in the body. Browsers have it in a cookie that no script can read. A switch
+             *     of workspace gives none: the current one stays.
+             */
             refresh_token?: string | null;
             /** @description Always `Bearer`. */
             token_type: string;
@@ -1311,6 +1534,11 @@ export interface components {
          * @description A point in time. Postgres keeps microseconds; JSON has milliseconds, rounded down.
          */
         Timestamp: string;
+        /**
+         * @description Where a refresh token goes.
+         * @enum {string}
+         */
+        TokenPlace: "cookie" | "body";
         /** @description Another member of a chat types there, or stopped. */
         TypingEvent: {
             at: components["schemas"]["Timestamp"];
@@ -1336,13 +1564,18 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description None for users who sign in through a host application. */
             email?: string | null;
+            /** @description Whether the address is shown to be theirs. Anybody may claim one that is not. */
+            email_verified: boolean;
             fullname: string;
             id: components["schemas"]["UserId"];
             role: components["schemas"]["WorkspaceRole"];
         };
         /** @description Fields that are left out do not change. */
         UserChanges: {
-            /** @description False ends all access at once; the user's messages stay. */
+            /**
+             * @description False ends all access at once. What the user held, sessions and invitations, does not come back with true; the
+             *     messages stay.
+             */
             active?: boolean | null;
             role?: components["schemas"]["WorkspaceRole"] | null;
         };
@@ -1384,8 +1617,20 @@ export interface components {
         /** @description A workspace as REST and events show it. */
         Workspace: {
             created_at: components["schemas"]["Timestamp"];
+            /** @description Whose e-mail addresses may join; all if there are none. */
+            email_domains: string[];
             id: components["schemas"]["WorkspaceId"];
             name: string;
+            /** @description Whether those who join need a verified e-mail address. */
+            verified_only: boolean;
+        };
+        /** @description Fields that are left out do not change. */
+        WorkspaceChanges: {
+            /** @description Whose e-mail addresses may join from now on; all if the list is empty. */
+            email_domains?: components["schemas"]["EmailDomain"][] | null;
+            name?: components["schemas"]["WorkspaceName"] | null;
+            /** @description Whether those who join from now on need a verified e-mail address. */
+            verified_only?: boolean | null;
         };
         /**
          * Format: uuid
@@ -1434,6 +1679,240 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeySet"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyAccount"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountDeletion"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description wrong_password */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyAccount"];
+                };
+            };
+            /** @description email_domain, email_unverified */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description wrong_password */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description wrong_password, common_password */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_for_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no_mail, already_verified */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused or failed; `code` says why */
@@ -2173,6 +2652,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description workspace_full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description invalid, idempotency_key_reused */
             422: {
                 headers: {
@@ -2307,7 +2795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description message_deleted */
+            /** @description message_deleted, workspace_full */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2429,6 +2917,55 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailCode"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description email_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description code_invalid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2700,6 +3237,86 @@ export interface operations {
             };
         };
     };
+    forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgottenPassword"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no_mail */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description code_invalid, common_password */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refresh: {
         parameters: {
             query?: never;
@@ -2759,6 +3376,33 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_Session"];
                 };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed; `code` says why */
             default: {
@@ -3227,7 +3871,7 @@ export interface operations {
             };
         };
     };
-    rename_workspace: {
+    update_workspace: {
         parameters: {
             query?: never;
             header?: never;
@@ -3238,7 +3882,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewWorkspace"];
+                "application/json": components["schemas"]["WorkspaceChanges"];
             };
         };
         responses: {

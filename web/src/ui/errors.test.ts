@@ -8,9 +8,7 @@ const SERVER = '../chat_server/src'
 const sources = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
   // The kinds of jobs, consumers, mailed codes and security events look like codes of errors.
   .filter(
-    name =>
-      name.endsWith('.rs') &&
-      !['jobs.rs', 'consumers.rs', 'db/account_codes.rs', 'security.rs'].includes(name),
+    name => name.endsWith('.rs') && !['jobs.rs', 'consumers.rs', 'db/account_codes.rs', 'security.rs'].includes(name),
   )
   .map(name => readFileSync(`${SERVER}/${name}`, 'utf8').split('#[cfg(test)]')[0] ?? '')
   .concat(
