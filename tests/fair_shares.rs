@@ -10,12 +10,13 @@ use tokio::{
 };
 
 use crate::support::{
-    Actor, App, Chat,
+    Actor, App, Chat, Device,
     actor::{bodies, seqs},
     app::Node,
     eventually,
     process::ServerProcess,
     raw::Raw,
+    sse::try_stream,
     wait::DEADLINE,
     with_app, with_app_configured,
 };
@@ -433,5 +434,34 @@ async fn a_workspace_that_is_full_takes_no_more_text_until_some_is_deleted() {
             assert!(bodies(&list).contains(&"short".to_owned()));
         },
     )
+    .await;
+}
+
+#[tokio::test]
+async fn one_account_cannot_take_the_streams_of_all_by_being_in_many_workspaces() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let second = ann.call_with("POST /api/workspaces", json!({ "name": "second" })).await.created();
+        let there = format!("POST /api/workspaces/{}/token", second["id"].as_str().unwrap());
+        let there = ann.call(&there).await.ok()["access_token"].as_str().unwrap().to_owned();
+        let bob = app.invite(&ann, "Bob").await;
+        let node = app.start_notify_server_configured(|notify| notify.max_streams_per_account = 1).await;
+        let refused = async |token: &str| {
+            let auth = format!("Bearer {token}");
+            let reply = try_stream(&node, "", &[("authorization", &auth)]).await;
+            reply.body.as_str().is_some_and(|text| text.starts_with("retry: ") && !text.contains("data"))
+        };
+        let mut held = Device::connect(&ann, &node).await;
+        assert!(refused(&there).await, "her second workspace is no second share");
+        let _bobs = Device::connect(&bob, &node).await;
+        held.cut();
+        eventually(async || {
+            let url = format!("{}/metrics", node.url);
+            let text = app.client.get(url).send().await.unwrap().text().await.unwrap();
+            if text.contains("parlor_notify_streams 1\n") { Ok(()) } else { Err(text) }
+        })
+        .await;
+        Device::connect(&ann.with_token(there), &node).await;
+    })
     .await;
 }

@@ -184,7 +184,7 @@ async fn streams_over_the_limit_are_asked_to_come_back() {
         let bob = app.invite(&ann, "Bob").await;
         let node = app
             .start_notify_server_configured(|notify| {
-                notify.max_streams_per_user = 2;
+                notify.max_streams_per_account = 2;
                 notify.max_streams = 3;
             })
             .await;

@@ -125,11 +125,19 @@ impl TestBed {
         .bind(of_user.iter().map(|workspace| workspace.0).collect::<Vec<_>>())
         .execute(&mut db)
         .await?;
-        let people = users.into_iter().zip(sessions).zip(of_user).map(|((user, session), workspace)| {
-            let (id, session) = (UserId(user), SessionId(session));
-            let claims = Claims { sub: id, ws: workspace, sid: session, exp: now + 12 * 3600 };
-            Ok(Person { id, workspace, token: signer.sign(claims, Purpose::Access, now)? })
-        });
+        let people = users.into_iter().zip(accounts).zip(sessions).zip(of_user).map(
+            |(((user, account), session), workspace)| {
+                let (id, session) = (UserId(user), SessionId(session));
+                let claims = Claims {
+                    sub: id,
+                    acc: AccountId(account),
+                    ws: workspace,
+                    sid: session,
+                    exp: now + 12 * 3600,
+                };
+                Ok(Person { id, workspace, token: signer.sign(claims, Purpose::Access, now)? })
+            },
+        );
         people.collect()
     }
 

@@ -136,6 +136,8 @@ impl Config {
     fn check_bounds(&self) -> Result<(), ConfigError> {
         let at_least_one = [
             ("database.max_connections", u64::from(self.database.max_connections)),
+            ("notify.max_streams_per_account", self.notify.max_streams_per_account as u64),
+            ("notify.stream_opens_per_minute", u64::from(self.notify.stream_opens_per_minute)),
             ("notify.heartbeat_seconds", self.notify.heartbeat_seconds),
             ("notify.max_stream_age_seconds", self.notify.max_stream_age_seconds),
             ("notify.slow_client_seconds", self.notify.slow_client_seconds),

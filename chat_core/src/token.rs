@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tracing::warn;
 
-use crate::ids::{SessionId, UserId, WorkspaceId};
+use crate::ids::{AccountId, SessionId, UserId, WorkspaceId};
 
 /// A ticket is valid for this long, for any number of connections.
 pub const TICKET_TTL: Duration = Duration::from_secs(60);
@@ -55,6 +55,8 @@ impl Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     pub sub: UserId,
+    /// The account of the user.
+    pub acc: AccountId,
     pub ws: WorkspaceId,
     pub sid: SessionId,
     /// Seconds since 1970, UTC.
@@ -271,7 +273,13 @@ mod tests {
     const NOW: u64 = 4_000_000_000;
 
     fn claims(exp: u64) -> Claims {
-        Claims { sub: UserId::generate(), ws: WorkspaceId::generate(), sid: SessionId::generate(), exp }
+        Claims {
+            sub: UserId::generate(),
+            acc: AccountId::generate(),
+            ws: WorkspaceId::generate(),
+            sid: SessionId::generate(),
+            exp,
+        }
     }
 
     fn signer() -> (Signer, KeyRing) {

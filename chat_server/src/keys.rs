@@ -107,7 +107,7 @@ fn create_private(file: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use chat_core::{SessionId, UserId, WorkspaceId, token::TokenError};
+    use chat_core::{AccountId, SessionId, UserId, WorkspaceId, token::TokenError};
     use sqlx::postgres::PgPoolOptions;
 
     use super::*;
@@ -123,6 +123,7 @@ mod tests {
         let ours = || (keys.signer.kid().to_owned(), keys.signer.public_key().to_vec());
         let claims = |exp| Claims {
             sub: UserId::generate(),
+            acc: AccountId::generate(),
             ws: WorkspaceId::generate(),
             sid: SessionId::generate(),
             exp,

@@ -11,7 +11,7 @@ use std::{
 use http_server::Socket;
 use tokio::net::TcpStream;
 
-use crate::subscription::Subscription;
+use crate::{accounts::Place, subscription::Subscription};
 
 /// Bytes that a client may send on a stream. They are ignored; a client that sends more is
 /// disconnected.
@@ -21,6 +21,8 @@ const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// A stream and its socket. The future ends when the stream ends or the client is gone.
 pub struct StreamConnection {
+    // Dropped first: who sees that the stream has ended may open another.
+    _place: Place,
     subscription: Subscription,
     socket: TcpStream,
     is_chunked: bool,
@@ -31,9 +33,17 @@ pub struct StreamConnection {
 }
 
 impl StreamConnection {
-    pub fn new(subscription: Subscription, socket: Socket) -> Self {
+    pub fn new(subscription: Subscription, place: Place, socket: Socket) -> Self {
         let Socket { stream, head, is_chunked } = socket;
-        Self { subscription, socket: stream, is_chunked, first: head, is_over: false, unasked_bytes: 0 }
+        Self {
+            subscription,
+            socket: stream,
+            is_chunked,
+            first: head,
+            is_over: false,
+            unasked_bytes: 0,
+            _place: place,
+        }
     }
 
     /// Ready when the client is gone or has sent too much.

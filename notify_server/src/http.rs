@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 use tower_http::cors::CorsLayer;
 
 use crate::{
+    accounts::Accounts,
     auth::{Auth, Credential},
     connection::StreamConnection,
     events_query::{EventsQuery, UnknownParameter},
@@ -41,6 +42,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 #[derive(Clone)]
 pub struct AppState {
     pub hub: Arc<Hub>,
+    pub accounts: Arc<Accounts>,
     pub auth: Arc<Auth>,
     pub queries: Queries,
     pub tail: TailHealth,
@@ -104,6 +106,10 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &EventsQuery) -> Res
     if !state.hub.is_ready() {
         return retry_later(state);
     }
+    let Some(place) = state.accounts.admit(claims.acc) else {
+        state.metrics.account_refused.inc();
+        return retry_later(state);
+    };
     let mut age = state.max_age.mul_f64(rand::random_range(0.8..1.0));
     if matches!(credential, Credential::AccessToken(_)) {
         age = age.min(until(claims.exp));
@@ -116,7 +122,8 @@ async fn open(state: &AppState, headers: &HeaderMap, query: &EventsQuery) -> Res
         Ok(stream) => {
             let subscription = Subscription::new(Arc::clone(&state.hub), stream);
             let mut response = event_stream(Body::empty());
-            let takeover = Takeover::new(|socket| Box::pin(StreamConnection::new(subscription, socket)));
+            let takeover =
+                Takeover::new(|socket| Box::pin(StreamConnection::new(subscription, place, socket)));
             response.extensions_mut().insert(takeover);
             response
         }

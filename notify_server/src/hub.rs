@@ -260,8 +260,7 @@ impl Hub {
         if !workspace.admits(claims.sub, claims.sid) {
             return Err(Refusal::Over);
         }
-        if workspace.streams_of_user(claims.sub).count() >= self.config.max_streams_per_user || !self.admit()
-        {
+        if !self.admit() {
             return Err(Refusal::Busy);
         }
         let here = self.cursor(shard, head);

@@ -9,6 +9,7 @@
 //! transport has its encoding, such as [`sse`], which makes a `frame` of it. A `subscription` drives
 //! a stream; a `connection` writes it to a socket.
 
+pub mod accounts;
 pub mod auth;
 pub mod connection;
 mod events_query;

@@ -70,6 +70,7 @@ pub struct Metrics {
     pub slow_cut: Counter,
     pub unreadable: Counter,
     pub refused: Counter,
+    pub account_refused: Counter,
     pub ephemeral_delivered: Counter,
     pub ephemeral_dropped: Counter,
     pub ephemeral_malformed: Counter,
@@ -102,6 +103,7 @@ impl Default for Metrics {
             slow_cut: Counter::default(),
             unreadable: Counter::default(),
             refused: Counter::default(),
+            account_refused: Counter::default(),
             ephemeral_delivered: Counter::default(),
             ephemeral_dropped: Counter::default(),
             ephemeral_malformed: Counter::default(),
@@ -135,6 +137,11 @@ impl Default for Metrics {
         add("slow_clients_cut", "Connections cut because nothing was taken for too long", &this.slow_cut);
         add("events_unreadable", "Events whose payload was no JSON", &this.unreadable);
         add("streams_refused", "Streams refused: the client must retry later", &this.refused);
+        add(
+            "account_streams_refused",
+            "Streams refused: their account has too many, or opens them too often",
+            &this.account_refused,
+        );
         add(
             "ephemeral_delivered",
             "Ephemeral events put into the queue of a stream",

@@ -15,6 +15,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    accounts::Accounts,
     auth::Auth,
     http::{AppState, metrics_router, router},
     hub::Hub,
@@ -28,6 +29,9 @@ const SPARE_CONNECTIONS: usize = 256;
 
 /// Notices of what is true only now that may wait for the hub; further ones are dropped.
 const NOTICES_MAX: usize = 2048;
+
+/// How often the rates of accounts that are quiet are dropped from memory.
+const FORGET_EVERY_SECONDS: u64 = 60;
 
 /// How long the start waits for the database, which may be away.
 const CHECK_MAX: Duration = Duration::from_secs(2);
@@ -98,13 +102,14 @@ impl NotifyServer {
             token.run_until_cancelled(hear(notices, hearing)).await;
             Ok(())
         });
-        let (token, ticking) = (lifecycle.token(), Arc::clone(&hub));
+        let accounts = Arc::new(Accounts::new(&config.notify));
+        let (token, ticking, admitting) = (lifecycle.token(), Arc::clone(&hub), Arc::clone(&accounts));
         lifecycle.spawn("clock", async move {
-            token.run_until_cancelled(tick(ticking)).await;
+            token.run_until_cancelled(tick(ticking, admitting)).await;
             Ok(())
         });
         let max_age = Duration::from_secs(config.notify.max_stream_age_seconds);
-        let state = AppState { hub, auth, queries, tail: health, metrics, max_age };
+        let state = AppState { hub, accounts, auth, queries, tail: health, metrics, max_age };
         let router = router(state.clone(), &config);
         let max_connections_per_address = config.max_connections_per_address();
         Ok(Self { listener, aside, address, state, router, max_connections_per_address })
@@ -182,11 +187,14 @@ async fn hear(mut notices: mpsc::Receiver<String>, hub: Arc<Hub>) {
     }
 }
 
-async fn tick(hub: Arc<Hub>) {
+async fn tick(hub: Arc<Hub>, accounts: Arc<Accounts>) {
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for second in 0.. {
         seconds.tick().await;
         hub.tick(second);
+        if second.is_multiple_of(FORGET_EVERY_SECONDS) {
+            accounts.forget_idle();
+        }
     }
 }

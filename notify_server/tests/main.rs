@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use chat_core::{
-    ChatId, SessionId, UserId, WorkspaceId,
+    AccountId, ChatId, SessionId, UserId, WorkspaceId,
     config::{Config, Secret},
     lifecycle::Lifecycle,
     token::{Claims, Purpose, Signer},
@@ -47,6 +47,7 @@ impl TestServer {
         db.execute(sql, &[&signer.kid(), &signer.public_key().as_slice()]).await.unwrap();
         let claims = Claims {
             sub: UserId::generate(),
+            acc: AccountId::generate(),
             ws: WorkspaceId::generate(),
             sid: SessionId::generate(),
             exp: 4_000_000_000,

@@ -59,8 +59,11 @@ pub struct NotifyConfig {
     pub allowed_hosts: Vec<String>,
     /// The most streams of this process; further clients are told to retry.
     pub max_streams: usize,
-    /// The most streams of one user.
-    pub max_streams_per_user: usize,
+    /// The most streams of one account; further ones are told to retry.
+    pub max_streams_per_account: usize,
+    /// How many streams one account may open in a minute, or at once; further ones are told to
+    /// retry.
+    pub stream_opens_per_minute: u32,
     pub heartbeat_seconds: u64,
     /// A stream is closed after this time, less up to a fifth of it at random; the client
     /// reconnects.
@@ -83,7 +86,8 @@ impl Default for NotifyConfig {
             public_url: "http://localhost:6687".into(),
             allowed_hosts: Vec::new(),
             max_streams: 20_000,
-            max_streams_per_user: 50,
+            max_streams_per_account: 50,
+            stream_opens_per_minute: 300,
             heartbeat_seconds: 25,
             max_stream_age_seconds: 900,
             slow_client_seconds: 30,

@@ -86,7 +86,7 @@ pub async fn sign_in_to(
 ) -> Result<SignedIn> {
     let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
     let exp = (now + state.config.auth.access_token_seconds).min(until.unwrap_or(u64::MAX));
-    let claims = Claims { sub: user, ws: workspace, sid: session, exp };
+    let claims = Claims { sub: user, acc: account, ws: workspace, sid: session, exp };
     Ok(SignedIn {
         access_token: state.keys.signer.sign(claims, Purpose::Access, now)?,
         token_type: "Bearer",

@@ -38,7 +38,8 @@ pub struct Ticket {
 pub async fn create_ticket(State(state): State<AppState>, user: CurrentUser) -> Result<JsonResponse<Ticket>> {
     let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
     let exp = (now + TICKET_TTL.as_secs()).min(user.token_expires);
-    let claims = Claims { sub: user.id, ws: user.workspace_id, sid: user.session_id, exp };
+    let claims =
+        Claims { sub: user.id, acc: user.account_id, ws: user.workspace_id, sid: user.session_id, exp };
     let ticket = state.keys.signer.sign(claims, Purpose::Stream, now)?;
     let url = format!("{}?ticket={ticket}", events_url(&state));
     Ok(created(Ticket { ticket, expires_in: exp.saturating_sub(now), url }))

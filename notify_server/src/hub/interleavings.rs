@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU64 as Count, Ordering::Relaxed},
 };
 
-use chat_core::{ChatId, EventKind, SessionId, UserId};
+use chat_core::{AccountId, ChatId, EventKind, SessionId, UserId};
 use shuttle::{future::block_on, rand::Rng as _, thread};
 use time::OffsetDateTime;
 
@@ -37,7 +37,8 @@ impl Scene {
         let (ws, sub, chat) = (WorkspaceId::generate(), UserId::generate(), ChatId::generate());
         let loaded = Workspace::new([(sub, chat)], HashSet::new(), HashSet::new(), HashSet::new());
         hub.install(Shard::of(ws), ws, loaded, 0).unwrap();
-        let claims = Claims { sub, ws, sid: SessionId::generate(), exp: u64::MAX };
+        let claims =
+            Claims { sub, acc: AccountId::generate(), ws, sid: SessionId::generate(), exp: u64::MAX };
         Self { hub: Arc::new(hub), claims, chat, _requests: requests }
     }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, task::Waker};
 
-use chat_core::SessionId;
+use chat_core::{AccountId, SessionId};
 use event_log::read::{MembershipChange, ReplayRow};
 use proptest::prelude::*;
 
@@ -181,7 +181,8 @@ impl Game {
 
     fn connect(&self, user: usize, cursor: i64, filtered_as_of: i64, fold: Fold) -> GameClient {
         let (ws, sub) = (self.history.workspace, self.history.users[user]);
-        let claims = Claims { sub, ws, sid: SessionId::generate(), exp: u64::MAX };
+        let claims =
+            Claims { sub, acc: AccountId::generate(), ws, sid: SessionId::generate(), exp: u64::MAX };
         let shard = Shard::of(ws);
         let start = Start::After(ResumePoint {
             cursor: Cursor { generation: 0, timeline: 1, shard, id: cursor },

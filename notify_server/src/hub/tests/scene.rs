@@ -3,7 +3,7 @@
 use std::{collections::HashSet, task::Waker};
 
 use chat_core::{
-    ChatId, EventKind, SessionId, UserId,
+    AccountId, ChatId, EventKind, SessionId, UserId,
     ephemeral::{Interest, Notice, Typing},
 };
 use event_log::read::ReplayRow;
@@ -39,7 +39,7 @@ impl Scene {
     }
 
     fn claims(&self, session: SessionId) -> Claims {
-        Claims { sub: self.user, ws: self.workspace, sid: session, exp: u64::MAX }
+        Claims { sub: self.user, acc: AccountId::generate(), ws: self.workspace, sid: session, exp: u64::MAX }
     }
 
     fn open(&self, session: SessionId) -> Result<Arc<Stream>, Refusal> {
@@ -360,7 +360,7 @@ fn a_deactivated_user_is_out_until_they_are_active_again() {
 
 #[test]
 fn limits_hold_and_are_free_again_after_leaving() {
-    let config = NotifyConfig { max_streams: 3, max_streams_per_user: 2, ..NotifyConfig::default() };
+    let config = NotifyConfig { max_streams: 2, ..NotifyConfig::default() };
     let scene = Scene::new(config);
     let first = scene.open(SessionId::generate()).unwrap();
     let _second = scene.open(SessionId::generate()).unwrap();
