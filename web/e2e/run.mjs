@@ -13,6 +13,7 @@ const SUITES = [
   'chats',
   'panel',
   'tabs',
+  'workspaces',
   'insecure',
   'outages',
   'storage',

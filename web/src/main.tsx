@@ -7,7 +7,7 @@ import { loadLanguage } from './texts'
 import { App } from './ui/App'
 import { ErrorBoundary } from './ui/ErrorBoundary'
 import { followCompositions } from './ui/ime'
-import { followHistory } from './ui/route'
+import { followHistory, workspaceOfAddress } from './ui/route'
 import { followTheme } from './ui/theme'
 
 const RELOADED_KEY = 'parlor.reloaded_at'
@@ -41,7 +41,7 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <ErrorBoundary>
-        <App session={new Session()} />
+        <App session={new Session(workspaceOfAddress())} />
       </ErrorBoundary>
     </StrictMode>,
   )

@@ -50,6 +50,10 @@ export const de: Texts = {
   verify: 'Adresse bestätigen',
   verifyDone: 'Die Adresse ist bestätigt.',
   toParlor: 'Zu Parlor',
+  notYourWorkspaceTitle: 'Du bist nicht in diesem Arbeitsbereich',
+  notYourWorkspaceText: (name: string) =>
+    `Du bist als ${name} angemeldet. Lass dich einladen, oder melde dich mit einem anderen Konto an.`,
+  goToWorkspace: (workspace: string) => `Zu ${workspace}`,
 
   troubles: {
     wrong_credentials: 'E-Mail und Passwort passen nicht zusammen.',

@@ -48,6 +48,10 @@ export const en = {
   verify: 'Confirm the address',
   verifyDone: 'The address is confirmed.',
   toParlor: 'To Parlor',
+  notYourWorkspaceTitle: 'You are not in this workspace',
+  notYourWorkspaceText: (name: string) =>
+    `You are signed in as ${name}. Ask for an invitation, or sign in with another account.`,
+  goToWorkspace: (workspace: string) => `Go to ${workspace}`,
 
   // Errors
   troubles: {

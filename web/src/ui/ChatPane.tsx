@@ -17,7 +17,7 @@ import { IconButton } from './IconButton'
 import { LiveRegion } from './LiveRegion'
 import { MenuContent } from './Menu'
 import { panelButton } from './panels'
-import { go, type PanelAddress } from './route'
+import { go, homePath, type PanelAddress } from './route'
 import { Timeline } from './timeline/Timeline'
 
 interface ChatPaneProps {
@@ -78,7 +78,7 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
   const [mayUpdate, mayLeave, mayDelete] = [may.includes('update'), may.includes('leave'), may.includes('delete')]
   return (
     <header className="chat-head">
-      <IconButton label={t.backToList} className="only-phone" onClick={() => go('/')}>
+      <IconButton label={t.backToList} className="only-phone" onClick={() => go(homePath())}>
         <ArrowLeft />
       </IconButton>
       <ChatIcon item={item} size="m" />
@@ -126,7 +126,7 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
           onClose={() => setAsking(null)}
           onConfirm={async () => {
             await unwrap(store.api.POST('/api/chat/{id}/leave', { params: { path: { id: chat.id } } }))
-            go('/', true)
+            go(homePath(), true)
           }}
         />
       )}
@@ -138,7 +138,7 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
           onClose={() => setAsking(null)}
           onConfirm={async () => {
             await unwrap(store.api.DELETE('/api/chat/{id}', { params: { path: { id: chat.id } } }))
-            go('/', true)
+            go(homePath(), true)
           }}
         />
       )}

@@ -6,7 +6,7 @@ import { errorTexts } from './errors'
 import { EmailField, Field, FormError, PasswordField, useForm } from './forms'
 import { useSession } from './hooks'
 import { Logo } from './Logo'
-import { go, signInPath } from './route'
+import { go, homePath, signInPath } from './route'
 
 export function Link({ to, children }: { to: string; children: ReactNode }) {
   return (
@@ -52,7 +52,7 @@ export function SignIn({ invite }: { invite: string | null }) {
   const session = useSession()
   const { error, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
     await session.trySignOut()
-    session.signedIn(await unwrap(publicApi.POST('/api/signin', { body: { email, password } })))
+    await session.signedIn(await unwrap(publicApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
     <SignInLayout
@@ -99,14 +99,14 @@ export function SignUp({ invite }: { invite: string | null }) {
       ? { fullname, email, password, invite }
       : { fullname, email, password, workspace: workspace ?? '' }
     await session.trySignOut()
-    session.signedIn(await unwrap(publicApi.POST('/api/signup', { body })))
+    await session.signedIn(await unwrap(publicApi.POST('/api/signup', { body })))
     go('/', true)
   })
   const accept = useForm(async () => {
     const info = await unwrap(
       connectApi(session).POST('/api/invites/{code}/accept', { params: { path: { code: invite ?? '' } } }),
     )
-    session.switched(info)
+    location.assign(homePath(info.workspace.id))
   })
 
   if (invite && !preview)

@@ -164,19 +164,16 @@ function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   )
 }
 
-const LAST_CHAT_KEY = 'parlor.last_chat'
+const lastChatKey = (workspace: string) => `parlor.last_chat.${workspace}`
 
 /** Opens the last chat, or the most active one, where there is room for it beside the sidebar. */
 function useLastChat(chatId: string | null): void {
   const store = useStore()
   useEffect(() => {
-    if (chatId) {
-      deviceStorage.set(LAST_CHAT_KEY, chatId)
-      return
-    }
     const { data } = store.view.get()
-    if (!data || matchMedia('(max-width: 45em)').matches) return
-    const last = deviceStorage.get(LAST_CHAT_KEY) ?? ''
+    if (data && chatId) deviceStorage.set(lastChatKey(data.workspace.id), chatId)
+    if (!data || chatId || matchMedia('(max-width: 45em)').matches) return
+    const last = deviceStorage.get(lastChatKey(data.workspace.id)) ?? ''
     const next = data.chats.has(last) ? last : byActivity(data.chats)[0]?.chat.id
     if (next) openChat({ chatId: next }, true)
   }, [chatId, store])

@@ -1,21 +1,17 @@
 // The menu of the workspace: inviting, channels, and other workspaces.
 import { ChevronDown, Compass, Plus, UserPlus } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { unwrap } from '../../api/client'
 import { useTexts } from '../../texts'
-import { useSession, useStore, useView } from '../hooks'
+import { useSession, useView } from '../hooks'
 import { MenuContent } from '../Menu'
 import type { Overlay } from '../Overlays'
+import { homePath } from '../route'
 
 export function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   const t = useTexts()
   const session = useSession()
-  const store = useStore()
   const workspace = useView(view => view.data?.workspace)
   const others = session.info?.workspaces.filter(other => other.id !== workspace?.id) ?? []
-  const switchTo = async (id: string) => {
-    session.switched(await unwrap(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
-  }
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger className="workspace-button">
@@ -34,8 +30,10 @@ export function WorkspaceMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => 
             <DropdownMenu.Separator className="menu-line" />
             <DropdownMenu.Label className="menu-label">{t.switchTo}</DropdownMenu.Label>
             {others.map(other => (
-              <DropdownMenu.Item key={other.id} className="menu-item" onSelect={() => void switchTo(other.id)}>
-                <bdi>{other.name}</bdi>
+              <DropdownMenu.Item key={other.id} className="menu-item" asChild>
+                <a href={homePath(other.id)}>
+                  <bdi>{other.name}</bdi>
+                </a>
               </DropdownMenu.Item>
             ))}
           </>

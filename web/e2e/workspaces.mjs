@@ -1,0 +1,110 @@
+// Several workspaces in one browser: the address says which one a tab is in.
+import assert from 'node:assert/strict'
+import { Person, two } from './browser.mjs'
+import { until } from './until.mjs'
+
+export async function steps(step, world) {
+  const { olga, ben } = await two(world, 'First')
+  const nora = await Person.at(world)
+  await nora.signUp(`Second ${world.stamp}`, 'Nora North')
+  await nora.createChannel('annex')
+  await nora.say('hello annex')
+  const first = olga.page.url()
+  const annex = nora.page.url()
+  const workspaceOf = url => new URL(url).pathname.split('/')[2]
+  const inWorkspace = (page, name) => page.getByRole('button', { name: `${name} ${world.stamp}` }).waitFor()
+  let second
+
+  await step('two tabs are in two workspaces, and stay there through a reload', async () => {
+    await ben.page.goto(await nora.inviteLink())
+    await ben.page.getByRole('button', { name: 'Join' }).click()
+    await inWorkspace(ben.page, 'Second')
+    await ben.joinChannel('annex')
+    assert.equal(workspaceOf(ben.page.url()), workspaceOf(annex))
+    second = await ben.tab()
+    await second.goto(first)
+    await inWorkspace(second, 'First')
+    await olga.say('to the first')
+    await ben.gets('to the first', second)
+    await nora.say('to the second')
+    await ben.gets('to the second')
+    for (const page of [ben.page, second]) await page.reload()
+    await ben.gets('to the first', second)
+    await ben.gets('to the second')
+    await ben.say('from the first', second)
+    await ben.say('from the second')
+    await olga.gets('from the first')
+    await nora.gets('from the second')
+  })
+
+  await step('an access token that has run out is renewed for the workspace of the tab', async () => {
+    let expired = 0
+    const expire = async route => {
+      if (route.request().method() !== 'POST' || expired === 0) return route.fallback()
+      expired--
+      await route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"code":"token_expired"}' })
+    }
+    await ben.context.route('**/messages', expire)
+    const before = ben.page.refreshes + second.refreshes
+    expired = 1
+    await ben.say('renewed in the first', second)
+    await olga.gets('renewed in the first')
+    expired = 1
+    await ben.say('renewed in the second')
+    await nora.gets('renewed in the second')
+    assert.equal(ben.page.refreshes + second.refreshes, before + 2)
+    await ben.context.unroute('**/messages', expire)
+    assert.equal(await ben.message('renewed in the first').count(), 0)
+  })
+
+  await step('a link to a chat of my other workspace opens there, and back leads back', async () => {
+    await ben.say(`see ${annex}/1`, second)
+    await ben.message('see http', second).getByRole('link').click()
+    await second.waitForURL(`${annex}/1`)
+    await ben.message('hello annex', second).and(second.locator('[data-marked]')).waitFor()
+    await inWorkspace(second, 'Second')
+    await second.goBack()
+    await ben.gets('to the first', second)
+    await inWorkspace(second, 'First')
+  })
+
+  await step('an address without a workspace leads to the right one, panel and message included', async () => {
+    const short = url => url.replace(/\/w\/[^/]+/, '')
+    for (const url of [first, annex]) {
+      await second.goto(`${short(url)}/1?panel=members`)
+      await second.waitForURL(`${url}/1?panel=members`)
+      await second.getByRole('complementary', { name: 'Members' }).getByText('Ben Newcomer').waitFor()
+    }
+    await second.goto(ben.base)
+    await until('the address says where one is', () => /\/w\/[^/]+\/c\//.test(second.url()))
+  })
+
+  await step('an address in a workspace that I am not in says so, and leads on', async () => {
+    const { page } = olga
+    await page.goto(annex)
+    await page.getByRole('heading', { name: 'You are not in this workspace' }).waitFor()
+    await olga.audit('not your workspace')
+    await page.getByRole('link', { name: `Go to First ${world.stamp}` }).click()
+    await olga.sees('lobby')
+    await page.goto(`${olga.base}/w/acme`)
+    await page.getByRole('heading', { name: 'You are not in this workspace' }).waitFor()
+    await page.goto(first)
+    await olga.sees('lobby')
+  })
+
+  await step('who signs in at an address is there afterwards', async () => {
+    const other = await Person.at(world)
+    for (const url of [annex, first]) {
+      await other.page.goto(url)
+      await other.page.getByLabel('E-mail').fill(ben.email)
+      await other.page.getByLabel('Password').fill('correct horse')
+      await other.page.getByRole('button', { name: 'Sign in' }).click()
+      await other.page.getByRole('heading', { name: url === annex ? 'annex' : 'lobby', level: 1 }).waitFor()
+      assert.equal(other.page.url(), url)
+      await other.page.getByRole('button', { name: 'Ben Newcomer' }).first().click()
+      await other.page.getByRole('menuitem', { name: 'Sign out' }).click()
+      await other.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
+    }
+    await other.leave()
+  })
+}
