@@ -11,6 +11,7 @@ const SUITES = [
   'writing',
   'reading',
   'chats',
+  'list',
   'panel',
   'tabs',
   'workspaces',

@@ -57,6 +57,42 @@ export async function steps(step, world) {
     assert.equal(await ben.message('renewed in the first').count(), 0)
   })
 
+  await step('what is unread in the other workspace is shown on its tile, and in the menu', async () => {
+    // A server that counts it says so in the list of workspaces.
+    let counts = { unread: 3, mentions: 0 }
+    const count = async route => {
+      if (route.request().method() !== 'GET') return route.fallback()
+      const answer = await route.fetch()
+      const { items, ...rest } = await answer.json()
+      const counted = items.map(item => (item.name.startsWith('First') ? { ...item, ...counts } : item))
+      await route.fulfill({ response: answer, json: { ...rest, items: counted } })
+    }
+    await ben.context.route('**/api/workspaces', count)
+    const { page } = ben
+    await page.reload()
+    const tile = page.getByRole('list', { name: 'Workspaces' }).getByRole('link', { name: `First ${world.stamp}` })
+    await tile.locator('.unread-dot').waitFor()
+    await ben.audit('a dot on a workspace')
+    counts = { unread: 3, mentions: 2 }
+    await until('the focus asks again', async () => {
+      await page.evaluate(() => dispatchEvent(new Event('focus')))
+      return (await tile.locator('.badge').count()) > 0
+    })
+    assert.match(await tile.locator('.badge').innerText(), /^2/)
+    await ben.audit('a badge on a workspace')
+    await page.getByRole('button', { name: `Second ${world.stamp}` }).click()
+    await page
+      .getByRole('menuitem', { name: `First ${world.stamp}` })
+      .locator('.badge')
+      .waitFor()
+    await page.keyboard.press('Escape')
+    await page.setViewportSize({ width: 880, height: 760 })
+    await page.locator('.workspace-button .badge').waitFor()
+    await ben.audit('a badge on the button of the workspace')
+    await page.setViewportSize({ width: 1200, height: 760 })
+    await ben.context.unroute('**/api/workspaces', count)
+  })
+
   await step('a link to a chat of my other workspace opens there, and back leads back', async () => {
     await ben.say(`see ${annex}/1`, second)
     await ben.message('see http', second).getByRole('link').click()

@@ -6,6 +6,7 @@
 // - `open`: what it does beside that, with methods for components (`store.<name>`).
 import type { Context, Fold } from './slice'
 import { chats } from './slices/chats'
+import { departures } from './slices/departures'
 import { drafts } from './slices/drafts'
 import { messages } from './slices/messages'
 import { outbox } from './slices/outbox'
@@ -14,6 +15,7 @@ import { readPositions } from './slices/readPositions'
 import { user } from './slices/user'
 import { users } from './slices/users'
 import { workspace } from './slices/workspace'
+import { workspaces } from './slices/workspaces'
 
 export const SLICES = {
   user,
@@ -25,6 +27,8 @@ export const SLICES = {
   drafts,
   messages,
   readPositions,
+  workspaces,
+  departures,
 }
 
 type Slices = typeof SLICES

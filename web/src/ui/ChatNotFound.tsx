@@ -26,6 +26,7 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
     if (elsewhere) location.replace(pathInWorkspace(elsewhere))
     else setFound(answer)
   })
+  const why = useView(view => view.departures.get(chatId))
   const { run } = search
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat
   useEffect(run, [store, chatId])
@@ -57,8 +58,8 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
   if (found === 'none') {
     return (
       <div className="welcome">
-        <EmptyState page title={t.notHereTitle}>
-          <p>{t.notHereText}</p>
+        <EmptyState page title={why ? t.departed[why][0] : t.notHereTitle}>
+          <p>{why ? t.departed[why][1] : t.notHereText}</p>
           {back}
         </EmptyState>
       </div>
@@ -76,6 +77,7 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
         }
       >
         {chat.description && <p dir="auto">{chat.description}</p>}
+        {why && <p>{t.departed[why][1]}</p>}
         <p>{t.joinToRead(t.memberCount(chat.member_count))}</p>
         <FormError error={join.error} />
         <div className="empty-state-actions">

@@ -4,6 +4,7 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
+import { enterDialog } from './dialogEntry'
 import type { ErrorTexts } from './errors'
 import { FormError, useAction } from './forms'
 import { IconButton } from './IconButton'
@@ -34,7 +35,10 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
     // The browser would focus the first element, mostly the close button.
     const first = element?.querySelector<HTMLElement>('[data-autofocus]') ?? element?.querySelector('h2')
     first?.focus()
+    // By the browser, so that it ends as with Esc.
+    const leave = enterDialog(() => element?.close())
     return () => {
+      leave()
       element?.close()
       if (document.activeElement === document.body) opener?.focus()
     }

@@ -5,22 +5,9 @@ import { texts, useTexts } from '../texts'
 import { errorTexts } from './errors'
 import { EmailField, Field, FormError, PasswordField, useForm } from './forms'
 import { useSession } from './hooks'
+import { Link } from './Link'
 import { Logo } from './Logo'
 import { go, homePath, signInPath } from './route'
-
-export function Link({ to, children }: { to: string; children: ReactNode }) {
-  return (
-    <a
-      href={to}
-      onClick={event => {
-        event.preventDefault()
-        go(to)
-      }}
-    >
-      {children}
-    </a>
-  )
-}
 
 export function SignInLayout({
   title,

@@ -13,6 +13,7 @@
 // shown in another. Opening a panel adds an entry to the history and closing it takes that entry
 // away, so that "back" closes a panel and leaves the messages where they are.
 import { useMemo, useSyncExternalStore } from 'react'
+import { afterReturn, isDialogEntry } from './dialogEntry'
 
 /** A panel by its kind (`panels.ts`), and what it is about. Both may be anything: links are input. */
 export interface PanelAddress {
@@ -122,9 +123,12 @@ export function chatOfLink(href: string | undefined, origin = location.origin): 
 
 const MOVED = 'parlor-moved'
 
-/** What an entry of the history keeps: how many entries back there was no panel yet. */
+/** What an entry of the history keeps. */
 interface EntryState {
+  /** How many entries back there was no panel yet. */
   readonly panelEntries?: number
+  /** The path of the entry before it. */
+  readonly from?: string
 }
 
 /**
@@ -141,10 +145,18 @@ function currentRoute(): Route {
   return parseRoute(location.pathname, location.search)
 }
 
-function move(path: string, state: EntryState | null, replace: boolean): void {
-  if (replace) history.replaceState(state, '', path)
-  else if (path !== location.pathname + location.search) history.pushState(state, '', path)
-  moved()
+function currentState(): EntryState {
+  return (history.state ?? {}) as EntryState
+}
+
+function move(path: string, state: EntryState, replace: boolean): void {
+  const now = location.pathname + location.search
+  afterReturn(() => {
+    if (replace) history.replaceState({ ...currentState(), panelEntries: undefined, ...state }, '', path)
+    else if (isDialogEntry()) history.replaceState({ ...state, from: now }, '', path)
+    else if (path !== now) history.pushState({ ...state, from: now }, '', path)
+    moved()
+  })
 }
 
 function moved(): void {
@@ -155,7 +167,13 @@ function moved(): void {
 
 export function go(path: string, replace = false): void {
   navigations++
-  move(path, null, replace)
+  move(path, {}, replace)
+}
+
+/** To a page above this one: back, if one came from there. */
+export function goUp(path: string): void {
+  if (currentState().from === path) history.back()
+  else go(path, true)
 }
 
 /** Opens a chat. The panel stays if the chat is open already, unless another one is named. */
@@ -168,24 +186,24 @@ export function openChat(to: ChatAddress, replace = false): void {
   const isOpen = now.page === 'chat' && now.chatId === to.chatId
   const panel = to.panel === undefined && isOpen ? now.panel : to.panel
   navigations++
-  move(chatPath({ ...to, panel }), replace && panel ? history.state : null, replace)
+  move(chatPath({ ...to, panel }), replace && panel ? currentState() : {}, replace)
 }
 
 /** Opens a panel beside the open chat, in the place of another one. */
 export function openPanel(panel: PanelAddress): void {
   const now = currentRoute()
   if (now.page !== 'chat') return
-  const entries = now.panel ? (history.state as EntryState | null)?.panelEntries : 0
-  move(chatPath({ ...now, panel }), entries === undefined ? null : { panelEntries: entries + 1 }, false)
+  const entries = now.panel ? currentState().panelEntries : 0
+  move(chatPath({ ...now, panel }), entries === undefined ? {} : { panelEntries: entries + 1 }, false)
 }
 
 /** Closes the panel: back to before it was opened, if it was opened from here. */
 export function closePanel(): void {
   const now = currentRoute()
   if (now.page !== 'chat' || !now.panel || closing) return
-  const { panelEntries } = (history.state ?? {}) as EntryState
+  const { panelEntries } = currentState()
   if (panelEntries === undefined) {
-    move(chatPath({ ...now, panel: null }), null, true)
+    move(chatPath({ ...now, panel: null }), {}, true)
   } else {
     closing = true
     history.go(-panelEntries)

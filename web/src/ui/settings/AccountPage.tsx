@@ -1,14 +1,14 @@
-// The parts of the settings that are about the account: e-mail address, password, export, deletion.
+// The account: name, e-mail address, password, export, deletion.
 import { useEffect, useState } from 'react'
-import { unwrap } from '../api/client'
-import type { components } from '../api/schema'
-import { useTexts } from '../texts'
-import { EmailField, FormError, PasswordField, useAction, useForm } from './forms'
-import { useMe, useSession, useStore } from './hooks'
+import { unwrap } from '../../api/client'
+import type { components } from '../../api/schema'
+import { useTexts } from '../../texts'
+import { EmailField, Field, FormError, PasswordField, useAction, useForm } from '../forms'
+import { useMe, useSession, useStore } from '../hooks'
 
 type MyAccount = components['schemas']['MyAccount']
 
-export function AccountSettings() {
+export function AccountPage() {
   const store = useStore()
   const me = useMe()
   const [account, setAccount] = useState<MyAccount | null>(null)
@@ -18,9 +18,37 @@ export function AccountSettings() {
   useEffect(run, [store, me.email, me.email_verified])
   return (
     <>
+      <Profile />
       {account && <EmailAddress account={account} onChange={setAccount} />}
       <Password />
+      <LeaveParlor />
     </>
+  )
+}
+
+function Profile() {
+  const t = useTexts()
+  const store = useStore()
+  const me = useMe()
+  const [saved, setSaved] = useState(false)
+  const { error, busy, onSubmit } = useForm(async ({ fullname = '' }) => {
+    await unwrap(store.api.PATCH('/api/users/me', { body: { fullname } }))
+    setSaved(true)
+  })
+  return (
+    <form className="settings-part settings-row" onSubmit={onSubmit} onChange={() => setSaved(false)}>
+      <Field
+        label={t.yourName}
+        name="fullname"
+        defaultValue={me.fullname}
+        required
+        maxLength={100}
+        error={error ? (error.fields.fullname ?? error.message) : undefined}
+      />
+      <button type="submit" className="button" disabled={busy}>
+        {saved ? t.saved : t.save}
+      </button>
+    </form>
   )
 }
 
@@ -40,7 +68,7 @@ function EmailAddress({ account, onChange }: { account: MyAccount; onChange: (ac
   const toConfirm = account.new_email !== null || !account.email_verified
   return (
     <section className="settings-part">
-      <h3>{t.email}</h3>
+      <h2>{t.email}</h2>
       <p className="account-line">
         <span dir="auto">{account.email}</span>
         <span className="tag">{account.email_verified ? t.verified : t.unverified}</span>
@@ -80,7 +108,7 @@ function Password() {
   })
   return (
     <section className="settings-part">
-      <h3>{t.password}</h3>
+      <h2>{t.password}</h2>
       {state === 'editing' ? (
         <form onSubmit={onSubmit}>
           <PasswordField
@@ -112,8 +140,8 @@ function Password() {
   )
 }
 
-/** At the end of the settings: to go, with or without what one wrote. */
-export function LeaveParlor() {
+/** At the end: to go, with or without what one wrote. */
+function LeaveParlor() {
   const t = useTexts()
   const store = useStore()
   const session = useSession()
@@ -132,7 +160,7 @@ export function LeaveParlor() {
   })
   return (
     <section className="settings-part">
-      <h3>{t.yourData}</h3>
+      <h2>{t.yourData}</h2>
       {deleting ? (
         <form onSubmit={onSubmit}>
           <p className="dialog-text">{t.deleteAccountText}</p>

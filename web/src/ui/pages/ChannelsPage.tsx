@@ -1,0 +1,74 @@
+// The public channels that the user is not in, to be looked at and joined.
+import { Hash, Plus } from 'lucide-react'
+import { useState } from 'react'
+import { unwrap } from '../../api/client'
+import { useTexts } from '../../texts'
+import { EmptyState } from '../EmptyState'
+import { Field, FormError, useAction } from '../forms'
+import { useStore } from '../hooks'
+import { Link } from '../Link'
+import type { PlaceProps } from '../place'
+import { chatPath, openChat } from '../route'
+import { Page, SearchFoot } from './Page'
+import { useSearch } from './useSearch'
+
+const PAGE = 50
+
+export function ChannelsPage({ onOverlay }: PlaceProps) {
+  const t = useTexts()
+  const store = useStore()
+  const [query, setQuery] = useState('')
+  const word = query.trim()
+  const search = useSearch(word, after => {
+    const wanted = { limit: PAGE, ...(word ? { query: word } : {}), ...(after ? { after } : {}) }
+    return unwrap(store.api.GET('/api/channels', { params: { query: wanted } }))
+  })
+  const join = useAction(async (id: string) => {
+    store.chats.add(await unwrap(store.api.POST('/api/chat/{id}/join', { params: { path: { id } } })))
+    openChat({ chatId: id })
+  })
+  return (
+    <Page
+      title={t.channels}
+      actions={
+        <button type="button" className="button" onClick={() => onOverlay('new')}>
+          <Plus aria-hidden="true" /> {t.createChannel}
+        </button>
+      }
+    >
+      <Field label={t.searchChannels} type="search" value={query} onChange={event => setQuery(event.target.value)} />
+      <FormError error={join.error ?? search.error} />
+      <ul className="browse-list" aria-busy={!search.items}>
+        {search.items?.map(chat => (
+          <li key={chat.id} className="browse-item">
+            <div className="browse-text">
+              <Link className="browse-name" to={chatPath({ chatId: chat.id })}>
+                <Hash aria-hidden="true" />
+                <bdi>{chat.name}</bdi>
+              </Link>
+              <p className="browse-note">
+                {t.memberCount(chat.member_count)}
+                {chat.description && (
+                  <>
+                    {' · '}
+                    <bdi>{chat.description}</bdi>
+                  </>
+                )}
+              </p>
+            </div>
+            <button
+              type="button"
+              className="button"
+              onClick={() => join.run(chat.id)}
+              aria-label={t.joinChannel(chat.name ?? '')}
+            >
+              {t.join}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {search.items?.length === 0 && <EmptyState title={word ? t.noSuchChannel : t.allJoined} />}
+      <SearchFoot search={search} />
+    </Page>
+  )
+}
