@@ -174,6 +174,7 @@ export async function steps(step, world) {
     await olga.sees('secrets')
     await ben.page.getByRole('link', { name: 'Browse channels' }).click()
     await ben.page.getByText('You are in every channel there is').waitFor()
+    await ben.page.getByRole('main').getByRole('link', { name: 'lobby' }).waitFor()
     await ben.audit('browse, empty')
     assert.equal(await ben.entry('secrets').count(), 0)
     await page.getByRole('button', { name: /^\d+ members?$/ }).click()

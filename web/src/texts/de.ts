@@ -314,6 +314,7 @@ export const de: Texts = {
   message: 'Schreiben',
   roles: { owner: 'Besitz', admin: 'Verwaltung', member: 'Mitglied' },
   allJoined: 'Du bist in allen Kanälen, die es gibt',
+  yourChannels: 'Kanäle, in denen du bist',
   inviteText: 'Wer diesen Link binnen einer Woche öffnet, kann beitreten.',
   inviteTextFor: email => `Mit diesem Link kann ${email} innerhalb einer Woche beitreten. Gib ihn weiter.`,
   inviteMailed: email => `Die Einladung an ${email} ist unterwegs.`,

@@ -319,6 +319,7 @@ export const en = {
   message: 'Message',
   roles: { owner: 'Owner', admin: 'Admin', member: 'Member' },
   allJoined: 'You are in every channel there is',
+  yourChannels: 'Channels you are in',
   inviteText: 'Whoever opens this link within a week can join.',
   inviteTextFor: (email: string) => `${email} can join by this link within a week. Hand it to them.`,
   inviteMailed: (email: string) => `The invitation is on its way to ${email}.`,

@@ -7,6 +7,9 @@ interface EntryState {
   readonly dialog?: boolean
 }
 
+/** So long it may take at most to go back: a browser may have lost the entry before. */
+const RETURN_MS = 1000
+
 let openDialogs = 0
 /** Whether the history is going back from the entry of a closed dialog, which takes a moment. */
 let returning = false
@@ -42,12 +45,15 @@ export function enterDialog(onBack: () => void): () => void {
       if (openDialogs > 0 || returning || !isDialogEntry()) return
       returning = true
       addEventListener('popstate', returned, { once: true })
+      setTimeout(returned, RETURN_MS)
       history.back()
     })
   }
 }
 
 function returned(): void {
+  if (!returning) return
   returning = false
+  removeEventListener('popstate', returned)
   for (const work of waiting.splice(0)) work()
 }
