@@ -28,6 +28,8 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
   const id = useId()
   // During the first render: a menu item that opened the dialog is removed right after.
   const [opener] = useState(openerOf)
+  const latest = useRef(onClose)
+  latest.current = onClose
   useEffect(() => {
     const element = dialog.current
     element?.showModal()
@@ -35,8 +37,7 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
     // The browser would focus the first element, mostly the close button.
     const first = element?.querySelector<HTMLElement>('[data-autofocus]') ?? element?.querySelector('h2')
     first?.focus()
-    // By the browser, so that it ends as with Esc.
-    const leave = enterDialog(() => element?.close())
+    const leave = enterDialog(() => latest.current())
     return () => {
       leave()
       element?.close()
