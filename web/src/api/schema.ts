@@ -681,7 +681,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the account's workspaces, in the order in which it joined them */
+        /**
+         * List the account's workspaces, in the order in which it joined them
+         * @description With what is unread in each, so that a client needs no stream for the others.
+         */
         get: operations["list_workspaces"];
         put?: never;
         /** Create a workspace with the caller as its owner */
@@ -1341,18 +1344,21 @@ export interface components {
             }[];
         };
         /** @description Part of a list. */
-        Page_Workspace: {
+        Page_WorkspaceWithUnread: {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
-            items: {
-                created_at: components["schemas"]["Timestamp"];
-                /** @description Whose e-mail addresses may join; all if there are none. */
-                email_domains: string[];
-                id: components["schemas"]["WorkspaceId"];
-                name: string;
-                /** @description Whether those who join need a verified e-mail address. */
-                verified_only: boolean;
-            }[];
+            items: (components["schemas"]["Workspace"] & {
+                /**
+                 * Format: int64
+                 * @description How many of them are for the caller: those in single chats.
+                 */
+                mentions: number;
+                /**
+                 * Format: int64
+                 * @description The sum of the `unread_count` of the caller's chats there.
+                 */
+                unread: number;
+            })[];
         };
         /**
          * Format: password
@@ -1653,6 +1659,19 @@ export interface components {
              */
             type: "workspace.updated";
             workspace: components["schemas"]["Workspace"];
+        };
+        /** @description A workspace of the caller's account, with what waits there. */
+        WorkspaceWithUnread: components["schemas"]["Workspace"] & {
+            /**
+             * Format: int64
+             * @description How many of them are for the caller: those in single chats.
+             */
+            mentions: number;
+            /**
+             * Format: int64
+             * @description The sum of the `unread_count` of the caller's chats there.
+             */
+            unread: number;
         };
     };
     responses: never;
@@ -3815,7 +3834,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Workspace"];
+                    "application/json": components["schemas"]["Page_WorkspaceWithUnread"];
                 };
             };
             /** @description Refused or failed; `code` says why */
