@@ -50,6 +50,13 @@ pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceNa
     .await
 }
 
+/// Locks the row until the transaction ends, after the user and before any chat. Rows that name
+/// the workspace may be written.
+pub async fn lock(db: impl PgExecutor<'_>, id: WorkspaceId) -> Result<()> {
+    sqlx::query!("select from workspaces where id = $1 for no key update", id.0).execute(db).await?;
+    Ok(())
+}
+
 /// What is left out does not change.
 #[derive(Default)]
 pub struct Changes {

@@ -86,8 +86,9 @@ pub async fn create_workspace(
     let workspace = db::workspaces::insert(&mut *tx, id, &input.name)
         .await
         .on_constraint("workspaces_name_key", workspace_taken)?;
-    db::users::insert(&mut *tx, UserId::generate(), id, user.account_id, &me.fullname, WorkspaceRole::Owner)
-        .await?;
+    let owner = UserId::generate();
+    db::users::insert(&mut *tx, owner, id, user.account_id, &me.fullname, WorkspaceRole::Owner).await?;
+    db::auto_join::make_general(&mut tx, id, owner).await?;
     tx.commit().await?;
     Ok(created(workspace))
 }
