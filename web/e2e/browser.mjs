@@ -74,13 +74,21 @@ export class Person {
     return page
   }
 
-  /** Signs up with a new workspace. */
-  async signUp(workspace, name) {
+  /** Signs up with a new workspace. The channel that it begins with is removed, unless it is wanted. */
+  async signUp(workspace, name, { keepGeneral = false } = {}) {
     this.name = name
     await this.page.goto(`${this.base}/signup`)
     await this.page.getByLabel('Workspace').fill(workspace)
     await this.fillIn(name)
     await this.page.getByRole('button', { name: 'Make the workspace' }).click()
+    await this.entry('general').waitFor()
+    if (keepGeneral) return
+    const sql = `update chats set deleted_at = now()
+                 where auto_join and workspace_id = (select id from workspaces where name = $1)`
+    await this.world.parlor.sql(sql, [workspace])
+    await this.entry('general').waitFor({ state: 'detached' })
+    // It was open.
+    await this.page.goto(this.base)
     await this.page.getByRole('heading', { name: 'Channels', exact: true }).waitFor()
   }
 

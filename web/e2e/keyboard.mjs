@@ -76,7 +76,7 @@ export async function steps(step, world) {
     await until('it is mine', async () => /well done/.test(await page.locator('.message:focus').innerText()))
     await keys.audit('a message with the focus')
     await press('l')
-    const link = new RegExp(`${new URL(page.url()).pathname}/1$`)
+    const link = new RegExp(`${new URL(page.url()).pathname}/3$`)
     await until('the link is copied', async () => link.test(await page.evaluate(() => navigator.clipboard.readText())))
     await press('r')
     await focused('.composer textarea')

@@ -28,6 +28,7 @@ export async function steps(step, world) {
     // No page may be open while the messages are inserted.
     await page.goto('about:blank')
     await ben.page.goto('about:blank')
+    await parlor.sql('delete from messages where chat_id = $1', [chat])
     await parlor.sql(
       `insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body, created_at)
        select gen_random_uuid(), c.workspace_id, c.id, n, n, m.user_id,

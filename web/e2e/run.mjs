@@ -12,6 +12,7 @@ const SUITES = [
   'reading',
   'chats',
   'list',
+  'rooms',
   'panel',
   'tabs',
   'workspaces',

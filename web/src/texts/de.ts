@@ -3,6 +3,7 @@ import type { Texts } from './en'
 
 const rules = new Intl.PluralRules('de')
 const whole = (n: number) => n.toLocaleString('de')
+const list = (parts: string[]) => new Intl.ListFormat('de').format(parts)
 const count = (n: number, one: string, other: string) => `${whole(n)} ${rules.select(n) === 'one' ? one : other}`
 
 export const de: Texts = {
@@ -68,6 +69,7 @@ export const de: Texts = {
     rate_limited: 'Zu viele Versuche. Warte eine Minute und versuche es noch einmal.',
     invite_invalid: 'Diese Einladung ist verbraucht, zurückgezogen oder abgelaufen. Bitte um eine neue.',
     chat_name_taken: 'Einen Kanal mit diesem Namen gibt es schon.',
+    too_many_auto_join: 'Zehn solche Kanäle gibt es schon, mehr dürfen es nicht sein.',
     forbidden: 'Das darfst du nicht.',
     owner_must_transfer: 'Das gehört dir. Übergib es jemand anderem, bevor du gehst, oder lösche es.',
     too_many_chats: 'Das wären mehr Unterhaltungen, als jemand haben kann.',
@@ -85,6 +87,7 @@ export const de: Texts = {
     too_many_invites: 'Zu viele Einladungen sind offen. Zieh einige zurück.',
     too_many_workspaces: 'Das wären mehr Arbeitsbereiche, als ein Konto haben kann.',
     message_deleted: 'Die Nachricht wurde gelöscht.',
+    system_message: 'Diese Zeile sagt, was geschehen ist, und bleibt, wie sie ist.',
     not_a_member: 'Tritt zuerst dem Kanal bei.',
     single_chat: 'Eine Unterhaltung zu zweit lässt sich nicht ändern.',
     foreign_origin: 'Diese Seite darf deine Sitzung nicht benutzen. Öffne Parlor unter seiner eigenen Adresse.',
@@ -216,6 +219,18 @@ export const de: Texts = {
     private_channel: () => 'Hier beginnt dieser private Kanal. Wer hinzugefügt wird, sieht ihn.',
     public_channel: () => 'Hier beginnt dieser Kanal. Alle im Arbeitsbereich können beitreten.',
   },
+  system: {
+    made: (by, kind) => `${by} hat ${kind === 'group' ? 'die Gruppe' : 'den Kanal'} angelegt`,
+    joined: (who, n) => `${who} ${n === 1 ? 'ist' : 'sind'} beigetreten`,
+    added: (by, who) => `${by} hat ${who} hinzugefügt`,
+    left: who => `${who} ist ausgetreten`,
+    removed: (by, who) => `${by} hat ${who} entfernt`,
+    renamed: (by, from, to) =>
+      from ? `${by} hat den Namen von ${from} in ${to} geändert` : `${by} hat den Namen in ${to} geändert`,
+    ownershipPassed: (by, to) => `${by} hat ${to} zum Inhaber gemacht`,
+    people: (names, more) => list([...names, ...(more > 0 ? [count(more, 'weitere Person', 'weitere Personen')] : [])]),
+    unknown: 'Hier hat sich etwas geändert',
+  },
   edited: 'bearbeitet',
   deleted: 'Diese Nachricht wurde gelöscht',
   reply: 'Antworten',
@@ -299,6 +314,8 @@ export const de: Texts = {
   name: 'Name',
   nameOptional: 'Name, falls sie einen haben soll',
   about: 'Worum geht es?',
+  autoJoin: 'Neue treten automatisch bei',
+  autoJoinHint: 'Wer ab jetzt in den Arbeitsbereich kommt, wird Mitglied. Sonst wird niemand hinzugefügt.',
   optional: 'Freiwillig',
   withWhom: 'Mit wem?',
   peopleTwo: 'Personen (zwei oder mehr)',

@@ -1,6 +1,7 @@
 // All texts that users see, in English. The compiler checks that the other languages have the same.
 const rules = new Intl.PluralRules('en')
 const whole = (n: number) => n.toLocaleString('en')
+const list = (parts: string[]) => new Intl.ListFormat('en').format(parts)
 const count = (n: number, one: string, other: string) => `${whole(n)} ${rules.select(n) === 'one' ? one : other}`
 
 export const en = {
@@ -67,6 +68,7 @@ export const en = {
     rate_limited: 'Too many tries. Wait a minute, then try again.',
     invite_invalid: 'This invitation has been used up, withdrawn, or has run out. Ask for a new one.',
     chat_name_taken: 'There is a channel of this name already.',
+    too_many_auto_join: 'There are ten such channels already, the most there may be.',
     forbidden: 'You may not do that.',
     owner_must_transfer: 'You own it. Make somebody else the owner before you leave, or delete it.',
     too_many_chats: 'That would be more chats than one person can have.',
@@ -84,6 +86,7 @@ export const en = {
     too_many_invites: 'Too many invitations are open. Withdraw some.',
     too_many_workspaces: 'That would be more workspaces than one account can be in.',
     message_deleted: 'The message has been deleted.',
+    system_message: 'This line tells what happened, and stays as it is.',
     not_a_member: 'Join the channel first.',
     single_chat: 'A conversation of two cannot be changed.',
     foreign_origin: 'This page may not use your session. Open Parlor at its own address.',
@@ -217,6 +220,19 @@ export const en = {
     private_channel: () => 'This is the beginning of this private channel. People see it once they are added.',
     public_channel: () => 'This is the beginning of this channel. Everybody in the workspace may join it.',
   },
+  system: {
+    made: (by: string, kind: 'group' | 'channel') => `${by} created the ${kind}`,
+    /** `n` people. */
+    joined: (who: string, _n: number) => `${who} joined`,
+    added: (by: string, who: string) => `${by} added ${who}`,
+    left: (who: string) => `${who} left`,
+    removed: (by: string, who: string) => `${by} removed ${who}`,
+    renamed: (by: string, from: string | null, to: string) =>
+      from ? `${by} changed the name from ${from} to ${to}` : `${by} changed the name to ${to}`,
+    ownershipPassed: (by: string, to: string) => `${by} made ${to} the owner`,
+    people: (names: string[], more: number) => list([...names, ...(more > 0 ? [count(more, 'other', 'others')] : [])]),
+    unknown: 'Something changed here',
+  },
   edited: 'edited',
   deleted: 'This message was deleted',
   reply: 'Reply',
@@ -304,6 +320,8 @@ export const en = {
   name: 'Name',
   nameOptional: 'Name, if it should have one',
   about: 'What is it about?',
+  autoJoin: 'New people join automatically',
+  autoJoinHint: 'Whoever joins the workspace from now on becomes a member. Nobody else is added.',
   optional: 'Optional',
   withWhom: 'With whom?',
   peopleTwo: 'People (two or more)',

@@ -66,7 +66,7 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
 }
 
 function lastOwnMessage(items: readonly Message[], me: string | undefined): Message | undefined {
-  return items.findLast(message => message.sender_id === me && !message.deleted_at)
+  return items.findLast(message => message.sender_id === me && message.kind === 'user' && !message.deleted_at)
 }
 
 function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null }) {
