@@ -4,8 +4,6 @@
 
 mod look_alike;
 mod name;
-#[cfg(test)]
-mod tests;
 
 use icu_casemap::CaseMapperBorrowed;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -296,3 +294,6 @@ fn domain(text: &str, min: usize, max: usize) -> Result<String, TextError> {
     let address = email(&format!("a@{text}"), 3, max + 2)?;
     Ok(address.trim_start_matches("a@").to_owned())
 }
+
+#[cfg(test)]
+mod tests;
