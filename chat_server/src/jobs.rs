@@ -101,6 +101,8 @@ enum Progress {
     Done,
     /// There is more to do, from this payload on.
     Part(Value),
+    /// This part deleted the job, and added others in its place.
+    Replaced,
 }
 
 /// Takes jobs and does them, until dropped. `notified` receives what came over [`CHANNEL`].
@@ -195,13 +197,14 @@ async fn do_parts(state: &AppState, kind: JobKind, job: &mut TakenJob) -> anyhow
         let is_held = match &progress {
             Progress::Done => db::jobs::complete(&mut *tx, job).await?,
             Progress::Part(payload) => db::jobs::advance(&mut *tx, job, payload, LEASE.as_secs_f64()).await?,
+            Progress::Replaced => true,
         };
         if !is_held {
             return Ok(Ending::LeaseLost); // dropping the transaction undoes this part
         }
         tx.commit().await?;
         match progress {
-            Progress::Done => return Ok(Ending::Done),
+            Progress::Done | Progress::Replaced => return Ok(Ending::Done),
             Progress::Part(payload) => {
                 job.payload = payload;
                 job.attempts = 1;
