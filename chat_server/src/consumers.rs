@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::{db, jobs::JobKind, state::AppState};
+use crate::{db, state::AppState};
 
 /// How long a node leads without a renewal. Another one takes over after that.
 const LEASE: Duration = Duration::from_secs(10);
@@ -47,13 +47,6 @@ impl Consumer {
     pub fn name(self) -> &'static str {
         match self {
             Self::WorkspaceUsage => "workspace_usage",
-        }
-    }
-
-    /// The jobs that derive from the tables what was before the consumer began.
-    pub fn backfill(self) -> JobKind {
-        match self {
-            Self::WorkspaceUsage => JobKind::BackfillUsage,
         }
     }
 
@@ -93,7 +86,12 @@ impl Consumer {
 
     /// Forgets what was derived from a shard, and adds the jobs that derive it from the tables as
     /// it was after the event `began_after`.
-    async fn start_derivation(self, db: &mut PgConnection, shard: Shard, began_after: i64) -> sqlx::Result<()> {
+    async fn start_derivation(
+        self,
+        db: &mut PgConnection,
+        shard: Shard,
+        began_after: i64,
+    ) -> sqlx::Result<()> {
         match self {
             Self::WorkspaceUsage => db::usage::start_anew(db, shard, began_after).await,
         }

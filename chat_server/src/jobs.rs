@@ -23,6 +23,7 @@ use tokio::{
 use tracing::{error, warn};
 
 use crate::{
+    consumers::Consumer,
     db::{self, jobs::TakenJob},
     state::AppState,
 };
@@ -67,6 +68,13 @@ impl JobKind {
             Self::BackfillUsage => "backfill_usage",
             Self::DeleteAccount => "delete_account",
             Self::SendMail => "send_mail",
+        }
+    }
+
+    /// The jobs that derive from the tables what was before a consumer began.
+    pub fn backfill(consumer: Consumer) -> Self {
+        match consumer {
+            Consumer::WorkspaceUsage => Self::BackfillUsage,
         }
     }
 

@@ -13,7 +13,7 @@ use governor::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::{
-    auth::ClientAddress,
+    client_address::ClientAddress,
     error::{ApiError, Result},
     metrics::Bounds,
 };
