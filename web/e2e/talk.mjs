@@ -16,6 +16,33 @@ export async function steps(step, world) {
     await olga.audit('a channel')
   })
 
+  await step('one sees who types, in the open chat, until they send or empty the box; nothing moves', async () => {
+    const line = olga.page.locator('.composer-typing')
+    const place = () => olga.box().boundingBox()
+    const before = await place()
+    await ben.box().pressSequentially('so')
+    await line.getByText('Ben Newcomer is typing').waitFor()
+    assert.deepEqual(await place(), before)
+    await olga.audit('somebody types')
+    await ben.box().press('Enter')
+    await olga.gets('so')
+    await line.waitFor({ state: 'detached' })
+    await ben.box().pressSequentially('no')
+    await line.waitFor()
+    await ben.box().fill('')
+    await line.waitFor({ state: 'detached' })
+  })
+
+  await step('each new stream is told which chat is open', async () => {
+    const again = olga.page.waitForResponse(response => response.url().endsWith('/interest'))
+    await world.parlor.killNotify()
+    await world.parlor.startNotify()
+    assert.equal((await again).status(), 204)
+    await ben.box().pressSequentially('back')
+    await olga.page.locator('.composer-typing').waitFor()
+    await ben.box().fill('')
+  })
+
   await step('screen readers are told what comes, and of each message who wrote it', async () => {
     const { page } = olga
     const told = page.getByRole('status', { name: 'What was said just now' })

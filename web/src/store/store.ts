@@ -17,6 +17,8 @@ export type Store = LiveSlices & {
   readonly view: ViewHolder
   /** Calls `listener` for each new message of another user, in the leading tab only. */
   onMessage(listener: (message: Message) => unknown): () => void
+  /** The chat that the window shows: who types there is told. */
+  show(chatId: string | null): void
   close(): void
 }
 
@@ -60,7 +62,7 @@ export function openStore(session: Session): Store {
     for (const slice of slices) slice.onStorage?.(key)
   }
   addEventListener('storage', onStorage)
-  new Feed({
+  const feed = new Feed({
     session,
     api,
     me,
@@ -76,6 +78,9 @@ export function openStore(session: Session): Store {
       if (leads && event.type === 'message.new' && event.message.sender_id !== me)
         for (const listener of listeners) listener(event.message)
     },
+    onEphemeral: event => {
+      for (const slice of slices) slice.onEphemeral?.(event)
+    },
     onStatus: stream => view.set({ stream }),
     onUnreachable: () => view.set({ unreachable: true }),
   })
@@ -87,6 +92,7 @@ export function openStore(session: Session): Store {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    show: chatId => feed.show(chatId),
     close: () => {
       stop.abort()
       for (const slice of slices) slice.close?.()

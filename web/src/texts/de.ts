@@ -216,6 +216,10 @@ export const de: Texts = {
   saved: 'Gespeichert',
   cancel: 'Abbrechen',
   close: 'Schließen',
+  typing: names =>
+    names.length > 2
+      ? 'Mehrere Leute schreiben …'
+      : `${names.join(' und ')} ${names.length === 1 ? 'schreibt' : 'schreiben'} …`,
   charactersLeft: n => `noch ${count(n, 'Zeichen', 'Zeichen')}`,
   charactersTooMany: n => `${count(n, 'Zeichen', 'Zeichen')} zu lang`,
   pasteTooLong: (n, max) => `${count(n, 'Zeichen ist', 'Zeichen sind')} zu lang. Platz ist für ${whole(max)}.`,

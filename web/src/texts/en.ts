@@ -221,6 +221,11 @@ export const en = {
   saved: 'Saved',
   cancel: 'Cancel',
   close: 'Close',
+  /** The names of all if there are at most two. */
+  typing: (names: readonly string[]) =>
+    names.length > 2
+      ? 'Several people are typing …'
+      : `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} typing …`,
   charactersLeft: (n: number) => count(n, 'character left', 'characters left'),
   charactersTooMany: (n: number) => count(n, 'character too long', 'characters too long'),
   pasteTooLong: (n: number, max: number) =>

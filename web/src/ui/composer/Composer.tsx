@@ -20,6 +20,7 @@ import { CompletionList } from './CompletionList'
 import { isInFence, newLine } from './editing'
 import { FormatBar } from './FormatBar'
 import { type Format, formatOfKey } from './formats'
+import { TypingLine } from './TypingLine'
 import { useCompletion } from './useCompletion'
 import { usePaste } from './usePaste'
 
@@ -38,6 +39,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
   const t = useTexts()
   const store = useStore()
   const { kind } = item.chat
+  const { chatId, rootId } = parseConversation(conversation)
   const draft = useDraft(conversation)
   const { edit } = draft
   const [error, setError] = useState('')
@@ -75,13 +77,16 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     if (!edit) {
       store.outbox.add(conversation, body, draft.reply_to)
       store.drafts.clear(conversation)
+      store.typing.sent(chatId)
       return
     }
-    const { chatId: chat_id, rootId: root_id } = parseConversation(conversation)
     try {
       if (edit.unsent)
-        store.outbox.editAndResend({ client_id: edit.id, chat_id, root_id, reply_to: edit.reply_to }, body)
-      else if (body !== edit.before) await store.messages.edit({ chat_id, id: edit.id }, body)
+        store.outbox.editAndResend(
+          { client_id: edit.id, chat_id: chatId, root_id: rootId, reply_to: edit.reply_to },
+          body,
+        )
+      else if (body !== edit.before) await store.messages.edit({ chat_id: chatId, id: edit.id }, body)
       // The user may have begun another edit meanwhile.
       if (store.drafts.get(conversation).edit?.id === edit.id) finish()
     } catch (error) {
@@ -93,6 +98,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     for (const [index, part] of split(text).entries())
       store.outbox.add(conversation, part, index === 0 ? draft.reply_to : null)
     store.drafts.clear(conversation)
+    store.typing.sent(chatId)
     textarea.current?.focus()
   }
 
@@ -110,6 +116,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     }
     setError('')
     write(box.value)
+    if (!edit) store.typing[box.value.trim() === '' ? 'stopped' : 'wrote'](chatId)
     void completion.finish(box.value, box.selectionStart)
   }
 
@@ -189,7 +196,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
         </div>
         <FormatBar onFormat={onFormat} />
       </div>
-      <Note error={error} left={left} edit={edit} text={text} onSendParts={sendParts} />
+      <Note chatId={chatId} error={error} left={left} edit={edit} text={text} onSendParts={sendParts} />
     </form>
   )
 }
@@ -198,6 +205,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
 const SHOWN_MAX = 10_000
 
 interface NoteProps {
+  chatId: string
   error: string
   left: number
   edit: Edit | null
@@ -206,13 +214,16 @@ interface NoteProps {
 }
 
 /** The line below the box: what is wrong, and what can be done. */
-function Note({ error, left, edit, text, onSendParts }: NoteProps) {
+function Note({ chatId, error, left, edit, text, onSendParts }: NoteProps) {
   const t = useTexts()
   const parts = left < 0 && !edit ? split(text).length : 0
   return (
     <>
-      <div className="composer-note" role="status">
-        {!error && left >= 0 && left < NEAR_MAX ? t.charactersLeft(left) : ''}
+      <div className="composer-note">
+        <TypingLine chatId={chatId} />
+        <span className="composer-left" role="status">
+          {!error && left >= 0 && left < NEAR_MAX ? t.charactersLeft(left) : ''}
+        </span>
       </div>
       {(error || left < 0) && (
         <div className="composer-error" role="alert">
