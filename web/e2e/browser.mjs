@@ -14,7 +14,7 @@ const flags =
 /** A host name other than localhost, so that its pages are not a secure context. */
 export const ELSEWHERE = 'parlor.test'
 /** Console messages for errors and cut connections that steps cause on purpose. */
-const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_/
+const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_|error occurred when fetching the script/
 
 /** The browser engine. `E2E_ENGINE=firefox` uses Playwright's own Firefox, if it is installed. */
 const isFirefox = process.env.E2E_ENGINE === 'firefox'

@@ -20,6 +20,7 @@ const SUITES = [
   'keyboard',
   'phone',
   'expiry',
+  'app',
 ]
 /** The timeout of a step. */
 const SUITE_MS = 10 * 60_000

@@ -2,6 +2,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import '@fontsource-variable/inter/index.css'
 import './styles/index.css'
+import { registerServiceWorker } from './serviceWorker'
 import { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
@@ -16,6 +17,7 @@ const RELOAD_AGAIN_MS = 60_000
 followTheme()
 followHistory()
 followCompositions()
+registerServiceWorker()
 // A chunk is missing after a new version was deployed: the reloaded page has the new names.
 addEventListener('vite:preloadError', event => {
   // Not in a loop, and not while offline. Then the missing part of the window shows the error.

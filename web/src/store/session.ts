@@ -6,6 +6,7 @@
 import { ApiError, publicApi, unwrap } from '../api/client'
 import type { SignedIn } from '../api/types'
 import { exclusive } from './locks'
+import { clearCopies, loadCopy, type OfflineCopy } from './offline'
 import { backoff, pause } from './retry'
 import { deviceStorage } from './storage'
 import { connectTabs, type Tabs } from './tabs'
@@ -39,6 +40,8 @@ export class SignedOut extends Error {}
 
 export class Session {
   private held: HeldToken | null = null
+  /** What is shown until the server answers; null if it has. */
+  restored: OfflineCopy | null = null
   private endedBy: Ending | null = null
   private readonly tabs: Tabs<SessionMessage>
   private waitingForAnswer: (() => void)[] = []
@@ -85,7 +88,23 @@ export class Session {
     }
   }
 
+  /**
+   * While the server cannot be reached: goes on with what this browser has kept. Resolves with
+   * whether there is something.
+   */
+  async resumeOffline(): Promise<boolean> {
+    const copy = await loadCopy(deviceStorage.get(WORKSPACE_KEY))
+    if (this.held) return true
+    if (!copy || isSigningOut()) return false
+    this.restored = copy
+    // No token: each request asks for one.
+    this.held = { info: copy.info, endsAt: 0 }
+    this.notify()
+    return true
+  }
+
   signedIn(info: SignedIn): void {
+    void clearCopies()
     // The new cookie has replaced the one that was to be signed out.
     deviceStorage.remove(SIGNING_OUT_KEY)
     this.adoptAndBroadcast(info)
@@ -189,6 +208,7 @@ export class Session {
 
   private adopt(held: HeldToken): void {
     this.endedBy = null
+    this.restored = null
     const otherUser = this.held && this.held.info.user.id !== held.info.user.id
     this.held = held
     deviceStorage.set(WORKSPACE_KEY, held.info.workspace.id)
@@ -199,6 +219,8 @@ export class Session {
   }
 
   private clear(why: Ending): void {
+    void clearCopies()
+    this.restored = null
     if (!this.held) return
     this.held = null
     this.endedBy = why

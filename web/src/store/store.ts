@@ -4,6 +4,7 @@ import { type Api, connectApi } from '../api/client'
 import type { Event, Message, Snapshot } from '../api/types'
 import { Feed } from './feed'
 import { apply, fromSnapshot } from './fold'
+import { keepCopies } from './keepCopies'
 import { type Session, SignedOut } from './session'
 import type { Context, Live } from './slice'
 import { type LiveSlices, SLICES, type SliceViews } from './slices'
@@ -56,6 +57,15 @@ export function openStore(session: Session): Store {
   )
   const slices = opened.map(([, slice]) => slice)
 
+  const { restored } = session
+  if (restored) {
+    const users = new Map(restored.users.map(user => [user.id, user]))
+    const data = fromSnapshot(restored.snapshot, { users })
+    view.set({ data, windows: new Map(restored.windows) })
+    for (const slice of slices) slice.onSnapshot?.(restored.snapshot, true)
+  }
+  keepCopies(() => session.info, view, stop.signal)
+
   const onStorage = ({ key }: StorageEvent) => {
     if (!key) return
     deviceStorage.forget(key)
@@ -70,7 +80,7 @@ export function openStore(session: Session): Store {
     signal: stop.signal,
     onSnapshot: (snapshot: Snapshot, first: boolean) => {
       view.set({ data: fromSnapshot(snapshot, view.get().data ?? undefined), unreachable: false })
-      for (const slice of slices) slice.onSnapshot?.(snapshot, first)
+      for (const slice of slices) slice.onSnapshot?.(snapshot, first && !restored)
     },
     onEvent: (event, leads) => {
       fold(event)

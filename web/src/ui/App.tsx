@@ -24,6 +24,10 @@ export function App({ session }: { session: Session }) {
           setState('known')
           return
         } catch {
+          if (await session.resumeOffline()) {
+            setState('known')
+            return
+          }
           setState('unreachable')
           await pause(backoff(failures, 1000, Math.random))
         }
