@@ -22,10 +22,15 @@ export async function steps(step, world) {
     await page.goto(ben.base)
     await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await page.getByLabel('E-mail').fill(olga.email)
-    await page.getByLabel('Password').fill('wrong horse')
+    await page.getByLabel('Password', { exact: true }).fill('wrong horse')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByText('do not belong together').waitFor()
     await ben.audit('sign in, refused')
+    await page.getByText(new URL(ben.base).host).waitFor()
+    await page.getByRole('button', { name: 'Show password' }).click()
+    assert.equal(await page.getByLabel('Password', { exact: true }).getAttribute('type'), 'text')
+    await page.getByRole('button', { name: 'Hide password' }).click()
+    assert.equal(await page.getByLabel('Password', { exact: true }).getAttribute('type'), 'password')
   })
 
   await step('what is wrong with a form stands at its field', async () => {
@@ -34,11 +39,11 @@ export async function steps(step, world) {
     await page.getByLabel('Workspace').fill('Elsewhere')
     await page.getByLabel('Your name').fill('Ben')
     await page.getByLabel('E-mail').fill('ben@e2e.example')
-    await page.getByLabel('Password').fill('short')
+    await page.getByLabel('Password', { exact: true }).fill('short')
     await page.getByRole('button', { name: 'Make the workspace' }).click()
     await until(
       'the field is marked',
-      async () => (await page.getByLabel('Password').getAttribute('aria-invalid')) === 'true',
+      async () => (await page.getByLabel('Password', { exact: true }).getAttribute('aria-invalid')) === 'true',
     )
     await until('it has the focus', async () => (await page.locator('input[name="password"]:focus').count()) === 1)
     await ben.audit('sign up, refused')
@@ -94,7 +99,7 @@ export async function steps(step, world) {
     await lena.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await lena.audit('sign in with an invitation')
     await lena.page.getByLabel('E-mail').fill(lena.email)
-    await lena.page.getByLabel('Password').fill('correct horse')
+    await lena.page.getByLabel('Password', { exact: true }).fill('correct horse')
     await lena.page.getByRole('button', { name: 'Sign in' }).click()
     await lena.page.getByRole('heading', { name: `Join Team ${stamp}` }).waitFor()
     await lena.page.getByRole('button', { name: 'Join' }).click()

@@ -6,6 +6,7 @@ import { until } from './until.mjs'
 
 export async function steps(step, world) {
   const { parlor } = world
+  world.withServiceWorker = true
   const { olga, ben } = await two(world, 'App')
   const { page } = olga
   const kept = () =>

@@ -16,6 +16,9 @@ export const ELSEWHERE = 'parlor.test'
 /** Console messages for errors and cut connections that steps cause on purpose. */
 const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_|error occurred when fetching the script/
 
+/** The size of the text that a reader sets in the browser; the rest follows it. */
+const FONT_SIZES = [16, 32]
+
 /** The browser engine. `E2E_ENGINE=firefox` uses Playwright's own Firefox, if it is installed. */
 const isFirefox = process.env.E2E_ENGINE === 'firefox'
 const PREFERENCES = {
@@ -42,6 +45,8 @@ export class Person {
     person.context = await world.browser.newContext({
       viewport: { width: 1200, height: 760 },
       locale: 'en-GB',
+      // It answers before the steps that cut and delay requests can; `app.mjs` is about it.
+      serviceWorkers: world.withServiceWorker ? 'allow' : 'block',
       ...options,
       // Firefox has these permissions by its preferences.
       permissions: isFirefox ? [] : (options.permissions ?? ['clipboard-read', 'clipboard-write']),
@@ -94,13 +99,13 @@ export class Person {
     this.email = emailOf(name, this.world.stamp)
     await this.page.getByLabel('Your name').fill(name)
     await this.page.getByLabel('E-mail').fill(this.email)
-    await this.page.getByLabel('Password').fill('correct horse')
+    await this.page.getByLabel('Password', { exact: true }).fill('correct horse')
   }
 
   async signIn(email) {
     await this.page.goto(`${this.base}/signin`)
     await this.page.getByLabel('E-mail').fill(email)
-    await this.page.getByLabel('Password').fill('correct horse')
+    await this.page.getByLabel('Password', { exact: true }).fill('correct horse')
     await this.page.getByRole('button', { name: 'Sign in' }).click()
     await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
   }
@@ -164,10 +169,16 @@ export class Person {
     return await page.locator('.message-body').allTextContents()
   }
 
-  /** Checks the current screen with axe-core, in the light and the dark theme. */
+  /**
+   * Checks the current screen with axe-core: in the light and the dark theme, with the usual size of
+   * the text and with twice that.
+   */
   async audit(screen, page = this.page) {
-    for (const colorScheme of ['light', 'dark']) {
+    const looks = ['light', 'dark'].flatMap(colorScheme => FONT_SIZES.map(size => ({ colorScheme, size })))
+    const devtools = isFirefox ? null : await page.context().newCDPSession(page)
+    for (const { colorScheme, size } of looks) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await devtools?.send('Page.setFontSizes', { fontSizes: { standard: size } })
       // Animations must be over, or axe measures colours in between.
       await until('nothing moves', () =>
         page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
@@ -178,9 +189,11 @@ export class Person {
         const where = nodes.slice(0, 3).map(node => `${node.target} (${node.any[0]?.message ?? ''})`)
         return `${id}: ${help}: ${where.join(' | ')}`
       })
-      assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}`)
-      this.world.audited.add(`${screen} ${colorScheme}`)
+      assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}, ${size} pixels`)
+      this.world.audited.add(`${screen} ${colorScheme} ${size}`)
     }
+    await devtools?.send('Page.setFontSizes', { fontSizes: { standard: FONT_SIZES[0] } })
+    await devtools?.detach()
     await page.emulateMedia({ colorScheme: null, reducedMotion: null })
   }
 

@@ -11,7 +11,8 @@ import { until } from './until.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 const program = process.env.PARLOR_BIN ?? join(root, 'target/debug/parlor')
-const web = join(root, 'web/dist')
+/** Another build of the client can be named, to compare it. */
+const web = process.env.PARLOR_CLIENT ?? join(root, 'web/dist')
 /** Long, because a first start runs initdb and the machine may be busy. */
 const START_MS = 240_000
 const STOP_MS = 30_000

@@ -2,6 +2,7 @@
 // touch.
 import assert from 'node:assert/strict'
 import { Person, two } from './browser.mjs'
+import { until } from './until.mjs'
 
 const PHONE = { viewport: { width: 375, height: 720 }, hasTouch: true, isMobile: true }
 
@@ -58,6 +59,8 @@ export async function steps(step, world) {
   await step('what can be done to a message is found by thumb', async () => {
     await phone.open('lobby')
     await phone.message('from my phone').tap()
+    const time = phone.message('from my phone').locator('time')
+    await until('its time is shown', async () => (await time.evaluate(e => getComputedStyle(e).opacity)) === '1')
     await phone.message('from my phone').getByRole('button', { name: 'More' }).tap()
     await page.getByRole('menuitem', { name: 'Delete' }).tap()
     await phone.audit('phone: delete?')

@@ -110,4 +110,31 @@ export async function steps(step, world) {
     await ben.context.unroute('**/messages*', cut)
     await ben.gets('read me')
   })
+
+  await step('density and the size of the text are chosen, act at once, and stay', async () => {
+    const { page } = olga
+    const choose = async (label, value) => {
+      await page.getByRole('button', { name: 'Olga Owner' }).click()
+      await page.getByRole('menuitem', { name: 'Settings' }).click()
+      await page.getByLabel(label).selectOption(value)
+      if (value !== 'Normal') await olga.audit(`${label}: ${value}`)
+      await page.keyboard.press('Escape')
+    }
+    const look = () =>
+      page.evaluate(() => [
+        getComputedStyle(document.documentElement).fontSize,
+        document.querySelector('.avatar-l').getBoundingClientRect().width,
+      ])
+    assert.deepEqual(await look(), ['16px', 38])
+    await choose('Density', 'Compact')
+    assert.deepEqual(await look(), ['16px', 28])
+    await choose('Text size', 'Largest')
+    assert.deepEqual(await look(), ['20px', 35])
+    await page.reload()
+    await page.locator('.timeline[data-ready] .avatar-l').first().waitFor()
+    assert.deepEqual(await look(), ['20px', 35])
+    await choose('Text size', 'Normal')
+    await choose('Density', 'Comfortable')
+    assert.deepEqual(await look(), ['16px', 38])
+  })
 }

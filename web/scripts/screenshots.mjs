@@ -71,7 +71,7 @@ async function tour(size, colorScheme) {
   await shoot('signup')
   await page.goto(`${parlor.url}/signin`)
   await page.getByLabel('E-mail').fill('ada@parlor.example')
-  await page.getByLabel('Password').fill('parlor-demo')
+  await page.getByLabel('Password', { exact: true }).fill('parlor-demo')
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('heading', { name: 'Channels' }).waitFor()
   await shoot('list')

@@ -6,15 +6,15 @@ import { registerServiceWorker } from './serviceWorker'
 import { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
+import { followAppearance } from './ui/appearance'
 import { ErrorBoundary } from './ui/ErrorBoundary'
 import { followCompositions } from './ui/ime'
 import { followHistory } from './ui/route'
-import { followTheme } from './ui/theme'
 
 const RELOADED_KEY = 'parlor.reloaded_at'
 const RELOAD_AGAIN_MS = 60_000
 
-followTheme()
+followAppearance()
 followHistory()
 followCompositions()
 registerServiceWorker()

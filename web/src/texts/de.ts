@@ -131,9 +131,13 @@ export const de: Texts = {
   unread: 'ungelesen',
   switchTo: 'Wechseln zu',
   appearance: 'Darstellung',
-  themeSystem: 'Wie das System',
-  themeLight: 'Hell',
-  themeDark: 'Dunkel',
+  density: 'Dichte',
+  textSize: 'Textgröße',
+  choices: {
+    theme: { system: 'Wie das System', light: 'Hell', dark: 'Dunkel' },
+    density: { comfortable: 'Luftig', compact: 'Dicht' },
+    text: { normal: 'Standard', small: 'Klein', large: 'Groß', largest: 'Am größten' },
+  },
   settings: 'Einstellungen',
   shortcuts: 'Tastenkürzel',
   signOut: 'Abmelden',
@@ -216,6 +220,9 @@ export const de: Texts = {
   saved: 'Gespeichert',
   cancel: 'Abbrechen',
   close: 'Schließen',
+  enterSends: 'Enter sendet, Umschalt+Enter beginnt eine neue Zeile',
+  showPassword: 'Passwort zeigen',
+  hidePassword: 'Passwort verbergen',
   typing: names =>
     names.length > 2
       ? 'Mehrere Leute schreiben …'

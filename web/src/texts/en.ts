@@ -132,9 +132,13 @@ export const en = {
   unread: 'unread',
   switchTo: 'Switch to',
   appearance: 'Appearance',
-  themeSystem: 'As the system',
-  themeLight: 'Light',
-  themeDark: 'Dark',
+  density: 'Density',
+  textSize: 'Text size',
+  choices: {
+    theme: { system: 'As the system', light: 'Light', dark: 'Dark' },
+    density: { comfortable: 'Comfortable', compact: 'Compact' },
+    text: { normal: 'Normal', small: 'Small', large: 'Large', largest: 'Largest' },
+  },
   settings: 'Settings',
   shortcuts: 'Keyboard shortcuts',
   signOut: 'Sign out',
@@ -221,6 +225,9 @@ export const en = {
   saved: 'Saved',
   cancel: 'Cancel',
   close: 'Close',
+  enterSends: 'Enter sends, Shift+Enter starts a new line',
+  showPassword: 'Show password',
+  hidePassword: 'Hide password',
   /** The names of all if there are at most two. */
   typing: (names: readonly string[]) =>
     names.length > 2

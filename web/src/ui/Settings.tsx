@@ -2,8 +2,9 @@
 import { useEffect, useState } from 'react'
 import { unwrap } from '../api/client'
 import type { components } from '../api/schema'
-import { LANGUAGES, type Language, language, setLanguage, texts, useTexts } from '../texts'
+import { texts, useTexts } from '../texts'
 import { AccountSettings, LeaveParlor } from './AccountSettings'
+import { AppearanceSettings } from './AppearanceSettings'
 import { Dialog } from './Dialog'
 import { shortDate } from './dates'
 import { Field, FormError, Select, useAction, useForm } from './forms'
@@ -15,7 +16,6 @@ import {
   setNotificationLevel,
   supported,
 } from './notifications'
-import { setTheme, type Theme, useTheme } from './theme'
 
 type SignedInDevice = components['schemas']['Session']
 
@@ -24,7 +24,7 @@ export function Settings({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t.settings} onClose={onClose}>
       <Profile />
-      <Appearance />
+      <AppearanceSettings />
       <Notifications />
       <AccountSettings />
       <Sessions />
@@ -56,35 +56,6 @@ function Profile() {
         {saved ? t.saved : t.save}
       </button>
     </form>
-  )
-}
-
-function Appearance() {
-  const t = useTexts()
-  const theme = useTheme()
-  const [chosen, setChosen] = useState(language)
-  return (
-    <section className="settings-part settings-pair">
-      <Select
-        label={t.appearance}
-        value={theme}
-        options={[
-          ['system', t.themeSystem],
-          ['light', t.themeLight],
-          ['dark', t.themeDark],
-        ]}
-        onChange={value => setTheme(value as Theme)}
-      />
-      <Select
-        label={t.language}
-        value={chosen}
-        options={[['system', t.languageSystem], ...LANGUAGES.map(({ value, name }): [string, string] => [value, name])]}
-        onChange={value => {
-          setChosen(value as Language)
-          void setLanguage(value as Language)
-        }}
-      />
-    </section>
   )
 }
 

@@ -21,6 +21,7 @@ import { openChat, useRoute } from './route'
 import { Splash } from './Splash'
 import { StorageNotice } from './StorageNotice'
 import { Sidebar } from './sidebar/Sidebar'
+import { useUnreadMark } from './unreadMark'
 
 // The chat is half of the code, with Markdown and the virtual list. It is fetched while the first
 // snapshot loads.
@@ -58,6 +59,7 @@ function Main() {
   const hasPanel = isMine && panelOf(panel) !== undefined
   const phone = usePhone()
   useTitle(chatId)
+  useUnreadMark()
   useLastChat(chatId)
   useNotifications()
   useFilesLater()

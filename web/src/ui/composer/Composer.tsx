@@ -20,6 +20,7 @@ import { CompletionList } from './CompletionList'
 import { isInFence, newLine } from './editing'
 import { FormatBar } from './FormatBar'
 import { type Format, formatOfKey } from './formats'
+import { SendHint } from './SendHint'
 import { TypingLine } from './TypingLine'
 import { useCompletion } from './useCompletion'
 import { usePaste } from './usePaste'
@@ -221,6 +222,7 @@ function Note({ chatId, error, left, edit, text, onSendParts }: NoteProps) {
     <>
       <div className="composer-note">
         <TypingLine chatId={chatId} />
+        <SendHint />
         <span className="composer-left" role="status">
           {!error && left >= 0 && left < NEAR_MAX ? t.charactersLeft(left) : ''}
         </span>
