@@ -41,8 +41,35 @@ const serviceWorker: Plugin = {
   },
 }
 
+/** What the entry needs, apart from the rest of the code. */
+const EARLY =
+  /src\/(api\/client|store\/(conversation|database|early|locks|offline|openingQuery|retry|session|storage|tabs))\.ts|openapi-fetch|preload-helper|rolldown.runtime/
+
+/** The chunks that the entry asks for, and those that a chat needs, fetched at the same time as it. */
+const PRELOADED = ['start', 'ChatPane']
+const preload: Plugin = {
+  name: 'preload',
+  apply: 'build',
+  transformIndexHtml: {
+    order: 'post',
+    handler(html, { bundle }) {
+      const chunks = Object.values(bundle ?? {}).filter(file => file.type === 'chunk')
+      const wanted = PRELOADED.flatMap(wanted => chunks.filter(({ name }) => name === wanted)).flatMap(chunk => [
+        chunk.fileName,
+        ...chunk.imports,
+      ])
+      const missing = [...new Set(wanted)].filter(name => !html.includes(name))
+      return missing.map(name => ({
+        tag: 'link',
+        attrs: { rel: 'modulepreload', crossorigin: true, href: `/${name}` },
+        injectTo: 'head' as const,
+      }))
+    },
+  },
+}
+
 export default defineConfig({
-  plugins: [react(), serviceWorker],
+  plugins: [react(), serviceWorker, preload],
   server: { port: 5173, strictPort: true, proxy },
   preview: { port: 5173, strictPort: true, proxy, headers: { 'content-security-policy': csp } },
   // Nothing inline: the Content-Security-Policy forbids fonts and scripts from data: addresses.
@@ -53,7 +80,16 @@ export default defineConfig({
     sourcemap: false,
     rolldownOptions: {
       input: { index: 'index.html', sw: 'src/worker/sw.js' },
-      output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+      output: {
+        entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+        // Few files: a browser asks for six at a time over HTTP/1.1, and each waits for the network.
+        codeSplitting: {
+          groups: [
+            { name: 'early', test: EARLY, priority: 2 },
+            { name: 'shared', minShareCount: 2, priority: 1 },
+          ],
+        },
+      },
     },
   },
   test: { setupFiles: 'src/setUpTests.ts' },

@@ -37,6 +37,8 @@ export interface FeedOptions {
   me: string
   /** The chats that a snapshot has at most. */
   chats: number
+  /** The first snapshot, if it was asked for before. */
+  early?: Promise<Snapshot> | undefined
   /** Stops the feed. */
   signal: AbortSignal
   /** `first`: there was no snapshot before. */
@@ -180,11 +182,13 @@ export class Feed {
   /** Loads a snapshot, with retries. */
   private async loadSnapshot(): Promise<void> {
     const { api, chats, signal, onSnapshot, onUnreachable } = this.options
+    const ask = () => unwrap(api.GET('/api/sync', { params: { query: { limit: chats } } }))
+    const early = this.hasSnapshot ? undefined : this.options.early
     if (this.queued && this.hasSnapshot) return
     this.queued ??= []
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        const snapshot = await unwrap(api.GET('/api/sync', { params: { query: { limit: chats } } }))
+        const snapshot = await (failures === 1 && early ? early.catch(ask) : ask())
         this.cursor = snapshot.cursor
         this.streamUrl = snapshot.events_url
         this.seen.clear()

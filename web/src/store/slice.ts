@@ -2,6 +2,7 @@
 // `slices.ts` lists them.
 import type { Api } from '../api/client'
 import type { ChatItem, EphemeralEvent, Event, Message, Snapshot } from '../api/types'
+import type { Early } from './early'
 
 /** How a part of the state follows from the snapshot and the events. Pure. */
 export interface Fold<Part> {
@@ -52,6 +53,8 @@ export interface Context<V> {
   readonly signal: AbortSignal
   /** Applies an event that a response implies, before the stream brings it. */
   fold(event: Event): void
+  /** What was asked for before the store was opened; null once it was taken. */
+  early?: Early | null
   /** Tells every slice what a request has brought. */
   loaded(what: Loaded): void
 }

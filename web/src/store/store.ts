@@ -2,13 +2,13 @@
 // in the order of the table. It renders nothing.
 import { type Api, connectApi } from '../api/client'
 import type { Event, Message, Snapshot } from '../api/types'
+import { CHATS_PER_PAGE, type Early } from './early'
 import { Feed } from './feed'
 import { apply, fromSnapshot } from './fold'
 import { keepCopies } from './keepCopies'
 import { type Session, SignedOut } from './session'
 import type { Context, Live } from './slice'
 import { type LiveSlices, SLICES, type SliceViews } from './slices'
-import { CHATS_PER_PAGE } from './slices/chats'
 import { deviceStorage } from './storage'
 import { type View, ViewHolder } from './view'
 
@@ -29,7 +29,8 @@ export function emptyView(): View {
   return { ...shown, data: null, stream: 'connecting', unreachable: false }
 }
 
-export function openStore(session: Session): Store {
+/** `early`: what was asked for before. */
+export function openStore(session: Session, early: Early | null = null): Store {
   const { info } = session
   if (!info) throw new SignedOut()
   const me = info.user.id
@@ -47,6 +48,7 @@ export function openStore(session: Session): Store {
     me,
     view,
     signal: stop.signal,
+    early,
     fold,
     loaded: what => {
       for (const slice of slices) slice.onLoaded?.(what)
@@ -77,6 +79,7 @@ export function openStore(session: Session): Store {
     api,
     me,
     chats: CHATS_PER_PAGE,
+    early: early?.snapshot,
     signal: stop.signal,
     onSnapshot: (snapshot: Snapshot, first: boolean) => {
       view.set({ data: fromSnapshot(snapshot, view.get().data ?? undefined), unreachable: false })

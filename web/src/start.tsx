@@ -1,9 +1,9 @@
+// Draws the window. A chunk of its own: main.ts asks the server meanwhile.
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import '@fontsource-variable/inter/index.css'
-import './styles/index.css'
 import { registerServiceWorker } from './serviceWorker'
-import { Session } from './store/session'
+import type { Early } from './store/early'
+import type { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
 import { followAppearance } from './ui/appearance'
@@ -38,12 +38,15 @@ function mayReload(): boolean {
   }
 }
 
-const root = document.getElementById('root')
-if (root) {
+export function start(session: Session, early: Early): void {
+  // While the server answers, the device has time to read the code of a chat.
+  if (early.opened) import('./ui/ChatPane').catch(() => undefined)
+  const root = document.getElementById('root')
+  if (!root) return
   createRoot(root).render(
     <StrictMode>
       <ErrorBoundary>
-        <App session={new Session()} />
+        <App session={session} early={early} />
       </ErrorBoundary>
     </StrictMode>,
   )
