@@ -82,7 +82,7 @@ export class Person {
     await this.page.goto(`${this.base}/signup`)
     await this.page.getByLabel('Workspace').fill(workspace)
     await this.fillIn(name)
-    await this.page.getByRole('button', { name: 'Make the workspace' }).click()
+    await this.page.getByRole('button', { name: 'Create workspace' }).click()
     await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
   }
 
@@ -112,7 +112,7 @@ export class Person {
 
   async inviteLink() {
     await this.page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'Invite people' }).click()
-    await this.page.getByRole('button', { name: 'Make a link' }).click()
+    await this.page.getByRole('button', { name: 'Create link' }).click()
     const link = await this.page.getByLabel('Invitation link').inputValue()
     await this.page.keyboard.press('Escape')
     return link

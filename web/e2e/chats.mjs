@@ -46,7 +46,7 @@ export async function steps(step, world) {
   await step('asking for the same single chat again is the same chat', async () => {
     const address = page.url()
     await olga.open('lobby')
-    await newChat('One person')
+    await newChat('Direct message')
     await choose('With whom?', 'Ben Newcomer')
     await olga.audit('new chat, one person')
     await dialog.getByRole('button', { name: 'Start' }).click()
@@ -82,7 +82,7 @@ export async function steps(step, world) {
   await step('a member of a group may rename it', async () => {
     await cara.page.getByRole('button', { name: 'More about this chat' }).click()
     await cara.page.getByRole('menuitem', { name: 'Rename' }).waitFor()
-    assert.equal(await cara.page.getByRole('menuitem', { name: 'Delete for everybody' }).count(), 0)
+    assert.equal(await cara.page.getByRole('menuitem', { name: 'Delete for everyone' }).count(), 0)
     await cara.page.keyboard.press('Escape')
   })
 
@@ -150,7 +150,7 @@ export async function steps(step, world) {
     await dialog.getByRole('button', { name: 'Create' }).click()
     await olga.sees('secrets')
     await ben.page.getByRole('button', { name: 'Browse channels' }).click()
-    await ben.page.getByText('You are in every channel there is').waitFor()
+    await ben.page.getByText('You have joined every channel').waitFor()
     await ben.audit('browse, empty')
     await ben.page.keyboard.press('Escape')
     assert.equal(await ben.entry('secrets').count(), 0)
@@ -170,7 +170,7 @@ export async function steps(step, world) {
     await newChat('Channel')
     await dialog.getByLabel('Name', { exact: true }).fill('Taken')
     await dialog.getByRole('button', { name: 'Create' }).click()
-    await dialog.getByText('There is a channel of this name already').waitFor()
+    await dialog.getByText('There is already a channel with this name').waitFor()
     await olga.audit('new chat, refused')
     await page.keyboard.press('Escape')
   })
@@ -191,7 +191,7 @@ export async function steps(step, world) {
     await olga.audit('members')
     await members.getByRole('button', { name: 'Make Ben Newcomer the owner' }).click()
     await olga.audit('hand over?')
-    await dialog.getByRole('button', { name: 'Hand over' }).click()
+    await dialog.getByRole('button', { name: 'Transfer ownership' }).click()
     await members
       .getByRole('button', { name: /the owner/ })
       .first()
@@ -204,7 +204,7 @@ export async function steps(step, world) {
     await ben.page.getByRole('button', { name: 'Remove Olga Owner' }).click()
     await ben.audit('remove?')
     await ben.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
-    await page.getByText('This conversation is not here').waitFor()
+    await page.getByText('This conversation is not available').waitFor()
     await olga.audit('not here')
     await olga.entry('well-kept').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Back to your chats' }).click()
@@ -229,18 +229,21 @@ export async function steps(step, world) {
     await page.getByRole('button', { name: 'More about this chat' }).click()
     await page.getByRole('menuitem', { name: 'Leave' }).click()
     await dialog.getByRole('button', { name: 'Leave' }).click()
-    await dialog.getByText('Make somebody else the owner before you leave').waitFor()
+    await dialog.getByText('Make someone else the owner before you leave').waitFor()
     await olga.audit('leave, refused')
     await dialog.getByRole('button', { name: 'Cancel' }).click()
   })
 
   await step('delete a channel, for everybody', async () => {
     await page.getByRole('button', { name: 'More about this chat' }).click()
-    await page.getByRole('menuitem', { name: 'Delete for everybody' }).click()
+    await page.getByRole('menuitem', { name: 'Delete for everyone' }).click()
     await olga.audit('delete a chat?')
     await dialog.getByRole('button', { name: 'Delete' }).click()
     await olga.entry('lobby').waitFor({ state: 'detached' })
     await cara.entry('lobby').waitFor({ state: 'detached' })
-    await until('Cara is told', async () => (await cara.page.getByText('This conversation is not here').count()) > 0)
+    await until(
+      'Cara is told',
+      async () => (await cara.page.getByText('This conversation is not available').count()) > 0,
+    )
   })
 }

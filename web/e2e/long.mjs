@@ -132,7 +132,7 @@ export async function steps(step, world) {
       },
       300_000,
     )
-    await page.getByRole('button', { name: /To the newest/ }).waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: /Jump to latest/ }).waitFor({ state: 'detached' })
   })
 
   await step('who goes far by keys does not lose the focus with the message that had it', async () => {
@@ -146,7 +146,7 @@ export async function steps(step, world) {
       await keyboard.press('ArrowDown')
       return (await page.locator('.message:focus').count()) === 1
     })
-    await page.getByRole('button', { name: /To the newest/ }).focus()
+    await page.getByRole('button', { name: /Jump to latest/ }).focus()
     await keyboard.press('Enter')
     await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
     assert.equal(await page.locator('.scroller:focus').count(), 1)
@@ -159,7 +159,7 @@ export async function steps(step, world) {
       const at = await page.locator('.message[data-marked]').boundingBox()
       return at && at.y > 50 && at.y < 700
     })
-    await page.getByRole('button', { name: /To the newest/ }).click()
+    await page.getByRole('button', { name: /Jump to latest/ }).click()
     await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
   })
 

@@ -31,7 +31,7 @@ export async function steps(step, world) {
 
   await step('what would show nothing is shown as it was written', async () => {
     await ben.page
-      .getByRole('button', { name: /To the newest/ })
+      .getByRole('button', { name: /Jump to latest/ })
       .or(ben.box())
       .first()
       .click()

@@ -108,8 +108,8 @@ export async function steps(step, world) {
     await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
     await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
     // Wait until the permission is granted.
-    const choice = olga.page.getByLabel('Tell me on the desktop')
-    await choice.selectOption('Of people, groups, and @ with my name')
+    const choice = olga.page.getByLabel('Notify me about')
+    await choice.selectOption('Direct messages and mentions')
     const kept = () => olga.page.evaluate(() => localStorage.getItem('parlor.notify'))
     await until('it is on', async () => (await kept()) === 'direct' && (await choice.inputValue()) === 'direct')
     await olga.page.keyboard.press('Escape')

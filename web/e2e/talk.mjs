@@ -300,7 +300,7 @@ export async function steps(step, world) {
       await until(`it is in sight, ${time}`, () => inSight('Hello Olga'))
       await ben.page.locator('.scroller').hover()
       if (time === 'again') await ben.page.mouse.wheel(0, 20_000)
-      else await ben.page.getByRole('button', { name: /To the newest/ }).click()
+      else await ben.page.getByRole('button', { name: /Jump to latest/ }).click()
       await until('it is at the end', () => inSight('half a thought'))
       assert.equal(/\/\d+$/.test(ben.page.url()), time === 'again')
     }

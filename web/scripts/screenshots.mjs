@@ -67,7 +67,7 @@ async function tour(size, colorScheme) {
   await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
   await shoot('signin')
   await page.goto(`${parlor.url}/signup`)
-  await page.getByRole('heading', { name: 'Make a workspace' }).waitFor()
+  await page.getByRole('heading', { name: 'Create a workspace' }).waitFor()
   await shoot('signup')
   await page.goto(`${parlor.url}/signin`)
   await page.getByLabel('E-mail').fill('ada@parlor.example')
@@ -103,7 +103,7 @@ async function tour(size, colorScheme) {
   await shoot('new')
   await page.keyboard.press('Escape')
   await menu('Settings')
-  await page.getByText('This one').waitFor()
+  await page.getByText('This device').waitFor()
   await shoot('settings')
   await context.close()
 }
