@@ -174,11 +174,15 @@ export class Person {
    * the text and with twice that.
    */
   async audit(screen, page = this.page) {
-    const looks = ['light', 'dark'].flatMap(colorScheme => FONT_SIZES.map(size => ({ colorScheme, size })))
+    // A menu closes when the window changes.
+    const sizes = (await page.getByRole('menu').count()) > 0 ? FONT_SIZES.slice(0, 1) : FONT_SIZES
+    const looks = ['light', 'dark'].flatMap(colorScheme => sizes.map(size => ({ colorScheme, size })))
+    const scroller = page.locator('.scroller')
+    const [top = 0] = await scroller.evaluateAll(all => all.map(e => e.scrollTop))
     const devtools = isFirefox ? null : await page.context().newCDPSession(page)
     for (const { colorScheme, size } of looks) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      await devtools?.send('Page.setFontSizes', { fontSizes: { standard: size } })
+      if (devtools && sizes.length > 1) await setFontSize(devtools, page, size)
       // Animations must be over, or axe measures colours in between.
       await until('nothing moves', () =>
         page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
@@ -192,14 +196,34 @@ export class Person {
       assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}, ${size} pixels`)
       this.world.audited.add(`${screen} ${colorScheme} ${size}`)
     }
-    await devtools?.send('Page.setFontSizes', { fontSizes: { standard: FONT_SIZES[0] } })
+    if (devtools && sizes.length > 1) await setFontSize(devtools, page, FONT_SIZES[0])
     await devtools?.detach()
+    // Other sizes have moved what was read.
+    await scroller.evaluateAll((all, top) => {
+      for (const element of all) element.scrollTo({ top })
+    }, top)
     await page.emulateMedia({ colorScheme: null, reducedMotion: null })
   }
 
   async leave() {
     await this.context.close()
   }
+}
+
+/** Resolves once the window has the layout for it. */
+async function setFontSize(devtools, page, size) {
+  await devtools.send('Page.setFontSizes', { fontSizes: { standard: size } })
+  // Chromium tells the page of media queries that have changed only when the window changes too.
+  const viewport = page.viewportSize()
+  await page.setViewportSize({ ...viewport, height: viewport.height + 1 })
+  await page.setViewportSize(viewport)
+  await page.evaluate(async size => {
+    const frame = () => new Promise(done => requestAnimationFrame(done))
+    const scale = { small: 0.9375, large: 1.125, largest: 1.25 }[document.documentElement.dataset.text] ?? 1
+    while (getComputedStyle(document.documentElement).fontSize !== `${size * scale}px`) await frame()
+    await frame()
+    await frame()
+  }, size)
 }
 
 export function emailOf(name, stamp) {
