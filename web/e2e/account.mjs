@@ -270,7 +270,7 @@ export async function steps(step, world) {
     await page.getByText('This server does not send e-mail').waitFor()
     const reset = world.parlor.account('reset-password', olga.email).match(/http\S+/)[0]
     await page.goto(reset)
-    await page.getByRole('heading', { name: 'Reset your password' }).waitFor()
+    await page.getByRole('heading', { name: 'Choose a new password' }).waitFor()
     await lena.audit('reset')
     // Only now are the sessions ended.
     assert.equal(await olga.page.getByRole('heading', { name: 'Channels' }).count(), 1)
