@@ -29,6 +29,8 @@ create table chats (
     deleted_at timestamptz,
     -- Who made it. Null if it was made by hand.
     created_by uuid,
+    -- Whether those who join the workspace become members of this public channel.
+    auto_join boolean not null default false,
     -- The transaction that made the chat: chat.created tells its first members, not one event for
     -- each.
     created_in xid8 not null default pg_current_xact_id(),
@@ -42,13 +44,14 @@ create function chats_check() returns trigger language plpgsql as $$
 begin
     if (new.kind = 'single') <> (new.single_key is not null)
         or (new.kind in ('private_channel', 'public_channel') and new.name is null)
-        or (new.name is null) <> (new.name_folded is null) then
-        raise check_violation using message = format('a chat of kind %s has no such name or single_key', new.kind),
+        or (new.name is null) <> (new.name_folded is null)
+        or new.auto_join and new.kind <> 'public_channel' then
+        raise check_violation using message = format('a chat of kind %s has no such name, single_key or auto_join', new.kind),
             table = 'chats', constraint = 'chats_check';
     end if;
     return null;
 end $$;
-create constraint trigger chats_check after insert or update of kind, name, name_folded, single_key on chats
+create constraint trigger chats_check after insert or update of kind, name, name_folded, single_key, auto_join on chats
     for each row execute function chats_check();
 alter table chats enable always trigger chats_check;
 
@@ -56,6 +59,7 @@ alter table chats enable always trigger chats_check;
 create unique index chats_channel_name_key on chats (workspace_id, name_look)
     where kind = 'public_channel' and deleted_at is null;
 create index chats_public on chats (workspace_id, id) where kind = 'public_channel' and deleted_at is null;
+create index chats_auto_join on chats (workspace_id, id) where auto_join and deleted_at is null;
 create index chats_created_by on chats (created_by) where deleted_at is null;
 create index chats_deleted on chats (deleted_at) where deleted_at is not null;
 
@@ -71,7 +75,7 @@ create table chat_members (
     -- own.
     sent_seq bigint not null default 0,
     joined_at timestamptz not null default now(),
-    -- Who put them into it. Null if they did so themselves.
+    -- Who put them into it. Null if they did so themselves, or the channel has auto_join.
     added_by uuid,
     primary key (chat_id, user_id),
     foreign key (workspace_id, chat_id) references chats (workspace_id, id) on delete cascade,
@@ -108,13 +112,13 @@ $$;
 -- member_ids names the first ten of a single chat or group, for their titles; channels have names.
 create function chat_json(c chats) returns json language sql stable as $$
     select row_to_json(x) from (
-        select c.id, c.kind, c.name, c.description,
+        select c.id, c.kind, c.name, c.description, c.auto_join,
                (select user_id from chat_members m where m.chat_id = c.id and m.role = 'owner') as owner_id,
                (select count(*) from chat_members m where m.chat_id = c.id) as member_count,
                case when c.kind in ('single', 'group') then array(
                    select user_id from chat_members m where m.chat_id = c.id order by joined_at, user_id limit 10
                ) else '{}' end as member_ids,
-               c.last_seq, c.deleted_count, json_time(c.created_at) as created_at
+               c.last_seq, c.last_root_no, c.deleted_count, json_time(c.created_at) as created_at
     ) x
 $$;
 
@@ -150,9 +154,10 @@ end $$;
 create constraint trigger chats_created after insert on chats deferrable initially deferred
     for each row execute function chats_raise_event();
 -- Named columns: the update of last_seq with each message does not evaluate the condition.
-create constraint trigger chats_updated after update of name, description, deleted_at on chats deferrable initially deferred
+create constraint trigger chats_updated after update of name, description, auto_join, deleted_at on chats deferrable initially deferred
     for each row when (
-        (old.name, old.description, old.deleted_at) is distinct from (new.name, new.description, new.deleted_at)
+        (old.name, old.description, old.auto_join, old.deleted_at)
+        is distinct from (new.name, new.description, new.auto_join, new.deleted_at)
     ) execute function chats_raise_event();
 create constraint trigger chats_removed after delete on chats deferrable initially deferred
     for each row when (old.deleted_at is null) execute function chats_raise_event();

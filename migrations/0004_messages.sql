@@ -13,8 +13,14 @@ create table messages (
     root_no bigint not null,
     -- `user`: a person or program wrote it. `system`: Parlor did, about what happened in the chat.
     kind message_kind not null default 'user',
+    -- Of a system line, it is who did what the line tells.
     sender_id uuid not null,
     body text not null,
+    -- What a system line tells: chat_server's `SystemLine`. Null for what people wrote.
+    system jsonb,
+    -- Of a system line: the seq of the newest message that a person wrote before it, which a list of
+    -- chats goes on to show. Null if there is none.
+    shown_seq bigint,
     -- The sender's own name for this send; sending it again is the same message.
     client_id text,
     -- SHA-256 of what was sent first under client_id, since the body may have been edited since.
@@ -49,10 +55,18 @@ create function message_text(m messages, viewer uuid) returns text language sql 
         ',"created_at":"', json_time(m.created_at),
         '","edited_at":', coalesce('"' || json_time(m.edited_at) || '"', 'null'),
         ',"deleted_at":', coalesce('"' || json_time(m.deleted_at) || '"', 'null'),
+        ',"system":' || m.system::text, -- only a system line has the field
         '}');
 
 create function message_json(m messages, viewer uuid) returns json language sql stable
     return message_text(m, viewer)::json;
+
+-- What a list of chats shows of one: the newest message that a person wrote, or else the newest
+-- system line.
+create function shown_message(c chats) returns setof messages language sql stable as $$
+    select s.* from messages newest join messages s on s.chat_id = newest.chat_id and s.seq = coalesce(newest.shown_seq, newest.seq)
+    where newest.chat_id = c.id and newest.seq = c.last_seq
+$$;
 
 -- The messages of the main line up to the seq `read_to`. By the last message that is visible: the
 -- one at `read_to` may be of a transaction that has just committed.
@@ -75,7 +89,7 @@ declare
     m chat_members := case when tg_op = 'DELETE' then old else new end;
     s smallint := workspace_shard(m.workspace_id);
     c chats;
-    newest messages;
+    shown messages;
 begin
     perform log_lock(s);
     select * into c from chats where id = m.chat_id and deleted_at is null;
@@ -88,10 +102,10 @@ begin
         end if;
         -- A later statement of this transaction may have removed or changed the row; its own event
         -- follows.
-        select * into newest from messages where chat_id = c.id and seq = c.last_seq;
-        perform log_append(s, m.workspace_id, 'member.joined', 'chat', null, c.id, m.user_id, null, newest.id,
+        select * into shown from shown_message(c);
+        perform log_append(s, m.workspace_id, 'member.joined', 'chat', null, c.id, m.user_id, null, shown.id,
             json_build_object('chat', chat_json(c), 'member', member_json(m),
-                'last_message', case when newest.id is not null then message_json(newest, null) end));
+                'last_message', case when shown.id is not null then message_json(shown, null) end));
     elsif tg_op = 'DELETE' then
         perform log_append(s, m.workspace_id, 'member.left', 'chat', null, c.id, m.user_id, null, null,
             json_build_object('chat', chat_json(c), 'member', member_json(m)));
@@ -121,7 +135,7 @@ begin
     if found then
         perform log_append(s, new.workspace_id, 'chat.read', 'users', array[new.user_id], new.chat_id, new.user_id, null, null,
             json_build_object('read', json_build_object('seq', read_to, 'unread_count', unread_count(c, read_to),
-                'last_seq', c.last_seq, 'deleted_count', c.deleted_count)));
+                'last_seq', c.last_seq, 'last_root_no', c.last_root_no, 'deleted_count', c.deleted_count)));
     end if;
     return null;
 end $$;
@@ -132,6 +146,11 @@ create constraint trigger chat_members_read after update of read_seq on chat_mem
 -- that of the shard, as for a send.
 create function messages_count_deleted() returns trigger language plpgsql as $$
 begin
+    if new.kind = 'system' then
+        -- It is no message of the main line, and a deletion takes one from an unread count.
+        raise check_violation using message = 'a system line cannot be deleted alone', table = 'messages',
+            constraint = 'messages_system_line';
+    end if;
     update chats set deleted_count = deleted_count + 1 where id = new.chat_id returning deleted_count into new.deleted_no;
     new.body := ''; -- also when an operator deletes by hand
     return new;
@@ -173,6 +192,10 @@ begin
         if not exists (select from users where id = m.sender_id and workspace_id = m.workspace_id) then
             raise foreign_key_violation using message = 'the sender of a message is no user of its workspace';
         end if;
+        if (m.kind = 'system') <> (m.system is not null) then
+            raise check_violation using message = 'a system line tells something, and nothing else does', table = 'messages',
+                constraint = 'messages_system_line';
+        end if;
         kind := 'message.new';
         text_bytes := octet_length(new.body);
     elsif tg_op = 'UPDATE' and new.deleted_at is null then
@@ -183,6 +206,7 @@ begin
         kind := 'message.deleted';
         text_bytes := -octet_length(old.body);
         m.body := '';
+        m.system := null;
         m.deleted_at := coalesce(m.deleted_at, clock_timestamp());
         perform log_scrub(m);
         -- The messages of a deleted chat go without events: chat.deleted said it.

@@ -20,8 +20,8 @@ create function may_post(chat_kind text, workspace_role text, chat_role text) re
 -- Stores messages of any workspaces with their events, all or none, in each chat in their order. If
 -- all are stored, each returns with its event. Otherwise nothing is stored, and those that may not
 -- be sent return with null: the caller retries the others. A message may not be sent if its sender
--- is no active member of a chat that exists or may not post there, if reply_to is not in the chat,
--- or if client_id was used before. `new` must not name a client_id of a sender twice.
+-- is no active member of a chat that exists or may not post there, if reply_to is not in the chat
+-- or a system line, or if client_id was used before. `new` must not name a client_id of a sender twice.
 --
 -- With `notify`, the NOTIFY with each event is part of the transaction. Otherwise the caller sends
 -- one after the commit.
@@ -69,7 +69,8 @@ begin
         from unnest(new) n, chats c
         where c.id = n.chat_id and c.workspace_id = n.workspace_id
           and (n.reply_to is null or exists (
-              select from messages r where r.id = n.reply_to and r.chat_id = n.chat_id and r.deleted_at is null));
+              select from messages r
+              where r.id = n.reply_to and r.chat_id = n.chat_id and r.deleted_at is null and r.system is null));
         get diagnostics affected = row_count;
         if affected <> size then
             raise sqlstate 'PL001';
@@ -95,7 +96,8 @@ begin
             where c.id is null or u.id is null or may_post(c.kind, u.role, m.role) is not true
                or exists (select from messages p where p.sender_id = n.sender_id and p.client_id = n.client_id)
                or (n.reply_to is not null and not exists (
-                      select from messages r where r.id = n.reply_to and r.chat_id = n.chat_id and r.deleted_at is null));
+                      select from messages r
+                      where r.id = n.reply_to and r.chat_id = n.chat_id and r.deleted_at is null and r.system is null));
         return;
     end if;
 

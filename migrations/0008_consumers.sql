@@ -21,7 +21,7 @@ create table leases (
     held_until timestamptz not null
 );
 
--- A row is what was written in a chat on a day (UTC): messages, deleted ones included, and the
+-- A row is what people wrote in a chat on a day (UTC): messages, deleted ones included, and the
 -- bytes of text that they hold now. Written by the consumer `workspace_usage`. The chat may be
 -- deleted.
 create table workspace_usage (

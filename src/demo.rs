@@ -91,26 +91,32 @@ impl People {
 
     async fn is_complete(&self, conversation: &Conversation) -> anyhow::Result<bool> {
         let found = self.find_chat(conversation).await?;
-        Ok(found.is_some_and(|(_, last_seq)| last_seq >= conversation.lines.len()))
+        Ok(found.is_some_and(|(_, count)| count >= conversation.lines.len()))
     }
 
     /// Creates the chat and its history, unless they exist.
     async fn hold(&self, conversation: &Conversation) -> anyhow::Result<()> {
-        let (chat, last_seq) = match self.find_chat(conversation).await? {
+        let (chat, count) = match self.find_chat(conversation).await? {
             Some(found) => found,
             None => (self.create_chat(conversation).await?, 0),
         };
-        if last_seq >= conversation.lines.len() {
+        if count >= conversation.lines.len() {
             // It is complete, and people may have read, edited and deleted in it since.
             return Ok(());
         }
-        let mut sent: Vec<String> = Vec::new();
+        if let Some(description) = conversation.description {
+            // The workspace began with one of them, which has none.
+            let path = format!("/api/chat/{chat}");
+            let changes = json!({ "description": description });
+            self.call(conversation.by, Method::PATCH, &path, Some(changes)).await?;
+        }
+        let mut sent: Vec<(String, Value)> = Vec::new();
         for (index, line) in conversation.lines.iter().enumerate() {
             // With the same client_id, a message of an earlier run is returned and not sent again.
             let mut message = json!({ "body": line.body, "client_id": format!("demo-{chat}-{index}") });
-            if let Some(seq) = line.reply_to {
-                message["reply_to"] =
-                    sent.get(seq - 1).context("an answer comes after its question")?.clone().into();
+            if let Some(number) = line.reply_to {
+                let (id, _) = sent.get(number - 1).context("an answer comes after its question")?;
+                message["reply_to"] = id.clone().into();
             }
             let path = format!("/api/chat/{chat}/messages");
             let message = self.call(line.by, Method::POST, &path, Some(message)).await?;
@@ -119,16 +125,17 @@ impl People {
                 let path = format!("{path}/{id}");
                 self.call(line.by, Method::PATCH, &path, Some(json!({ "body": edited }))).await?;
             }
-            sent.push(id);
+            sent.push((id, message["seq"].clone()));
         }
-        for (person, seq) in conversation.read {
+        for (person, number) in conversation.read {
             let path = format!("/api/chat/{chat}/read");
+            let (_, seq) = sent.get(number - 1).context("a message that was read is there")?;
             self.call(*person, Method::POST, &path, Some(json!({ "seq": seq }))).await?;
         }
         Ok(())
     }
 
-    /// The chat and the `seq` of its last message. A chat of two is found by creating it.
+    /// The chat and how many messages people wrote there. A chat of two is found by creating it.
     async fn find_chat(&self, conversation: &Conversation) -> anyhow::Result<Option<(String, usize)>> {
         let chats = self.call(conversation.by, Method::GET, "/api/chat?limit=200", None).await?;
         let wanted = match conversation.kind {
@@ -145,8 +152,8 @@ impl People {
                 }
             };
             if same {
-                let last_seq = item["chat"]["last_seq"].as_u64().unwrap_or(0);
-                return Ok(Some((id, usize::try_from(last_seq)?)));
+                let count = item["chat"]["last_root_no"].as_u64().unwrap_or(0);
+                return Ok(Some((id, usize::try_from(count)?)));
             }
         }
         Ok(wanted.map(|id| (id, 0)))

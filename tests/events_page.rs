@@ -43,13 +43,24 @@ async fn each_example_looks_like_the_real_event() {
                 .await
                 .unwrap();
         let examples = examples();
+        let lines = lines();
+        let mut untold: BTreeSet<&str> = lines.keys().map(String::as_str).collect();
         let mut unseen: BTreeSet<&str> = examples.keys().map(String::as_str).collect();
         for (kind, payload) in &written {
             let example = examples.get(kind).unwrap_or_else(|| panic!("not documented: {payload}"));
             assert_eq!(example["type"], *kind);
-            assert_alike(kind, example, &serde_json::from_str(payload).unwrap());
+            let mut payload: Value = serde_json::from_str(payload).unwrap();
+            for part in ["message", "last_message"] {
+                let message = payload.get_mut(part).and_then(Value::as_object_mut);
+                let Some(line) = message.and_then(|message| message.remove("system")) else { continue };
+                let (kind, _) = lines.get_key_value(line["type"].as_str().unwrap()).unwrap();
+                assert_alike(kind, &lines[kind], &line);
+                untold.remove(kind.as_str());
+            }
+            assert_alike(kind, example, &payload);
             unseen.remove(kind.as_str());
         }
+        assert_eq!(untold, BTreeSet::new(), "no such system line was written");
         for kind in control::ALL {
             unseen.remove(kind);
         }
@@ -76,6 +87,17 @@ fn examples() -> BTreeMap<String, Value> {
             (kind.to_owned(), serde_json::from_str(json).unwrap_or_else(|e| panic!("{kind}: {e}")))
         })
         .collect()
+}
+
+/// The examples of what a system line tells, by their type.
+fn lines() -> BTreeMap<String, Value> {
+    let (_, rest) = PAGE.split_once("| `system` | |\n|---|---|\n").unwrap();
+    let rows = rest.lines().take_while(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let line: Value = serde_json::from_str(row.split('`').nth(1).unwrap()).unwrap();
+        (line["type"].as_str().unwrap().to_owned(), line)
+    })
+    .collect()
 }
 
 /// Checks that both have the same keys and types at every depth. Null matches any type.

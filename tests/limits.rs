@@ -117,7 +117,7 @@ async fn requests_are_limited_by_user() {
     with_app_configured(
         |config| config.limits.requests_per_minute = 5,
         async |app| {
-            let ann = app.sign_up("acme", "Ann").await;
+            let ann = app.sign_up_with_general("acme", "Ann").await;
             for _ in 0..5 {
                 ann.call("GET /api/users/me").await.ok();
             }

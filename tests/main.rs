@@ -6,6 +6,7 @@
 mod support;
 
 mod accounts;
+mod auto_join;
 mod identities;
 mod mail;
 mod my_account;
@@ -16,6 +17,7 @@ mod workspaces;
 mod chats;
 mod messages;
 mod sends;
+mod system_lines;
 
 mod ephemeral;
 mod resume;

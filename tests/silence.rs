@@ -61,7 +61,7 @@ async fn a_batch_over_a_silent_connection_ends_and_the_next_takes_another() {
             let send = json!({ "body": "into silence", "client_id": "k" });
             let problem = ann.try_post(&chat, send.clone()).await.refused(503, "unavailable");
             assert!(problem["detail"].as_str().unwrap().contains("not known"), "{problem}");
-            assert_eq!(ann.try_post(&chat, send).await.ok()["seq"], 6);
+            assert_eq!(ann.try_post(&chat, send).await.ok()["seq"], 7);
             line.0.heal();
         },
     )

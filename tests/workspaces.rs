@@ -1,6 +1,6 @@
 //! Tenants: creating them, switching between them, and their isolation.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Actor, with_app};
 
@@ -50,6 +50,90 @@ async fn one_cannot_switch_to_where_one_does_not_belong() {
         eve.call(&format!("POST /api/workspaces/{}/token", ann.workspace_id)).await.refused(404, "not_found");
         let code = ann.invitation(json!({})).await;
         eve.call(&format!("POST /api/invites/{code}/accept")).await.refused(403, "deactivated");
+    })
+    .await;
+}
+
+/// `unread` and `mentions` of each workspace, by its name.
+async fn unread(actor: &Actor) -> Vec<(String, i64, i64)> {
+    let list = actor.call("GET /api/workspaces").await.ok();
+    let of = |item: &Value| {
+        let name = item["name"].as_str().unwrap().to_owned();
+        (name, item["unread"].as_i64().unwrap(), item["mentions"].as_i64().unwrap())
+    };
+    list["items"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn the_list_of_workspaces_says_what_waits_in_each() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let eve = app.sign_up("other", "Eve").await;
+        let code = eve.invitation(json!({})).await;
+        let ann_there =
+            Actor::signed_in(app, &ann.call(&format!("POST /api/invites/{code}/accept")).await.ok());
+        let expect = async |acme: (i64, i64), other: (i64, i64)| {
+            let expected = [("acme".to_owned(), acme.0, acme.1), ("other".to_owned(), other.0, other.1)];
+            assert_eq!(unread(&ann).await, expected);
+            // The same from the other workspace.
+            assert_eq!(unread(&ann_there).await, expected);
+        };
+        let bob = app.invite(&ann, "Bob").await;
+        let channel = ann.public_channel("plans", &[&bob]).await;
+        let single = bob.single(&ann).await;
+        let news = eve.public_channel("news", &[&ann_there]).await;
+        expect((0, 0), (0, 0)).await;
+        let first = bob.post(&channel, "one").await;
+        bob.post(&channel, "two").await;
+        bob.post(&single, "psst").await;
+        eve.post(&news, "elsewhere").await;
+        expect((3, 1), (1, 0)).await;
+        // The list of chats says the same.
+        let chats = ann.call("GET /api/chat").await.ok();
+        let counts =
+            chats["items"].as_array().unwrap().iter().map(|item| item["unread_count"].as_i64().unwrap());
+        assert_eq!(counts.sum::<i64>(), 3);
+
+        // What is deleted, read, written by oneself or in a chat that one is not in is not unread.
+        bob.call(&format!("DELETE /api/chat/{channel}/messages/{}", first["id"].as_str().unwrap()))
+            .await
+            .no_content();
+        expect((2, 1), (1, 0)).await;
+        ann.mark_read(&single, 1).await;
+        expect((1, 0), (1, 0)).await;
+        ann.post(&channel, "three").await;
+        expect((0, 0), (1, 0)).await;
+        let without_ann = bob.public_channel("without Ann", &[]).await;
+        bob.post(&without_ann, "four").await;
+        bob.post(&channel, "five").await;
+        bob.call(&format!("DELETE /api/chat/{channel}")).await.refused(403, "forbidden");
+        expect((1, 0), (1, 0)).await;
+        ann.call(&format!("DELETE /api/chat/{channel}")).await.no_content();
+        expect((0, 0), (1, 0)).await;
+        // Others count for themselves.
+        assert_eq!(unread(&bob).await, [("acme".to_owned(), 0, 0)]);
+        assert_eq!(unread(&eve).await, [("other".to_owned(), 0, 0)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_from_before_a_deactivation_is_not_told_what_is_unread() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let eve = app.sign_up("other", "Eve").await;
+        let code = ann.invitation(json!({})).await;
+        let there = Actor::signed_in(app, &eve.call(&format!("POST /api/invites/{code}/accept")).await.ok());
+        let chat = ann.single(&there).await;
+        ann.post(&chat, "secret").await;
+        let at_acme = |list: Vec<(String, i64, i64)>| list.into_iter().find(|(name, ..)| name == "acme");
+        assert_eq!(at_acme(unread(&eve).await), Some(("acme".to_owned(), 1, 1)));
+        for active in [false, true] {
+            ann.call_with(&format!("PATCH /api/users/{}", there.id), json!({ "active": active })).await.ok();
+        }
+        assert_eq!(at_acme(unread(&eve).await), Some(("acme".to_owned(), 0, 0)));
+        let again = app.sign_in(&eve).await;
+        assert_eq!(at_acme(unread(&again).await), Some(("acme".to_owned(), 1, 1)));
     })
     .await;
 }

@@ -44,7 +44,7 @@ async fn rows_that_anyone_writes_are_delivered() {
         let event = device.next_event().await;
         assert_eq!(
             (&event.data["message"]["body"], &event.data["message"]["seq"]),
-            (&json!("by hand"), &json!(1))
+            (&json!("by hand"), &json!(2))
         );
         ann.post(&chat, "by REST").await;
         device.next_event().await;
@@ -68,7 +68,12 @@ async fn a_chat_that_is_deleted_by_hand_is_told_to_its_members() {
         let chat = ann.public_channel("general", &[]).await;
         let mut device = Device::connect(&ann, &node).await;
         let mut psql = connect(app).await;
-        sqlx::query("delete from chats where id = $1::uuid").bind(&chat.0).execute(&mut psql).await.unwrap();
+        let mut tx = psql.begin().await.unwrap();
+        for sql in ["delete from messages where chat_id = $1::uuid", "delete from chats where id = $1::uuid"]
+        {
+            sqlx::query(sql).bind(&chat.0).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
         let event = device.next_event().await;
         assert_eq!(event.data["type"], "chat.deleted");
         assert_eq!(event.data["chat"]["id"], json!(chat.0));
@@ -273,8 +278,7 @@ async fn every_event_that_a_row_raises_is_raised_at_commit() {
 #[tokio::test]
 async fn the_schema_refuses_a_chat_or_a_member_that_there_cannot_be() {
     with_app(async |app| {
-        let ann = app.sign_up("acme", "Ann").await;
-        ann.public_channel("general", &[]).await;
+        app.sign_up_with_general("acme", "Ann").await;
         let mut psql = connect(app).await;
         for sql in [
             "update chats set kind = 'secret_channel'",

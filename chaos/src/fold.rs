@@ -152,15 +152,21 @@ impl State {
         if let (Some(seq), Some(last)) = (message["seq"].as_i64(), last_seq) {
             ensure!(seq <= last + 1, "message {seq} of {chat_id} came where {} was due", last + 1);
         }
+        // A system line is unread to nobody, and is shown in a list only where nobody wrote anything.
+        let is_line = message["kind"] == "system";
         self.change(chat_id, |item| {
             let chat = &mut item["chat"];
             if message["seq"].as_i64() > chat["last_seq"].as_i64() {
-                let new = number(&message["seq"]) - number(&chat["last_seq"]);
                 chat["last_seq"] = message["seq"].clone();
-                item["last_message"] = message.clone();
-                item["unread_count"] = json!(number(&item["unread_count"]) + new);
+                if !is_line {
+                    chat["last_root_no"] = json!(number(&chat["last_root_no"]) + 1);
+                    item["unread_count"] = json!(number(&item["unread_count"]) + 1);
+                }
+                if !is_line || item["last_message"]["kind"] != "user" {
+                    item["last_message"] = message.clone();
+                }
             }
-            if message["sender_id"] == me && message["seq"].as_i64() > item["read_seq"].as_i64() {
+            if !is_line && message["sender_id"] == me && message["seq"].as_i64() > item["read_seq"].as_i64() {
                 item["read_seq"] = message["seq"].clone();
                 item["unread_count"] = json!(0);
             }
@@ -193,7 +199,7 @@ impl State {
         let before = self.chats.get(chat_id).and_then(|item| item["read_seq"].as_i64());
         ensure!(read["seq"].as_i64() >= before, "read {read} of {chat_id} after {before:?}");
         let chat = self.chats.get(chat_id).map_or(&Value::Null, |item| &item["chat"]);
-        for of in ["last_seq", "deleted_count"] {
+        for of in ["last_seq", "last_root_no", "deleted_count"] {
             ensure!(read[of] == chat[of], "{of} of {read} is not that of {chat}");
         }
         self.change(chat_id, |item| {

@@ -164,7 +164,9 @@ impl Author {
             }
             4..8 => self.do_it(&format!("DELETE /api/chat/{room}/members/{other}"), None).await,
             8 => {
-                let body = json!({ "description": format!("{}", self.rng.random_range(0..1000)) });
+                let number = self.rng.random_range(0..1000);
+                let body =
+                    json!({ "name": format!("back room {number}"), "description": format!("{number}") });
                 self.do_it(&format!("PATCH /api/chat/{room}"), Some(body)).await;
             }
             _ => {

@@ -38,16 +38,18 @@ const POLL: Duration = Duration::from_millis(20);
 const NODES: usize = 2;
 
 /// Settings of the servers: high limits and short intervals.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("PARLOR_LIMITS__SEND_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__TYPING_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__SIGNIN_PER_MINUTE", "1000000"),
+    ("PARLOR_LIMITS__CHAT_CHANGES_PER_MINUTE", "1000000"),
     ("PARLOR_NOTIFY__HEARTBEAT_SECONDS", "2"),
     ("PARLOR_NOTIFY__SLOW_CLIENT_SECONDS", "6"),
     ("PARLOR_NOTIFY__DRAIN_SECONDS", "2"),
     ("PARLOR_NOTIFY__MAX_STREAM_AGE_SECONDS", "40"),
-    ("PARLOR_NOTIFY__MAX_STREAMS_PER_USER", "20000"),
+    ("PARLOR_NOTIFY__MAX_STREAMS_PER_ACCOUNT", "20000"),
+    ("PARLOR_NOTIFY__STREAM_OPENS_PER_MINUTE", "1000000"),
     ("PARLOR_LOG__LEVEL", "warn,chat_server::server=info,notify_server::server=info"),
 ];
 
@@ -401,7 +403,9 @@ async fn tenant(client: &Client, doors: &Doors, workspace: &str, people: usize) 
     let channel = async |kind: &str, name: &str, members: &[&str]| {
         owner.create_chat(json!({ "kind": kind, "name": name, "members": members })).await
     };
-    let general = channel("public_channel", "general", &ids).await?;
+    // The workspace began with it, and everybody is in it.
+    let chats = owner.certainly("GET /api/chat", None).await?;
+    let general = chats["items"][0]["chat"]["id"].as_str().context("no first channel")?.to_owned();
     let lobby = channel("public_channel", "lobby", &ids).await?;
     let back_room = channel("private_channel", "back room", &ids[..ids.len().min(2)]).await?;
     if let Some(other) = ids.get(1) {

@@ -158,6 +158,7 @@ impl Config {
             ("limits.searches_per_minute", u64::from(self.limits.searches_per_minute)),
             ("limits.new_chats_per_minute", u64::from(self.limits.new_chats_per_minute)),
             ("limits.added_members_per_minute", u64::from(self.limits.added_members_per_minute)),
+            ("limits.chat_changes_per_minute", u64::from(self.limits.chat_changes_per_minute)),
             ("limits.chats_per_creator", u64::from(self.limits.chats_per_creator)),
             ("limits.waiting_response_mb", self.limits.waiting_response_mb as u64),
             ("limits.waiting_response_mb_per_account", self.limits.waiting_response_mb_per_account as u64),

@@ -58,6 +58,14 @@ impl WorkspaceRole {
         }
     }
 
+    /// Whether who joins the workspace with this role becomes a member of its channels with
+    /// `auto_join`. A role for guests, who see only the chats that they are put into, says no.
+    pub fn is_auto_joined(self) -> bool {
+        match self {
+            Self::Member | Self::Admin | Self::Owner => true,
+        }
+    }
+
     pub fn is_admin(self) -> bool {
         match self {
             Self::Member => false,
@@ -84,6 +92,8 @@ pub enum ChatAction {
     RemoveMembers,
     /// Name and description.
     Update,
+    /// Decide whether those who join the workspace become members.
+    SetAutoJoin,
     Delete,
     TransferOwnership,
     /// Delete another user's message. One's own may always be deleted.
@@ -91,7 +101,7 @@ pub enum ChatAction {
 }
 
 impl ChatAction {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::See,
         Self::Read,
         Self::Post,
@@ -100,6 +110,7 @@ impl ChatAction {
         Self::AddMembers,
         Self::RemoveMembers,
         Self::Update,
+        Self::SetAutoJoin,
         Self::Delete,
         Self::TransferOwnership,
         Self::DeleteMessageOfOthers,
@@ -134,6 +145,8 @@ impl Standing {
             | ChatAction::Update
             | ChatAction::Delete
             | ChatAction::TransferOwnership => changeable && (owner || admin),
+            // It concerns the whole workspace, so the channel's own owner does not decide it.
+            ChatAction::SetAutoJoin => self.kind.is_open() && self.workspace_role.is_admin(),
             ChatAction::DeleteMessageOfOthers => self.kind.is_channel() && (owner || admin),
         }
     }
@@ -203,6 +216,20 @@ mod tests {
         for (kind, role) in [(ChatKind::PublicChannel, None), (ChatKind::PrivateChannel, MEMBER)] {
             let all = allowed(kind, WorkspaceRole::Admin, role);
             assert!(manage.iter().all(|a| all.contains(a)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn admins_alone_decide_which_public_channels_newcomers_are_in() {
+        for kind in ChatKind::ALL {
+            for workspace_role in [WorkspaceRole::Member, WorkspaceRole::Admin, WorkspaceRole::Owner] {
+                for chat_role in [None, MEMBER, OWNER] {
+                    let standing = Standing { kind, workspace_role, chat_role };
+                    let expected = kind == ChatKind::PublicChannel && workspace_role != WorkspaceRole::Member;
+                    assert_eq!(standing.may(A::SetAutoJoin), expected, "{standing:?}");
+                    assert!(!expected || standing.may(A::Update), "{standing:?}");
+                }
+            }
         }
     }
 

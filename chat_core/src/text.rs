@@ -144,6 +144,13 @@ text!(
     /// A channel's or group's name: one line. No other public channel has one that looks the same.
     ChatName, 1..=80, name, r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 );
+impl ChatName {
+    /// The name of the channel that each workspace begins with.
+    pub fn general() -> Self {
+        Self("general".to_owned())
+    }
+}
+
 text!(
     /// What a chat is about; may be empty.
     ChatDescription, 0..=500, paragraph, r"^[^\x00]*$"

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 
 use crate::{
-    db,
+    db::{self, chats::LockedChat},
     error::{ApiError, DATABASE_AWAY, Result},
     extract::ApiPath,
     state::AppState,
@@ -264,6 +264,8 @@ impl FromRequestParts<AppState> for ChatPoster {
 /// A chat that is locked in a transaction, in which the caller may do what was asked.
 pub struct AuthorisedChat {
     pub kind: ChatKind,
+    pub name: Option<String>,
+    pub auto_join: bool,
     pub chat_role: Option<ChatRole>,
     pub member_count: i64,
 }
@@ -284,7 +286,8 @@ pub async fn lock_chat(
     let chat =
         db::chats::lock(tx, user.workspace_id, id, user.id).await?.ok_or(ApiError::NotFound("chat"))?;
     require(Standing { kind: chat.kind, workspace_role, chat_role: chat.chat_role }, action)?;
-    Ok(AuthorisedChat { kind: chat.kind, chat_role: chat.chat_role, member_count: chat.member_count })
+    let LockedChat { kind, name, auto_join, chat_role, member_count } = chat;
+    Ok(AuthorisedChat { kind, name, auto_join, chat_role, member_count })
 }
 
 /// Decides, in the caller's transaction, whether the user may do `action` to the workspace.

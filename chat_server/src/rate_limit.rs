@@ -89,6 +89,9 @@ pub struct RateLimits {
     pub new_chats: RateLimit<AccountId>,
     /// Members that an account adds to chats.
     pub added_members: RateLimit<AccountId>,
+    /// What writes a system line and has no other rate: joining, leaving, removing, renaming and
+    /// transferring.
+    pub chat_changes: RateLimit<AccountId>,
     pub exports: RateLimit<AccountId>,
 }
 
@@ -111,6 +114,10 @@ impl RateLimits {
             added_members: RateLimit::per_minute(
                 config.added_members_per_minute,
                 bounds.rate_limited("added_members"),
+            ),
+            chat_changes: RateLimit::per_minute(
+                config.chat_changes_per_minute,
+                bounds.rate_limited("chat_changes"),
             ),
             exports: RateLimit::per_minute(EXPORTS_PER_MINUTE, bounds.rate_limited("exports")),
         }
@@ -138,6 +145,7 @@ impl RateLimits {
         self.searches.forget_idle();
         self.new_chats.forget_idle();
         self.added_members.forget_idle();
+        self.chat_changes.forget_idle();
         self.exports.forget_idle();
     }
 }

@@ -40,15 +40,15 @@ pub struct Conversation {
     /// The other members.
     pub with: &'static [Person],
     pub lines: &'static [Line],
-    /// Read positions, as `seq`. Senders have read up to their own last message.
-    pub read: &'static [(Person, i64)],
+    /// Up to which message each has read. Senders have read up to their own last message.
+    pub read: &'static [(Person, usize)],
 }
 
-/// A message. The n-th of a chat gets the `seq` n.
+/// A message. Others name it by its number: 1 for the first of its chat.
 pub struct Line {
     pub by: Person,
     pub body: &'static str,
-    /// The `seq` of the message that it replies to.
+    /// The number of the message that it replies to.
     pub reply_to: Option<usize>,
     /// Its text after an edit.
     pub edited: Option<&'static str>,

@@ -9,7 +9,9 @@ use crate::support::{Actor, actor::seqs, with_app};
 #[tokio::test]
 async fn pages_of_a_chat_at_all_edges() {
     with_app(async |app| {
-        let (ann, bob, _, chat) = three(app).await;
+        let (ann, bob, _, _) = three(app).await;
+        // Of two, which has no system line.
+        let chat = ann.single(&bob).await;
         let empty = page(&ann, &chat, "").await;
         assert_eq!(
             empty,
@@ -74,7 +76,8 @@ async fn pages_of_a_chat_at_all_edges() {
 #[tokio::test]
 async fn has_more_speaks_of_the_direction_that_was_asked_for() {
     with_app(async |app| {
-        let (ann, _, _, chat) = three(app).await;
+        let (ann, bob, ..) = three(app).await;
+        let chat = ann.single(&bob).await;
         for n in 1..=4 {
             ann.post(&chat, &format!("m{n}")).await;
         }
@@ -103,17 +106,18 @@ async fn unread_counts_follow_what_others_write() {
         };
         ann.post(&chat, "one").await;
         ann.post(&chat, "two").await;
-        assert_eq!((unread(&ann).await, unread(&bob).await), ((2, 0), (0, 2)));
+        // The line that the channel was made comes first.
+        assert_eq!((unread(&ann).await, unread(&bob).await), ((3, 0), (0, 2)));
         assert_eq!(
-            bob.mark_read(&chat, 1).await,
-            json!({ "seq": 1, "unread_count": 1, "last_seq": 2, "deleted_count": 0 })
+            bob.mark_read(&chat, 2).await,
+            json!({ "seq": 2, "unread_count": 1, "last_seq": 3, "last_root_no": 2, "deleted_count": 0 })
         );
-        assert_eq!(unread(&bob).await, (1, 1));
+        assert_eq!(unread(&bob).await, (2, 1));
         bob.post(&chat, "three").await;
-        assert_eq!((unread(&ann).await, unread(&bob).await), ((2, 1), (3, 0)), "who writes has read");
-        // A new member starts with everything read.
+        assert_eq!((unread(&ann).await, unread(&bob).await), ((3, 1), (4, 0)), "who writes has read");
+        // A new member starts with everything read, the line about them included.
         ann.add(&chat, &[&cid]).await;
-        assert_eq!(unread(&cid).await, (3, 0));
+        assert_eq!(unread(&cid).await, (5, 0));
         assert_eq!(ann.call(&format!("GET /api/chat/{chat}")).await.ok(), ann.listed(&chat).await);
     })
     .await;
@@ -126,14 +130,15 @@ async fn a_read_position_moves_forward_alone_and_not_past_the_end() {
         for n in 0..5 {
             ann.post(&chat, &format!("m{n}")).await;
         }
-        for (seq, position) in [(3, 3), (1, 3), (1000, 5), (0, 5), (i64::MAX, 5)] {
+        for (seq, position) in [(4, 4), (2, 4), (1000, 6), (0, 6), (i64::MAX, 6)] {
             let read = bob.mark_read(&chat, seq).await;
-            let expected =
-                json!({ "seq": position, "unread_count": 5 - position, "last_seq": 5, "deleted_count": 0 });
+            let expected = json!({
+                "seq": position, "unread_count": 6 - position, "last_seq": 6, "last_root_no": 5, "deleted_count": 0,
+            });
             assert_eq!(read, expected, "{seq}");
         }
         let marks = join_all((0..8).map(|n| bob.mark_read(&chat, n))).await;
-        assert!(marks.iter().all(|mark| mark["seq"] == 5), "{marks:?}");
+        assert!(marks.iter().all(|mark| mark["seq"] == 6), "{marks:?}");
         cid.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": 1 }))
             .await
             .refused(403, "not_a_member");
@@ -177,15 +182,18 @@ async fn a_deleted_message_is_unread_to_nobody() {
             ann.call(&format!("DELETE /api/chat/{chat}/messages/{id}")).await.no_content();
         };
         let unread = async |actor: &Actor| actor.listed(&chat).await["unread_count"].clone();
-        bob.mark_read(&chat, 3).await;
+        // Two lines come before them.
+        bob.mark_read(&chat, 5).await;
         assert_eq!((unread(&bob).await, unread(&cid).await), (json!(2), json!(5)));
         delete(1).await; // Bob has read it, Cid has not
         assert_eq!((unread(&bob).await, unread(&cid).await), (json!(2), json!(4)));
         delete(3).await;
         delete(3).await; // a second time counts once
         assert_eq!((unread(&bob).await, unread(&cid).await), (json!(1), json!(3)));
-        let position = cid.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": 2 })).await.ok();
-        assert_eq!(position, json!({ "seq": 2, "unread_count": 2, "last_seq": 5, "deleted_count": 2 }));
+        let position = cid.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": 4 })).await.ok();
+        let expected =
+            json!({ "seq": 4, "unread_count": 2, "last_seq": 7, "last_root_no": 5, "deleted_count": 2 });
+        assert_eq!(position, expected);
         assert_eq!(cid.call(&format!("GET /api/chat/{chat}")).await.ok()["unread_count"], 2);
         for index in [0, 2, 4] {
             delete(index).await;

@@ -88,6 +88,14 @@ impl Actor {
         invite["code"].as_str().unwrap().to_owned()
     }
 
+    /// The channel that the workspace began with.
+    pub async fn general(&self) -> Chat {
+        let list = self.call("GET /api/chat").await.ok();
+        let items = list["items"].as_array().unwrap();
+        let general = items.iter().find(|item| item["chat"]["name"] == "general").unwrap();
+        Chat(general["chat"]["id"].as_str().unwrap().to_owned())
+    }
+
     pub async fn single(&self, other: &Actor) -> Chat {
         self.create(json!({ "kind": "single", "members": [other.id] })).await
     }
@@ -157,10 +165,10 @@ pub fn ids(actors: &[&Actor]) -> Vec<String> {
     actors.iter().map(|actor| actor.id.clone()).collect()
 }
 
-/// The bodies of a list of messages, in its order.
+/// The bodies of what people wrote in a list of messages, in its order.
 pub fn bodies(list: &Value) -> Vec<String> {
-    let items = list["items"].as_array().unwrap();
-    items.iter().map(|message| message["body"].as_str().unwrap().to_owned()).collect()
+    let items = list["items"].as_array().unwrap().iter().filter(|message| message["kind"] == "user");
+    items.map(|message| message["body"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The seqs of a list of messages, in its order.

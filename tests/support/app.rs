@@ -167,8 +167,16 @@ impl App {
         stop_all(vec![server]).await;
     }
 
-    /// Creates a workspace and returns its owner.
+    /// Creates a workspace without any chat and returns its owner.
     pub async fn sign_up(&self, workspace: &str, name: &str) -> Actor {
+        let owner = self.sign_up_with_general(workspace, name).await;
+        let general = owner.general().await;
+        owner.call(&format!("DELETE /api/chat/{general}")).await.no_content();
+        owner
+    }
+
+    /// Creates a workspace, which begins with `general`, and returns its owner.
+    pub async fn sign_up_with_general(&self, workspace: &str, name: &str) -> Actor {
         let reply = self.try_sign_up(json!({
             "workspace": workspace, "fullname": name, "email": email(name, workspace), "password": PASSWORD,
         }));
@@ -261,6 +269,7 @@ fn test_config(database: &TestDatabase, folder: &TempDir) -> Config {
     config.limits.searches_per_minute = 100_000;
     config.limits.new_chats_per_minute = 100_000;
     config.limits.added_members_per_minute = 100_000;
+    config.limits.chat_changes_per_minute = 100_000;
     config.limits.chats_per_creator = 100_000;
     // A busy machine is slow, not wrong.
     config.limits.send_wait_seconds = 25;

@@ -28,6 +28,7 @@ pub async fn everything_happens(app: &App, ann: &Actor, bob: &Actor, cid: &Actor
         .ok();
     ann.remove(&chat, cid).await;
     ann.post(&chat, "he is gone").await;
+    ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "name": "everybody" })).await.ok();
     ann.add(&chat, &[cid]).await;
     cid.call(&format!("POST /api/chat/{chat}/leave")).await.no_content();
     bob.call(&format!("DELETE /api/chat/{plans}")).await.no_content();

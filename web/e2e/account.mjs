@@ -13,8 +13,11 @@ export async function steps(step, world) {
     await olga.page.getByRole('heading', { name: 'Create a workspace' }).waitFor()
     await olga.audit('sign up')
     await olga.signUp(`Team ${stamp}`, 'Olga Owner')
-    await olga.page.getByText('Nobody here yet').waitFor()
+    await olga.page.getByText('Nobody else is here yet').waitFor()
     await olga.audit('empty workspace')
+    const steps = olga.page.getByRole('region', { name: 'First steps' })
+    assert.equal(await steps.getByRole('button', { name: 'Create a channel' }).count(), 1)
+    assert.equal(await steps.getByRole('listitem').count(), 3)
   })
 
   await step('a wrong password is told, and nothing else', async () => {
@@ -62,6 +65,53 @@ export async function steps(step, world) {
     await ben.page.getByRole('heading', { name: `Join Team ${stamp}` }).waitFor()
     await ben.audit('join')
     await ben.join(link, 'Ben Newcomer')
+  })
+
+  await step('who was invited finds the people and the channels there are, and no button that is refused', async () => {
+    const { page } = ben
+    const main = page.getByRole('main')
+    await main.getByRole('heading', { name: `Welcome to Team ${stamp}` }).waitFor()
+    await main.getByRole('button', { name: 'Message Olga Owner' }).waitFor()
+    assert.equal(await page.getByRole('button', { name: /Invite/ }).count(), 0)
+    await ben.audit('the home of who was invited')
+    // The page follows what others do, and the inviter sees who has come.
+    await olga.page.getByRole('main').getByRole('button', { name: 'Message Ben Newcomer' }).waitFor()
+    const steps = olga.page.getByRole('region', { name: 'First steps' })
+    await until(
+      'two are left',
+      async () => (await steps.getByRole('button', { name: /channel|notifications/ }).count()) === 2,
+    )
+    assert.equal(await steps.getByRole('button', { name: 'Invite your colleagues' }).count(), 0)
+    await olga.createChannel('first')
+    await until(
+      'that one is ticked off',
+      async () => (await steps.getByRole('button', { name: 'Create a channel' }).count()) === 0,
+    )
+    await olga.audit('the first steps')
+    await main.getByRole('button', { name: 'Join first' }).waitFor()
+    await main.getByRole('button', { name: 'Message Olga Owner' }).click()
+    await ben.sees('Olga Owner')
+    await page.getByRole('link', { name: 'Browse channels' }).click()
+    await page.getByRole('link', { name: 'first' }).click()
+    await page.getByRole('button', { name: 'Join', exact: true }).click()
+    await ben.sees('first')
+    await page
+      .getByRole('region', { name: 'First steps' })
+      .getByRole('button', { name: 'Hide the first steps' })
+      .click()
+    await page.reload()
+    await ben.sees('first')
+    await page.getByRole('region', { name: 'Direct messages' }).waitFor()
+    assert.equal(await page.getByRole('region', { name: 'First steps' }).count(), 0)
+  })
+
+  await step('notifications are turned on by the list of first steps, which is then done', async () => {
+    await olga.context.grantPermissions(['notifications', 'clipboard-read', 'clipboard-write'])
+    const steps = olga.page.getByRole('region', { name: 'First steps' })
+    await steps.getByRole('button', { name: 'Turn on notifications' }).click()
+    await steps.waitFor({ state: 'detached' })
+    assert.equal(await olga.page.evaluate(() => localStorage.getItem('parlor.notify')), 'direct')
+    await olga.context.grantPermissions(['clipboard-read', 'clipboard-write'])
   })
 
   await step('an invitation that nobody made is refused in words', async () => {
@@ -128,13 +178,16 @@ export async function steps(step, world) {
   await step('another name is seen by everybody', async () => {
     await ben.page.getByRole('button', { name: 'Ben Newcomer' }).click()
     await ben.audit('my menu')
-    await ben.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await ben.page.getByRole('menuitem', { name: 'Settings', exact: true }).click()
+    await ben.page.getByRole('heading', { name: 'Account', level: 1 }).waitFor()
     await ben.audit('settings')
+    assert.equal(await ben.page.getByRole('link', { name: 'Workspace', exact: true }).count(), 0, 'not for members')
     await ben.page.getByLabel('Your name').fill('Benjamin Newcomer')
     await ben.page.getByRole('button', { name: 'Save' }).click()
     await ben.page.getByRole('button', { name: 'Saved' }).waitFor()
-    await ben.page.keyboard.press('Escape')
     await ben.page.getByRole('button', { name: 'Benjamin Newcomer' }).waitFor()
+    await ben.page.goBack()
+    await ben.page.getByRole('heading', { name: 'Channels' }).waitFor()
     await olga.page.keyboard.press('Control+k')
     await olga.page.keyboard.type('Benjamin')
     await olga.page.getByRole('option', { name: /Benjamin Newcomer/ }).waitFor()
@@ -157,10 +210,9 @@ export async function steps(step, world) {
     await other.goto(olga.base)
     await other.getByRole('button', { name: 'Olga Owner' }).click()
     await other.getByRole('menuitemradio', { name: 'Dark', checked: true }).waitFor()
-    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
-    await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await olga.settings('Appearance')
+    await olga.audit('settings, appearance')
     await olga.page.getByLabel('Appearance').selectOption('Light')
-    await olga.page.keyboard.press('Escape')
     await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
     await olga.page.getByRole('menuitemradio', { name: 'Light', checked: true }).waitFor()
     await olga.page.keyboard.press('Escape')
@@ -172,28 +224,22 @@ export async function steps(step, world) {
   await step('a session is ended from another device, and that one is signed out', async () => {
     const phone = await Person.at(world, { userAgent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0' })
     await phone.signIn(olga.email)
-    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
-    await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await olga.settings('Where you are signed in')
+    await olga.audit('settings, devices')
     const row = olga.page.getByRole('listitem').filter({ hasText: 'Firefox on Windows' })
     await row.getByRole('button', { name: 'Sign out' }).click()
     await row.waitFor({ state: 'detached' })
     await phone.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await phone.page.getByRole('alert').getByText('You have been signed out').waitFor()
     await phone.audit('signed out from elsewhere')
-    await olga.page.keyboard.press('Escape')
     await phone.leave()
   })
-
-  const settings = async person => {
-    await person.page.getByRole('button', { name: 'Olga Owner' }).click()
-    await person.page.getByRole('menuitem', { name: 'Settings' }).click()
-  }
 
   await step('a changed password signs all other devices out', async () => {
     const phone = await Person.at(world, { userAgent: 'Mozilla/5.0 (Windows NT 10.0) Firefox/140.0' })
     await phone.signIn(olga.email)
     const { page } = olga
-    await settings(olga)
+    await olga.settings()
     await page.getByText('not confirmed').waitFor()
     const change = async (from, to) => {
       await page.getByRole('button', { name: 'Change password' }).click()
@@ -214,24 +260,22 @@ export async function steps(step, world) {
     await phone.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await change('battery staple', 'correct horse')
     await page.getByText('Changed. You have been signed out everywhere else.').waitFor()
-    await page.keyboard.press('Escape')
     await phone.leave()
   })
 
   await step('all other devices are signed out at once', async () => {
     const others = [await Person.at(world), await Person.at(world)]
     for (const other of others) await other.signIn(olga.email)
-    await settings(olga)
+    await olga.settings('Where you are signed in')
     await olga.page.getByRole('button', { name: 'Sign out everywhere else' }).click()
     for (const other of others) await other.page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
     await olga.page.getByRole('button', { name: 'Sign out everywhere else' }).waitFor({ state: 'detached' })
-    await olga.page.keyboard.press('Escape')
     for (const other of others) await other.leave()
   })
 
   await step('another address is taken with the password, and is not confirmed without mail', async () => {
     const { page } = olga
-    await settings(olga)
+    await olga.settings()
     for (const email of [`new-${olga.email}`, olga.email]) {
       await page.getByRole('button', { name: 'Change address' }).click()
       await page.getByLabel('New e-mail address').fill(email)
@@ -240,7 +284,39 @@ export async function steps(step, world) {
       await page.getByText(email, { exact: true }).waitFor()
     }
     await olga.audit('settings, address')
-    await page.keyboard.press('Escape')
+    await olga.page.getByRole('link', { name: 'Home' }).click()
+  })
+
+  await step('who may join is set for the workspace, and holds', async () => {
+    const { page } = olga
+    await olga.settings('Workspace')
+    await olga.audit('settings, workspace')
+    const domains = page.getByLabel('Only e-mail addresses of these domains')
+    const saveDomains = async text => {
+      await domains.fill(text)
+      await page.getByRole('button', { name: 'Save', exact: true }).last().click()
+    }
+    await saveDomains('acme.example, not a domain')
+    await until('the field is marked', async () => (await domains.getAttribute('aria-invalid')) === 'true')
+    await olga.audit('settings, workspace, refused')
+    await saveDomains('acme.example')
+    await page.getByRole('button', { name: 'Saved' }).waitFor()
+    const late = await Person.at(world)
+    await late.page.goto(link)
+    await late.fillIn('Late Comer')
+    await late.page.getByRole('button', { name: 'Join' }).click()
+    await late.page.getByText('e-mail addresses of certain domains').waitFor()
+    await saveDomains('')
+    await page.getByRole('button', { name: 'Saved' }).waitFor()
+    await late.leave()
+    const name = page.getByLabel('Name of the workspace')
+    await name.fill(`Renamed ${stamp}`)
+    await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+    await ben.page.getByRole('button', { name: `Renamed ${stamp}` }).waitFor()
+    await name.fill(`Team ${stamp}`)
+    await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+    await ben.page.getByRole('button', { name: `Team ${stamp}` }).waitFor()
+    await page.getByRole('link', { name: 'Home' }).click()
   })
 
   await step('an invitation of one address is for that address', async () => {
@@ -292,8 +368,7 @@ export async function steps(step, world) {
   await step('ones data is taken along, and the account is deleted', async () => {
     const gone = await Person.at(world)
     await gone.join(link, 'Gus Gone')
-    await gone.page.getByRole('button', { name: 'Gus Gone' }).click()
-    await gone.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await gone.settings()
     const download = gone.page.waitForEvent('download')
     await gone.page.getByRole('button', { name: 'Export your data' }).click()
     assert.equal((await download).suggestedFilename(), 'parlor-export.ndjson')

@@ -6,8 +6,11 @@ import { createRequire } from 'node:module'
 import { chromium, firefox } from 'playwright-core'
 import { until } from './until.mjs'
 
-/** The timeout of waits. Long, because the machine may be busy; the suites do not measure speed. */
-export const PATIENCE_MS = 120_000
+/**
+ * The timeout of waits. Long, because the machine may be busy; the suites do not measure speed.
+ * Whoever works on a suite may shorten it.
+ */
+export const PATIENCE_MS = Number(process.env.E2E_PATIENCE_MS ?? 120_000)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const flags =
   '--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --disable-background-timer-throttling --disable-backgrounding-occluded-windows --disable-renderer-backgrounding'
@@ -76,14 +79,22 @@ export class Person {
     return page
   }
 
-  /** Signs up with a new workspace. */
-  async signUp(workspace, name) {
+  /** Signs up with a new workspace. The channel that it begins with is removed, unless it is wanted. */
+  async signUp(workspace, name, { keepGeneral = false } = {}) {
     this.name = name
     await this.page.goto(`${this.base}/signup`)
     await this.page.getByLabel('Workspace').fill(workspace)
     await this.fillIn(name)
     await this.page.getByRole('button', { name: 'Create workspace' }).click()
-    await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
+    await this.entry('general').waitFor()
+    if (keepGeneral) return
+    const sql = `update chats set deleted_at = now()
+                 where auto_join and workspace_id = (select id from workspaces where name = $1)`
+    await this.world.parlor.sql(sql, [workspace])
+    await this.entry('general').waitFor({ state: 'detached' })
+    // It was open.
+    await this.page.goto(this.base)
+    await this.page.getByRole('heading', { name: 'Channels', exact: true }).waitFor()
   }
 
   /** Signs up by an invitation link. */
@@ -92,7 +103,7 @@ export class Person {
     await this.page.goto(link)
     await this.fillIn(name)
     await this.page.getByRole('button', { name: 'Join' }).click()
-    await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
+    await this.page.getByRole('heading', { name: 'Channels', exact: true }).waitFor()
   }
 
   async fillIn(name) {
@@ -102,12 +113,13 @@ export class Person {
     await this.page.getByLabel('Password', { exact: true }).fill('correct horse')
   }
 
-  async signIn(email) {
+  async signIn(email, name = this.name) {
+    this.name = name
     await this.page.goto(`${this.base}/signin`)
     await this.page.getByLabel('E-mail').fill(email)
     await this.page.getByLabel('Password', { exact: true }).fill('correct horse')
     await this.page.getByRole('button', { name: 'Sign in' }).click()
-    await this.page.getByRole('heading', { name: 'Channels' }).waitFor()
+    await this.page.getByRole('heading', { name: 'Channels', exact: true }).waitFor()
   }
 
   async inviteLink() {
@@ -119,7 +131,7 @@ export class Person {
   }
 
   async createChannel(name, kind = 'Channel') {
-    await this.page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'New chat' }).click()
+    await this.page.getByRole('navigation', { name: 'Chats' }).getByRole('button', { name: 'Create channel' }).click()
     const dialog = this.page.getByRole('dialog', { name: 'New chat' })
     await dialog.getByText(kind, { exact: true }).click()
     await dialog.getByLabel('Name', { exact: true }).fill(name)
@@ -128,9 +140,17 @@ export class Person {
   }
 
   async joinChannel(name) {
-    await this.page.getByRole('button', { name: 'Browse channels' }).click()
+    await this.page.getByRole('link', { name: 'Browse channels' }).click()
     await this.page.getByRole('button', { name: `Join ${name}` }).click()
     await this.sees(name)
+  }
+
+  /** Opens a page of the settings. */
+  async settings(name = 'Account', page = this.page) {
+    await page.getByRole('banner').getByRole('button', { name: this.name }).click()
+    await page.getByRole('menuitem', { name: 'Settings', exact: true }).click()
+    await page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name }).click()
+    await page.getByRole('heading', { name, level: 1 }).waitFor()
   }
 
   /** Opens the chat of that name. */
@@ -141,6 +161,12 @@ export class Person {
 
   entry(name) {
     return this.page.getByRole('navigation', { name: 'Chats' }).getByRole('link', { name })
+  }
+
+  /** How many messages of the chat are unread. */
+  async unread(name, page = this.page) {
+    const entry = page.getByRole('navigation', { name: 'Chats' }).getByRole('link', { name })
+    return Number((await entry.getAttribute('data-unread')) ?? 0)
   }
 
   async open(name) {

@@ -10,7 +10,8 @@ export async function steps(step, world) {
   const { page } = olga
   const dialog = page.getByRole('dialog')
   const newChat = async kind => {
-    await page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'New chat' }).click()
+    const button = kind.endsWith('hannel') ? 'Create channel' : 'New message'
+    await page.getByRole('navigation', { name: 'Chats' }).getByRole('button', { name: button }).click()
     await dialog.getByText(kind, { exact: true }).click()
   }
   const choose = async (label, name) => {
@@ -41,6 +42,28 @@ export async function steps(step, world) {
     await ben.entry('Olga Owner').locator('.badge').waitFor({ state: 'detached' })
     await ben.say('just us two')
     await olga.gets('just us two')
+  })
+
+  await step('the switcher knows # and @, and channels that one is not in', async () => {
+    await olga.createChannel('gardening')
+    await olga.open('Ben Newcomer')
+    const { page } = cara
+    const options = page.getByRole('option')
+    const find = async (text, wanted) => {
+      await page.getByRole('combobox').fill(text)
+      await until(`${text} finds ${wanted}`, async () => (await options.allInnerTexts()).join('|') === wanted)
+    }
+    await page.keyboard.press('Control+k')
+    await find('#gard', 'gardening\nNot joined')
+    await cara.audit('switcher, a channel to join')
+    await find('@ben', 'BN\nBen Newcomer\nNew conversation')
+    await find('@gardening', '')
+    await find('garde', 'gardening\nNot joined')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Join', exact: true }).click()
+    await cara.sees('gardening')
+    await ben.joinChannel('gardening')
+    await ben.open('Olga Owner')
   })
 
   await step('asking for the same single chat again is the same chat', async () => {
@@ -149,10 +172,10 @@ export async function steps(step, world) {
     await dialog.getByLabel('What is it about?').fill('Nobody else')
     await dialog.getByRole('button', { name: 'Create' }).click()
     await olga.sees('secrets')
-    await ben.page.getByRole('button', { name: 'Browse channels' }).click()
+    await ben.page.getByRole('link', { name: 'Browse channels' }).click()
     await ben.page.getByText('You have joined every channel').waitFor()
+    await ben.page.getByRole('main').getByRole('link', { name: 'lobby' }).waitFor()
     await ben.audit('browse, empty')
-    await ben.page.keyboard.press('Escape')
     assert.equal(await ben.entry('secrets').count(), 0)
     await page.getByRole('button', { name: /^\d+ members?$/ }).click()
     await page.getByRole('button', { name: 'Add people' }).click()
@@ -204,11 +227,34 @@ export async function steps(step, world) {
     await ben.page.getByRole('button', { name: 'Remove Olga Owner' }).click()
     await ben.audit('remove?')
     await ben.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
-    await page.getByText('This conversation is not available').waitFor()
-    await olga.audit('not here')
+    await page.getByText('You are no longer in this conversation').waitFor()
+    await olga.audit('no longer in it')
     await olga.entry('well-kept').waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Back to your chats' }).click()
   })
+
+  await step(
+    'on a wide screen the messages and the box share one measure, and the topic is beside the name',
+    async () => {
+      await page.setViewportSize({ width: 2200, height: 900 })
+      await olga.open('lobby')
+      await page.getByRole('button', { name: 'More about this chat' }).click()
+      await page.getByRole('menuitem', { name: 'Rename' }).click()
+      await dialog.getByLabel('What is it about?').fill('A long account of what it is about. '.repeat(12))
+      await dialog.getByRole('button', { name: 'Save' }).click()
+      const topic = page.locator('.chat-head p')
+      await topic.waitFor()
+      const boxOf = selector => page.locator(selector).last().boundingBox()
+      const [row, composer, main] = await Promise.all(['.scroller-row', '.composer', '.chat'].map(boxOf))
+      assert.deepEqual([row.width, composer.width], [868, 868])
+      assert.ok(main.width > 1500)
+      const [name, about] = [await boxOf('.chat-head h1'), await topic.boundingBox()]
+      assert.ok(about.x > name.x + name.width && Math.abs(about.y + about.height - name.y - name.height) < 8)
+      assert.ok(about.x + about.width <= (await boxOf('.members-button')).x, 'a long one ends before the buttons')
+      await page.setViewportSize({ width: 1200, height: 760 })
+      assert.equal(await page.locator('.chat-head h1').evaluate(e => e.scrollWidth > e.clientWidth), false)
+    },
+  )
 
   await step('leave a channel, and find it again', async () => {
     await cara.joinChannel('lobby')
@@ -217,7 +263,7 @@ export async function steps(step, world) {
     await cara.audit('leave?')
     await cara.page.getByRole('dialog').getByRole('button', { name: 'Leave' }).click()
     await cara.entry('lobby').waitFor({ state: 'detached' })
-    await cara.page.getByRole('button', { name: 'Browse channels' }).click()
+    await cara.page.getByRole('link', { name: 'Browse channels' }).click()
     await cara.page.getByRole('button', { name: 'Join lobby' }).waitFor()
     await cara.audit('browse')
     await cara.page.getByRole('button', { name: 'Join lobby' }).click()
@@ -229,7 +275,12 @@ export async function steps(step, world) {
     await page.getByRole('button', { name: 'More about this chat' }).click()
     await page.getByRole('menuitem', { name: 'Leave' }).click()
     await dialog.getByRole('button', { name: 'Leave' }).click()
-    await dialog.getByText('Make someone else the owner before you leave').waitFor()
+    const reason = dialog.getByText('Make someone else the owner before you leave')
+    await reason.waitFor()
+    const fits = await reason.evaluate(
+      e => e.scrollWidth <= e.clientWidth && getComputedStyle(e).whiteSpace !== 'nowrap',
+    )
+    assert.ok(fits, 'all of the reason is seen')
     await olga.audit('leave, refused')
     await dialog.getByRole('button', { name: 'Cancel' }).click()
   })
@@ -241,9 +292,9 @@ export async function steps(step, world) {
     await dialog.getByRole('button', { name: 'Delete' }).click()
     await olga.entry('lobby').waitFor({ state: 'detached' })
     await cara.entry('lobby').waitFor({ state: 'detached' })
-    await until(
-      'Cara is told',
-      async () => (await cara.page.getByText('This conversation is not available').count()) > 0,
-    )
+    await until('Cara is told', async () => (await cara.page.getByText('This conversation was deleted').count()) > 0)
+    await cara.audit('a deleted chat')
+    await cara.page.reload()
+    await cara.page.getByText('This conversation is not available').waitFor()
   })
 }

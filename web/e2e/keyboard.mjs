@@ -76,7 +76,7 @@ export async function steps(step, world) {
     await until('it is mine', async () => /well done/.test(await page.locator('.message:focus').innerText()))
     await keys.audit('a message with the focus')
     await press('l')
-    const link = new RegExp(`${new URL(page.url()).pathname.split('/')[2]}/1$`)
+    const link = new RegExp(`${new URL(page.url()).pathname}/3$`)
     await until('the link is copied', async () => link.test(await page.evaluate(() => navigator.clipboard.readText())))
     await press('r')
     await focused('.composer textarea')
@@ -118,6 +118,8 @@ export async function steps(step, world) {
     await press('Alt+Shift+ArrowDown')
     await keys.sees('Ben Newcomer')
     await keys.gets('an answer')
+    // Until it is read it is the first of the list.
+    await page.getByRole('region', { name: 'Unread' }).waitFor({ state: 'detached' })
     await press('F6')
     await focused('.entry')
     await press('ArrowUp')
@@ -160,23 +162,44 @@ export async function steps(step, world) {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   })
 
+  await step('the list is made wider and narrower, and stays so', async () => {
+    const width = async () => Math.round((await page.locator('.sidebar').boundingBox()).width)
+    const usual = await width()
+    await page.getByRole('separator', { name: 'Width of the list' }).focus()
+    await press('ArrowRight')
+    await until('it is wider', async () => (await width()) === usual + 16)
+    await press('End', 'ArrowRight')
+    await until('it is at its widest', async () => (await width()) === 360)
+    await page.reload()
+    await keys.sees('lobby')
+    assert.equal(await width(), 360)
+    const { x, y } = await page.locator('.splitter').boundingBox()
+    await page.mouse.move(x + 4, y + 300)
+    await page.mouse.down()
+    await page.mouse.move(x - 36, y + 300)
+    await page.mouse.up()
+    await until('it was dragged', async () => (await width()) === 320)
+    await page.mouse.move(x - 900, y + 300)
+    assert.equal(await width(), 320)
+    await page.locator('.splitter').dblclick()
+    await until('it is as at first', async () => (await width()) === usual)
+    await press('Home')
+    await until('it is at its narrowest', async () => (await width()) === 240)
+    await page.locator('.splitter').dblclick()
+    await keys.box().click()
+  })
+
   await step('the whole list is one stop for Tab, and the arrows go through it', async () => {
-    const entries = await page.locator('.entry').count()
-    assert.ok(entries >= 2)
+    const entries = page.locator('.entry[href*="/c/"]')
+    assert.ok((await entries.count()) >= 2)
     assert.equal(await page.locator('.entry[tabindex="0"]').count(), 1)
     await walk('F6', '.entry')
     await press('End')
-    await until(
-      'the last one',
-      async () => (await page.locator('.entry').last().and(page.locator(':focus')).count()) > 0,
-    )
+    await until('the last one', async () => (await entries.last().and(page.locator(':focus')).count()) > 0)
     await press('Home')
-    await until(
-      'the first one',
-      async () => (await page.locator('.entry').first().and(page.locator(':focus')).count()) > 0,
-    )
+    await until('the first one', async () => (await entries.first().and(page.locator(':focus')).count()) > 0)
     await press('Tab')
-    assert.equal(await page.locator('.entry:focus').count(), 0)
+    assert.equal(await entries.and(page.locator(':focus')).count(), 0)
   })
 
   await step('wherever Tab leads, one sees where one is', async () => {
@@ -213,7 +236,7 @@ export async function steps(step, world) {
     await page.emulateMedia({ forcedColors: 'active' })
     const framed = selector => page.locator(selector).evaluate(e => getComputedStyle(e).outlineStyle === 'solid')
     assert.equal(await framed('.entry[aria-current="page"]'), true)
-    await page.getByRole('button', { name: 'New chat' }).click()
+    await page.getByRole('button', { name: 'Create channel' }).click()
     assert.equal(await framed('.kind:has(:checked)'), true)
     await press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
@@ -241,19 +264,8 @@ export async function steps(step, world) {
     await late.leave()
   })
 
-  await step('from the list to the menu at its foot, and through it to the settings', async () => {
-    await walk('Tab', '.me-button')
-    await press('Enter')
-    await page.getByRole('menu').waitFor()
-    await walk('ArrowDown', '[role="menuitem"]:has-text("Settings")')
-    await press('Enter')
-    await page.getByRole('dialog', { name: 'Settings' }).waitFor()
-  })
-
-  await step('Esc leads back to where one was', async () => {
-    await press('Escape')
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
-    await focused('.me-button')
+  await step('to my menu, and through it to the settings', async () => {
+    await walk('Shift+Tab', '.me-button')
     await press('Enter')
     await page.getByRole('menu').waitFor()
     await press('Escape')
@@ -262,15 +274,20 @@ export async function steps(step, world) {
     await press('Enter')
     await walk('ArrowDown', '[role="menuitem"]:has-text("Settings")')
     await press('Enter')
-    await page.getByRole('dialog', { name: 'Settings' }).waitFor()
+    await page.getByRole('heading', { name: 'Account', level: 1 }).waitFor()
+    await walk('F6', '.settings-menu .entry')
+    await walk('ArrowDown', '.entry:has-text("Appearance")')
+    await press('Enter')
+    await page.getByRole('heading', { name: 'Appearance', level: 1 }).waitFor()
   })
 
   await step('another language, at once and after a reload', async () => {
     await walk('Tab', 'select >> nth=1')
     await press('End')
-    await page.getByRole('dialog', { name: 'Einstellungen' }).waitFor()
+    await page.getByRole('heading', { name: 'Einstellungen' }).waitFor()
     await keys.audit('settings in German')
-    await press('Escape')
+    await page.goBack()
+    await page.goBack()
     await page.getByRole('heading', { name: 'Kanäle' }).waitFor()
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'de')
     await page.reload()
@@ -330,6 +347,11 @@ export async function steps(step, world) {
     await page.evaluate(() => {
       document.documentElement.dir = 'rtl'
     })
+    await page.locator('.splitter').focus()
+    const width = async () => (await page.locator('.sidebar').boundingBox()).width
+    const before = await width()
+    await press('ArrowLeft')
+    await until('the edge goes where the arrow points', async () => (await width()) > before)
     const side = await page.locator('.sidebar').boundingBox()
     const main = await page.locator('.layout-main').boundingBox()
     assert.ok(side.x > main.x, 'the list is on the right')

@@ -71,9 +71,10 @@ export async function steps(step, world) {
   await step('it stays while one goes to a message of the chat, and not in another chat', async () => {
     await button(page).click()
     await isOpen(page)
-    await olga.say(`see ${chat}/1`)
+    // Two lines come before it: the channel was made, and Ben joined.
+    await olga.say(`see ${chat}/3`)
     await olga.message('see http').getByRole('link').click()
-    await page.waitForURL(`${chat}/1?panel=members`)
+    await page.waitForURL(`${chat}/3?panel=members`)
     await olga.message('one message').and(page.locator('[data-marked]')).waitFor()
     await panelOf(page).waitFor()
     await olga.open('elsewhere')
@@ -95,19 +96,23 @@ export async function steps(step, world) {
     await page.locator('.scroller').hover()
     await page.mouse.wheel(0, -900)
     await until('it has scrolled', async () => (await top()) < end - 300)
+    // Where a message in the middle is: one above it may wrap when there is less room.
+    const middle = olga.message('8, 0')
+    const place = async () => (await middle.boundingBox()).y
     let before = -1
     await until('it rests', async () => {
       const last = before
-      before = await top()
+      before = await place()
       return before === last
     })
-    assert.ok(before > 0)
+    assert.ok((await top()) > 0)
+    const stays = what => until(what, async () => Math.abs((await place()) - before) <= 1)
     await button(page).click()
     await isOpen(page)
-    assert.ok(Math.abs((await top()) - before) <= 1, 'opened')
+    await stays('it is where it was, with the panel')
     await page.goBack()
     await isClosed(page)
-    assert.ok(Math.abs((await top()) - before) <= 1, 'closed')
+    await stays('it is where it was, without the panel')
   })
 
   await step('a panel that there is not is none', async () => {
@@ -135,16 +140,54 @@ export async function steps(step, world) {
     await focused(page, '.members-button')
   })
 
+  await step('in a window with less room it lies over the messages, which are out of reach', async () => {
+    await page.setViewportSize({ width: 1000, height: 700 })
+    await olga.box().waitFor()
+    const chatWidth = async () => (await page.locator('.chat').boundingBox()).width
+    const before = await chatWidth()
+    await button(page).click()
+    await isOpen(page)
+    await focused(page, '.panel h1')
+    assert.equal(await chatWidth(), before)
+    await olga.audit('the panel over the messages')
+    await page.keyboard.press('Escape')
+    await isClosed(page)
+    await focused(page, '.members-button')
+    await button(page).click()
+    await isOpen(page)
+    await page.locator('.panel-scrim').click({ position: { x: 30, y: 300 } })
+    await isClosed(page)
+    await page.setViewportSize({ width: 1200, height: 760 })
+  })
+
+  await step('where there is no room for the rail, the menu of the workspace has it', async () => {
+    await page.setViewportSize({ width: 880, height: 700 })
+    assert.equal(await page.getByRole('navigation', { name: 'Places' }).count(), 0)
+    await page.getByRole('button', { name: /^Panel / }).click()
+    await olga.audit('the menu of the workspace, with the places')
+    await page.getByRole('menuitem', { name: 'People', exact: true }).click()
+    await page.getByRole('heading', { name: 'People', level: 1 }).waitFor()
+    await page.getByText('Ben Newcomer').waitFor()
+    await olga.audit('people')
+    await page.setViewportSize({ width: 1200, height: 760 })
+    await page.getByRole('navigation', { name: 'Places' }).getByRole('link', { name: 'Home' }).click()
+    await olga.sees('lobby')
+  })
+
   await step('on a phone it is a page, and back leads from it to the chat and from there to the list', async () => {
     const phone = await Person.at(world, PHONE)
     await phone.signIn(olga.email)
     await phone.open('lobby')
     await button(phone.page).tap()
     await isOpen(phone.page)
-    await focused(phone.page, '.panel h2')
+    await focused(phone.page, '.panel h1')
     const { x, width } = await phone.page.locator('.panel-slot').boundingBox()
     assert.deepEqual([x, width], [0, PHONE.viewport.width])
-    assert.equal(await phone.page.locator('main').evaluate(main => main.inert), true, 'what is covered is out of reach')
+    assert.equal(
+      await phone.page.locator('.layout-inner').evaluate(e => e.inert),
+      true,
+      'what is covered is out of reach',
+    )
     await phone.audit('phone: the panel')
     await phone.page.goBack()
     await isClosed(phone.page)

@@ -105,14 +105,14 @@ export async function steps(step, world) {
       const each = page => page.evaluate(() => window.told.map(({ title, body }) => `${title}: ${body}`))
       return [...(await each(olga.page)), ...(await each(second))]
     }
-    await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
-    await olga.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await olga.settings('Notifications')
     // Wait until the permission is granted.
     const choice = olga.page.getByLabel('Notify me about')
     await choice.selectOption('Direct messages and mentions')
     const kept = () => olga.page.evaluate(() => localStorage.getItem('parlor.notify'))
     await until('it is on', async () => (await kept()) === 'direct' && (await choice.inputValue()) === 'direct')
-    await olga.page.keyboard.press('Escape')
+    await olga.page.getByRole('link', { name: 'Home' }).click()
+    await olga.sees('lobby')
     await olga.page.evaluate(() => {
       window.marks = []
       navigator.setAppBadge = async count => window.marks.push(count)
@@ -135,7 +135,8 @@ export async function steps(step, world) {
     await until('the app has a count', async () => (await mark()) === 2)
     await ben.open('lobby')
     await ben.say('nobody is told of a channel')
-    await olga.entry('lobby').locator('.badge').waitFor()
+    await until('it is unread', async () => (await olga.unread('lobby')) === 1)
+    assert.match(await olga.page.title(), /^\(2\) /, 'the title counts what is for me')
     assert.equal((await told()).length, 1)
     await ben.say('unless @Olga Owner is called')
     await until('the desktop tells of that', async () => (await told()).length > 1)

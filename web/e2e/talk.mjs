@@ -122,17 +122,21 @@ export async function steps(step, world) {
     assert.ok(room >= 0, `the number hangs out by ${-room} pixels`)
   })
 
-  await step('unread: a badge, the title, and a line where the new ones begin', async () => {
+  await step('unread: the channel in bold, in its section, and a line where the new ones begin', async () => {
     await ben.createChannel('elsewhere')
     await olga.say('one that waits')
     await olga.say('two that wait')
-    await until('the badge says 2', async () => /2/.test(await ben.entry('lobby').locator('.badge').innerText()))
-    await until('the title says so', async () => /^\(2\) /.test(await ben.page.title()))
+    await until('two are unread', async () => (await ben.unread('lobby')) === 2)
+    await ben.page.getByRole('region', { name: 'Unread' }).getByRole('link', { name: 'lobby' }).waitFor()
+    const weight = () => ben.entry('lobby').evaluate(e => Number(getComputedStyle(e).fontWeight))
+    assert.ok((await weight()) > 600)
+    assert.equal(await ben.entry('lobby').locator('.badge').count(), 0, 'a channel is not for me in person')
+    assert.doesNotMatch(await ben.page.title(), /^\(/)
+    await ben.audit('a list with unread chats')
     await ben.open('lobby')
     await ben.page.locator('.unread-line').waitFor()
     await ben.audit('new messages')
-    await ben.entry('lobby').locator('.badge').waitFor({ state: 'detached' })
-    await until('the title is at rest', async () => !/^\(/.test(await ben.page.title()))
+    await until('all is read', async () => (await ben.unread('lobby')) === 0)
   })
 
   await step(
@@ -143,10 +147,10 @@ export async function steps(step, world) {
           document.hasFocus = () => looking
           dispatchEvent(new Event(looking ? 'focus' : 'blur'))
         }, looking)
-      await until('everything is read', async () => !/^\(/.test(await ben.page.title()))
+      await until('everything is read', async () => (await ben.unread('lobby')) === 0)
       await look(false)
       for (let i = 1; i <= 12; i++) await olga.say(`meanwhile ${i}\n\nmore of it\n\nand more`)
-      await until('all have come', async () => /^\(12\) /.test(await ben.page.title()))
+      await until('all have come', async () => (await ben.unread('lobby')) === 12)
       await look(true)
       const scroller = await ben.page.locator('.scroller').boundingBox()
       const lineTop = async () => (await ben.page.locator('.unread-line').boundingBox()).y
@@ -155,9 +159,9 @@ export async function steps(step, world) {
         return top >= scroller.y && top < scroller.y + 200
       })
       assert.ok((await ben.message('meanwhile 1').first().boundingBox()).y > (await lineTop()))
-      await until('what is in sight is read', async () => !/^\(12\) /.test(await ben.page.title()))
+      await until('what is in sight is read', async () => (await ben.unread('lobby')) < 12)
       await ben.page.getByRole('button', { name: /^\d+ new messages/ }).click()
-      await until('all is read', async () => !/^\(/.test(await ben.page.title()))
+      await until('all is read', async () => (await ben.unread('lobby')) === 0)
     },
   )
 

@@ -118,7 +118,7 @@ async function read({ page }) {
   const long = await parlor.sql('select id from chats where last_seq = $1', [PER_CHAT])
   console.log(`memory with the list: ${await memory(session)}`)
   for (const [index, { id }] of long.entries()) {
-    await page.locator(`.entry[href="/c/${id}"]`).click()
+    await page.locator(`.entry[href$="/c/${id}"]`).click()
     await page.locator('.timeline[data-ready] .message').first().waitFor()
     await until('scrolled up', async () => {
       await page.locator('.scroller').evaluate(e => e.scrollTo({ top: 0 }))

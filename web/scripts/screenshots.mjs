@@ -59,10 +59,6 @@ async function tour(size, colorScheme) {
     await page.getByRole('heading', { name, level: 1 }).waitFor()
     await page.locator('.timeline[data-ready] .message').first().waitFor()
   }
-  const menu = async item => {
-    await page.getByRole('button', { name: 'Ada Lovelace' }).click()
-    await page.getByRole('menuitem', { name: item }).click()
-  }
   await page.goto(parlor.url)
   await page.getByRole('heading', { name: 'Sign in to Parlor' }).waitFor()
   await shoot('signin')
@@ -93,17 +89,16 @@ async function tour(size, colorScheme) {
     await page.keyboard.press('Control+/')
     await shoot('shortcuts')
     await page.keyboard.press('Escape')
-    await page.getByRole('button', { name: 'Browse channels' }).click()
+    await page.getByRole('link', { name: 'Browse channels' }).click()
     await shoot('browse')
-    await page.keyboard.press('Escape')
   } else {
     await page.getByRole('button', { name: 'Back to the list' }).click()
   }
-  await page.getByRole('button', { name: 'New chat' }).click()
+  await page.getByRole('button', { name: 'Create channel' }).first().click()
   await shoot('new')
   await page.keyboard.press('Escape')
-  await menu('Settings')
-  await page.getByText('This device').waitFor()
+  await page.getByRole('link', { name: size === 'phone' ? 'You' : 'Settings', exact: true }).click()
+  await page.getByRole('heading', { name: size === 'phone' ? 'You' : 'Account', level: 1 }).waitFor()
   await shoot('settings')
   await context.close()
 }

@@ -7,7 +7,7 @@ pub const WRONG_USAGE: &str = "
     with counted as (
         select chat_id, (created_at at time zone 'utc')::date as day, count(*) as messages,
                sum(octet_length(body)) as bytes
-        from messages group by 1, 2
+        from messages where kind = 'user' group by 1, 2
     )
     select 'usage of ' || coalesce(u.chat_id, c.chat_id) || ': ' || coalesce(u.messages, 0) || ' messages, '
            || coalesce(u.bytes, 0) || ' bytes; stored are ' || coalesce(c.messages, 0) || ', ' || coalesce(c.bytes, 0)

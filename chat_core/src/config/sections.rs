@@ -188,6 +188,8 @@ pub struct LimitsConfig {
     pub new_chats_per_minute: u32,
     /// Members that one account adds to chats, those of new chats included.
     pub added_members_per_minute: u32,
+    /// Times that one account joins, leaves or renames a chat, removes members or transfers it.
+    pub chat_changes_per_minute: u32,
     /// The most chats created by one user that are not deleted.
     pub chats_per_creator: u32,
     /// The most megabytes of large responses that wait until their clients take them.
@@ -217,6 +219,7 @@ impl Default for LimitsConfig {
             searches_per_minute: 300,
             new_chats_per_minute: 30,
             added_members_per_minute: 300,
+            chat_changes_per_minute: 120,
             chats_per_creator: 500,
             waiting_response_mb: 256,
             waiting_response_mb_per_account: 16,

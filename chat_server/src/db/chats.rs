@@ -11,7 +11,10 @@ use utoipa::ToSchema;
 
 use super::{
     SearchText,
-    messages::{MessageJson, TEXT_BYTES_MAX},
+    messages::{
+        MessageJson, TEXT_BYTES_MAX,
+        system::{self, SystemLine},
+    },
 };
 
 /// A chat as REST and events show it, the same for all who may see it.
@@ -22,6 +25,8 @@ pub struct Chat {
     /// Channels have one; groups may; single chats go by the other person.
     pub name: Option<String>,
     pub description: String,
+    /// Whether those who join the workspace become members. Only for public channels.
+    pub auto_join: bool,
     /// None for single chats.
     pub owner_id: Option<UserId>,
     pub member_count: i64,
@@ -29,18 +34,20 @@ pub struct Chat {
     pub member_ids: Vec<UserId>,
     /// The `seq` of the newest message, 0 before the first.
     pub last_seq: i64,
+    /// How many messages stand in its main line, deleted ones included: unread counts are
+    /// differences of it. System lines do not count.
+    pub last_root_no: i64,
     /// How many of its messages were deleted so far.
     pub deleted_count: i64,
     pub created_at: Timestamp,
 }
 
-/// A chat with its newest message: what a list shows of it, the same for every viewer.
+/// A chat with the message that a list shows of it, the same for every viewer: the newest one of a
+/// person, or else the newest system line.
 #[derive(Clone, Debug)]
 pub struct ChatWithLast {
     pub chat: Chat,
     pub last_message: Option<MessageJson>,
-    /// Messages in the main line.
-    pub last_root_no: i64,
 }
 
 impl ChatWithLast {
@@ -65,6 +72,8 @@ pub struct ChatsWithLast {
 /// A chat under lock, and how the caller stands in it.
 pub struct LockedChat {
     pub kind: ChatKind,
+    pub name: Option<String>,
+    pub auto_join: bool,
     pub chat_role: Option<ChatRole>,
     pub member_count: i64,
 }
@@ -77,6 +86,7 @@ pub struct NewChat<'a> {
     pub name: Option<&'a ChatName>,
     pub description: &'a str,
     pub single_key: Option<&'a str>,
+    pub auto_join: bool,
     pub created_by: UserId,
 }
 
@@ -91,8 +101,8 @@ pub const PER_USER_MAX: i64 = 10_000;
 pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> {
     let done = sqlx::query!(
         "insert into chats (id, workspace_id, kind, name, name_folded, name_look, description, description_folded, single_key,
-                            created_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                            created_by, auto_join)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          on conflict on constraint chats_single_key do nothing",
         new.id.0,
         new.workspace_id.0,
@@ -103,7 +113,8 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &NewChat<'_>) -> Result<bool> 
         new.description,
         fold(new.description),
         new.single_key,
-        new.created_by.0
+        new.created_by.0,
+        new.auto_join
     )
     .execute(db)
     .await?;
@@ -171,8 +182,8 @@ pub async fn lock(
     id: ChatId,
     user: UserId,
 ) -> Result<Option<LockedChat>> {
-    let Some(kind) = sqlx::query_scalar!(
-        r#"select kind as "kind: ChatKind" from chats
+    let Some(chat) = sqlx::query!(
+        r#"select kind as "kind: ChatKind", name, auto_join from chats
            where workspace_id = $1 and id = $2 and deleted_at is null for update"#,
         workspace.0,
         id.0
@@ -192,15 +203,21 @@ pub async fn lock(
     )
     .fetch_one(db)
     .await?;
-    Ok(Some(LockedChat { kind, chat_role: row.role, member_count: row.member_count }))
+    Ok(Some(LockedChat {
+        kind: chat.kind,
+        name: chat.name,
+        auto_join: chat.auto_join,
+        chat_role: row.role,
+        member_count: row.member_count,
+    }))
 }
 
-/// Chats with their newest message, in the order of `ids`, as far as their texts have room in a list.
+/// Chats with the message that a list shows, in the order of `ids`, as far as their texts have room in a list.
 /// Deleted and unknown ones are left out.
 pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<ChatsWithLast> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
-        r#"select c.id as "id: ChatId", c.kind as "kind: ChatKind", c.name, c.description,
+        r#"select c.id as "id: ChatId", c.kind as "kind: ChatKind", c.name, c.description, c.auto_join,
                   (select user_id from chat_members m where m.chat_id = c.id and m.role = 'owner') as "owner_id: UserId",
                   (select count(*) from chat_members m where m.chat_id = c.id) as "member_count!",
                   case when c.kind in ('single', 'group') then array(
@@ -215,7 +232,7 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<C
                       coalesce(sum(octet_length(m.body)) over (order by i.number rows unbounded preceding exclude current row), 0)
                           < $2 as has_room
                from unnest($1::uuid[]) with ordinality i (id, number) join chats c using (id)
-               left join messages m on m.chat_id = c.id and m.seq = c.last_seq
+               left join lateral shown_message(c) m on true
                where c.deleted_at is null
            ) c order by number"#,
         &ids,
@@ -230,18 +247,16 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<C
             kind: row.kind,
             name: row.name,
             description: row.description,
+            auto_join: row.auto_join,
             owner_id: row.owner_id,
             member_count: row.member_count,
             member_ids: row.member_ids,
             last_seq: row.last_seq,
+            last_root_no: row.last_root_no,
             deleted_count: row.deleted_count,
             created_at: row.created_at,
         };
-        ChatWithLast {
-            chat,
-            last_message: row.last_message.map(|message| message.0),
-            last_root_no: row.last_root_no,
-        }
+        ChatWithLast { chat, last_message: row.last_message.map(|message| message.0) }
     });
     Ok(ChatsWithLast { chats: chats.collect(), no_room_for })
 }
@@ -316,18 +331,21 @@ pub async fn update(
     id: ChatId,
     name: Option<&ChatName>,
     description: Option<&ChatDescription>,
+    auto_join: Option<bool>,
 ) -> Result<()> {
     sqlx::query!(
         "update chats set name = coalesce($2, name), name_folded = coalesce($3, name_folded),
                           name_look = coalesce($6, name_look),
-                          description = coalesce($4, description), description_folded = coalesce($5, description_folded)
+                          description = coalesce($4, description), description_folded = coalesce($5, description_folded),
+                          auto_join = coalesce($7, auto_join)
          where id = $1",
         id.0,
         name.map(ChatName::as_str),
         name.map(|name| fold(name.as_str())),
         description.map(ChatDescription::as_str),
         description.map(|description| fold(description.as_str())),
-        name.map(|name| look_alike(name.as_str()))
+        name.map(|name| look_alike(name.as_str())),
+        auto_join
     )
     .execute(db)
     .await?;
@@ -380,9 +398,9 @@ pub async fn lock_owned(db: &mut PgConnection, user: UserId) -> Result<Vec<ChatI
     .await
 }
 
-/// Transfers what a user who is deactivated owned to the longest-standing member, so that every
-/// chat has an owner who can act.
-pub async fn hand_over(db: &mut PgConnection, user: UserId) -> Result<Vec<(ChatId, UserId)>> {
+/// Transfers what a user who is deactivated by `actor` owned to the longest-standing member, so that
+/// every chat has an owner who can act.
+pub async fn hand_over(db: &mut PgConnection, user: UserId, actor: UserId) -> Result<Vec<(ChatId, UserId)>> {
     let mut handed_over = Vec::new();
     for chat in lock_owned(db, user).await? {
         // Another request transferred it while this one waited for the lock.
@@ -390,6 +408,8 @@ pub async fn hand_over(db: &mut PgConnection, user: UserId) -> Result<Vec<(ChatI
             continue;
         }
         if let Some(heir) = super::members::find_heir(&mut *db, chat, user).await? {
+            let line = SystemLine::OwnershipPassed { from: Some(user), to: heir };
+            system::write(&mut *db, chat, actor, &line).await?;
             super::members::set_role(&mut *db, chat, user, ChatRole::Member).await?;
             super::members::set_role(&mut *db, chat, heir, ChatRole::Owner).await?;
             handed_over.push((chat, heir));

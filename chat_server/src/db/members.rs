@@ -2,7 +2,7 @@
 
 use chat_core::{ChatId, ChatRole, Timestamp, UserId, WorkspaceId};
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, PgExecutor, Result};
+use sqlx::{PgConnection, PgExecutor, PgPool, Result};
 use utoipa::ToSchema;
 
 /// A member as REST and events show them.
@@ -57,6 +57,8 @@ pub struct ReadPosition {
     /// The unread messages after it, when `last_seq` was the newest message.
     pub unread_count: i64,
     pub last_seq: i64,
+    /// The messages in the main line then.
+    pub last_root_no: i64,
     /// The messages of the chat that had been deleted by then.
     pub deleted_count: i64,
 }
@@ -84,6 +86,25 @@ pub async fn insert(
         &users,
         role as ChatRole,
         added_by.map(|id| id.0)
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub async fn count(db: impl PgExecutor<'_>, chat: ChatId) -> Result<i64> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from chat_members where chat_id = $1"#, chat.0)
+        .fetch_one(db)
+        .await
+}
+
+/// Those of `users` who are in it.
+pub async fn list_present(db: impl PgExecutor<'_>, chat: ChatId, users: &[UserId]) -> Result<Vec<UserId>> {
+    let users: Vec<_> = users.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        r#"select user_id as "user_id: UserId" from chat_members
+           where chat_id = $1 and user_id = any($2) order by user_id"#,
+        chat.0,
+        &users
     )
     .fetch_all(db)
     .await
@@ -155,8 +176,8 @@ pub async fn list_of_user(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> 
     Ok(rows.into_iter().map(Membership::from).collect())
 }
 
-/// Those of a user's memberships in whose chats something happened last: a message, or that the
-/// user joined. By times as JSON shows them, so that a client can tell the same order.
+/// Those of a user's memberships in whose chats something happened last: the message that a list
+/// shows, or that the user joined. By times as JSON shows them, so that a client can tell the same order.
 pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64) -> Result<Vec<Membership>> {
     let rows = sqlx::query_as!(
         MembershipRow,
@@ -164,7 +185,7 @@ pub async fn list_most_active(db: impl PgExecutor<'_>, user: UserId, limit: i64)
                   m.joined_at as "joined_at: Timestamp", greatest(m.read_seq, m.sent_seq) as "read_seq!",
                   not_unread_count(c, greatest(m.read_seq, m.sent_seq)) as "not_unread_count!", c.deleted_count
            from chat_members m join chats c on c.id = m.chat_id
-           left join messages l on l.chat_id = c.id and l.seq = c.last_seq
+           left join lateral shown_message(c) l on true
            where m.user_id = $1 and c.deleted_at is null
            order by date_trunc('milliseconds', greatest(l.created_at, m.joined_at)) desc, m.chat_id desc limit $2"#,
         user.0,
@@ -238,22 +259,30 @@ pub async fn find_heir(db: impl PgExecutor<'_>, chat: ChatId, user: UserId) -> R
 
 /// Moves the read position forward, never back and never past the newest message. `None`: not a
 /// member.
-pub async fn mark_read(
+pub async fn mark_read(db: &PgPool, chat: ChatId, user: UserId, seq: i64) -> Result<Option<ReadPosition>> {
+    let position = move_read(db, chat, user, seq).await?;
+    // A send of the same user may have committed while this waited for the row of the member, which
+    // is new then while the chat is not. The next statement sees both.
+    if position.is_some_and(|position| position.seq > position.last_seq) {
+        return move_read(db, chat, user, seq).await;
+    }
+    Ok(position)
+}
+
+async fn move_read(
     db: impl PgExecutor<'_>,
     chat: ChatId,
     user: UserId,
     seq: i64,
 ) -> Result<Option<ReadPosition>> {
-    // A send of the same user may have committed while this waited for the row: `m` is new then and
-    // `c` is not. The same value is written again when there is nothing to move: the trigger tells
-    // only a change.
+    // The same value is written again when there is nothing to move: the trigger tells only a change.
     sqlx::query_as!(
         ReadPosition,
         r#"update chat_members m set read_seq = greatest(m.read_seq, least($3, c.last_seq))
            from chats c where c.id = m.chat_id and c.deleted_at is null and m.chat_id = $1 and m.user_id = $2
            returning greatest(m.read_seq, m.sent_seq) as "seq!",
                      unread_count(c, greatest(m.read_seq, m.sent_seq)) as "unread_count!",
-                     greatest(c.last_seq, m.sent_seq) as "last_seq!", c.deleted_count"#,
+                     c.last_seq, c.last_root_no, c.deleted_count"#,
         chat.0,
         user.0,
         seq

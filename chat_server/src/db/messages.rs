@@ -1,6 +1,8 @@
-//! Messages: reading, changing and deleting them. [`send`] stores new ones.
+//! Messages: reading, changing and deleting them. [`send`] stores new ones, [`system`] writes lines
+//! about what happened.
 
 pub mod send;
+pub mod system;
 
 use chat_core::{
     ChatId, MessageId, Timestamp, UserId, WorkspaceId,
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::{PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
+
+use self::system::SystemLine;
 
 /// The schema of a message as REST and events show it. Its JSON comes from the SQL function
 /// `message_json`.
@@ -21,7 +25,7 @@ pub struct Message {
     pub seq: i64,
     pub kind: MessageKind,
     pub sender_id: UserId,
-    /// Markdown, as written. Empty once deleted.
+    /// Markdown, as written. Empty once deleted, and for a system line.
     pub body: String,
     /// The sender's own name for this send.
     pub client_id: Option<String>,
@@ -30,9 +34,14 @@ pub struct Message {
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
+    /// What a system line tells; other messages lack the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub system: Option<SystemLine>,
 }
 
-/// Who wrote a message: a person or program, or Parlor itself about what happened in the chat.
+/// Who wrote a message: a person or program, or Parlor itself about what happened in the chat. A
+/// system line is unread to nobody, and cannot be edited, deleted or replied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageKind {
@@ -84,6 +93,7 @@ pub struct Listed {
 pub struct Authorship {
     pub sender_id: UserId,
     pub is_deleted: bool,
+    pub is_system: bool,
 }
 
 /// What a sender sent under `client_id` first.
@@ -126,7 +136,8 @@ pub async fn find_authorship(
 ) -> Result<Option<Authorship>> {
     sqlx::query_as!(
         Authorship,
-        r#"select sender_id as "sender_id: UserId", deleted_at is not null as "is_deleted!"
+        r#"select sender_id as "sender_id: UserId", deleted_at is not null as "is_deleted!",
+                  kind = 'system' as "is_system!"
            from messages where id = $1 and chat_id = $2"#,
         id.0,
         chat.0

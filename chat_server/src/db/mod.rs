@@ -3,6 +3,7 @@
 
 pub mod account_codes;
 pub mod accounts;
+pub mod auto_join;
 pub mod chats;
 pub mod consumers;
 pub mod event_log;
@@ -160,6 +161,7 @@ mod tests {
             ("chats_check", "update chats set name = null, name_folded = null".to_owned()),
             ("chats_check", "update chats set name_folded = null".to_owned()),
             ("chats_check", "update chats set single_key = 'key'".to_owned()),
+            ("chats_check", "update chats set kind = 'private_channel', auto_join = true".to_owned()),
             ("chat_members_role_check", "update chat_members set role = 'boss'".to_owned()),
             (
                 "chat_members_role_check",

@@ -4,7 +4,8 @@ use chat_core::{ChatId, Shard, WorkspaceId};
 use sqlx::{PgExecutor, Result};
 
 /// Adds what the events of a shard after `after` and up to `until` say. Every event of a message
-/// counts for the day on which the message was sent. Messages that are gone are left out.
+/// counts for the day on which the message was sent. Messages that are gone are left out, and system
+/// lines, which nobody wrote.
 pub async fn add(db: impl PgExecutor<'_>, shard: Shard, after: i64, until: i64) -> Result<()> {
     sqlx::query!(
         "insert into workspace_usage as u (workspace_id, chat_id, day, messages, bytes)
@@ -13,7 +14,8 @@ pub async fn add(db: impl PgExecutor<'_>, shard: Shard, after: i64, until: i64) 
          from event_log e
          -- `offset 0` keeps it a look-up of each event's message: joined freely, all messages may be read.
          cross join lateral (
-             select m.workspace_id, m.chat_id, m.created_at from messages m where m.id = e.message_id offset 0
+             select m.workspace_id, m.chat_id, m.created_at from messages m
+             where m.id = e.message_id and m.kind = 'user' offset 0
          ) m
          where e.shard = $1 and e.id > $2 and e.id <= $3
            and e.kind in ('message.new', 'message.edited', 'message.deleted')
@@ -75,13 +77,14 @@ pub async fn backfill(
          select workspace_id, chat_id, day, sum(messages), sum(bytes) from (
              select workspace_id, chat_id, (created_at at time zone 'utc')::date as day,
                     1 as messages, octet_length(body) as bytes
-             from messages where chat_id = any($3)
+             from messages where chat_id = any($3) and kind = 'user'
              union all
              select m.workspace_id, m.chat_id, (m.created_at at time zone 'utc')::date,
                     case when e.kind = 'message.new' then -1 else 0 end, -e.text_bytes
              from event_log e
              cross join lateral (
-                 select m.workspace_id, m.chat_id, m.created_at from messages m where m.id = e.message_id offset 0
+                 select m.workspace_id, m.chat_id, m.created_at from messages m
+                 where m.id = e.message_id and m.kind = 'user' offset 0
              ) m
              where e.shard = $1 and e.id > $2 and e.chat_id = any($3)
                and e.kind in ('message.new', 'message.edited', 'message.deleted')

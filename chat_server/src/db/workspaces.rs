@@ -1,12 +1,14 @@
 //! Tenants.
 
 use chat_core::{
-    AccountId, Timestamp, WorkspaceId,
+    AccountId, SessionId, Timestamp, WorkspaceId,
     text::{EmailDomain, WorkspaceName, fold, look_alike},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Result};
 use utoipa::ToSchema;
+
+use super::chats::PER_USER_MAX;
 
 /// A workspace as REST and events show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +20,17 @@ pub struct Workspace {
     /// Whose e-mail addresses may join; all if there are none.
     pub email_domains: Vec<String>,
     pub created_at: Timestamp,
+}
+
+/// A workspace of the caller's account, with what waits there.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct WorkspaceWithUnread {
+    #[serde(flatten)]
+    pub workspace: Workspace,
+    /// The sum of the `unread_count` of the caller's chats there.
+    pub unread: i64,
+    /// How many of them are for the caller: those in single chats.
+    pub mentions: i64,
 }
 
 /// Workspaces that one account may be in.
@@ -35,6 +48,13 @@ pub async fn insert(db: impl PgExecutor<'_>, id: WorkspaceId, name: &WorkspaceNa
     )
     .fetch_one(db)
     .await
+}
+
+/// Locks the row until the transaction ends, after the user and before any chat. Rows that name
+/// the workspace may be written.
+pub async fn lock(db: impl PgExecutor<'_>, id: WorkspaceId) -> Result<()> {
+    sqlx::query!("select from workspaces where id = $1 for no key update", id.0).execute(db).await?;
+    Ok(())
 }
 
 /// What is left out does not change.
@@ -104,4 +124,50 @@ pub async fn list_of_account(db: impl PgExecutor<'_>, account: AccountId) -> Res
     )
     .fetch_all(db)
     .await
+}
+
+/// The same with what is unread there. A chat that is read to its end costs no count. Where the
+/// session gives no access, because it began before its user was deactivated, nothing is counted.
+pub async fn list_with_unread(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    session: SessionId,
+) -> Result<Vec<WorkspaceWithUnread>> {
+    let rows = sqlx::query!(
+        r#"select w.id as "id: WorkspaceId", w.name, w.verified_only, w.email_domains, w.created_at as "created_at: Timestamp",
+                  n.unread as "unread!", n.mentions as "mentions!"
+           from (select u.* from users u where u.account_id = $1 and u.deactivated_at is null
+                 order by u.created_at, u.id limit $3) u
+           join workspaces w on w.id = u.workspace_id
+           cross join lateral (
+               select coalesce(sum(count), 0)::bigint as unread,
+                      coalesce(sum(count) filter (where kind = 'single'), 0)::bigint as mentions
+               from (
+                   select c.kind, unread_count(c, greatest(m.read_seq, m.sent_seq)) as count
+                   from (select * from chat_members where user_id = u.id order by chat_id desc limit $4) m
+                   join chats c on c.id = m.chat_id
+                   where c.deleted_at is null and c.last_seq > greatest(m.read_seq, m.sent_seq)
+                     and exists (select from sessions s where s.id = $2 and (u.access_from is null or s.created_at > u.access_from))
+               ) unread
+           ) n
+           order by u.created_at, u.id"#,
+        account.0,
+        session.0,
+        i64::try_from(PER_ACCOUNT_MAX).unwrap_or(i64::MAX),
+        PER_USER_MAX
+    )
+    .fetch_all(db)
+    .await?;
+    let items = rows.into_iter().map(|row| WorkspaceWithUnread {
+        workspace: Workspace {
+            id: row.id,
+            name: row.name,
+            verified_only: row.verified_only,
+            email_domains: row.email_domains,
+            created_at: row.created_at,
+        },
+        unread: row.unread,
+        mentions: row.mentions,
+    });
+    Ok(items.collect())
 }

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::HeaderMap, response::IntoResponse};
 use chat_core::{
-    AccountId, UserId, WorkspaceId, WorkspaceRole,
+    AccountId, ChatId, UserId, WorkspaceId, WorkspaceRole,
     text::{Email, FullName, Password, WorkspaceName, fold},
 };
 use serde::Deserialize;
@@ -118,11 +118,25 @@ pub async fn signup(
         event(SecurityKind::InviteUsed).with(place.role.as_str()).record(&mut *tx).await?;
     }
     event(SecurityKind::SignedUp).record(&mut *tx).await?;
+    let entered = enter_chats(&mut tx, &place, user).await?;
     tx.commit().await?;
+    for chat in entered {
+        state.caches.invalidate_chat(chat, &[user]);
+    }
 
     let signed_in = sign_in_to(&state, account, session, user, place.workspace, None).await?;
     let (jar, signed_in) = on_this_device(&state, account, signed_in, refresh_token, input.refresh_token_in);
     Ok((jar, created(signed_in)))
+}
+
+/// Gives a new workspace its first channel, and makes a newcomer a member where they are to be one.
+/// Which channels others see changed.
+async fn enter_chats(tx: &mut PgConnection, place: &Place, user: UserId) -> Result<Vec<ChatId>> {
+    if place.admission.is_some() {
+        return Ok(db::auto_join::add_newcomer(tx, place.workspace, user, place.role).await?);
+    }
+    db::auto_join::make_general(tx, place.workspace, user).await?;
+    Ok(Vec::new())
 }
 
 /// The workspace that a sign-up leads to.

@@ -16,12 +16,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Ids, Limit, search, search_text};
 use crate::{
-    auth::{CurrentUser, VisibleChat, lock_chat, session_over},
+    auth::{CurrentUser, VisibleChat, lock_chat, lock_user, session_over},
     db::{
         self, Page,
+        auto_join::AUTO_JOIN_MAX,
         chats::{Chat, ChatWithLast, ChatsWithLast, JOINED_MAX, NewChat, PER_USER_MAX},
         members::{Member, Membership},
-        messages::{Message, MessageJson, TEXT_BYTES_MAX},
+        messages::{Message, MessageJson, TEXT_BYTES_MAX, system::SystemLine},
     },
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
@@ -56,6 +57,9 @@ pub struct ChatRequest {
 pub struct ChatChanges {
     pub name: Option<ChatName>,
     pub description: Option<ChatDescription>,
+    /// Whether those who join the workspace from now on become members. Only for a public channel,
+    /// and only owners and admins of the workspace change it; at most 10 channels have it.
+    pub auto_join: Option<bool>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -89,7 +93,8 @@ pub struct ChatListItem {
     pub chat: Chat,
     /// The caller's membership. Null for a public channel that they are not in.
     pub member: Option<Member>,
-    /// The newest message. Null before the first, and where the caller is not a member.
+    /// What a list shows of it: the newest message of a person, or else the newest system line. Null
+    /// where there is neither, and where the caller is not a member.
     #[schema(value_type = Option<Message>)]
     pub last_message: Option<MessageJson>,
     /// The `seq` up to which the caller has read.
@@ -219,7 +224,7 @@ fn item(found: ChatWithLast, membership: &Membership, role: WorkspaceRole) -> Ch
         member: Some(membership.member.clone()),
         last_message: found.last_message,
         read_seq: membership.read_seq.min(found.chat.last_seq),
-        unread_count: (found.last_root_no - membership.not_unread_count).max(0),
+        unread_count: (found.chat.last_root_no - membership.not_unread_count).max(0),
         chat: found.chat,
     }
 }
@@ -266,6 +271,7 @@ pub async fn create_chat(
         name: input.name.as_ref(),
         description: input.description.as_ref().map_or("", ChatDescription::as_str),
         single_key: single_key.as_deref(),
+        auto_join: false,
         created_by: user.id,
     };
     let mut tx = state.db.begin().await?;
@@ -286,6 +292,7 @@ pub async fn create_chat(
     let my_role = if input.kind == ChatKind::Single { ChatRole::Member } else { ChatRole::Owner };
     db::members::insert(&mut tx, workspace, new.id, &mine, my_role, None).await?;
     db::members::insert(&mut tx, workspace, new.id, &others, ChatRole::Member, Some(user.id)).await?;
+    db::messages::system::write(&mut tx, new.id, user.id, &SystemLine::Made).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(new.id, &members);
     find(&state, &user, new.id).await.map(created)
@@ -403,22 +410,54 @@ pub async fn get_chat(
     find(&state, &chat.user, chat.id).await.map(ok)
 }
 
-/// Change the name or description of a chat
+/// Change the name or description of a chat, or who becomes a member of a channel
 #[utoipa::path(patch, path = "/api/chat/{id}", tag = "chats", params(("id" = ChatId, Path)), request_body = ChatChanges,
-    responses((status = 200, body = ChatListItem), (status = 403, body = Problem), (status = 409, body = Problem, description = "chat_name_taken")))]
+    responses((status = 200, body = ChatListItem), (status = 403, body = Problem), (status = 409, body = Problem, description = "chat_name_taken, too_many_auto_join")))]
 pub async fn update_chat(
     State(state): State<AppState>,
     chat: VisibleChat,
     ApiJson(input): ApiJson<ChatChanges>,
 ) -> Result<JsonResponse<ChatListItem>> {
+    if input.name.is_some() {
+        state.limits.chat_changes.check(&chat.user.account_id)?;
+    }
     let mut tx = state.db.begin().await?;
-    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Update).await?;
-    db::chats::update(&mut *tx, chat.id, input.name.as_ref(), input.description.as_ref())
+    if input.auto_join == Some(true) {
+        // One at a time, so that two do not both take the last place.
+        lock_user(&mut tx, &chat.user).await?;
+        db::workspaces::lock(&mut *tx, chat.user.workspace_id).await?;
+    }
+    let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Update).await?;
+    let new_name = input.name.as_ref().map(|name| name.as_str().to_owned());
+    if let Some(new_name) = new_name.filter(|name| locked.name.as_ref() != Some(name)) {
+        let line = SystemLine::Renamed { old_name: locked.name, new_name };
+        db::messages::system::write(&mut tx, chat.id, chat.user.id, &line).await?;
+    }
+    if let Some(auto_join) = input.auto_join {
+        check_auto_join(&mut tx, &chat, auto_join).await?;
+    }
+    db::chats::update(&mut *tx, chat.id, input.name.as_ref(), input.description.as_ref(), input.auto_join)
         .await
         .on_constraint("chats_channel_name_key", name_taken)?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[]);
     find(&state, &chat.user, chat.id).await.map(ok)
+}
+
+/// # Errors
+/// 422 for a chat that is no public channel; 403 for who may not decide it; 409 when as many others
+/// have it as may.
+async fn check_auto_join(tx: &mut PgConnection, chat: &VisibleChat, auto_join: bool) -> Result<()> {
+    if !chat.standing.kind.is_open() {
+        return Err(ApiError::invalid("/auto_join", "not_public", "only public channels can have it"));
+    }
+    lock_chat(&mut *tx, &chat.user, chat.id, ChatAction::SetAutoJoin).await?;
+    let others = db::auto_join::count_others(&mut *tx, chat.user.workspace_id, chat.id).await?;
+    if auto_join && others >= AUTO_JOIN_MAX {
+        let detail = format!("{AUTO_JOIN_MAX} channels have it, the most there may be");
+        return Err(ApiError::conflict("too_many_auto_join", detail));
+    }
+    Ok(())
 }
 
 /// Delete a chat with all its messages

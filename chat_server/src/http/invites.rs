@@ -233,6 +233,7 @@ pub async fn accept_invite(
     let found = db::invites::find_open(&state.db, code).await?.ok_or_else(invite_invalid)?;
     let mut tx = state.db.begin().await?;
     let there = db::users::find_of_account(&mut *tx, user.account_id, found.workspace_id).await?;
+    let mut joined_as = None;
     let id = match there {
         // Already a member: no use is taken.
         Some(there) if there.active => there.id,
@@ -265,11 +266,19 @@ pub async fn accept_invite(
                 .with(admission.role.as_str())
                 .record(&mut *tx)
                 .await?;
+            joined_as = Some(admission.role);
             id
         }
     };
     db::sessions::set_user(&mut *tx, user.session_id, id).await?;
+    let entered = match joined_as {
+        Some(role) => db::auto_join::add_newcomer(&mut tx, found.workspace_id, id, role).await?,
+        None => Vec::new(),
+    };
     tx.commit().await?;
+    for chat in entered {
+        state.caches.invalidate_chat(chat, &[id]);
+    }
     let until = Some(user.token_expires);
     sign_in_to(&state, user.account_id, user.session_id, id, found.workspace_id, until).await.map(ok)
 }

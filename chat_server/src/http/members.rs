@@ -3,6 +3,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use chat_core::{ChatId, ChatRole, UserId, chat::MEMBERS_PER_REQUEST_MAX, permission::ChatAction};
 use serde::Deserialize;
+use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,7 +13,11 @@ use super::{
 };
 use crate::{
     auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
-    db::{self, Page, members::Member},
+    db::{
+        self, Page,
+        members::Member,
+        messages::system::{SystemLine, tells_joins},
+    },
     error::{ApiError, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, ok},
@@ -83,14 +88,34 @@ pub async fn add_members(
     state.limits.added_members.check_many(&chat.user.account_id, input.user_ids.len())?;
     let mut tx = state.db.begin().await?;
     lock_users(&mut tx, &chat.user, &input.user_ids).await?;
-    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::AddMembers).await?;
+    let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::AddMembers).await?;
     check_users(&mut tx, &chat.user, &input.user_ids, "/user_ids").await?;
     check_not_full(&mut tx, &input.user_ids).await?;
+    tell_joined(&mut tx, chat.id, chat.user.id, &locked, &input.user_ids).await?;
     let (workspace, role, by) = (chat.user.workspace_id, ChatRole::Member, chat.user.id);
     let added = db::members::insert(&mut tx, workspace, chat.id, &input.user_ids, role, Some(by)).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &input.user_ids);
     Ok(ok(Page { items: added, has_more: false }))
+}
+
+/// Writes the line about those who are about to become members.
+async fn tell_joined(
+    tx: &mut PgConnection,
+    chat: ChatId,
+    actor: UserId,
+    locked: &AuthorisedChat,
+    ids: &[UserId],
+) -> Result<()> {
+    let present = db::members::list_present(&mut *tx, chat, ids).await?;
+    let mut new: Vec<UserId> = ids.iter().copied().filter(|id| !present.contains(id)).collect();
+    new.sort_unstable();
+    new.dedup();
+    if !new.is_empty() && tells_joins(locked.auto_join, locked.member_count) {
+        let line = SystemLine::Joined { user_ids: new };
+        db::messages::system::write(tx, chat, actor, &line).await?;
+    }
+    Ok(())
 }
 
 /// Remove members from a chat; people who are not in it are ignored
@@ -122,6 +147,7 @@ pub async fn remove_member(
 }
 
 async fn remove(state: &AppState, chat: &VisibleChat, ids: &[UserId]) -> Result<Vec<UserId>> {
+    state.limits.chat_changes.check(&chat.user.account_id)?;
     let mut tx = state.db.begin().await?;
     let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::RemoveMembers).await?;
     if db::members::find_owner(&mut *tx, chat.id).await?.is_some_and(|owner| ids.contains(&owner)) {
@@ -130,8 +156,13 @@ async fn remove(state: &AppState, chat: &VisibleChat, ids: &[UserId]) -> Result<
             "the owner cannot be removed: transfer ownership first",
         ));
     }
+    let present = db::members::list_present(&mut *tx, chat.id, ids).await?;
+    check_still_enough(&locked, present.len())?;
+    if !present.is_empty() {
+        let line = SystemLine::Left { user_ids: present };
+        db::messages::system::write(&mut tx, chat.id, chat.user.id, &line).await?;
+    }
     let removed = db::members::delete(&mut tx, chat.id, ids).await?;
-    check_still_enough(&locked, removed.len())?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, ids);
     Ok(removed)
@@ -165,6 +196,7 @@ pub async fn update_member(
             "ownership can only be transferred: name the new owner",
         ));
     }
+    state.limits.chat_changes.check(&chat.user.account_id)?;
     let mut tx = state.db.begin().await?;
     lock_users(&mut tx, &chat.user, &[path.member_id]).await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::TransferOwnership).await?;
@@ -173,6 +205,10 @@ pub async fn update_member(
         other => other,
     })?;
     let before = db::members::find_owner(&mut *tx, chat.id).await?;
+    if before != Some(path.member_id) {
+        let line = SystemLine::OwnershipPassed { from: before, to: path.member_id };
+        db::messages::system::write(&mut tx, chat.id, chat.user.id, &line).await?;
+    }
     if let Some(before) = before.filter(|before| *before != path.member_id) {
         db::members::set_role(&mut *tx, chat.id, before, ChatRole::Member).await?;
     }
@@ -204,9 +240,11 @@ pub async fn join_chat(
     State(state): State<AppState>,
     chat: VisibleChat,
 ) -> Result<JsonResponse<ChatListItem>> {
+    state.limits.chat_changes.check(&chat.user.account_id)?;
     let mut tx = state.db.begin().await?;
-    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
+    let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
     check_may_join(&mut tx, chat.user.id).await?;
+    tell_joined(&mut tx, chat.id, chat.user.id, &locked, &[chat.user.id]).await?;
     let (workspace, mine) = (chat.user.workspace_id, [chat.user.id]);
     db::members::insert(&mut tx, workspace, chat.id, &mine, ChatRole::Member, None).await?;
     tx.commit().await?;
@@ -218,6 +256,7 @@ pub async fn join_chat(
 #[utoipa::path(post, path = "/api/chat/{id}/leave", tag = "chats", params(("id" = ChatId, Path)),
     responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem, description = "owner_must_transfer")))]
 pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<StatusCode> {
+    state.limits.chat_changes.check(&chat.user.account_id)?;
     let mut tx = state.db.begin().await?;
     let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Leave).await?;
     if locked.chat_role == Some(ChatRole::Owner) {
@@ -226,6 +265,8 @@ pub async fn leave_chat(State(state): State<AppState>, chat: VisibleChat) -> Res
             "you own the chat: transfer ownership or delete the chat first",
         ));
     }
+    let line = SystemLine::Left { user_ids: vec![chat.user.id] };
+    db::messages::system::write(&mut tx, chat.id, chat.user.id, &line).await?;
     db::members::delete(&mut tx, chat.id, &[chat.user.id]).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[chat.user.id]);

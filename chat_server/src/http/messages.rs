@@ -206,6 +206,9 @@ async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewM
         Some(id) => db::messages::find_authorship(&mut *tx, chat, id).await?,
         None => None,
     };
+    if answered.as_ref().is_some_and(|answered| answered.is_system) {
+        return Err(ApiError::invalid("/reply_to", "system_message", "a system line cannot be replied to"));
+    }
     if new.reply_to.is_some() && answered.is_none_or(|answered| answered.is_deleted) {
         return Err(ApiError::invalid(
             "/reply_to",
@@ -338,7 +341,7 @@ pub async fn get_message(
 /// Edit a message of the caller
 #[utoipa::path(patch, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
     params(("id" = ChatId, Path), ("message_id" = MessageId, Path)), request_body = EditMessage,
-    responses((status = 200, body = Message), (status = 403, body = Problem), (status = 409, body = Problem, description = "message_deleted, workspace_full")))]
+    responses((status = 200, body = Message), (status = 403, body = Problem), (status = 409, body = Problem, description = "message_deleted, system_message, workspace_full")))]
 pub async fn edit_message(
     State(state): State<AppState>,
     chat: VisibleChat,
@@ -351,6 +354,9 @@ pub async fn edit_message(
     let found = db::messages::find_authorship(&mut *tx, chat.id, path.message_id)
         .await?
         .ok_or(ApiError::NotFound("message"))?;
+    if found.is_system {
+        return Err(system_message());
+    }
     if found.sender_id != chat.user.id {
         return Err(forbidden());
     }
@@ -366,10 +372,16 @@ pub async fn edit_message(
     Ok(ok(edited.0))
 }
 
+/// The error for a change of what Parlor itself wrote.
+fn system_message() -> ApiError {
+    ApiError::conflict("system_message", "it tells what happened in the chat, and stays as it is")
+}
+
 /// Delete a message; its text is erased, its place stays
 #[utoipa::path(delete, path = "/api/chat/{id}/messages/{message_id}", tag = "messages",
     params(("id" = ChatId, Path), ("message_id" = MessageId, Path)),
-    responses((status = 204, description = "also when it was deleted before"), (status = 403, body = Problem)))]
+    responses((status = 204, description = "also when it was deleted before"), (status = 403, body = Problem),
+        (status = 409, body = Problem, description = "system_message")))]
 pub async fn delete_message(
     State(state): State<AppState>,
     chat: VisibleChat,
@@ -380,6 +392,9 @@ pub async fn delete_message(
     let found = db::messages::find_authorship(&mut *tx, chat.id, path.message_id)
         .await?
         .ok_or(ApiError::NotFound("message"))?;
+    if found.is_system {
+        return Err(system_message());
+    }
     if found.sender_id != chat.user.id {
         lock_chat(&mut tx, &chat.user, chat.id, ChatAction::DeleteMessageOfOthers).await?;
     }

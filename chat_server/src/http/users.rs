@@ -164,7 +164,7 @@ pub async fn update_user(
         if !now_active {
             db::invites::revoke_of_user(&mut *tx, user.workspace_id, id).await?;
             db::sessions::revoke_if_useless(&mut *tx, id).await?;
-            handed_over = db::chats::hand_over(&mut tx, id).await?;
+            handed_over = db::chats::hand_over(&mut tx, id, user.id).await?;
             db::event_log::lock_shards_of_account(&mut *tx, id).await?;
         }
     }

@@ -13,7 +13,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::signed_in::{SignedIn, sign_in_to};
 use crate::{
     auth::{CurrentUser, require_in_workspace},
-    db::{self, Page, workspaces::Workspace},
+    db::{
+        self, Page,
+        workspaces::{Workspace, WorkspaceWithUnread},
+    },
     error::{ApiError, ConstraintExt as _, Problem, Result},
     extract::{ApiJson, ApiPath, JsonResponse, created, ok},
     state::AppState,
@@ -47,12 +50,14 @@ pub struct WorkspaceChanges {
 const DOMAINS_MAX: usize = 50;
 
 /// List the account's workspaces, in the order in which it joined them
-#[utoipa::path(get, path = "/api/workspaces", tag = "workspaces", responses((status = 200, body = Page<Workspace>)))]
+///
+/// With what is unread in each, so that a client needs no stream for the others.
+#[utoipa::path(get, path = "/api/workspaces", tag = "workspaces", responses((status = 200, body = Page<WorkspaceWithUnread>)))]
 pub async fn list_workspaces(
     State(state): State<AppState>,
     user: CurrentUser,
-) -> Result<JsonResponse<Page<Workspace>>> {
-    let items = db::workspaces::list_of_account(&state.db, user.account_id).await?;
+) -> Result<JsonResponse<Page<WorkspaceWithUnread>>> {
+    let items = db::workspaces::list_with_unread(&state.db, user.account_id, user.session_id).await?;
     Ok(ok(Page { items, has_more: false }))
 }
 
@@ -81,8 +86,9 @@ pub async fn create_workspace(
     let workspace = db::workspaces::insert(&mut *tx, id, &input.name)
         .await
         .on_constraint("workspaces_name_key", workspace_taken)?;
-    db::users::insert(&mut *tx, UserId::generate(), id, user.account_id, &me.fullname, WorkspaceRole::Owner)
-        .await?;
+    let owner = UserId::generate();
+    db::users::insert(&mut *tx, owner, id, user.account_id, &me.fullname, WorkspaceRole::Owner).await?;
+    db::auto_join::make_general(&mut tx, id, owner).await?;
     tx.commit().await?;
     Ok(created(workspace))
 }

@@ -36,6 +36,6 @@ pub(super) async fn run(db: &mut PgConnection, job: &TakenJob) -> anyhow::Result
     }
     db::invites::revoke_of_user(&mut *db, workspace, id).await?;
     db::users::forget(&mut *db, id, NOBODY).await?;
-    db::chats::hand_over(&mut *db, id).await?;
+    db::chats::hand_over(&mut *db, id, id).await?;
     Ok(Progress::Part(job.payload.clone()))
 }

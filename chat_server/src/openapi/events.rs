@@ -50,7 +50,7 @@ pub enum Event {
     /// A chat is new. For its first members, whose joining is not told one by one.
     #[serde(rename = "chat.created")]
     ChatCreated { at: Timestamp, chat_id: ChatId, chat: Chat, members: Vec<Member> },
-    /// A chat has another name or description.
+    /// A chat has another name, description or `auto_join`.
     #[serde(rename = "chat.updated")]
     ChatUpdated { at: Timestamp, chat_id: ChatId, chat: Chat },
     /// A chat and its messages are gone.
@@ -66,7 +66,8 @@ pub enum Event {
         chat_id: ChatId,
         chat: Chat,
         member: Member,
-        /// For the member who joined, to whom the chat is new. Null in an empty chat.
+        /// For the member who joined, to whom the chat is new: what a list shows of it. Null where
+        /// nothing is.
         last_message: Option<Message>,
     },
     /// A member left or was removed.

@@ -197,7 +197,7 @@ export interface paths {
         delete: operations["delete_chat"];
         options?: never;
         head?: never;
-        /** Change the name or description of a chat */
+        /** Change the name or description of a chat, or who becomes a member of a channel */
         patch: operations["update_chat"];
         trace?: never;
     };
@@ -681,7 +681,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the account's workspaces, in the order in which it joined them */
+        /**
+         * List the account's workspaces, in the order in which it joined them
+         * @description With what is unread in each, so that a client needs no stream for the others.
+         */
         get: operations["list_workspaces"];
         put?: never;
         /** Create a workspace with the caller as its owner */
@@ -796,6 +799,8 @@ export interface components {
         Anchor: "first_unread";
         /** @description A chat as REST and events show it, the same for all who may see it. */
         Chat: {
+            /** @description Whether those who join the workspace become members. Only for public channels. */
+            auto_join: boolean;
             created_at: components["schemas"]["Timestamp"];
             /**
              * Format: int64
@@ -805,6 +810,12 @@ export interface components {
             description: string;
             id: components["schemas"]["ChatId"];
             kind: components["schemas"]["ChatKind"];
+            /**
+             * Format: int64
+             * @description How many messages stand in its main line, deleted ones included: unread counts are
+             *     differences of it. System lines do not count.
+             */
+            last_root_no: number;
             /**
              * Format: int64
              * @description The `seq` of the newest message, 0 before the first.
@@ -822,9 +833,14 @@ export interface components {
          * @description What a user can do in a chat.
          * @enum {string}
          */
-        ChatAction: "see" | "read" | "post" | "join" | "leave" | "add_members" | "remove_members" | "update" | "delete" | "transfer_ownership" | "delete_message_of_others";
+        ChatAction: "see" | "read" | "post" | "join" | "leave" | "add_members" | "remove_members" | "update" | "set_auto_join" | "delete" | "transfer_ownership" | "delete_message_of_others";
         /** @description Fields that are left out do not change. */
         ChatChanges: {
+            /**
+             * @description Whether those who join the workspace from now on become members. Only for a public channel,
+             *     and only owners and admins of the workspace change it; at most 10 channels have it.
+             */
+            auto_join?: boolean | null;
             description?: components["schemas"]["ChatDescription"] | null;
             name?: components["schemas"]["ChatName"] | null;
         };
@@ -915,7 +931,7 @@ export interface components {
          * @enum {string}
          */
         ChatRole: "owner" | "member";
-        /** @description A chat has another name or description. */
+        /** @description A chat has another name, description or `auto_join`. */
         ChatUpdatedEvent: {
             at: components["schemas"]["Timestamp"];
             chat: components["schemas"]["Chat"];
@@ -1136,7 +1152,7 @@ export interface components {
          *     `message_json`.
          */
         Message: {
-            /** @description Markdown, as written. Empty once deleted. */
+            /** @description Markdown, as written. Empty once deleted, and for a system line. */
             body: string;
             chat_id: components["schemas"]["ChatId"];
             /** @description The sender's own name for this send. */
@@ -1153,6 +1169,8 @@ export interface components {
              * @description 1, 2, 3 ... in its chat, without gaps.
              */
             seq: number;
+            /** @description What a system line tells; other messages lack the field. */
+            system?: components["schemas"]["SystemLine"];
         };
         /** @description A message as written, Markdown. Kept byte for byte; not only white space. */
         MessageBody: string;
@@ -1190,7 +1208,8 @@ export interface components {
          */
         MessageId: string;
         /**
-         * @description Who wrote a message: a person or program, or Parlor itself about what happened in the chat.
+         * @description Who wrote a message: a person or program, or Parlor itself about what happened in the chat. A
+         *     system line is unread to nobody, and cannot be edited, deleted or replied to.
          * @enum {string}
          */
         MessageKind: "user" | "system";
@@ -1230,6 +1249,8 @@ export interface components {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
             items: {
+                /** @description Whether those who join the workspace become members. Only for public channels. */
+                auto_join: boolean;
                 created_at: components["schemas"]["Timestamp"];
                 /**
                  * Format: int64
@@ -1239,6 +1260,12 @@ export interface components {
                 description: string;
                 id: components["schemas"]["ChatId"];
                 kind: components["schemas"]["ChatKind"];
+                /**
+                 * Format: int64
+                 * @description How many messages stand in its main line, deleted ones included: unread counts are
+                 *     differences of it. System lines do not count.
+                 */
+                last_root_no: number;
                 /**
                  * Format: int64
                  * @description The `seq` of the newest message, 0 before the first.
@@ -1341,18 +1368,21 @@ export interface components {
             }[];
         };
         /** @description Part of a list. */
-        Page_Workspace: {
+        Page_WorkspaceWithUnread: {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
-            items: {
-                created_at: components["schemas"]["Timestamp"];
-                /** @description Whose e-mail addresses may join; all if there are none. */
-                email_domains: string[];
-                id: components["schemas"]["WorkspaceId"];
-                name: string;
-                /** @description Whether those who join need a verified e-mail address. */
-                verified_only: boolean;
-            }[];
+            items: (components["schemas"]["Workspace"] & {
+                /**
+                 * Format: int64
+                 * @description How many of them are for the caller: those in single chats.
+                 */
+                mentions: number;
+                /**
+                 * Format: int64
+                 * @description The sum of the `unread_count` of the caller's chats there.
+                 */
+                unread: number;
+            })[];
         };
         /**
          * Format: password
@@ -1390,6 +1420,11 @@ export interface components {
              * @description The messages of the chat that had been deleted by then.
              */
             deleted_count: number;
+            /**
+             * Format: int64
+             * @description The messages in the main line then.
+             */
+            last_root_no: number;
             /** Format: int64 */
             last_seq: number;
             /** Format: int64 */
@@ -1517,6 +1552,29 @@ export interface components {
             chats?: components["schemas"]["ChatId"][] | null;
             /** @description The people whose presence to send. Kept for later: presence is not sent yet. */
             users?: components["schemas"]["UserId"][];
+        };
+        /** @description What a system line tells. Its sender is who did it. A newer server may send further types. */
+        SystemLine: {
+            /** @enum {string} */
+            type: "made";
+        } | {
+            /** @enum {string} */
+            type: "joined";
+            user_ids: components["schemas"]["UserId"][];
+        } | {
+            /** @enum {string} */
+            type: "left";
+            user_ids: components["schemas"]["UserId"][];
+        } | {
+            new_name: string;
+            old_name?: string | null;
+            /** @enum {string} */
+            type: "renamed";
+        } | {
+            from?: components["schemas"]["UserId"] | null;
+            to: components["schemas"]["UserId"];
+            /** @enum {string} */
+            type: "ownership_passed";
         };
         /** @description Opens streams, and nothing else; may be part of their URL. */
         Ticket: {
@@ -1653,6 +1711,19 @@ export interface components {
              */
             type: "workspace.updated";
             workspace: components["schemas"]["Workspace"];
+        };
+        /** @description A workspace of the caller's account, with what waits there. */
+        WorkspaceWithUnread: components["schemas"]["Workspace"] & {
+            /**
+             * Format: int64
+             * @description How many of them are for the caller: those in single chats.
+             */
+            mentions: number;
+            /**
+             * Format: int64
+             * @description The sum of the `unread_count` of the caller's chats there.
+             */
+            unread: number;
         };
     };
     responses: never;
@@ -2206,7 +2277,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description chat_name_taken */
+            /** @description chat_name_taken, too_many_auto_join */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2750,6 +2821,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description system_message */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Refused or failed; `code` says why */
             default: {
                 headers: {
@@ -2795,7 +2875,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description message_deleted, workspace_full */
+            /** @description message_deleted, system_message, workspace_full */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3815,7 +3895,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Workspace"];
+                    "application/json": components["schemas"]["Page_WorkspaceWithUnread"];
                 };
             };
             /** @description Refused or failed; `code` says why */

@@ -13,6 +13,11 @@ import { type Session, SignedOut } from './session'
 export const CHATS_PER_PAGE = 200
 export const PAGE = 100
 
+/** The workspace that a path names; null if it names none. */
+export function workspaceIn(path: string): string | null {
+  return /^\/w\/([^/]+)/.exec(path)?.[1] ?? null
+}
+
 export interface Early {
   /** A store has taken it. Another account may sign in later. */
   taken: boolean

@@ -20,7 +20,12 @@ interface Room {
 }
 
 function unread({ messages }: Room, read_seq: number): number {
-  return messages.filter(message => message.seq > read_seq && !message.deleted_at).length
+  return messages.filter(message => message.kind === 'user' && message.seq > read_seq && !message.deleted_at).length
+}
+
+/** What a list of chats shows: the newest that a person wrote, or else the newest line. */
+function shown({ messages }: Room): Message | null {
+  return messages.findLast(message => message.kind === 'user') ?? messages.at(-1) ?? null
 }
 
 /** A Parlor in a few lines: does what it is told at random, tells it as events, and can be asked for a snapshot. */
@@ -38,11 +43,11 @@ class Model {
   snapshot(): Snapshot {
     const items: ChatItem[] = []
     for (const room of this.chats.values()) {
-      const { chat, members, messages, read } = room
+      const { chat, members, read } = room
       const member = members.get('me')
       if (!member) continue
       const read_seq = read.get('me') ?? 0
-      const last_message = messages.at(-1) ?? null
+      const last_message = shown(room)
       const unread_count = unread(room, read_seq)
       items.push({ chat: { ...chat }, member, last_message, read_seq, unread_count, may: this.may(member) })
     }
@@ -73,6 +78,7 @@ class Model {
     const base = { at: AT, chat_id: id }
     if (roll < 0.5 && inside) {
       chat.chat.last_seq += 1
+      chat.chat.last_root_no += 1
       const message = this.message(id, chat.chat.last_seq, who)
       chat.messages.push(message)
       chat.read.set(who, message.seq)
@@ -80,7 +86,7 @@ class Model {
     } else if (roll < 0.6 && chat.messages.length > 0) {
       const index = Math.floor(this.random() * chat.messages.length)
       const gone = this.random() < 0.5
-      if (chat.messages[index]!.deleted_at) return
+      if (chat.messages[index]!.deleted_at || chat.messages[index]!.kind === 'system') return
       const message = {
         ...chat.messages[index]!,
         body: gone ? '' : 'edited',
@@ -94,17 +100,19 @@ class Model {
     } else if (roll < 0.7 && chat.members.has('me')) {
       const seq = Math.max(chat.read.get('me') ?? 0, Math.floor(this.random() * (chat.chat.last_seq + 1)))
       chat.read.set('me', seq)
-      const { last_seq, deleted_count } = chat.chat
-      const read = { seq, unread_count: unread(chat, seq), last_seq, deleted_count }
+      const { last_seq, last_root_no, deleted_count } = chat.chat
+      const read = { seq, unread_count: unread(chat, seq), last_seq, last_root_no, deleted_count }
       this.tell(chat, { ...base, type: 'chat.read', read })
     } else if (roll < 0.82 && !inside) {
+      this.line(chat, who)
       chat.chat.member_count += 1
       const member: Member = { user_id: who, role: 'member', joined_at: AT }
       chat.members.set(who, member)
       chat.read.set(who, chat.chat.last_seq)
-      const last_message = chat.messages.at(-1) ?? null
+      const last_message = shown(chat)
       this.tell(chat, { ...base, type: 'member.joined', chat: { ...chat.chat }, member, last_message })
     } else if (roll < 0.9 && inside) {
+      this.line(chat, who)
       const member = chat.members.get(who)!
       chat.chat.member_count -= 1
       const audience = new Set(chat.members.keys())
@@ -115,6 +123,7 @@ class Model {
       chat.members.set(who, member)
       this.tell(chat, { ...base, type: 'member.updated', chat: { ...chat.chat }, member })
     } else if (roll < 0.96) {
+      this.line(chat, who)
       chat.chat.name = `name ${this.count++}`
       this.tell(chat, { ...base, type: 'chat.updated', chat: { ...chat.chat } })
     } else if (roll < 0.97) {
@@ -133,7 +142,7 @@ class Model {
     const ids = new Set([owner, this.pick(this.people)!.id])
     const chat: Chat = {
       id, kind: 'group', name: null, description: '', owner_id: owner, member_count: ids.size, member_ids: [...ids],
-      last_seq: 0, deleted_count: 0, created_at: AT,
+      last_seq: 0, last_root_no: 0, deleted_count: 0, auto_join: false, created_at: AT,
     } // biome-ignore format: a table
     const members = [...ids].map(
       user_id => ({ user_id, role: user_id === owner ? 'owner' : 'member', joined_at: AT }) as Member,
@@ -141,6 +150,15 @@ class Model {
     const entry = { chat, members: new Map(members.map(m => [m.user_id, m])), messages: [], read: new Map() }
     this.chats.set(id, entry)
     this.tell(entry, { at: AT, chat_id: id, type: 'chat.created', chat: { ...chat }, members })
+    this.line(entry, owner)
+  }
+
+  /** A system line, before the change that it tells. */
+  private line(room: Room, who: string): void {
+    room.chat.last_seq += 1
+    const message: Message = { ...this.message(room.chat.id, room.chat.last_seq, who), kind: 'system', body: '' }
+    room.messages.push(message)
+    this.tell(room, { at: AT, chat_id: room.chat.id, type: 'message.new', message })
   }
 
   private tell(

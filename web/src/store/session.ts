@@ -1,5 +1,6 @@
 // The signed-in user and the access token. The refresh token is an HttpOnly cookie that is valid
-// once, so one tab at a time renews the access token (Web Lock) and sends it to the others (tabs.ts).
+// once, so one tab at a time renews its access token (Web Lock). It sends the token to the tabs of
+// the same workspace (tabs.ts): an access token is good for one workspace.
 //
 // The invariant: after signing out, no tab uses the cookie again, even if the server does not know
 // of it yet.
@@ -11,6 +12,7 @@ import { backoff, pause } from './retry'
 import { deviceStorage } from './storage'
 import { connectTabs, type Tabs } from './tabs'
 
+/** The workspace that was used last: for a tab whose address names none. */
 const WORKSPACE_KEY = 'parlor.workspace'
 const RENEWED_KEY = 'parlor.renewed_at'
 /** Set from signing out until the server has confirmed it. */
@@ -27,12 +29,11 @@ interface HeldToken {
   endsAt: number
 }
 
-/** What tabs send to each other. `ask` asks for a valid token. */
+/** What tabs send to each other. `ask` asks for a valid token of a workspace; of any, if null. */
 type SessionMessage =
   | { kind: 'renewed'; held: HeldToken }
-  | { kind: 'ask' }
+  | { kind: 'ask'; workspace: string | null }
   | { kind: 'out'; why: Ending }
-  | { kind: 'switched' }
 /** `left`: the user signed out. `ended`: the server ended the session. */
 export type Ending = 'left' | 'ended'
 
@@ -42,21 +43,25 @@ export class Session {
   private held: HeldToken | null = null
   /** What is shown until the server answers; null if it has. */
   restored: OfflineCopy | null = null
+  /** The workspace of this tab; null until one is named or chosen. */
+  private workspace: string | null
   private endedBy: Ending | null = null
   private readonly tabs: Tabs<SessionMessage>
   private waitingForAnswer: (() => void)[] = []
   private readonly listeners = new Set<() => void>()
   private renewing: Promise<string> | null = null
 
-  constructor() {
+  constructor(workspace: string | null) {
+    this.workspace = workspace
     this.tabs = connectTabs<SessionMessage>('parlor-session', data => {
-      if (data.kind === 'renewed') this.adopt(data.held)
+      if (data.kind === 'renewed') this.receive(data.held)
       else if (data.kind === 'ask') {
-        if (this.held && this.held.endsAt - Date.now() > MARGIN_MS) this.broadcast({ kind: 'renewed', held: this.held })
-      } else if (data.kind === 'out') {
+        const held = this.usable()
+        if (held && isFor(held, data.workspace)) this.broadcast({ kind: 'renewed', held })
+      } else {
         this.clear(data.why)
         void this.finishSignOut()
-      } else location.reload()
+      }
     })
   }
 
@@ -93,7 +98,7 @@ export class Session {
    * whether there is something.
    */
   async resumeOffline(): Promise<boolean> {
-    const copy = await loadCopy(deviceStorage.get(WORKSPACE_KEY))
+    const copy = await loadCopy(this.workspace ?? deviceStorage.get(WORKSPACE_KEY))
     if (this.held) return true
     if (!copy || isSigningOut()) return false
     this.restored = copy
@@ -103,11 +108,14 @@ export class Session {
     return true
   }
 
-  signedIn(info: SignedIn): void {
+  /** Begins the session, in the workspace of the address if the account is in it. */
+  async signedIn(info: SignedIn): Promise<void> {
     void clearCopies()
     // The new cookie has replaced the one that was to be signed out.
     deviceStorage.remove(SIGNING_OUT_KEY)
-    this.adoptAndBroadcast(info)
+    const isElsewhere = this.workspace !== null && this.workspace !== info.workspace.id
+    if (isElsewhere && info.workspaces.some(({ id }) => id === this.workspace)) await this.renew()
+    else this.adoptAndBroadcast(info)
   }
 
   private adoptAndBroadcast(info: SignedIn): void {
@@ -116,11 +124,11 @@ export class Session {
     this.broadcast({ kind: 'renewed', held })
   }
 
-  /** Switches every tab to another workspace. */
-  switched(info: SignedIn): void {
-    deviceStorage.set(WORKSPACE_KEY, info.workspace.id)
-    this.broadcast({ kind: 'switched' })
-    location.assign('/')
+  /** Another tab has a new token. */
+  private receive(held: HeldToken): void {
+    if (isFor(held, this.workspace)) this.adopt(held)
+    // It is of another workspace, but the user is signed in again.
+    else if (!this.held) void this.renew().catch(() => undefined)
   }
 
   /** Signs out at once, even without a connection; the request to the server is retried. */
@@ -156,9 +164,12 @@ export class Session {
 
   /** See `TokenSource`. */
   async token(stale?: string): Promise<string> {
-    const held = this.held
-    if (held && held.info.access_token !== stale && held.endsAt - Date.now() > MARGIN_MS) return held.info.access_token
-    return this.renew(stale)
+    return this.usable(stale)?.info.access_token ?? this.renew(stale)
+  }
+
+  private usable(stale?: string): HeldToken | null {
+    const { held } = this
+    return held && held.info.access_token !== stale && held.endsAt - Date.now() > MARGIN_MS ? held : null
   }
 
   private renew(stale?: string): Promise<string> {
@@ -170,22 +181,23 @@ export class Session {
   }
 
   private async renewLocked(stale?: string): Promise<string> {
-    const usable = () =>
-      this.held && this.held.info.access_token !== stale && this.held.endsAt - Date.now() > MARGIN_MS ? this.held : null
-    if (!usable() && Date.now() - Number(deviceStorage.get(RENEWED_KEY) ?? 0) < RECENT_MS) await this.askOtherTabs()
-    const received = usable()
+    const isRecent = Date.now() - Number(deviceStorage.get(RENEWED_KEY) ?? 0) < RECENT_MS
+    if (!this.usable(stale) && isRecent) await this.askOtherTabs()
+    const received = this.usable(stale)
     if (received) return received.info.access_token
     if (isSigningOut()) throw new SignedOut()
+    const workspace = this.workspace ?? deviceStorage.get(WORKSPACE_KEY)
     try {
-      const workspace = deviceStorage.get(WORKSPACE_KEY)
       const info = await unwrap(publicApi.POST('/api/refresh', { body: workspace ? { workspace } : {} }))
       // The user signed out during the request.
       if (isSigningOut()) throw new SignedOut()
       this.adoptAndBroadcast(info)
       return info.access_token
     } catch (error) {
-      // This account is not in the last workspace (any more): the server chooses another one.
-      if (error instanceof ApiError && error.status === 403 && deviceStorage.get(WORKSPACE_KEY)) {
+      // This account is not in that workspace (any more), or there is none: the server chooses one.
+      const isRefused = error instanceof ApiError && [400, 403, 422].includes(error.status)
+      if (isRefused && workspace) {
+        this.workspace = null
         deviceStorage.remove(WORKSPACE_KEY)
         return this.renewLocked(stale)
       }
@@ -201,7 +213,7 @@ export class Session {
   private askOtherTabs(): Promise<void> {
     return new Promise(resolve => {
       this.waitingForAnswer.push(resolve)
-      this.broadcast({ kind: 'ask' })
+      this.broadcast({ kind: 'ask', workspace: this.workspace })
       setTimeout(resolve, ANSWER_MS)
     })
   }
@@ -211,6 +223,7 @@ export class Session {
     this.restored = null
     const otherUser = this.held && this.held.info.user.id !== held.info.user.id
     this.held = held
+    this.workspace = held.info.workspace.id
     deviceStorage.set(WORKSPACE_KEY, held.info.workspace.id)
     deviceStorage.set(RENEWED_KEY, String(Date.now()))
     for (const resolve of this.waitingForAnswer.splice(0)) resolve()
@@ -223,6 +236,7 @@ export class Session {
     this.restored = null
     if (!this.held) return
     this.held = null
+    if (why === 'left') this.workspace = null
     this.endedBy = why
     deviceStorage.remove(WORKSPACE_KEY)
     deviceStorage.remove(RENEWED_KEY)
@@ -240,6 +254,10 @@ export class Session {
 
 function isSigningOut(): boolean {
   return deviceStorage.get(SIGNING_OUT_KEY) !== null
+}
+
+function isFor({ info }: HeldToken, workspace: string | null): boolean {
+  return workspace === null || workspace === info.workspace.id
 }
 
 function heldToken(info: SignedIn): HeldToken {

@@ -6,6 +6,7 @@
 // - `open`: what it does beside that, with methods for components (`store.<name>`).
 import type { Context, Fold } from './slice'
 import { chats } from './slices/chats'
+import { departures } from './slices/departures'
 import { drafts } from './slices/drafts'
 import { messages } from './slices/messages'
 import { outbox } from './slices/outbox'
@@ -15,6 +16,7 @@ import { typing } from './slices/typing'
 import { user } from './slices/user'
 import { users } from './slices/users'
 import { workspace } from './slices/workspace'
+import { workspaces } from './slices/workspaces'
 
 export const SLICES = {
   user,
@@ -27,6 +29,8 @@ export const SLICES = {
   messages,
   readPositions,
   typing,
+  workspaces,
+  departures,
 }
 
 type Slices = typeof SLICES

@@ -88,7 +88,7 @@ export function openStore(session: Session, early: Early | null = null): Store {
     onEvent: (event, leads) => {
       fold(event)
       for (const slice of slices) slice.onEvent?.(event)
-      if (leads && event.type === 'message.new' && event.message.sender_id !== me)
+      if (leads && event.type === 'message.new' && isFromOther(event.message, me))
         for (const listener of listeners) listener(event.message)
     },
     onEphemeral: event => {
@@ -112,4 +112,9 @@ export function openStore(session: Session, early: Early | null = null): Store {
       removeEventListener('storage', onStorage)
     },
   }
+}
+
+/** System lines are no news to anybody. */
+function isFromOther({ kind, sender_id }: Message, me: string): boolean {
+  return kind === 'user' && sender_id !== me
 }

@@ -6,7 +6,8 @@ import type { Session } from '../store/session'
 import { openStore, type Store } from '../store/store'
 import { ForgotPassword, ResetPassword, VerifyEmail } from './CodePages'
 import { SessionContext, StoreContext } from './hooks'
-import { go, signInPath, useRoute } from './route'
+import { NotYourWorkspace } from './NotYourWorkspace'
+import { go, pathInWorkspace, signInPath, useRoute } from './route'
 import { SignIn, SignUp } from './SignIn'
 import { Splash } from './Splash'
 import { Workspace } from './Workspace'
@@ -76,6 +77,11 @@ export function App({ session, early }: { session: Session; early: Early }) {
 function SignedIn({ session, early }: { session: Session; early: Early }) {
   const [store, setStore] = useState<Store | null>(null)
   const route = useRoute()
+  const info = session.info
+  const isDoor = !('workspace' in route)
+  const wanted = isDoor ? null : route.workspace
+  const isHere = wanted === info?.workspace.id
+  const isMine = info?.workspaces.some(({ id }) => id === wanted) === true
   useEffect(() => {
     const next = openStore(session, early.taken ? null : early)
     early.taken = true
@@ -83,9 +89,14 @@ function SignedIn({ session, early }: { session: Session; early: Early }) {
     return () => next.close()
   }, [session, early])
   useEffect(() => {
-    if (route.page === 'signin' || route.page === 'signup' || route.page === 'forgot') go('/', true)
-  }, [route.page])
-  if (!store) return <Splash />
+    if (!info) return
+    if (isDoor) go('/', true)
+    else if (wanted === null) go(pathInWorkspace(info.workspace.id), true)
+    // Back to an address of before another account signed in here.
+    else if (!isHere && isMine) location.reload()
+  }, [info, isDoor, wanted, isHere, isMine])
+  if (info && wanted !== null && !isHere && !isMine) return <NotYourWorkspace info={info} />
+  if (!store || !isHere) return <Splash />
   return (
     <StoreContext value={store}>
       <Workspace />

@@ -4,23 +4,29 @@ import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { ApiError, unwrap } from '../api/client'
 import type { ChatItem } from '../api/types'
+import { workspaceOfChat } from '../store/elsewhere'
 import { useTexts } from '../texts'
 import { EmptyState } from './EmptyState'
 import { FormError, useAction } from './forms'
-import { useStore } from './hooks'
-import { go } from './route'
+import { useStore, useView } from './hooks'
+import { go, homePath, pathInWorkspace } from './route'
 
 export function ChatNotFound({ chatId }: { chatId: string }) {
   const t = useTexts()
   const store = useStore()
+  const workspace = useView(view => view.data?.workspace.id) as string
   const [found, setFound] = useState<ChatItem | 'none' | null>(null)
   const search = useAction(async () => {
     const noneIfRefused = (error: unknown) => {
       if (error instanceof ApiError && error.status < 500) return 'none' as const
       throw error
     }
-    setFound(await store.chats.fetch(chatId).catch(noneIfRefused))
+    const answer = await store.chats.fetch(chatId).catch(noneIfRefused)
+    const elsewhere = answer === 'none' && (await workspaceOfChat(store.api, workspace, chatId))
+    if (elsewhere) location.replace(pathInWorkspace(elsewhere))
+    else setFound(answer)
   })
+  const why = useView(view => view.departures.get(chatId))
   const { run } = search
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat
   useEffect(run, [store, chatId])
@@ -28,7 +34,7 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
     store.chats.add(await unwrap(store.api.POST('/api/chat/{id}/join', { params: { path: { id: chatId } } })))
   })
   const back = (
-    <button type="button" className="button" onClick={() => go('/')}>
+    <button type="button" className="button" onClick={() => go(homePath())}>
       {t.backToChats}
     </button>
   )
@@ -52,8 +58,8 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
   if (found === 'none') {
     return (
       <div className="welcome">
-        <EmptyState page title={t.notHereTitle}>
-          <p>{t.notHereText}</p>
+        <EmptyState page title={why ? t.departed[why][0] : t.notHereTitle}>
+          <p>{why ? t.departed[why][1] : t.notHereText}</p>
           {back}
         </EmptyState>
       </div>
@@ -71,6 +77,7 @@ export function ChatNotFound({ chatId }: { chatId: string }) {
         }
       >
         {chat.description && <p dir="auto">{chat.description}</p>}
+        {why && <p>{t.departed[why][1]}</p>}
         <p>{t.joinToRead(t.memberCount(chat.member_count))}</p>
         <FormError error={join.error} />
         <div className="empty-state-actions">

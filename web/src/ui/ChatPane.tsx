@@ -17,7 +17,7 @@ import { IconButton } from './IconButton'
 import { LiveRegion } from './LiveRegion'
 import { MenuContent } from './Menu'
 import { panelButton } from './panels'
-import { go, type PanelAddress } from './route'
+import { go, goUp, homePath, type PanelAddress } from './route'
 import { Timeline } from './timeline/Timeline'
 
 interface ChatPaneProps {
@@ -72,7 +72,7 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
 }
 
 function lastOwnMessage(items: readonly Message[], me: string | undefined): Message | undefined {
-  return items.findLast(message => message.sender_id === me && !message.deleted_at)
+  return items.findLast(message => message.sender_id === me && message.kind === 'user' && !message.deleted_at)
 }
 
 function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null }) {
@@ -83,46 +83,50 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
   const { chat, may } = item
   const [mayUpdate, mayLeave, mayDelete] = [may.includes('update'), may.includes('leave'), may.includes('delete')]
   return (
-    <header className="chat-head">
-      <IconButton label={t.backToList} className="only-phone" onClick={() => go('/')}>
-        <ArrowLeft />
-      </IconButton>
-      <ChatIcon item={item} size="m" />
-      <div className="chat-head-text">
-        <h1 dir="auto">{title}</h1>
-        {chat.description && <p dir="auto">{chat.description}</p>}
-      </div>
-      <button type="button" className="members-button" {...panelButton('members', panel)}>
-        <Users aria-hidden="true" />
-        <span aria-hidden="true">{chat.member_count}</span>
-        <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>
-      </button>
-      {(mayUpdate || mayLeave || mayDelete) && (
-        <DropdownMenu.Root modal={false}>
-          <DropdownMenu.Trigger asChild>
-            <IconButton label={t.moreAboutChat}>
-              <Ellipsis />
-            </IconButton>
-          </DropdownMenu.Trigger>
-          <MenuContent align="end" sideOffset={4}>
-            {mayUpdate && (
-              <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('edit')}>
-                <Pencil /> {t.rename}
-              </DropdownMenu.Item>
-            )}
-            {mayLeave && (
-              <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
-                <LogOut /> {t.leave}
-              </DropdownMenu.Item>
-            )}
-            {mayDelete && (
-              <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking('delete')}>
-                <Trash2 /> {t.deleteForAll}
-              </DropdownMenu.Item>
-            )}
-          </MenuContent>
-        </DropdownMenu.Root>
-      )}
+    <>
+      <header className="chat-head">
+        <IconButton label={t.backToList} className="only-phone" onClick={() => goUp(homePath())}>
+          <ArrowLeft />
+        </IconButton>
+        <span className="chat-head-icon">
+          <ChatIcon item={item} size="m" />
+        </span>
+        <div className="chat-head-text">
+          <h1 dir="auto">{title}</h1>
+          {chat.description && <p dir="auto">{chat.description}</p>}
+        </div>
+        <button type="button" className="members-button" {...panelButton('members', panel)}>
+          <Users aria-hidden="true" />
+          <span aria-hidden="true">{chat.member_count}</span>
+          <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>
+        </button>
+        {(mayUpdate || mayLeave || mayDelete) && (
+          <DropdownMenu.Root modal={false}>
+            <DropdownMenu.Trigger asChild>
+              <IconButton label={t.moreAboutChat}>
+                <Ellipsis />
+              </IconButton>
+            </DropdownMenu.Trigger>
+            <MenuContent align="end" sideOffset={4}>
+              {mayUpdate && (
+                <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('edit')}>
+                  <Pencil /> {t.rename}
+                </DropdownMenu.Item>
+              )}
+              {mayLeave && (
+                <DropdownMenu.Item className="menu-item" onSelect={() => setAsking('leave')}>
+                  <LogOut /> {t.leave}
+                </DropdownMenu.Item>
+              )}
+              {mayDelete && (
+                <DropdownMenu.Item className="menu-item menu-item-danger" onSelect={() => setAsking('delete')}>
+                  <Trash2 /> {t.deleteForAll}
+                </DropdownMenu.Item>
+              )}
+            </MenuContent>
+          </DropdownMenu.Root>
+        )}
+      </header>
       {asking === 'edit' && <EditChat item={item} onClose={() => setAsking(null)} />}
       {asking === 'leave' && (
         <ConfirmDialog
@@ -132,7 +136,7 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
           onClose={() => setAsking(null)}
           onConfirm={async () => {
             await unwrap(store.api.POST('/api/chat/{id}/leave', { params: { path: { id: chat.id } } }))
-            go('/', true)
+            go(homePath(), true)
           }}
         />
       )}
@@ -144,10 +148,10 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
           onClose={() => setAsking(null)}
           onConfirm={async () => {
             await unwrap(store.api.DELETE('/api/chat/{id}', { params: { path: { id: chat.id } } }))
-            go('/', true)
+            go(homePath(), true)
           }}
         />
       )}
-    </header>
+    </>
   )
 }

@@ -5,8 +5,9 @@ import { publicApi, unwrap } from '../api/client'
 import { useTexts } from '../texts'
 import { EmailField, FormError, PasswordField, useForm } from './forms'
 import { useSession } from './hooks'
+import { Link } from './Link'
 import { go } from './route'
-import { Link, SignInLayout } from './SignIn'
+import { SignInLayout } from './SignIn'
 
 export function ForgotPassword() {
   const t = useTexts()

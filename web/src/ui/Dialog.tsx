@@ -5,6 +5,7 @@ import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
 import { composerOf } from './composerOf'
+import { enterDialog } from './dialogEntry'
 import type { ErrorTexts } from './errors'
 import { FormError, useAction } from './forms'
 import { IconButton } from './IconButton'
@@ -28,6 +29,8 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
   const id = useId()
   // During the first render: a menu item that opened the dialog is removed right after.
   const [opener] = useState(openerOf)
+  const latest = useRef(onClose)
+  latest.current = onClose
   useEffect(() => {
     const element = dialog.current
     element?.showModal()
@@ -35,7 +38,9 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
     // The browser would focus the first element, mostly the close button.
     const first = element?.querySelector<HTMLElement>('[data-autofocus]') ?? element?.querySelector('h2')
     first?.focus()
+    const leave = enterDialog(() => latest.current())
     return () => {
+      leave()
       element?.close()
       // Typing goes on even if what opened it is gone.
       if (document.activeElement === document.body) (opener?.isConnected ? opener : composerOf(null))?.focus()

@@ -6,6 +6,7 @@ import type { ChatItem, Message } from '../api/types'
 import type { ConversationKey } from '../store/conversation'
 import { useTexts } from '../texts'
 import { useMe, useView } from './hooks'
+import { SystemText } from './message/SystemText'
 import { previewText } from './preview'
 import { UserName } from './UserName'
 
@@ -33,7 +34,13 @@ export function LiveRegion({ conversation, item }: { conversation: ConversationK
     <div className="visually-hidden" role="status" aria-label={t.newsRegion} aria-atomic="false">
       {announced.map(message => (
         <p key={message.id}>
-          <UserName userId={message.sender_id} />: {previewText(message.body).slice(0, TEXT_MAX)}
+          {message.kind === 'system' ? (
+            <SystemText messages={[message]} />
+          ) : (
+            <>
+              <UserName userId={message.sender_id} />: {previewText(message.body).slice(0, TEXT_MAX)}
+            </>
+          )}
         </p>
       ))}
     </div>

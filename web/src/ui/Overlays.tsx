@@ -1,13 +1,11 @@
 // The dialogs of the window. A chunk of its own, because reading and writing need none of them.
-import { BrowseChannels } from './dialogs/BrowseChannels'
 import { InvitePeople } from './dialogs/InvitePeople'
 import { NewChat } from './dialogs/NewChat'
 import { NewWorkspace } from './dialogs/NewWorkspace'
 import { QuickSwitcher } from './QuickSwitcher'
-import { Settings } from './Settings'
 import { Shortcuts } from './Shortcuts'
 
-export type Overlay = 'switcher' | 'new' | 'browse' | 'invite' | 'shortcuts' | 'settings' | 'workspace'
+export type Overlay = 'switcher' | 'new' | 'new-direct' | 'invite' | 'shortcuts' | 'workspace'
 
 interface OverlaysProps {
   overlay: Overlay
@@ -21,15 +19,13 @@ export function Overlays({ overlay, onOverlay, onChat }: OverlaysProps) {
     case 'switcher':
       return <QuickSwitcher onClose={close} onChat={onChat} />
     case 'new':
-      return <NewChat onClose={close} onChat={onChat} />
-    case 'browse':
-      return <BrowseChannels onClose={close} onChat={onChat} onNew={() => onOverlay('new')} />
+      return <NewChat first="public_channel" onClose={close} onChat={onChat} />
+    case 'new-direct':
+      return <NewChat first="single" onClose={close} onChat={onChat} />
     case 'invite':
       return <InvitePeople onClose={close} />
     case 'workspace':
       return <NewWorkspace onClose={close} />
-    case 'settings':
-      return <Settings onClose={close} />
     case 'shortcuts':
       return <Shortcuts onClose={close} />
   }

@@ -2,8 +2,9 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import type { ChatItem } from '../api/types'
-import { usePhone } from './hooks'
+import { OVERLAID, useMedia } from './hooks'
 import { IconButton } from './IconButton'
+import { isComposing } from './ime'
 import { LandmarkContext } from './Menu'
 import { closePanel } from './route'
 
@@ -26,18 +27,26 @@ interface FrameProps {
 export function Panel({ title, closeLabel, actions, children }: FrameProps) {
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const heading = useRef<HTMLHeadingElement>(null)
-  const phone = usePhone()
-  // On a phone it is a page of its own.
+  const overlaid = useMedia(OVERLAID)
+  // What it lies over is out of reach.
   useEffect(() => {
-    if (phone) heading.current?.focus()
-  }, [phone])
+    if (overlaid) heading.current?.focus()
+  }, [overlaid])
+  const Title = overlaid ? 'h1' : 'h2'
   return (
-    <aside className="panel" aria-label={title} ref={setLandmark}>
+    <aside
+      className="panel"
+      aria-label={title}
+      ref={setLandmark}
+      onKeyDown={event => {
+        if (event.key === 'Escape' && !event.defaultPrevented && !isComposing(event.nativeEvent)) closePanel()
+      }}
+    >
       <LandmarkContext value={landmark}>
         <header className="panel-head">
-          <h2 ref={heading} tabIndex={-1}>
+          <Title ref={heading} tabIndex={-1}>
             {title}
-          </h2>
+          </Title>
           {actions}
           <IconButton label={closeLabel} onClick={closePanel}>
             <X />

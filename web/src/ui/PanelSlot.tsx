@@ -1,12 +1,12 @@
-// The place of the one side panel. On a narrow window it lies over the messages, on a phone it is a
-// page.
+// The place of the one side panel. In a window with little room it lies over the messages, on a phone
+// it is a page.
 //
 // The invariant: after closing, by whatever means, the focus is back where the panel was opened.
 import { Suspense, useEffect, useState } from 'react'
 import { ErrorBoundary } from './ErrorBoundary'
 import { useChat } from './hooks'
 import { panelOf } from './panels'
-import type { PanelAddress } from './route'
+import { closePanel, type PanelAddress } from './route'
 
 export function PanelSlot({ chatId, address }: { chatId: string; address: PanelAddress }) {
   const item = useChat(chatId)
@@ -16,13 +16,19 @@ export function PanelSlot({ chatId, address }: { chatId: string; address: PanelA
   useEffect(() => () => restoreFocus(opener), [opener])
   if (!kind || !item) return null
   return (
-    <div className="panel-slot">
-      <ErrorBoundary key={`${chatId} ${address.kind} ${address.argument}`}>
-        <Suspense>
-          <kind.Panel item={item} argument={address.argument} />
-        </Suspense>
-      </ErrorBoundary>
-    </div>
+    <>
+      {/* The keyboard has the panel's own button, and Esc. */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: see above */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: see above */}
+      <div className="panel-scrim" onClick={closePanel} />
+      <div className="panel-slot">
+        <ErrorBoundary key={`${chatId} ${address.kind} ${address.argument}`}>
+          <Suspense>
+            <kind.Panel item={item} argument={address.argument} />
+          </Suspense>
+        </ErrorBoundary>
+      </div>
+    </>
   )
 }
 

@@ -5,22 +5,9 @@ import { texts, useTexts } from '../texts'
 import { errorTexts } from './errors'
 import { EmailField, Field, FormError, PasswordField, useForm } from './forms'
 import { useSession } from './hooks'
+import { Link } from './Link'
 import { Logo } from './Logo'
-import { go, signInPath } from './route'
-
-export function Link({ to, children }: { to: string; children: ReactNode }) {
-  return (
-    <a
-      href={to}
-      onClick={event => {
-        event.preventDefault()
-        go(to)
-      }}
-    >
-      {children}
-    </a>
-  )
-}
+import { go, homePath, signInPath } from './route'
 
 export function SignInLayout({
   title,
@@ -58,7 +45,7 @@ export function SignIn({ invite }: { invite: string | null }) {
   const session = useSession()
   const { error, busy, onSubmit } = useForm(async ({ email = '', password = '' }) => {
     await session.trySignOut()
-    session.signedIn(await unwrap(publicApi.POST('/api/signin', { body: { email, password } })))
+    await session.signedIn(await unwrap(publicApi.POST('/api/signin', { body: { email, password } })))
   })
   return (
     <SignInLayout
@@ -105,14 +92,14 @@ export function SignUp({ invite }: { invite: string | null }) {
       ? { fullname, email, password, invite }
       : { fullname, email, password, workspace: workspace ?? '' }
     await session.trySignOut()
-    session.signedIn(await unwrap(publicApi.POST('/api/signup', { body })))
+    await session.signedIn(await unwrap(publicApi.POST('/api/signup', { body })))
     go('/', true)
   })
   const accept = useForm(async () => {
     const info = await unwrap(
       connectApi(session).POST('/api/invites/{code}/accept', { params: { path: { code: invite ?? '' } } }),
     )
-    session.switched(info)
+    location.assign(homePath(info.workspace.id))
   })
 
   if (invite && !preview)

@@ -1,33 +1,42 @@
-// The window of a signed-in user: the list of chats, the open chat, the side panel, and dialogs over
-// them.
-import { lazy, Suspense, useEffect, useState } from 'react'
+// The window of a signed-in user: the bar at the top, the rail, the list of chats, the main place, the
+// side panel, and dialogs over them.
+import { type CSSProperties, lazy, Suspense, useEffect, useState } from 'react'
 import { deviceStorage } from '../store/storage'
 import { useTexts } from '../texts'
 import { ConnectionLine } from './ConnectionLine'
 import { CopyNotice } from './CopyNotice'
-import { byActivity, chatTitle } from './chats'
+import { byActivity, chatTitle, isForMe } from './chats'
 import { ConfirmDialog, Dialog } from './Dialog'
-import { EmptyState } from './EmptyState'
 import { ErrorBoundary } from './ErrorBoundary'
 import { useFilesLater } from './files'
-import { MAC, usePhone, useStore, useView } from './hooks'
+import { OVERLAID, useMedia, useStore, useView } from './hooks'
 import { useShortcuts } from './keyboard'
 import { LandmarkContext } from './Menu'
 import { useNotifications } from './notifications'
 import type { Overlay } from './Overlays'
 import { PanelSlot } from './PanelSlot'
 import { panelOf, preloadPanels } from './panels'
-import { openChat, useRoute } from './route'
+import { placeOf, preloadPlaces } from './places'
+import { Rail } from './Rail'
+import { openChat, type Route, useRoute } from './route'
 import { Splash } from './Splash'
 import { StorageNotice } from './StorageNotice'
+import { useListWidth } from './sidebar/listWidth'
 import { Sidebar } from './sidebar/Sidebar'
+import { TabBar } from './TabBar'
+import { TopBar } from './TopBar'
 import { useUnreadMark } from './unreadMark'
 
 // The chat is half of the code, with Markdown and the virtual list. It is fetched while the first
 // snapshot loads.
 const chatPane = () => import('./ChatPane').then(module => ({ default: module.ChatPane }))
 const ChatPane = lazy(chatPane)
+const HomePage = lazy(() => import('./pages/HomePage').then(module => ({ default: module.HomePage })))
 
+const preload = () => {
+  preloadPanels()
+  preloadPlaces()
+}
 const whenIdle = (work: () => void) => (window.requestIdleCallback ?? setTimeout)(work)
 /** Reloads the page, but only if the server can be reached. */
 const reload = async () => {
@@ -38,7 +47,7 @@ const reload = async () => {
 export function Workspace() {
   useEffect(() => {
     chatPane().then(
-      () => whenIdle(preloadPanels),
+      () => whenIdle(preload),
       () => undefined,
     )
   }, [])
@@ -55,12 +64,16 @@ function Main() {
   const [landmark, setLandmark] = useState<HTMLElement | null>(null)
   const chatId = route.page === 'chat' ? route.chatId : null
   const panel = route.page === 'chat' ? route.panel : null
+  const place = placeOf(route)
   const isMine = useView(view => chatId !== null && view.data?.chats.has(chatId) === true)
   const hasPanel = isMine && panelOf(panel) !== undefined
-  const phone = usePhone()
-  useTitle(chatId)
+  const overlaid = useMedia(OVERLAID)
+  const width = useListWidth()
+  const home = chatId === null && place === undefined
+  const isEmpty = useView(view => view.data?.chats.size === 0)
+  useTitle(chatId, place?.label(t))
   useUnreadMark()
-  useLastChat(chatId)
+  useLastChat(chatId, home)
   useNotifications()
   useFilesLater()
 
@@ -73,25 +86,44 @@ function Main() {
     openChat({ chatId: id })
   }
   return (
-    <div className="layout" data-open={chatId ? 'chat' : 'list'} data-panel-open={hasPanel || undefined}>
+    <div
+      className="layout"
+      data-open={chatId ? 'chat' : place ? 'place' : isEmpty ? 'home' : 'list'}
+      data-list={place?.hasList === false ? 'none' : undefined}
+      data-sub={isSubpage(route) || undefined}
+      style={{ '--list': `${width}rem` } as CSSProperties}
+    >
       <ConnectionLine />
       <StorageNotice />
-      <Sidebar chatId={chatId} onOverlay={setOverlay} />
-      {/* On a phone the panel covers it. */}
-      <main className="layout-main" aria-label={t.conversation} ref={setLandmark} inert={phone && hasPanel}>
+      <TopBar onOverlay={setOverlay} />
+      <Rail route={route} onOverlay={setOverlay} />
+      {place?.hasList !== false && <Sidebar chatId={chatId} alone={home && !isEmpty} onOverlay={setOverlay} />}
+      <main className="layout-main" aria-label={chatId ? t.conversation : undefined} ref={setLandmark}>
         <LandmarkContext value={landmark}>
-          {chatId ? (
-            <ErrorBoundary key={chatId}>
+          {/* Where the panel lies over it, it is out of reach. */}
+          <div className="layout-inner" inert={overlaid && hasPanel}>
+            {chatId ? (
+              <ErrorBoundary key={chatId}>
+                <Suspense>
+                  <ChatPane chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} panel={panel} />
+                </Suspense>
+              </ErrorBoundary>
+            ) : place && route.page === 'place' ? (
+              <ErrorBoundary key={route.place}>
+                <Suspense>
+                  <place.Place argument={route.argument} onOverlay={setOverlay} />
+                </Suspense>
+              </ErrorBoundary>
+            ) : (
               <Suspense>
-                <ChatPane chatId={chatId} seq={route.page === 'chat' ? route.seq : undefined} panel={panel} />
+                <HomePage onOverlay={setOverlay} />
               </Suspense>
-            </ErrorBoundary>
-          ) : (
-            <Welcome onOverlay={setOverlay} />
-          )}
+            )}
+          </div>
         </LandmarkContext>
       </main>
       {chatId && panel && hasPanel && <PanelSlot chatId={chatId} address={panel} />}
+      <TabBar route={route} />
       <CopyNotice />
       {overlay && Overlays && <Overlays overlay={overlay} onOverlay={setOverlay} onChat={visit} />}
       {overlay && !Overlays && !missing && (
@@ -105,6 +137,11 @@ function Main() {
       )}
     </div>
   )
+}
+
+/** On a phone, a page that one comes to from another one, and goes back from. */
+function isSubpage(route: Route): boolean {
+  return route.page === 'chat' || (route.page === 'place' && route.argument !== null)
 }
 
 /**
@@ -140,55 +177,26 @@ function useOverlays(asked: Overlay | null) {
   return { Overlays, missing }
 }
 
-function Welcome({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
-  const t = useTexts()
-  const some = useView(view => (view.data?.chats.size ?? 0) > 0)
-  return (
-    <div className="welcome">
-      {some ? (
-        <EmptyState page title={t.chooseTitle}>
-          {t.chooseText(MAC ? '⌘' : t.keyCaps.Ctrl)}
-        </EmptyState>
-      ) : (
-        <EmptyState page title={t.nobodyTitle}>
-          <p>{t.nobodyText}</p>
-          <div className="empty-state-actions">
-            <button type="button" className="button button-primary" onClick={() => onOverlay('invite')}>
-              {t.invitePeople}
-            </button>
-            <button type="button" className="button" onClick={() => onOverlay('new')}>
-              {t.newChat}
-            </button>
-          </div>
-        </EmptyState>
-      )}
-    </div>
-  )
-}
-
-const LAST_CHAT_KEY = 'parlor.last_chat'
+const lastChatKey = (workspace: string) => `parlor.last_chat.${workspace}`
 
 /** Opens the last chat, or the most active one, where there is room for it beside the sidebar. */
-function useLastChat(chatId: string | null): void {
+function useLastChat(chatId: string | null, home: boolean): void {
   const store = useStore()
   useEffect(() => {
-    if (chatId) {
-      deviceStorage.set(LAST_CHAT_KEY, chatId)
-      return
-    }
     const { data } = store.view.get()
-    if (!data || matchMedia('(max-width: 45em)').matches) return
-    const last = deviceStorage.get(LAST_CHAT_KEY) ?? ''
+    if (data && chatId) deviceStorage.set(lastChatKey(data.workspace.id), chatId)
+    if (!data || !home || matchMedia('(max-width: 45em)').matches) return
+    const last = deviceStorage.get(lastChatKey(data.workspace.id)) ?? ''
     const next = data.chats.has(last) ? last : byActivity(data.chats)[0]?.chat.id
     if (next) openChat({ chatId: next }, true)
-  }, [chatId, store])
+  }, [chatId, home, store])
 }
 
-/** Sets the title of the page: the number of unread messages, the chat, the workspace. */
-function useTitle(chatId: string | null): void {
+/** Sets the title of the page: the number of unread messages for the user, the chat, the workspace. */
+function useTitle(chatId: string | null, place: string | undefined): void {
   const unread = useView(view => {
     let count = 0
-    for (const item of view.data?.chats.values() ?? []) count += item.unread_count
+    for (const item of view.data?.chats.values() ?? []) if (isForMe(item)) count += item.unread_count
     return count
   })
   const workspace = useView(view => view.data?.workspace.name ?? 'Parlor')
@@ -197,6 +205,7 @@ function useTitle(chatId: string | null): void {
     return data && item ? chatTitle(item, data.user.id, data.users) : null
   })
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread > 99 ? '99+' : unread}) ` : ''}${name ? `${name} · ` : ''}${workspace}`
-  }, [unread, workspace, name])
+    const parts = [name ?? place, workspace].filter(Boolean)
+    document.title = `${unread > 0 ? `(${unread > 99 ? '99+' : unread}) ` : ''}${parts.join(' · ')}`
+  }, [unread, workspace, name, place])
 }

@@ -39,3 +39,8 @@ export function byActivity(chats: State['chats']): ChatItem[] {
 export function isChannel({ chat }: ChatItem): boolean {
   return chat.kind === 'public_channel' || chat.kind === 'private_channel'
 }
+
+/** Whether its unread messages are for the user in person. */
+export function isForMe(item: ChatItem): boolean {
+  return !isChannel(item)
+}

@@ -34,7 +34,16 @@ const UNSEEN = [
   'unauthenticated',
   'unsupported_media_type',
 ]
-const UNSEEN_RULES = ['differs', 'exclusive', 'invalid', 'not_ascii', 'not_wanted', 'unknown_field']
+const UNSEEN_RULES = [
+  'differs',
+  'exclusive',
+  'invalid',
+  'not_ascii',
+  'not_public',
+  'not_wanted',
+  'system_message',
+  'unknown_field',
+]
 
 it('has a sentence for every error code of the server', () => {
   const codes = found(

@@ -89,6 +89,27 @@ export function Field({ label, hint, error, autoFocus, button, ...rest }: FieldP
   )
 }
 
+interface CheckboxProps {
+  label: string
+  name: string
+  hint: string
+  defaultChecked: boolean
+}
+
+/** A choice between yes and no in a form: its value is `on`, or there is none. */
+export function Checkbox({ label, hint, ...rest }: CheckboxProps) {
+  const id = useId()
+  return (
+    <div className="field-checkbox">
+      <input id={id} type="checkbox" aria-describedby={`${id}-note`} {...rest} />
+      <label htmlFor={id}>{label}</label>
+      <p id={`${id}-note`} className="field-hint">
+        {hint}
+      </p>
+    </div>
+  )
+}
+
 /** The address of an account: named by who signs in (`username`), or given by who is new (`email`). */
 export function EmailField({ isSignIn = false, ...rest }: FieldProps & { isSignIn?: boolean }) {
   return <Field name="email" type="email" autoComplete={isSignIn ? 'username' : 'email'} required {...rest} />

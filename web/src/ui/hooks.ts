@@ -84,17 +84,25 @@ export function useChatTitle(item: ChatItem): string {
 
 const NO_USERS: ReadonlyMap<string, User> = new Map()
 
-const phone = matchMedia('(max-width: 45em)')
+/** There is room for the list or a chat, but not for both. */
+const PHONE = matchMedia('(max-width: 45em)')
+/** There is no room for the rail. */
+export const NARROW = matchMedia('(max-width: 56.24em)')
+/** There is no room for a panel beside the messages. */
+export const OVERLAID = matchMedia('(max-width: 74.99em)')
 
-/** Whether there is room for the sidebar or a chat, but not for both. */
-export function usePhone(): boolean {
+export function useMedia(media: MediaQueryList): boolean {
   return useSyncExternalStore(
     listener => {
-      phone.addEventListener('change', listener)
-      return () => phone.removeEventListener('change', listener)
+      media.addEventListener('change', listener)
+      return () => media.removeEventListener('change', listener)
     },
-    () => phone.matches,
+    () => media.matches,
   )
+}
+
+export function usePhone(): boolean {
+  return useMedia(PHONE)
 }
 
 /**

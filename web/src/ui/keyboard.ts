@@ -1,11 +1,11 @@
 // Keyboard handling outside of inputs: shortcuts of the window, and arrow keys in lists.
 import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
-import { byActivity, isChannel } from './chats'
 import { composerOf } from './composerOf'
 import { isMod, useStore } from './hooks'
 import { isComposing } from './ime'
 import type { Overlay } from './Overlays'
 import { openChat } from './route'
+import { shownOrder } from './sidebar/useArrangement'
 
 /** The shortcuts that work everywhere in the window. */
 export function useShortcuts(
@@ -17,8 +17,7 @@ export function useShortcuts(
     const step = (by: number, unreadOnly: boolean) => {
       const { data } = store.view.get()
       if (!data) return
-      const all = byActivity(data.chats)
-      const shown = [...all.filter(isChannel), ...all.filter(item => !isChannel(item))]
+      const shown = shownOrder().flatMap(id => data.chats.get(id) ?? [])
       const at = shown.findIndex(item => item.chat.id === chatId)
       for (let i = 1; i <= shown.length; i++) {
         const item = shown[(at + by * i + shown.length * 2) % shown.length]
@@ -59,16 +58,16 @@ function startsMessage(event: KeyboardEvent): boolean {
   return letter && !(event.target instanceof Element && event.target.closest(handlesKeys))
 }
 
-/** Moves the focus through sidebar, timeline, composer and panel, in a circle. */
+/** Moves the focus through sidebar, main place, composer and panel, in a circle. */
 function focusRegion(by: number): void {
-  const regions = ['.sidebar', 'main .timeline', 'main .composer', '.panel']
+  const regions = ['.sidebar', '.settings-menu', 'main .page', 'main .timeline', 'main .composer', '.panel']
     .map(selector => document.querySelector<HTMLElement>(selector))
     .filter(
       element => element !== null && element.offsetParent !== null && !element.closest('[inert]'),
     ) as HTMLElement[]
   const at = regions.findIndex(region => region.contains(document.activeElement))
   const next = regions[(at + by + regions.length) % regions.length]
-  for (const selector of ['[aria-current="page"]', '.scroller', 'textarea', 'a[href]', 'button']) {
+  for (const selector of ['[aria-current="page"]', '.scroller', 'textarea', 'input', 'a[href]', 'button']) {
     const element = next?.querySelector<HTMLElement>(selector)
     if (element) {
       element.focus()
@@ -77,10 +76,10 @@ function focusRegion(by: number): void {
   }
 }
 
-/** Arrow keys in a vertical list of links. */
+/** Arrow keys in a vertical list of links. What leads elsewhere (`.entry-action`) is no part of it. */
 export function onListKeys(event: ReactKeyboardEvent<HTMLElement>): void {
   if (event.altKey) return
-  const links = [...event.currentTarget.querySelectorAll<HTMLElement>('a[href]')]
+  const links = [...event.currentTarget.querySelectorAll<HTMLElement>('a[href]:not(.entry-action)')]
   const at = links.indexOf(document.activeElement as HTMLElement)
   const to: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }
   const next = links[to[event.key] ?? -1]

@@ -6,18 +6,48 @@ import {
   closePanel,
   followHistory,
   go,
+  homePath,
   openChat,
   openPanel,
   parseRoute,
+  pathInWorkspace,
+  placePath,
 } from './route'
 
 const MEMBERS = { kind: 'members', argument: null }
 
 it('parses the paths of pages', () => {
-  expect(parseRoute('/c/abc/12', '')).toEqual({ page: 'chat', chatId: 'abc', seq: 12, panel: null })
-  expect(parseRoute('/c/abc/x', '')).toEqual({ page: 'chat', chatId: 'abc', seq: undefined, panel: null })
+  const chat = { page: 'chat', chatId: 'abc', panel: null }
+  expect(parseRoute('/w/acme/c/abc/12', '')).toEqual({ ...chat, workspace: 'acme', seq: 12 })
+  expect(parseRoute('/c/abc/x', '')).toEqual({ ...chat, workspace: null, seq: undefined })
   expect(parseRoute('/signup', '?invite=CODE')).toEqual({ page: 'signup', invite: 'CODE' })
-  expect(parseRoute('/', '?panel=members')).toEqual({ page: 'home' })
+  expect(parseRoute('/', '?panel=members')).toEqual({ page: 'home', workspace: null })
+  expect(parseRoute('/w/acme', '')).toEqual({ page: 'home', workspace: 'acme' })
+  for (const none of ['/w', '/w/acme/c', '/w/acme/']) expect(parseRoute(none, '').page).not.toBe('chat')
+  const settings = { page: 'place', place: 'settings', argument: 'account' }
+  expect(parseRoute('/w/acme/settings/account', '')).toEqual({ ...settings, workspace: 'acme' })
+  expect(parseRoute('/settings/account', '')).toEqual({ ...settings, workspace: null })
+})
+
+it('stays in the workspace of the page, and completes an address that names none', () => {
+  browser.entries = [{ path: '/c/abc/3?panel=members', state: null }]
+  expect(pathInWorkspace('acme')).toBe('/w/acme/c/abc/3?panel=members')
+  go(pathInWorkspace('acme'), true)
+  expect(pathInWorkspace('other')).toBe('/w/other/c/abc/3?panel=members')
+  openChat({ chatId: 'other' })
+  expect(browser.path).toBe('/w/acme/c/other')
+  expect([homePath(), placePath('settings', 'account')]).toEqual(['/w/acme', '/w/acme/settings/account'])
+  browser.entries = [{ path: '/', state: null }]
+  browser.at = 0
+  expect([homePath(), pathInWorkspace('acme')]).toEqual(['/', '/w/acme'])
+})
+
+it('loads the page again for a chat of another workspace', () => {
+  browser.entries = [{ path: '/w/acme/c/abc', state: null }]
+  openChat({ workspace: 'acme', chatId: 'def' })
+  expect([browser.path, browser.loaded]).toEqual(['/w/acme/c/def', undefined])
+  openChat({ workspace: 'other', chatId: 'ghi', seq: 4 })
+  expect([browser.path, browser.loaded]).toEqual(['/w/acme/c/def', '/w/other/c/ghi/4'])
 })
 
 it('names a panel and what it is about, whatever that is', () => {
@@ -38,9 +68,17 @@ it('names a panel and what it is about, whatever that is', () => {
 
 it('knows the links to its own chats', () => {
   const to = (href: string) => chatOfLink(href, 'http://p:1')
-  expect(to('http://p:1/c/abc')).toMatchObject({ chatId: 'abc', seq: undefined, panel: undefined })
+  expect(to('http://p:1/c/abc')).toEqual({ chatId: 'abc', seq: undefined })
   expect(to('http://p:1/c/abc/3?panel=members')).toMatchObject({ chatId: 'abc', seq: 3, panel: MEMBERS })
-  for (const other of [undefined, 'http://p:12/c/abc', 'http://p:1/x', 'http://p:1/c/', 'javascript:x'])
+  expect(to('http://p:1/w/acme/c/abc/3')).toEqual({ workspace: 'acme', chatId: 'abc', seq: 3 })
+  for (const other of [
+    undefined,
+    'http://p:12/c/abc',
+    'http://p:1/x',
+    'http://p:1/c/',
+    'http://p:1/w/acme',
+    'javascript:x',
+  ])
     expect(to(other as string)).toBeUndefined()
 })
 
@@ -48,6 +86,7 @@ it('knows the links to its own chats', () => {
 class Browser extends EventTarget {
   entries = [{ path: '/c/abc', state: null as unknown }]
   at = 0
+  loaded?: string
 
   constructor() {
     super()
@@ -60,6 +99,9 @@ class Browser extends EventTarget {
       },
       get search() {
         return new URL(browser.path, 'http://p').search
+      },
+      assign: (path: string) => {
+        this.loaded = path
       },
     })
     vi.stubGlobal('history', {

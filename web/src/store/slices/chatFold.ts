@@ -53,15 +53,28 @@ function apply(chats: Chats, event: Event, me: string): Chats {
   }
 }
 
+/** A system line is unread to nobody and says of nobody that they have read. */
 function withNew(item: ChatItem, message: Message, me: string): ChatItem {
+  const isLine = message.kind === 'system'
   let next = item
-  if (message.seq > item.chat.last_seq) {
-    next = { ...withChat(item, { ...item.chat, last_seq: message.seq }), last_message: message }
+  const further = message.seq - item.chat.last_seq
+  if (further > 0) {
+    const last_root_no = item.chat.last_root_no + (isLine ? 0 : further)
+    const chat = { ...item.chat, last_seq: message.seq, last_root_no }
+    next = { ...withChat(item, chat), last_message: laterShown(item.last_message, message) }
   }
-  if (message.sender_id === me && message.seq > item.read_seq) {
-    next = { ...next, read_seq: message.seq, unread_count: next.chat.last_seq - message.seq }
+  if (!isLine && message.sender_id === me && message.seq > item.read_seq) {
+    const unread_count = Math.min(next.unread_count, next.chat.last_seq - message.seq)
+    next = { ...next, read_seq: message.seq, unread_count }
   }
   return next
+}
+
+/** The one of two that a list of chats shows: what a person wrote before a system line, and then the newer one. */
+function laterShown(known: Message | null | undefined, other: Message | null): Message | null {
+  if (!known || !other) return known ?? other
+  if (known.kind !== other.kind) return known.kind === 'system' ? other : known
+  return other.seq > known.seq ? other : known
 }
 
 /** The count of deletions tells whether the state contains this one already. */
@@ -86,16 +99,17 @@ function withRead(item: ChatItem, read: ReadPosition): ChatItem {
     ...item,
     chat: { ...item.chat, deleted_count: read.deleted_count },
     read_seq: read.seq,
-    unread_count: read.unread_count + item.chat.last_seq - read.last_seq,
+    unread_count: read.unread_count + item.chat.last_root_no - read.last_root_no,
   }
 }
 
 /** Counts never go back, so an older picture of the chat does not take newer ones away. */
 function withChat(item: ChatItem, chat: Chat): ChatItem {
   const last_seq = Math.max(chat.last_seq, item.chat.last_seq)
+  const last_root_no = Math.max(chat.last_root_no, item.chat.last_root_no)
   const deleted_count = Math.max(chat.deleted_count, item.chat.deleted_count)
-  const unread_count = item.unread_count + last_seq - item.chat.last_seq
-  return { ...item, chat: { ...chat, last_seq, deleted_count }, unread_count }
+  const unread_count = item.unread_count + last_root_no - item.chat.last_root_no
+  return { ...item, chat: { ...chat, last_seq, last_root_no, deleted_count }, unread_count }
 }
 
 function add(chats: Chats, chat: Chat, member: Member, last_message: Message | null): Chats {
@@ -105,7 +119,7 @@ function add(chats: Chats, chat: Chat, member: Member, last_message: Message | n
         // Who joins starts with everything read, also where their leaving went by unseen.
         ...(chat.last_seq > known.read_seq ? withAllRead(known, chat) : withChat(known, chat)),
         member,
-        last_message: (last_message?.seq ?? 0) > (known.last_message?.seq ?? 0) ? last_message : known.last_message,
+        last_message: laterShown(known.last_message, last_message),
       }
     : // What the user may do there is not in an event: permissions.ts asks.
       { chat, member, last_message, read_seq: chat.last_seq, unread_count: 0, may: [] }
@@ -114,7 +128,7 @@ function add(chats: Chats, chat: Chat, member: Member, last_message: Message | n
 
 function withAllRead(item: ChatItem, chat: Chat): ChatItem {
   const next = withChat(item, chat)
-  return { ...next, read_seq: chat.last_seq, unread_count: next.chat.last_seq - chat.last_seq }
+  return { ...next, read_seq: chat.last_seq, unread_count: next.chat.last_root_no - chat.last_root_no }
 }
 
 function without(chats: Chats, id: string): Chats {

@@ -9,7 +9,7 @@ import { Chats } from './chats'
 
 const item = (id: string, name = id) =>
   ({
-    chat: { id, name, kind: 'group', last_seq: 0, deleted_count: 0 },
+    chat: { id, name, kind: 'group', last_seq: 0, last_root_no: 0, deleted_count: 0 },
     member: {},
     unread_count: 0,
   }) as unknown as ChatItem

@@ -1,9 +1,9 @@
-// Changes the name and the description of a chat.
+// Changes the name and the description of a chat, and who becomes a member of it.
 import { unwrap } from '../../api/client'
 import type { ChatItem } from '../../api/types'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
-import { Field, useForm } from '../forms'
+import { Checkbox, Field, useForm } from '../forms'
 import { useStore } from '../hooks'
 
 export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => void }) {
@@ -11,8 +11,13 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
   const store = useStore()
   const { chat } = item
   const channel = chat.kind !== 'group'
-  const { error, busy, onSubmit } = useForm(async ({ name, description = '' }) => {
-    const body = { ...(name ? { name } : {}), ...(channel ? { description } : {}) }
+  const maySetAutoJoin = item.may.includes('set_auto_join')
+  const { error, busy, onSubmit } = useForm(async ({ name, description = '', auto_join }) => {
+    const body = {
+      ...(name ? { name } : {}),
+      ...(channel ? { description } : {}),
+      ...(maySetAutoJoin ? { auto_join: auto_join === 'on' } : {}),
+    }
     await unwrap(store.api.PATCH('/api/chat/{id}', { params: { path: { id: chat.id } }, body }))
     onClose()
   })
@@ -36,6 +41,9 @@ export function EditChat({ item, onClose }: { item: ChatItem; onClose: () => voi
             maxLength={500}
             error={error?.fields.description}
           />
+        )}
+        {maySetAutoJoin && (
+          <Checkbox label={t.autoJoin} name="auto_join" hint={t.autoJoinHint} defaultChecked={chat.auto_join} />
         )}
         <DialogActions action={t.save} disabled={busy} onClose={onClose} error={error} />
       </form>

@@ -5,12 +5,14 @@ import { unwrap } from '../../api/client'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
 import { Field, useForm } from '../forms'
-import { useMe, useStore } from '../hooks'
+import { useMe, useStore, useView } from '../hooks'
+import { keepSteps } from '../sidebar/firstSteps'
 
 export function InvitePeople({ onClose }: { onClose: () => void }) {
   const t = useTexts()
   const store = useStore()
   const me = useMe()
+  const workspace = useView(view => view.data?.workspace.id) as string
   const [link, setLink] = useState('')
   const [copied, setCopied] = useState(false)
   const [invited, setInvited] = useState('')
@@ -19,6 +21,7 @@ export function InvitePeople({ onClose }: { onClose: () => void }) {
     const body = email ? { email } : { max_uses: Number(uses) }
     const invite = await unwrap(store.api.POST('/api/invites', { body }))
     setInvited(invite.email ?? '')
+    keepSteps(workspace, { done: ['invite'] })
     // Without a code, the server has mailed it.
     if (invite.code) setLink(`${location.origin}/signup?invite=${encodeURIComponent(invite.code)}`)
   })

@@ -17,14 +17,16 @@ const KINDS: { kind: ChatKind; Icon: typeof Hash }[] = [
 ]
 
 interface NewChatProps {
+  /** The kind that is chosen at first. */
+  first: ChatKind
   onClose: () => void
   onChat: (id: string) => void
 }
 
-export function NewChat({ onClose, onChat }: NewChatProps) {
+export function NewChat({ first, onClose, onChat }: NewChatProps) {
   const t = useTexts()
   const store = useStore()
-  const [kind, setKind] = useState<ChatKind>('public_channel')
+  const [kind, setKind] = useState(first)
   const [people, setPeople] = useState<User[]>([])
   const channel = kind === 'public_channel' || kind === 'private_channel'
   const enough = kind === 'single' ? people.length === 1 : kind === 'group' ? people.length >= 2 : true

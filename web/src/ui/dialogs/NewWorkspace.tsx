@@ -3,15 +3,15 @@ import { unwrap } from '../../api/client'
 import { useTexts } from '../../texts'
 import { Dialog, DialogActions } from '../Dialog'
 import { Field, useForm } from '../forms'
-import { useSession, useStore } from '../hooks'
+import { useStore } from '../hooks'
+import { homePath } from '../route'
 
 export function NewWorkspace({ onClose }: { onClose: () => void }) {
   const t = useTexts()
-  const session = useSession()
   const store = useStore()
   const { error, busy, onSubmit } = useForm(async ({ workspace: name = '' }) => {
     const { id } = await unwrap(store.api.POST('/api/workspaces', { body: { name } }))
-    session.switched(await unwrap(store.api.POST('/api/workspaces/{id}/token', { params: { path: { id } } })))
+    location.assign(homePath(id))
   })
   return (
     <Dialog title={t.makeWorkspaceTitle} onClose={onClose} className="dialog-s">

@@ -97,9 +97,10 @@ function deleteQuestion(t: Texts) {
   return { title: t.deleteMessageTitle, text: t.deleteMessageText }
 }
 
-/** What the user may do to a message. Nothing to one that is deleted. */
+/** What the user may do to a message. Nothing to one that is deleted, or that Parlor wrote. */
 export function actionsOn(context: ActionContext): MessageAction[] {
-  return context.message.deleted_at ? [] : MESSAGE_ACTIONS.filter(action => action.may(context))
+  const { deleted_at, kind } = context.message
+  return deleted_at || kind === 'system' ? [] : MESSAGE_ACTIONS.filter(action => action.may(context))
 }
 
 /** The action of a key that was pressed on the message. */

@@ -23,6 +23,8 @@ export interface MessageData {
   message: Message
   /** Whether it has a header: sender and time. */
   head: boolean
+  /** Older messages of its run that the row stands for too, oldest first. */
+  earlier?: readonly Message[]
 }
 
 /** A kind of row that stands for a stored message. */
@@ -31,4 +33,9 @@ export interface MessageKind extends RowKind<MessageData> {
   shows: (message: Message) => boolean
   /** Whether it is a line without a sender, after which the next message has a header. */
   isLine?: boolean
+  /**
+   * Whether a message belongs to the run of the one before it, which is of the same kind: those of a run
+   * that came within a time share one row. A run is short, whatever it is made of.
+   */
+  continues?: (message: Message, before: Message) => boolean
 }

@@ -7,11 +7,12 @@ import { message } from './kinds/message'
 import { more } from './kinds/more'
 import { outgoing } from './kinds/outgoing'
 import { start } from './kinds/start'
+import { system } from './kinds/system'
 import { tombstone } from './kinds/tombstone'
 import { unread } from './kinds/unread'
 
 /** A stored message is of the first kind that shows it. */
-export const ROW_KINDS = { start, more, day, unread, outgoing, tombstone, message }
+export const ROW_KINDS = { start, more, day, unread, outgoing, tombstone, system, message }
 
 type Kinds = typeof ROW_KINDS
 /** A row by its kind, with what that kind shows. The key stays the same as long as the row is there. */
@@ -24,14 +25,15 @@ const messageKinds = Object.entries(ROW_KINDS).flatMap(([name, kind]) =>
   'shows' in kind ? [[name as MessageKindName, kind] as const] : [],
 )
 
-export interface KindOfMessage {
+export interface KindOfMessage extends Pick<MessageKind, 'continues'> {
   name: MessageKindName
   isLine: boolean
 }
 
 export function kindOfMessage(message: Message): KindOfMessage {
-  for (const [name, kind] of messageKinds) if (kind.shows(message)) return { name, isLine: kind.isLine ?? false }
-  return { name: 'message', isLine: false }
+  const [name, kind] = messageKinds.find(([, kind]) => kind.shows(message)) ?? (['message', ROW_KINDS.message] as const)
+  const { isLine = false, continues } = kind as MessageKind
+  return continues ? { name, isLine, continues } : { name, isLine }
 }
 
 export function estimateHeight(row: Row | undefined): number {

@@ -96,3 +96,55 @@ it('has lines without a sender, after which the next message has a header', () =
     expect(all.slice(-(some.length - 1))).toEqual(some.slice(1))
   }
 })
+
+const at = (minute: number) => new Date(Date.parse('2026-11-20T12:00:00Z') + minute * 60_000).toISOString()
+const joined = (seq: number, minute: number, who = `p${seq}`, by = who): Message =>
+  message(seq, by, at(minute), { kind: 'system', body: '', system: { type: 'joined', user_ids: [who] } })
+const told = (all: ReturnType<typeof rows>) =>
+  all.map(row => ('message' in row ? [...(row.earlier ?? []), row.message].map(({ seq }) => seq).join('+') : row.kind))
+
+it('draws those who joined within ten minutes as one line', () => {
+  const all = rows(
+    [
+      message(1, 'ann', at(0), { kind: 'system', body: '', system: { type: 'made' } }),
+      joined(2, 1),
+      joined(3, 5),
+      joined(4, 11),
+      joined(5, 12), // eleven minutes after the first
+      joined(6, 13, 'p6', 'ann'), // was added
+      joined(7, 14, 'p7', 'ann'),
+      message(8, 'ann', at(14)),
+      joined(9, 14),
+    ],
+    null,
+  )
+  expect(told(all)).toEqual(['start', 'day', '1', '2+3+4', '5', '6+7', '8', '9'])
+  expect(shape(all).slice(-2)).toEqual(['8 head', 'system'])
+})
+
+it('keeps the row of those who joined when another one does', () => {
+  const [two, three] = [
+    rows([joined(1, 0), joined(2, 1)], null),
+    rows([joined(1, 0), joined(2, 1), joined(3, 2)], null),
+  ]
+  expect(three.map(row => row.key)).toEqual(two.map(row => row.key))
+})
+
+it('puts the unread line before what a person wrote, and never before a system line', () => {
+  const items = [message(1, 'ann', at(0)), joined(2, 1), message(3, 'ann', at(2))]
+  expect(shape(rows(items, 1))).toEqual(['start', 'day', '1 head', 'system', 'unread', '3 head'])
+  expect(shape(rows(items.slice(0, 2), 1))).toEqual(['start', 'day', '1 head', 'system'])
+})
+
+it('has no line about people that changes when older messages are loaded', () => {
+  // Runs of every kind, longer than what shares one row.
+  const items = Array.from({ length: 130 }, (_, i) =>
+    i % 60 === 7 ? message(i + 1, 'ann', at(i)) : joined(i + 1, i * 0.7),
+  )
+  const all = rows(items, null)
+  // A page is longer than a run.
+  for (let from = 1; from < items.length - 51; from++) {
+    const some = rows(items.slice(from), null, true)
+    expect(all.slice(-(some.length - 1)), `from ${from}`).toEqual(some.slice(1))
+  }
+})

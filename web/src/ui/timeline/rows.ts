@@ -9,6 +9,8 @@ import type { KindOfMessage, Row } from './kinds'
 
 /** Messages of one sender within this time share one header. */
 const GROUP_MS = 5 * 60_000
+/** Messages of a run within this time of its first share one row. */
+const RUN_MS = 10 * 60_000
 
 /**
  * `unreadAfter` is the read position when the chat was opened. The unread line follows it, unless
@@ -37,23 +39,33 @@ export function rowsOf(
     last = { sender, at: when }
     return head
   }
-  // The oldest message of the window is left out while there are older ones: without them it is not
-  // known whether it has a header and a day above it.
-  const [oldest] = window.items
-  const leftOut = window.before && oldest && window.items.length > 1 ? oldest : null
-  if (leftOut) {
-    day = dayKey(leftOut.created_at)
-    if (!kindOf(leftOut).isLine) last = { sender: leftOut.sender_id, at: Date.parse(leftOut.created_at) }
+  const leftOut = window.before ? countLeftOut(window.items, kindOf) : 0
+  const above = window.items[leftOut - 1]
+  if (above) {
+    day = dayKey(above.created_at)
+    if (!kindOf(above).isLine) last = { sender: above.sender_id, at: Date.parse(above.created_at) }
   }
-  for (const message of window.items) {
-    if (message === leftOut) continue
+  /** The row above, if further messages of its run may share it. */
+  let run: { row: { message: Message; earlier?: readonly Message[] }; since: number } | null = null
+  for (const message of window.items.slice(leftOut)) {
+    const kind = kindOf(message)
     let after = false
-    if (!divided && message.seq > (unreadAfter as number)) {
+    // A line is unread to nobody.
+    if (!divided && !kind.isLine && message.seq > (unreadAfter as number)) {
       divided = true
       after = message.sender_id !== me
     }
+    if (
+      run &&
+      kind.continues?.(message, run.row.message) &&
+      day === dayKey(message.created_at) &&
+      Date.parse(message.created_at) - run.since <= RUN_MS
+    ) {
+      run.row.earlier = [...(run.row.earlier ?? []), run.row.message]
+      run.row.message = message
+      continue
+    }
     const index = rows.length
-    const kind = kindOf(message)
     let head = place(message.sender_id, message.created_at, Boolean(message.reply_to))
     if (after) {
       head = true
@@ -65,7 +77,9 @@ export function rowsOf(
       last = null
     }
     const key = keyOf(message.sender_id, message.client_id ?? message.id, head)
-    rows.push({ kind: kind.name, key, message, head })
+    const row = { kind: kind.name, key, message, head }
+    rows.push(row)
+    run = kind.continues ? { row, since: Date.parse(message.created_at) } : null
   }
   if (window.after) return rows
   const end = window.items.at(-1)?.seq ?? 0
@@ -75,6 +89,21 @@ export function rowsOf(
     rows.push({ kind: 'outgoing', key: keyOf(me, entry.client_id, head), entry, head })
   }
   return rows
+}
+
+/**
+ * How many messages at the top are not drawn while there are older ones: without them it is not known
+ * whether the oldest one has a header and a day above it, and where the rows of its run begin.
+ */
+function countLeftOut(items: readonly Message[], kindOf: (message: Message) => KindOfMessage): number {
+  if (items.length < 2) return 0
+  let count = 1
+  while (count < items.length - 1) {
+    const [before, message] = [items[count - 1], items[count]]
+    if (!before || !message || !kindOf(message).continues?.(message, before)) break
+    count++
+  }
+  return count
 }
 
 /**

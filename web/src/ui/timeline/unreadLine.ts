@@ -12,17 +12,17 @@ import type { Row } from './kinds'
 export function useUnreadLine(item: ChatItem): [after: number | null, clear: () => void] {
   const store = useStore()
   const pageActive = usePageActive()
-  const { id, last_seq } = item.chat
+  const { id, last_root_no } = item.chat
   const [after, setAfter] = useState(item.unread_count > 0 ? item.read_seq : null)
   const [inactiveSince, setInactiveSince] = useState<{ read: number; last: number } | null>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: the values when the page became inactive
   useEffect(
-    () => setInactiveSince(pageActive ? null : { read: store.readPositions.readTo(id), last: last_seq }),
+    () => setInactiveSince(pageActive ? null : { read: store.readPositions.readTo(id), last: last_root_no }),
     [store, id, pageActive],
   )
   // In the same render as the message, so that the list knows of the line when it follows to its
   // end.
-  if (inactiveSince && last_seq > inactiveSince.last) {
+  if (inactiveSince && last_root_no > inactiveSince.last) {
     setAfter(inactiveSince.read)
     setInactiveSince(null)
   }
