@@ -94,9 +94,9 @@ export async function steps(step, world) {
   })
 
   await step('a link to a chat of my other workspace opens there, and back leads back', async () => {
-    await ben.say(`see ${annex}/1`, second)
+    await ben.say(`see ${annex}/2`, second)
     await ben.message('see http', second).getByRole('link').click()
-    await second.waitForURL(`${annex}/1`)
+    await second.waitForURL(`${annex}/2`)
     await ben.message('hello annex', second).and(second.locator('[data-marked]')).waitFor()
     await inWorkspace(second, 'Second')
     await second.goBack()
