@@ -114,11 +114,12 @@ export async function steps(step, world) {
   await step('density and the size of the text are chosen, act at once, and stay', async () => {
     const { page } = olga
     const choose = async (label, value) => {
-      await page.getByRole('button', { name: 'Olga Owner' }).click()
-      await page.getByRole('menuitem', { name: 'Settings' }).click()
+      const chat = page.url()
+      await olga.settings('Appearance')
       await page.getByLabel(label).selectOption(value)
       if (value !== 'Normal') await olga.audit(`${label}: ${value}`)
-      await page.keyboard.press('Escape')
+      await page.goto(chat)
+      await page.locator('.timeline[data-ready] .avatar-l').first().waitFor()
     }
     const look = () =>
       page.evaluate(() => [

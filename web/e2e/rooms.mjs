@@ -92,7 +92,7 @@ export async function steps(step, world) {
     await page.keyboard.press('Escape')
     const emil = await Person.at(stamped('e'))
     await emil.join(await olga.inviteLink(), 'Emil Fifth')
-    await emil.page.getByRole('heading', { name: 'Channels' }).waitFor()
+    await emil.page.getByRole('heading', { name: 'Channels', exact: true }).waitFor()
     assert.equal(await emil.entry('town hall').count(), 0)
     await emil.joinChannel('town hall')
     await tells(olga, 'Emil Fifth joined')

@@ -103,10 +103,17 @@ export async function steps(step, world) {
     const opens = [
       [() => press('Control+k'), dialog],
       [() => press('Control+/'), dialog],
-      [() => side.getByRole('button', { name: 'New chat' }).click(), dialog],
+      [() => side.getByRole('button', { name: 'Create channel' }).click(), dialog],
       [() => side.getByRole('button', { name: 'Invite people' }).click(), dialog],
       [() => page.getByRole('button', { name: 'More about this chat' }).click(), menu],
-      [() => side.getByRole('button', { name: /^Writing/ }).click(), menu],
+      [
+        () =>
+          page
+            .getByRole('banner')
+            .getByRole('button', { name: /^Writing/ })
+            .click(),
+        menu,
+      ],
       [() => row.hover().then(() => row.getByRole('button', { name: 'More' }).click()), menu],
     ]
     for (const [open, opened] of opens) {
