@@ -67,7 +67,7 @@ fn lock_data_folder(folder: &Path) -> anyhow::Result<File> {
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("database.data_dir: cannot make {shown}"))?;
-    // Whoever can open the file can hold its lock, which would keep Parlor from starting.
+    // A user who can open the file can hold its lock, which would keep Parlor from starting.
     let file = folder.join("launcher.lock");
     let cannot_write = || format!("database.data_dir: cannot write in {shown}");
     let lock = File::options().write(true).create(true).truncate(true).mode(0o600).open(&file);

@@ -140,10 +140,9 @@ async fn each_event_takes_effect_once_though_servers_are_killed() {
         for round in 0..6 {
             // Any node may lead next: the one that is killed, too.
             run(&mut psql, "update leases set held_until = now(), holder = gen_random_uuid()").await;
-            let writers = nodes
-                .iter()
-                .enumerate()
-                .map(|(n, node)| write(ann.at_url(&node.url()), chat.clone(), 1000 + 10 * round + n as u64));
+            let writers = nodes.iter().enumerate().map(|(n, node)| {
+                write(ann.reconnected(&node.url()), chat.clone(), 1000 + 10 * round + n as u64)
+            });
             let node = usize::try_from(round).unwrap() % 2;
             let writers = join_all(writers);
             let killed = async {

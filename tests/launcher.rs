@@ -1,24 +1,21 @@
 //! The launcher as a process: first start, stop, kill, and starts that must fail.
 
+mod home;
+
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, Permissions},
     net::TcpListener,
-    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use private_postgres::testing::TestDatabase;
 use reqwest::{Client, StatusCode};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-/// A first start runs initdb, which is slow on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(90);
-/// Longer than the servers' drain and a checkpoint of Postgres.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-const POLL_EVERY: Duration = Duration::from_millis(20);
+use home::{Home, POLL_EVERY, START_TIMEOUT, ann, free_port, is_gone, refused, signal, until, wait};
 
 #[tokio::test]
 async fn first_start_works_where_only_its_owner_can_enter_and_the_next_has_all_data() {
@@ -354,207 +351,4 @@ async fn database_of_a_newer_parlor_is_left_alone() {
     command.env("DATABASE_URL", database.url());
     let line = refused(command).await;
     assert!(line.contains("newer"), "{line}");
-}
-
-/// A folder to run in.
-struct Home {
-    folder: TempDir,
-}
-
-impl Home {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn data(&self) -> PathBuf {
-        self.path().join("data")
-    }
-
-    fn create(&self, name: &str) -> File {
-        File::create(self.path().join(name)).unwrap()
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.path().join("log")).unwrap_or_default()
-    }
-
-    /// The launcher on free ports, independent of the environment of the tests.
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_parlor"));
-        command
-            .current_dir(self.path())
-            .env_remove("DATABASE_URL")
-            .env("RUST_BACKTRACE", "1")
-            // As in Kubernetes beside a Service called `parlor`.
-            .env("PARLOR_SERVICE_HOST", "10.0.0.1")
-            .env("PARLOR_SERVICE_PORT_HTTP", "6688")
-            .env("PARLOR_PORT", "tcp://10.0.0.1:6688")
-            .env("PARLOR_PORT_6688_TCP_ADDR", "10.0.0.1")
-            // Of other programs that use Postgres. Each would keep Parlor from its database.
-            .env("PGSSLMODE", "verify-full")
-            .env("PGOPTIONS", "-c search_path=elsewhere -c no.such=setting -c nonsense=1")
-            .env("PGPASSWORD", "wrong")
-            .env("PGHOST", "nowhere.invalid")
-            .env("PARLOR_SERVER__HOST", "127.0.0.1")
-            .env("PARLOR_SERVER__PORT", "0")
-            .env("PARLOR_NOTIFY__HOST", "127.0.0.1")
-            .env("PARLOR_NOTIFY__PORT", "0")
-            .stdin(Stdio::null());
-        command
-    }
-
-    async fn start(&self) -> Parlor {
-        self.start_as(self.command()).await
-    }
-
-    async fn start_as(&self, command: Command) -> Parlor {
-        self.start_with(command, self.create("log").into()).await
-    }
-
-    async fn start_with(&self, mut command: Command, stderr: Stdio) -> Parlor {
-        let said = self.path().join("said");
-        let child = command.stdout(self.create("said")).stderr(stderr).spawn().unwrap();
-        let client = Client::builder().no_proxy().build().unwrap();
-        let postmaster = self.data().join("postgres/cluster/postmaster.pid");
-        let deadline = Instant::now() + START_TIMEOUT;
-        let mut parlor = Parlor {
-            child,
-            client,
-            postmaster,
-            said: String::new(),
-            api: String::new(),
-            events: String::new(),
-        };
-        while !parlor.said.contains("access_token") {
-            let ended = parlor.child.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < deadline, "it did not start: {}", self.log());
-            tokio::time::sleep(POLL_EVERY).await;
-            parlor.said = fs::read_to_string(&said).unwrap();
-        }
-        let url = |before: &str, after: &str| {
-            let rest = parlor.said.split_once(before).unwrap().1;
-            rest.split_once(after).unwrap().0.to_owned()
-        };
-        (parlor.api, parlor.events) = (url("(API: ", "/api/docs"), url("events at ", "/events"));
-        parlor
-    }
-
-    /// The process id of Postgres, from its own file.
-    fn postmaster(&self) -> Option<u32> {
-        read_pid(&self.data().join("postgres/cluster/postmaster.pid"))
-    }
-}
-
-/// A running launcher.
-struct Parlor {
-    child: Child,
-    client: Client,
-    postmaster: PathBuf,
-    /// What it printed.
-    said: String,
-    api: String,
-    events: String,
-}
-
-impl Parlor {
-    async fn post(&self, path: &str, form: Value) -> (StatusCode, Value) {
-        let response = self.client.post(format!("{}{path}", self.api)).json(&form).send().await.unwrap();
-        (response.status(), response.json().await.unwrap_or_default())
-    }
-
-    async fn get(&self, path: &str, token: &str) -> Value {
-        let request = self.client.get(format!("{}{path}", self.api)).bearer_auth(token);
-        request.send().await.unwrap().json().await.unwrap()
-    }
-
-    async fn sign_up(&self) -> StatusCode {
-        self.post("/api/signup", ann()).await.0
-    }
-
-    async fn sign_in(&self) -> StatusCode {
-        let form = json!({ "email": "ann@acme.example", "password": "correct horse" });
-        self.post("/api/signin", form).await.0
-    }
-
-    async fn stop(mut self) -> ExitStatus {
-        signal("TERM", self.child.id());
-        wait(&mut self.child).await
-    }
-}
-
-impl Drop for Parlor {
-    /// Leaves nothing behind, even after a failed test: Postgres ends with its launcher, and its
-    /// folder must not be removed earlier.
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        while read_pid(&self.postmaster).is_some_and(|pid| !is_gone(pid)) && Instant::now() < deadline {
-            std::thread::sleep(POLL_EVERY);
-        }
-    }
-}
-
-fn ann() -> Value {
-    json!({
-        "workspace": "acme", "fullname": "Ann Lee", "email": "ann@acme.example", "password": "correct horse",
-    })
-}
-
-/// Runs a launcher that must not start: it fails and prints one line.
-async fn refused(mut command: Command) -> String {
-    if !command.get_envs().any(|(name, _)| name == "PARLOR_LOG__LEVEL") {
-        command.env("PARLOR_LOG__LEVEL", "error");
-    }
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let status = wait(&mut child).await;
-    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    assert_eq!(status.code(), Some(1), "{said}");
-    assert!(said.starts_with("parlor: ") && said.lines().count() == 1, "not one line: {said}");
-    said
-}
-
-async fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + STOP_TIMEOUT;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return ExitStatus::from_raw(9);
-        }
-        tokio::time::sleep(POLL_EVERY).await;
-    }
-}
-
-async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + limit;
-    while !holds() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        tokio::time::sleep(POLL_EVERY).await;
-    }
-}
-
-fn signal(name: &str, process: u32) {
-    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
-}
-
-/// Whether the process has ended; a zombie counts.
-fn is_gone(process: u32) -> bool {
-    let stat = Command::new("ps").args(["-o", "stat=", "-p", &process.to_string()]).output().unwrap().stdout;
-    matches!(stat.first(), None | Some(b'Z'))
-}
-
-fn read_pid(file: &Path) -> Option<u32> {
-    fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

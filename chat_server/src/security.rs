@@ -30,7 +30,7 @@ pub enum SecurityKind {
     InviteCreated,
     InviteRevoked,
     InviteUsed,
-    /// Somebody's role did not allow what they asked for.
+    /// The caller's role did not allow the request.
     Refused,
 }
 
@@ -85,7 +85,7 @@ pub struct SecurityEvent {
 }
 
 impl SecurityEvent {
-    /// By somebody who is not signed in.
+    /// By a caller who is not signed in.
     pub fn new(kind: SecurityKind, address: ClientAddress) -> Self {
         Self {
             kind,
@@ -99,7 +99,7 @@ impl SecurityEvent {
         }
     }
 
-    /// By somebody who is signed in.
+    /// By a caller who is signed in.
     pub fn by(user: &CurrentUser, kind: SecurityKind, address: ClientAddress) -> Self {
         Self {
             workspace: Some(user.workspace_id),

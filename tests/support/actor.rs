@@ -55,9 +55,10 @@ impl Actor {
         Self { url: node.url.clone(), ..self.clone() }
     }
 
-    /// The same person, using the server at this address.
-    pub fn at_url(&self, url: &str) -> Self {
-        Self { url: url.to_owned(), ..self.clone() }
+    /// The same person at a server that was started again. With new connections: the client may not
+    /// have noticed yet that the old ones are dead.
+    pub fn reconnected(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), client: Client::new(), ..self.clone() }
     }
 
     /// The same person with another access token.

@@ -8,7 +8,7 @@ import { until } from './until.mjs'
 
 /**
  * The timeout of waits. Long, because the machine may be busy; the suites do not measure speed.
- * Whoever works on a suite may shorten it.
+ * The author of a suite may shorten it.
  */
 export const PATIENCE_MS = Number(process.env.E2E_PATIENCE_MS ?? 120_000)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')

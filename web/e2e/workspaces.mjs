@@ -72,6 +72,7 @@ export async function steps(step, world) {
     await page.reload()
     const tile = page.getByRole('list', { name: 'Workspaces' }).getByRole('link', { name: `First ${world.stamp}` })
     await tile.locator('.unread-dot').waitFor()
+    await page.getByRole('heading', { level: 1 }).first().waitFor()
     await ben.audit('a dot on a workspace')
     counts = { unread: 3, mentions: 2 }
     await until('the focus asks again', async () => {

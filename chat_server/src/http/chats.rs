@@ -1,4 +1,4 @@
-//! Chats: mine, those I could join, and what can be done to one.
+//! Chats: mine, and what can be done to one. Those that I could join are in `channels`.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Ids, Limit, search, search_text};
+use super::{Ids, Limit};
 use crate::{
     auth::{CurrentUser, VisibleChat, lock_chat, lock_user, session_over},
     db::{
@@ -35,7 +35,6 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list_chats, create_chat))
         .routes(routes!(list_may))
         .routes(routes!(get_chat, update_chat, delete_chat))
-        .routes(routes!(list_channels))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -67,20 +66,6 @@ pub struct ChatChanges {
 #[serde(deny_unknown_fields)]
 pub struct ChatPage {
     /// The last chat of the page before.
-    pub after: Option<ChatId>,
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
-    pub limit: Limit,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct ChannelPage {
-    /// Part of a name or a description.
-    #[param(max_length = 100)]
-    pub query: Option<String>,
-    /// The last channel of the page before.
     pub after: Option<ChatId>,
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
@@ -470,34 +455,6 @@ pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Re
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[chat.user.id]);
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// List the public channels that the caller could join
-#[utoipa::path(get, path = "/api/channels", tag = "chats", params(ChannelPage),
-    responses((status = 200, body = Page<Chat>, headers(("ETag" = String)))))]
-pub async fn list_channels(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    ApiQuery(page): ApiQuery<ChannelPage>,
-    known: IfNoneMatch,
-) -> Result<Response> {
-    let limit = page.limit.get()?;
-    let (workspace, id, after) = (user.workspace_id, user.id, page.after);
-    let ids = match search_text(page.query.as_deref())? {
-        None => db::chats::list_joinable(&state.db, workspace, id, after, limit).await?,
-        Some(text) => {
-            search(&state, &user, async |db| {
-                db::chats::search_joinable(db, workspace, id, &text, after, limit).await
-            })
-            .await?
-        }
-    };
-    let Page { items: ids, has_more } = Page::from_rows(ids, limit);
-    let found = state.caches.chats(&state.db, &ids).await?;
-    let shown = ids.iter().take_while(|id| found.no_room_for != Some(**id));
-    let items = shown.filter_map(|id| found.chats.get(id).map(|found| &found.chat)).collect::<Vec<_>>();
-    let has_more = has_more || found.no_room_for.is_some();
-    Ok(WithEtag::new(&Page { items, has_more })?.answer(&known))
 }
 
 /// The chat as the database has it now.

@@ -2,6 +2,7 @@
 //! handlers.
 
 pub mod account;
+pub mod channels;
 pub mod chats;
 pub mod cookies;
 pub mod credentials;
@@ -48,6 +49,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(invites::router())
         .merge(users::router())
         .merge(chats::router())
+        .merge(channels::router())
         .merge(members::router())
         .merge(messages::router())
         .merge(read_positions::router())

@@ -40,6 +40,16 @@ export function useForm(submit: (values: Record<string, string>) => Promise<void
   return { error, busy, onSubmit }
 }
 
+/** A form that says that it is saved, until something is changed again. */
+export function useSavedForm(save: (values: Record<string, string>) => Promise<void>) {
+  const [saved, setSaved] = useState(false)
+  const form = useForm(async values => {
+    await save(values)
+    setSaved(true)
+  })
+  return { ...form, saved, onChange: () => setSaved(false) }
+}
+
 /** Without white space around it, except in a password. */
 function fieldText(name: string, value: FormDataEntryValue): string {
   const text = typeof value === 'string' ? value : ''

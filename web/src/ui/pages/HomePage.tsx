@@ -1,4 +1,4 @@
-// The home of a workspace for somebody who is in no chat yet: what there is to join, and to whom one can
+// The home of a workspace for a user who is in no chat yet: what there is to join, and to whom one can
 // write. It offers only what the user may do.
 import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
@@ -33,7 +33,7 @@ export function HomePage({ onOverlay }: { onOverlay: (overlay: Overlay) => void 
     const people = users.items.filter(user => user.active && user.id !== me.id)
     setFound({ channels: channels.items.slice(0, SHOWN_MAX), people: people.slice(0, SHOWN_MAX) })
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: again when somebody has joined
+  // biome-ignore lint/correctness/useExhaustiveDependencies: again when a user has joined
   useEffect(() => {
     load.run()
     const timer = setInterval(load.run, REFRESH_MS)

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react'
 import { unwrap } from '../../api/client'
 import type { components } from '../../api/schema'
 import { useTexts } from '../../texts'
-import { EmailField, Field, FormError, PasswordField, useAction, useForm } from '../forms'
+import { EmailField, Field, FormError, PasswordField, useAction, useForm, useSavedForm } from '../forms'
 import { useMe, useSession, useStore } from '../hooks'
 
 type MyAccount = components['schemas']['MyAccount']
@@ -30,13 +30,11 @@ function Profile() {
   const t = useTexts()
   const store = useStore()
   const me = useMe()
-  const [saved, setSaved] = useState(false)
-  const { error, busy, onSubmit } = useForm(async ({ fullname = '' }) => {
+  const { error, busy, saved, onSubmit, onChange } = useSavedForm(async ({ fullname = '' }) => {
     await unwrap(store.api.PATCH('/api/users/me', { body: { fullname } }))
-    setSaved(true)
   })
   return (
-    <form className="settings-part settings-row" onSubmit={onSubmit} onChange={() => setSaved(false)}>
+    <form className="settings-part settings-row" onSubmit={onSubmit} onChange={onChange}>
       <Field
         label={t.yourName}
         name="fullname"

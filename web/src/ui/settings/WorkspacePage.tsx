@@ -1,10 +1,9 @@
 // What owners and admins decide about the workspace: its name, and who may join.
-import { useState } from 'react'
 import { unwrap } from '../../api/client'
 import type { components } from '../../api/schema'
 import type { Workspace } from '../../api/types'
 import { useTexts } from '../../texts'
-import { Field, FormError, useForm } from '../forms'
+import { Field, FormError, useSavedForm } from '../forms'
 import { useStore, useView } from '../hooks'
 
 export function WorkspacePage() {
@@ -18,16 +17,12 @@ export function WorkspacePage() {
   )
 }
 
-/** Saves, and says so until something is changed again. */
 function useSave(workspace: Workspace, changesOf: (values: Record<string, string>) => Changes) {
   const store = useStore()
-  const [saved, setSaved] = useState(false)
-  const form = useForm(async values => {
+  return useSavedForm(async values => {
     const params = { path: { id: workspace.id } }
     await unwrap(store.api.PATCH('/api/workspaces/{id}', { params, body: changesOf(values) }))
-    setSaved(true)
   })
-  return { ...form, saved, onChange: () => setSaved(false) }
 }
 type Changes = components['schemas']['WorkspaceChanges']
 
