@@ -24,7 +24,8 @@ export async function steps(step, world) {
     })
 
   await step('it can be installed, with icons that are what the manifest says', async () => {
-    await page.evaluate(() => navigator.serviceWorker.ready)
+    const isReady = async () => Boolean((await navigator.serviceWorker.getRegistration())?.active)
+    await until('the service worker is there', () => page.evaluate(isReady))
     const { icons } = await page.evaluate(async () => (await fetch('/manifest.webmanifest')).json())
     const sizes = await page.evaluate(async icons => {
       const size = async ({ src }) => {
