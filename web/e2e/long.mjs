@@ -105,6 +105,29 @@ export async function steps(step, world) {
     await until('the end', async () => (await gap()) <= 2)
   })
 
+  await step('the end stays in sight while the size of the text or the density changes', async () => {
+    const change = (choice, value) =>
+      page.evaluate(
+        ([choice, value]) => {
+          document.documentElement.dataset[choice] = value
+        },
+        [choice, value],
+      )
+    const height = () => scroller.evaluate(e => e.scrollHeight)
+    for (const [choice, value] of [
+      ['text', 'largest'],
+      ['text', 'small'],
+      ['text', 'normal'],
+      ['density', 'compact'],
+      ['density', 'comfortable'],
+    ]) {
+      const before = await height()
+      await change(choice, value)
+      await until('the rows have other heights', async () => (await height()) !== before)
+      await until(`it is at the end: ${value}`, async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
+    }
+  })
+
   await step('up to the very first message', async () => {
     let least = COUNT
     await until(
