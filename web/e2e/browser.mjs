@@ -20,7 +20,8 @@ export const ELSEWHERE = 'parlor.test'
 const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_|error occurred when fetching the script/
 
 /** The size of the text that a reader sets in the browser; the rest follows it. */
-const FONT_SIZES = [16, 32]
+const USUAL_SIZE = 16
+const LARGE_SIZE = 32
 
 /** The browser engine. `E2E_ENGINE=firefox` uses Playwright's own Firefox, if it is installed. */
 const isFirefox = process.env.E2E_ENGINE === 'firefox'
@@ -196,49 +197,63 @@ export class Person {
   }
 
   /**
-   * Checks the current screen with axe-core: in the light and the dark theme, with the usual size of
-   * the text and with twice that.
+   * Checks the current screen with axe-core: in the light and the dark theme, and with text of twice
+   * the size, if it has a part that was not seen with such text yet. Colours are the same then.
    */
   async audit(screen, page = this.page, { atUsualSizeAlone = false } = {}) {
+    const parts = await page.evaluate(partsOfScreen)
+    const isNew = parts.some(part => !this.world.seenLarge.has(part))
     // A menu closes when the window changes.
-    const one = atUsualSizeAlone || (await page.getByRole('menu').count()) > 0
-    const sizes = one ? FONT_SIZES.slice(0, 1) : FONT_SIZES
-    const looks = ['light', 'dark'].flatMap(colorScheme => sizes.map(size => ({ colorScheme, size })))
-    const scroller = page.locator('.scroller')
-    const [top = 0] = await scroller.evaluateAll(all => all.map(e => e.scrollTop))
-    const devtools = isFirefox ? null : await page.context().newCDPSession(page)
-    for (const { colorScheme, size } of looks) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      if (devtools && sizes.length > 1) await setFontSize(devtools, page, size)
-      // Animations must be over, or axe measures colours in between.
-      await until('nothing moves', () =>
-        page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
-      )
-      if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
-      // Of which parts a page consists does not depend on the size of the text. axe guesses from the
-      // places of the parts whether one of them covers the page like a dialog.
-      const usual = { enabled: size === FONT_SIZES[0] }
-      const rules = { 'target-size': { enabled: true }, 'landmark-one-main': usual, 'page-has-heading-one': usual }
-      const { violations } = await page.evaluate(rules => window.axe.run({ rules }), rules)
-      const told = violations.map(({ id, help, nodes }) => {
-        const where = nodes.slice(0, 3).map(node => `${node.target} (${node.any[0]?.message ?? ''})`)
-        return `${id}: ${help}: ${where.join(' | ')}`
-      })
-      assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}, ${size} pixels`)
-      this.world.audited.add(`${screen} ${colorScheme} ${size}`)
+    const isLarge = isNew && !isFirefox && !atUsualSizeAlone && (await page.getByRole('menu').count()) === 0
+    for (const theme of ['light', 'dark']) await this.look(screen, page, theme, USUAL_SIZE)
+    if (isLarge) {
+      const scroller = page.locator('.scroller')
+      const [top = 0] = await scroller.evaluateAll(all => all.map(e => e.scrollTop))
+      const devtools = await page.context().newCDPSession(page)
+      await setFontSize(devtools, page, LARGE_SIZE)
+      await this.look(screen, page, 'light', LARGE_SIZE)
+      for (const part of parts) this.world.seenLarge.add(part)
+      await setFontSize(devtools, page, USUAL_SIZE)
+      await devtools.detach()
+      // The other size has moved what was read.
+      await scroller.evaluateAll((all, top) => {
+        for (const element of all) element.scrollTo({ top })
+      }, top)
     }
-    if (devtools && sizes.length > 1) await setFontSize(devtools, page, FONT_SIZES[0])
-    await devtools?.detach()
-    // Other sizes have moved what was read.
-    await scroller.evaluateAll((all, top) => {
-      for (const element of all) element.scrollTo({ top })
-    }, top)
     await page.emulateMedia({ colorScheme: null, reducedMotion: null })
+  }
+
+  async look(screen, page, colorScheme, size) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    // Animations must be over, or axe measures colours in between.
+    await until('nothing moves', () =>
+      page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
+    )
+    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
+    // Of which parts a page consists does not depend on the size of the text. axe guesses from the
+    // places of the parts whether one of them covers the page like a dialog.
+    const usual = { enabled: size === USUAL_SIZE }
+    const rules = { 'target-size': { enabled: true }, 'landmark-one-main': usual, 'page-has-heading-one': usual }
+    const { violations } = await page.evaluate(rules => window.axe.run({ rules }), rules)
+    const told = violations.map(({ id, help, nodes }) => {
+      const where = nodes.slice(0, 3).map(node => `${node.target} (${node.any[0]?.message ?? ''})`)
+      return `${id}: ${help}: ${where.join(' | ')}`
+    })
+    assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}, ${size} pixels`)
+    this.world.audited.add(`${screen} ${colorScheme} ${size}`)
   }
 
   async leave() {
     await this.context.close()
   }
+}
+
+/** What is laid out on a screen: kinds of elements, in a language and a window of a width. */
+function partsOfScreen() {
+  const { lang, dir } = document.documentElement
+  const shown = [...document.querySelectorAll('[class]')].filter(element => element.checkVisibility())
+  const kinds = new Set(shown.flatMap(element => [...element.classList]))
+  return [...kinds].map(kind => `${kind} ${lang} ${dir} ${innerWidth}`)
 }
 
 /** Resolves once the window has the layout for it. */
