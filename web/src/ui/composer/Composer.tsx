@@ -88,8 +88,8 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
           body,
         )
       else if (body !== edit.before) await store.messages.edit({ chat_id: chatId, id: edit.id }, body)
-      // The user may have begun another edit meanwhile.
-      if (store.drafts.get(conversation).edit?.id === edit.id) finish()
+      // The user may have begun another edit meanwhile, and the focus may be elsewhere.
+      if (store.drafts.get(conversation).edit?.id === edit.id) store.drafts.change(conversation, { edit: null })
     } catch (error) {
       setError(errorSentence(error))
     }
