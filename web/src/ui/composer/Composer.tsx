@@ -4,7 +4,15 @@
 // The invariant: only the browser and `applyChange` change the text in the box while it is written, so
 // that all of it can be undone.
 import { SendHorizontal } from 'lucide-react'
-import { type FormEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useState } from 'react'
+import {
+  type FormEvent,
+  type KeyboardEvent,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useState,
+} from 'react'
 import type { ChatItem, Message } from '../../api/types'
 import { type ConversationKey, parseConversation } from '../../store/conversation'
 import type { Edit } from '../../store/slices/drafts'
@@ -47,8 +55,6 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
   const title = useChatTitle(item)
 
   const text = edit ? edit.text : draft.text
-  const write = (next: string) =>
-    store.drafts.change(conversation, edit ? { edit: { ...edit, text: next } } : { text: next })
   const left = BODY_MAX - lengthOf(text)
 
   // The box has its own text. It is set only if another one is to be written or another tab writes:
@@ -56,6 +62,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
   useLayoutEffect(() => {
     if (textarea.current && textarea.current.value !== text) textarea.current.value = text
   }, [textarea, text])
+  useEffect(() => () => store.drafts.keep(), [store])
   const what = edit?.id ?? null
   // biome-ignore lint/correctness/useExhaustiveDependencies: an error is about one edit
   useEffect(() => setError(''), [what])
@@ -116,14 +123,17 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
       return
     }
     setError('')
-    write(box.value)
+    store.drafts.type(conversation, box.value)
     if (!edit) store.typing[box.value.trim() === '' ? 'stopped' : 'wrote'](chatId)
     void completion.finish(box.value, box.selectionStart)
   }
 
-  const onFormat = (format: Format) => {
-    if (textarea.current) applyChange(textarea.current, format.apply(selectionOf(textarea.current)))
-  }
+  const onFormat = useCallback(
+    (format: Format) => {
+      if (textarea.current) applyChange(textarea.current, format.apply(selectionOf(textarea.current)))
+    },
+    [textarea],
+  )
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (isComposing(event.nativeEvent)) return
     const box = event.currentTarget
