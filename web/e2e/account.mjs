@@ -212,7 +212,7 @@ export async function steps(step, world) {
     await other.getByRole('menuitemradio', { name: 'Dark', checked: true }).waitFor()
     await olga.settings('Appearance')
     await olga.audit('settings, appearance')
-    await olga.page.getByLabel('Appearance').selectOption('Light')
+    await olga.page.getByLabel('Theme').selectOption('Light')
     await olga.page.getByRole('button', { name: 'Olga Owner' }).click()
     await olga.page.getByRole('menuitemradio', { name: 'Light', checked: true }).waitFor()
     await olga.page.keyboard.press('Escape')

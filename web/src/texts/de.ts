@@ -150,6 +150,7 @@ export const de: Texts = {
   privateChannel: 'privat',
   switchTo: 'Wechseln zu',
   appearance: 'Darstellung',
+  theme: 'Design',
   density: 'Dichte',
   textSize: 'Textgröße',
   choices: {
@@ -206,7 +207,8 @@ export const de: Texts = {
   brokenTitle: 'Das konnte nicht gezeigt werden',
   brokenText: 'Was du geschrieben hast, bleibt erhalten. Lade die Seite neu, um weiterzumachen.',
   reload: 'Neu laden',
-  offline: 'Offline',
+  offline: 'Du bist offline',
+  sentLater: 'Nachrichten werden später gesendet.',
   connecting: 'Verbindung wird aufgebaut',
   toSend: n => `${n} zu senden`,
   stuck: n => `${n} zu senden, neuer Versuch läuft …`,

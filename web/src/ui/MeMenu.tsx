@@ -37,7 +37,7 @@ export function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
           <Keyboard /> {t.shortcuts}
         </DropdownMenu.Item>
         <DropdownMenu.Separator className="menu-line" />
-        <DropdownMenu.Label className="menu-label">{t.appearance}</DropdownMenu.Label>
+        <DropdownMenu.Label className="menu-label">{t.theme}</DropdownMenu.Label>
         <DropdownMenu.RadioGroup value={theme} onValueChange={value => choose('theme', value as ValueOf<'theme'>)}>
           {THEMES.map(({ value, Icon }) => (
             <DropdownMenu.RadioItem key={value} value={value} className="menu-item">

@@ -9,7 +9,7 @@ export function AppearancePage() {
   const [inLanguage, setInLanguage] = useState(language)
   return (
     <section className="settings-part settings-pair">
-      <ChoiceSelect choice="theme" label={t.appearance} />
+      <ChoiceSelect choice="theme" label={t.theme} />
       <Select
         label={t.language}
         value={inLanguage}
