@@ -11,7 +11,7 @@ const folds = Object.entries(SLICES).flatMap(([name, slice]) =>
 )
 
 /** `before` is what was known till then. */
-export function fromSnapshot(snapshot: Snapshot, before?: State): State {
+export function fromSnapshot(snapshot: Snapshot, before?: Partial<State>): State {
   return Object.fromEntries(
     folds.map(([name, fold]) => [name, fold.fromSnapshot(snapshot, before?.[name])]),
   ) as unknown as State

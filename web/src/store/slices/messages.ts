@@ -7,13 +7,14 @@
 import { ApiError, unwrap } from '../../api/client'
 import type { Event, Message, MessageList, Snapshot } from '../../api/types'
 import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
+import { PAGE } from '../early'
+import { type OpeningQuery, openingQuery } from '../openingQuery'
 import { isReaction, isSameEmoji, type ReactionEvent } from '../reactions'
 import { backoff, pause } from '../retry'
 import type { Context, Live } from '../slice'
 import type { Chats } from './chatFold'
 import { append, applyToWindow, fromPage, type MessageWindow, prepend, replace } from './windows'
 
-const PAGE = 100
 const PAGE_MAX = 200
 const WINDOWS_MAX = 12
 /** So many windows are fetched again after a snapshot; the others when their conversation is opened. */
@@ -22,13 +23,6 @@ const QUOTES_MAX = 500
 const REACTORS_SHOWN = 20
 /** The pause after the first failure to load one. */
 const QUOTE_RETRY_MS = 2000
-
-interface Query {
-  before?: number
-  after?: number
-  around?: number
-  anchor?: 'first_unread'
-}
 
 interface Shown {
   readonly windows: ReadonlyMap<ConversationKey, MessageWindow>
@@ -58,8 +52,7 @@ export class Messages implements Live {
     const { windows, data } = this.view.get()
     const window = windows.get(conversation)
     if (window && (seq === undefined || contains(window, seq))) return Promise.resolve()
-    const unread = (data?.chats.get(conversation)?.unread_count ?? 0) > 0
-    const query = seq !== undefined ? { around: seq } : unread ? { anchor: 'first_unread' as const } : {}
+    const query = openingQuery(data?.chats.get(conversation), seq)
     return this.load(conversation, query, (_, page) => fromPage(page))
   }
 
@@ -88,7 +81,10 @@ export class Messages implements Live {
   }
 
   onSnapshot(_: Snapshot, first: boolean): void {
+    const { early } = this.context
     if (!first) void this.refresh()
+    // Before the first event comes, so that none about its messages is missed.
+    else if (early?.opened) this.open(early.opened.conversation, early.opened.seq).catch(() => undefined)
   }
 
   onEvent(event: Event): void {
@@ -131,7 +127,7 @@ export class Messages implements Live {
 
   private load(
     conversation: ConversationKey,
-    query: Query,
+    query: OpeningQuery,
     merge: (now: MessageWindow | undefined, page: MessageList) => MessageWindow | undefined,
   ): Promise<void> {
     const key = `${conversation} ${JSON.stringify(query)}`
@@ -156,7 +152,13 @@ export class Messages implements Live {
     return done
   }
 
-  private fetch(conversation: ConversationKey, query: Query, limit: number): Promise<MessageList> {
+  private async fetch(conversation: ConversationKey, query: OpeningQuery, limit: number): Promise<MessageList> {
+    const { early } = this.context
+    if (early?.opened?.conversation === conversation) {
+      this.context.early = null
+      const page = await early.page.catch(() => null)
+      if (page && JSON.stringify(page.query) === JSON.stringify(query)) return page.list
+    }
     const params = { path: { id: chatIdOf(conversation) }, query: { ...query, limit } }
     return unwrap(this.context.api.GET('/api/chat/{id}/messages', { params }))
   }

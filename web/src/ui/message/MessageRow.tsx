@@ -18,6 +18,9 @@ import { Reactions } from './Reactions'
 /** What a message says. `id` is for screen readers: the element that has the text. */
 export type MessageContent = ComponentType<{ message: Message; id: string }>
 
+/** A message of another person that is younger has just come, and fades in. */
+const FRESH_MS = 2000
+
 interface MessageRowProps {
   message: Message
   head: boolean
@@ -43,6 +46,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
     else action.run(context)
   }
   const id = useId()
+  const [fresh] = useState(() => !mine && Date.now() - Date.parse(message.created_at) < FRESH_MS)
   // A message has shortcuts only if it was focused by keyboard: after a click, typing goes to the
   // composer.
   const focusedByKeyboard = useRef(false)
@@ -61,6 +65,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
       aria-labelledby={`${id}-who ${id}-when`}
       aria-describedby={`${id}-what`}
       data-head={head || undefined}
+      data-fresh={fresh || undefined}
       data-marked={marked || undefined}
       tabIndex={-1}
       onFocus={event => {
