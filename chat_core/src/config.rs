@@ -123,6 +123,14 @@ impl Config {
         self.notify.host = address::host("notify.host", &self.notify.host)?;
         self.server.public_url = address::origin("server.public_url", &self.server.public_url)?;
         self.notify.public_url = address::public_url("notify.public_url", &self.notify.public_url)?;
+        for (key, hosts) in [
+            ("server.allowed_hosts", &mut self.server.allowed_hosts),
+            ("notify.allowed_hosts", &mut self.notify.allowed_hosts),
+        ] {
+            for host in hosts {
+                *host = address::allowed_host(key, host)?;
+            }
+        }
         if let Some(contact) = &self.server.security_contact {
             address::contact("server.security_contact", contact)?;
         }
