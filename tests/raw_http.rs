@@ -301,7 +301,11 @@ static EDGES: &[Edge] = &[
     edge("the end of a file", "GET /assets/index-1.js", &[HOST, "range: bytes=-3"], 206).says("\r\n\r\n789"),
     edge("a range beyond the end", "GET /assets/index-1.js", &[HOST, "range: bytes=99-"], 416)
         .says("content-range: bytes */10"),
-    edge("a range of another unit", "GET /assets/index-1.js", &[HOST, "range: lines=0-3"], 416),
+    edge("a range of another unit", "GET /assets/index-1.js", &[HOST, "range: lines=0-3"], 200)
+        .says("0123456789"),
+    edge("HEAD with a range", "HEAD /assets/index-1.js", &[HOST, "range: bytes=0-3"], 200)
+        .says("content-length: 10"),
+    edge("HEAD with a range beyond the end", "HEAD /assets/index-1.js", &[HOST, "range: bytes=99-"], 200),
     edge(
         "If-Range with a tag",
         "GET /assets/index-1.js",
