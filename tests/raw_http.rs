@@ -429,6 +429,25 @@ async fn requests_at_the_edges_are_answered_as_the_standards_say() {
 }
 
 #[tokio::test]
+async fn two_tokens_open_no_stream() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let notify = app.start_notify_server().await;
+        let ticket = ann.call("POST /api/events/ticket").await.created();
+        let (own, other) = (format!("authorization: Bearer {}", ann.token), "authorization: Bearer x");
+        for path in ["/events".to_owned(), format!("/events?ticket={}", ticket["ticket"].as_str().unwrap())] {
+            for lines in [[&*own, other], [other, &*own], [&*own, &*own]] {
+                let lines = lines.join("\r\n");
+                let request =
+                    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n\r\n");
+                Raw::ask(&notify, request).await.refused(401, "unauthenticated");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_client_that_has_sent_all_and_says_so_is_answered() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;
