@@ -21,6 +21,8 @@ use crate::{
 /// An IPv6 /48 may have this many times the rate of one address in it.
 const PER_NETWORK: u32 = 4;
 const EXPORTS_PER_MINUTE: u32 = 2;
+/// Refusals that are recorded.
+const REFUSALS_PER_MINUTE: u32 = 20;
 /// How many refreshes are allowed for each sign-in.
 const REFRESHES_PER_SIGNIN: u32 = 20;
 
@@ -93,6 +95,7 @@ pub struct RateLimits {
     /// transferring.
     pub chat_changes: RateLimit<AccountId>,
     pub exports: RateLimit<AccountId>,
+    pub refusals: RateLimit<AccountId>,
 }
 
 impl RateLimits {
@@ -120,6 +123,7 @@ impl RateLimits {
                 bounds.rate_limited("chat_changes"),
             ),
             exports: RateLimit::per_minute(EXPORTS_PER_MINUTE, bounds.rate_limited("exports")),
+            refusals: RateLimit::per_minute(REFUSALS_PER_MINUTE, bounds.rate_limited("refusals")),
         }
     }
 
@@ -147,6 +151,7 @@ impl RateLimits {
         self.added_members.forget_idle();
         self.chat_changes.forget_idle();
         self.exports.forget_idle();
+        self.refusals.forget_idle();
     }
 }
 

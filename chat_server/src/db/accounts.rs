@@ -96,29 +96,46 @@ pub async fn has_email(db: impl PgExecutor<'_>, id: AccountId, email: &Email) ->
 }
 
 /// Whether an active user of the workspace has the address, verified.
-pub async fn is_verified_in(db: impl PgExecutor<'_>, email: &Email, workspace: WorkspaceId) -> Result<bool> {
+pub async fn is_verified_in(db: impl PgExecutor<'_>, email: &str, workspace: WorkspaceId) -> Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (
                select from accounts a join users u on u.account_id = a.id
                where a.email_folded = $1 and a.email_verified_at is not null
                  and u.workspace_id = $2 and u.deactivated_at is null) as "is!""#,
-        fold(email.as_str()),
+        fold(email),
         workspace.0
     )
     .fetch_one(db)
     .await
 }
 
-/// Says that the account's address is its own. Violates `accounts_email_verified` if it is another
-/// account's.
-pub async fn verify_email(db: impl PgExecutor<'_>, id: AccountId) -> Result<()> {
-    sqlx::query!(
-        "update accounts set email_verified_at = coalesce(email_verified_at, now()) where id = $1 and email is not null",
+/// Whether another account has the address, verified, with an active user in one of the account's
+/// workspaces.
+pub async fn is_verified_beside(db: impl PgExecutor<'_>, id: AccountId, email: &Email) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select from accounts a join users u on u.account_id = a.id
+                    join users mine on mine.workspace_id = u.workspace_id
+               where a.email_folded = $2 and a.email_verified_at is not null and a.id <> $1
+                 and u.deactivated_at is null and mine.account_id = $1 and mine.deactivated_at is null) as "is!""#,
+        id.0,
+        fold(email.as_str())
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Says that the account's address is its own, if that was not known. Violates
+/// `accounts_email_verified` if it is another account's.
+pub async fn verify_email(db: impl PgExecutor<'_>, id: AccountId) -> Result<bool> {
+    let done = sqlx::query!(
+        "update accounts set email_verified_at = now()
+         where id = $1 and email is not null and email_verified_at is null",
         id.0
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Sets a password and forgets what was asked for with the old one: a change of address, and codes.

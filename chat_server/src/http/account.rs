@@ -87,21 +87,10 @@ pub async fn signup(
     if known.is_none() {
         db::accounts::insert(&mut *tx, account, &input.email, &password_hash).await?;
     }
-    if place.proves_email {
-        db::accounts::verify_email(&mut *tx, account)
-            .await
-            .on_constraint("accounts_email_verified", email_taken)?;
-    }
-    if let Some(admission) = &place.admission {
-        // Who has an invitation sees the people there anyway.
-        if known.is_none()
-            && !place.proves_email
-            && db::accounts::is_verified_in(&mut *tx, &input.email, place.workspace).await?
-        {
-            return Err(email_taken());
-        }
-        require_fitting(&mut tx, account, admission).await?;
-    }
+    let is_proved = match &place.admission {
+        Some(admission) => require_fitting(&mut tx, account, admission).await?,
+        None => false,
+    };
     let user = UserId::generate();
     db::users::insert(&mut *tx, user, place.workspace, account, input.fullname.as_str(), place.role)
         .await
@@ -114,6 +103,9 @@ pub async fn signup(
         let event = SecurityEvent::new(kind, address).in_workspace(place.workspace);
         event.of_account(Some(account)).of_user(user, session)
     };
+    if is_proved {
+        event(SecurityKind::EmailVerified).with("invitation").record(&mut *tx).await?;
+    }
     if input.invite.is_some() {
         event(SecurityKind::InviteUsed).with(place.role.as_str()).record(&mut *tx).await?;
     }

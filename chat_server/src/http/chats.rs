@@ -17,6 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Ids, Limit};
 use crate::{
     auth::{CurrentUser, VisibleChat, lock_chat, lock_user, session_over},
+    client_address::ClientAddress,
     db::{
         self, Page,
         auto_join::AUTO_JOIN_MAX,
@@ -27,6 +28,7 @@ use crate::{
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
     extract::{ApiJson, ApiQuery, JsonResponse, created, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -449,10 +451,16 @@ async fn check_auto_join(tx: &mut PgConnection, chat: &VisibleChat, auto_join: b
 /// Delete a chat with all its messages
 #[utoipa::path(delete, path = "/api/chat/{id}", tag = "chats", params(("id" = ChatId, Path)),
     responses((status = 204), (status = 403, body = Problem)))]
-pub async fn delete_chat(State(state): State<AppState>, chat: VisibleChat) -> Result<StatusCode> {
+pub async fn delete_chat(
+    State(state): State<AppState>,
+    chat: VisibleChat,
+    address: ClientAddress,
+) -> Result<StatusCode> {
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Delete).await?;
     db::chats::mark_deleted(&mut *tx, chat.id).await?;
+    let deleted = SecurityEvent::by(&chat.user, SecurityKind::ChatDeleted, address);
+    deleted.with(chat.id.to_string()).record(&mut *tx).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[chat.user.id]);
     Ok(StatusCode::NO_CONTENT)

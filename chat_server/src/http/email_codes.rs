@@ -5,14 +5,16 @@
 use axum::{extract::State, http::StatusCode, response::IntoResponse};
 use axum_extra::extract::cookie::CookieJar;
 use chat_core::{
+    AccountId,
     text::{Email, Password},
     token::secret_hash,
 };
 use serde::Deserialize;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{cookies, credentials::words_of};
+use super::{cookies, credentials::words_of, invites::email_taken};
 use crate::{
     auth::CurrentUser,
     client_address::ClientAddress,
@@ -21,6 +23,7 @@ use crate::{
     extract::ApiJson,
     guesses::Guesser,
     mail::{self, Mail},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -88,6 +91,7 @@ pub async fn confirm_email(
             if !confirmed.on_constraint("accounts_email_verified", email_taken)? {
                 return Err(code_invalid());
             }
+            record(&mut tx, SecurityKind::EmailVerified, address, code.account_id).await?;
         }
         Purpose::ChangeEmail => {
             let changed = db::accounts::take_new_email(&mut *tx, code.account_id, &code.email_folded).await;
@@ -98,6 +102,7 @@ pub async fn confirm_email(
                 let mail = Mail::EmailChanged { account: code.account_id, to: old.email };
                 mail::add(&mut *tx, &state, &mail).await?;
             }
+            record(&mut tx, SecurityKind::EmailChanged, address, code.account_id).await?;
         }
         Purpose::ResetPassword => return Err(code_invalid()),
     }
@@ -146,19 +151,31 @@ pub async fn reset_password(
     if !db::accounts::reset_password(&mut *tx, code.account_id, &code.email_folded, &password_hash).await? {
         return Err(code_invalid());
     }
-    if code.was_mailed {
-        db::accounts::verify_email(&mut *tx, code.account_id)
+    if code.was_mailed
+        && db::accounts::verify_email(&mut *tx, code.account_id)
             .await
-            .on_constraint("accounts_email_verified", email_taken)?;
+            .on_constraint("accounts_email_verified", email_taken)?
+    {
+        record(&mut tx, SecurityKind::EmailVerified, address, code.account_id).await?;
     }
     db::account_codes::void_all(&mut *tx, code.account_id).await?;
     db::sessions::revoke_others(&mut *tx, code.account_id, None).await?;
     mail::add(&mut *tx, &state, &Mail::PasswordChanged { account: code.account_id }).await?;
+    record(&mut tx, SecurityKind::PasswordReset, address, code.account_id).await?;
     tx.commit().await?;
     state.caches.invalidate_users();
     // Guessers may have used up what strangers have at this account; its owner is none.
     let jar = cookies::set_device(&state, CookieJar::default(), code.account_id);
     Ok((jar, StatusCode::NO_CONTENT))
+}
+
+async fn record(
+    tx: &mut PgConnection,
+    kind: SecurityKind,
+    address: ClientAddress,
+    account: AccountId,
+) -> Result<()> {
+    Ok(SecurityEvent::new(kind, address).of_account(Some(account)).record(tx).await?)
 }
 
 /// # Errors
@@ -168,10 +185,6 @@ pub fn require_mail(state: &AppState) -> Result<()> {
         return Ok(());
     }
     Err(ApiError::conflict("no_mail", "this server sends no mail: ask those who run it"))
-}
-
-fn email_taken() -> ApiError {
-    ApiError::conflict("email_taken", "another account has shown that the address is its own: sign in there")
 }
 
 /// The error for a code that is unknown, used, expired or void. The caller does not learn which.

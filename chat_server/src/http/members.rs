@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
+    client_address::ClientAddress,
     db::{
         self, Page,
         members::Member,
@@ -21,6 +22,7 @@ use crate::{
     error::{ApiError, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -186,6 +188,7 @@ fn check_still_enough(chat: &AuthorisedChat, removed: usize) -> Result<()> {
 pub async fn update_member(
     State(state): State<AppState>,
     chat: VisibleChat,
+    address: ClientAddress,
     ApiPath(path): ApiPath<MemberPath>,
     ApiJson(input): ApiJson<MemberChanges>,
 ) -> Result<JsonResponse<Member>> {
@@ -208,6 +211,8 @@ pub async fn update_member(
     if before != Some(path.member_id) {
         let line = SystemLine::OwnershipPassed { from: before, to: path.member_id };
         db::messages::system::write(&mut tx, chat.id, chat.user.id, &line).await?;
+        let passed = SecurityEvent::by(&chat.user, SecurityKind::OwnershipTransferred, address);
+        passed.about(path.member_id).with(chat.id.to_string()).record(&mut *tx).await?;
     }
     if let Some(before) = before.filter(|before| *before != path.member_id) {
         db::members::set_role(&mut *tx, chat.id, before, ChatRole::Member).await?;

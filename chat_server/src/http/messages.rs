@@ -22,12 +22,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::Limit;
 use crate::{
     auth::{ChatMember, CurrentUser, Sender, VisibleChat, forbidden, lock_chat},
+    client_address::ClientAddress,
     db::{
         self,
         messages::{Listed, Message, MessageJson, NewMessage, RequestHash},
     },
     error::{ApiError, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -385,6 +387,7 @@ fn system_message() -> ApiError {
 pub async fn delete_message(
     State(state): State<AppState>,
     chat: VisibleChat,
+    address: ClientAddress,
     ApiPath(path): ApiPath<MessagePath>,
 ) -> Result<StatusCode> {
     let mut tx = state.db.begin().await?;
@@ -397,6 +400,11 @@ pub async fn delete_message(
     }
     if found.sender_id != chat.user.id {
         lock_chat(&mut tx, &chat.user, chat.id, ChatAction::DeleteMessageOfOthers).await?;
+        if !found.is_deleted {
+            let deleted = SecurityEvent::by(&chat.user, SecurityKind::MessageDeleted, address);
+            let id = path.message_id.to_string();
+            deleted.about(found.sender_id).with(id).record(&mut *tx).await?;
+        }
     }
     db::messages::mark_deleted(&mut *tx, path.message_id).await?;
     tx.commit().await?;

@@ -134,7 +134,6 @@ pub async fn update_user(
     let my_role = find_locked(user.id).filter(|me| me.active).ok_or_else(forbidden)?.role;
     let LockedUser { role, active, .. } = *find_locked(id).ok_or(ApiError::NotFound("user"))?;
     if !my_role.is_admin() {
-        SecurityEvent::by(&user, SecurityKind::Refused, address).about(id).log();
         return Err(forbidden());
     }
     let mut handed_over = Vec::new();
