@@ -149,8 +149,8 @@ async fn a_forgotten_password_is_reset_by_mail_and_all_sessions_end() {
         let body = json!({ "refresh_token": ann.refresh_token });
         app.call_with("POST /api/refresh", body).await.refused(401, "refresh_token_invalid");
         sign_in(app, &ann.email, PASSWORD).await.refused(401, "wrong_credentials");
-        sign_in(app, &ann.email, NEW_PASSWORD).await.ok();
         assert_eq!(mails.take(&ann.email).await.header("Subject"), "Your password was changed");
+        sign_in(app, &ann.email, NEW_PASSWORD).await.ok();
     })
     .await;
 }
@@ -291,16 +291,48 @@ async fn people_are_told_of_a_new_device_and_of_a_changed_password() {
         let mail = mails.take(&ann.email).await;
         assert_eq!(mail.header("Subject"), "A new device was signed in");
         assert!(mail.text.contains("&lt;b&gt;Phone"), "{mail:?}");
-        // Again from there: by its name, or by its cookie.
-        ann.request("POST /api/signin", &agent, Some(body.clone())).await.ok();
-        ann.request("POST /api/signin", &[("user-agent", "updated"), ("cookie", &device)], Some(body))
-            .await
-            .ok();
+        // Again from there, by its cookie.
+        let again = [("user-agent", "updated"), ("cookie", &*device)];
+        ann.request("POST /api/signin", &again, Some(body.clone())).await.ok();
+        until_sent(app).await;
+        assert!(mails.left().is_empty(), "{:?}", mails.left());
+        // Another device that calls itself the same is another one.
+        ann.request("POST /api/signin", &agent, Some(body)).await.ok();
+        assert_eq!(mails.take(&ann.email).await.header("Subject"), "A new device was signed in");
         let change = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
         ann.call_with("POST /api/account/password", change).await.no_content();
         assert_eq!(mails.take(&ann.email).await.header("Subject"), "Your password was changed");
         until_sent(app).await;
         assert!(mails.left().is_empty(), "{:?}", mails.left());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stolen_password_does_not_sign_in_unnoticed_by_a_sign_up() {
+    with_mail(async |app, mails| {
+        let ann = verified(app, mails, "acme", "Ann").await;
+        let form = |workspace: &str| json!({ "workspace": workspace, "fullname": "Thief", "email": ann.email, "password": PASSWORD });
+        let reply = app.call_with("POST /api/signup", form("lair")).await;
+        let device = reply.sent_cookie("device").unwrap();
+        assert_eq!(reply.created()["workspaces"].as_array().unwrap().len(), 2, "it is Ann's account");
+        assert_eq!(mails.take(&ann.email).await.header("Subject"), "A new device was signed in");
+        let kinds: Vec<String> = sqlx::query_scalar("select kind from security_events order by id desc limit 1")
+            .fetch_all(&app.db)
+            .await
+            .unwrap();
+        assert_eq!(kinds, ["signed_in"]);
+        // From there it is known, and another's device is not.
+        ann.request("POST /api/signup", &[("cookie", &device)], Some(form("den"))).await.created();
+        until_sent(app).await;
+        assert!(mails.left().is_empty(), "{:?}", mails.left());
+        let eve = json!({ "workspace": "evil", "fullname": "Eve", "email": ann.email, "password": NEW_PASSWORD });
+        let reply = app.call_with("POST /api/signup", eve).await;
+        let eves = reply.sent_cookie("device").unwrap();
+        mails.take(&ann.email).await;
+        let guess = json!({ "email": ann.email, "password": PASSWORD });
+        ann.request("POST /api/signin", &[("cookie", &eves)], Some(guess)).await.ok();
+        assert_eq!(mails.take(&ann.email).await.header("Subject"), "A new device was signed in");
     })
     .await;
 }

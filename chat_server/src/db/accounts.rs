@@ -2,7 +2,7 @@
 
 use chat_core::{
     AccountId, Timestamp, WorkspaceId,
-    text::{Email, fold},
+    text::{Email, fold, look_alike},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor, Result};
@@ -73,14 +73,41 @@ pub async fn find_by_password(
            order by $3::text is not null and not exists (
                         select from users u join workspaces w on w.id = u.workspace_id
                         where u.account_id = a.id and u.deactivated_at is null
-                          and (w.name_folded = $3 or w.id::text = $3)),
+                          and (w.name_folded = $3 or w.id::text = $4)),
                     a.email_verified_at is null, a.created_at, a.id
            limit 1"#,
         fold(email.as_str()),
         password_hash,
+        workspace.map(look_alike),
         workspace.map(fold)
     )
     .fetch_optional(db)
+    .await
+}
+
+/// Whether these are the account's address and password, and it is in that `workspace`, if one is
+/// named.
+pub async fn is_password_of(
+    db: impl PgExecutor<'_>,
+    id: AccountId,
+    email: &Email,
+    password_hash: &str,
+    workspace: Option<&str>,
+) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select from accounts a where a.id = $1 and a.email_folded = $2 and a.password_hash = $3
+                 and ($4::text is null or exists (
+                     select from users u join workspaces w on w.id = u.workspace_id
+                     where u.account_id = a.id and u.deactivated_at is null
+                       and (w.name_folded = $4 or w.id::text = $5)))) as "is!""#,
+        id.0,
+        fold(email.as_str()),
+        password_hash,
+        workspace.map(look_alike),
+        workspace.map(fold)
+    )
+    .fetch_one(db)
     .await
 }
 

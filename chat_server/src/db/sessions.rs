@@ -192,17 +192,6 @@ pub async fn revoke_if_useless(db: impl PgExecutor<'_>, user: UserId) -> Result<
     Ok(())
 }
 
-/// Whether the account has or had a session on a device that calls itself so.
-pub async fn is_device_of(db: impl PgExecutor<'_>, account: AccountId, user_agent: &str) -> Result<bool> {
-    sqlx::query_scalar!(
-        r#"select exists (select from sessions where account_id = $1 and user_agent = $2) as "is!""#,
-        account.0,
-        user_agent
-    )
-    .fetch_one(db)
-    .await
-}
-
 /// Revokes an account's sessions beyond [`PER_ACCOUNT_MAX`].
 pub async fn revoke_beyond_limit(db: impl PgExecutor<'_>, account: AccountId) -> Result<()> {
     sqlx::query!(

@@ -126,6 +126,7 @@ pub async fn prove(
     pointer: &str,
     password: Password,
 ) -> Result<(Email, String)> {
+    state.limits.check_signin(&address)?;
     let account =
         db::accounts::find(&state.db, user.account_id).await?.ok_or_else(crate::auth::session_over)?;
     let email = Email::parse(&account.email).map_err(|e| anyhow::anyhow!("stored address: {e}"))?;
