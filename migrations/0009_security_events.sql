@@ -12,7 +12,8 @@ create table security_events (
     about_user_id uuid,
     session_id uuid,
     address inet,
-    -- A few plain words, such as a role; never a secret, a name or a text of people.
+    -- A few plain words or an id, such as a role or a chat; never a secret, a name or a text of
+    -- people.
     detail text not null default ''
 );
 create index security_events_workspace on security_events (workspace_id, id) where workspace_id is not null;

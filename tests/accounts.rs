@@ -119,6 +119,31 @@ async fn sign_in_by_e_mail_and_password() {
 }
 
 #[tokio::test]
+async fn accounts_of_one_address_and_password_are_told_apart_by_the_name_of_the_workspace() {
+    with_app(async |app| {
+        let first = app.sign_up("acme", "Ann").await;
+        let mut form = sign_up("summer camp", "Ann");
+        form["email"] = json!(first.email);
+        form["password"] = json!("a password that changes");
+        let second = Actor::signed_in(app, &app.try_sign_up(form).await.created());
+        let change = json!({ "current_password": "a password that changes", "new_password": PASSWORD });
+        second.call_with("POST /api/account/password", change).await.no_content();
+        for (workspace, account) in [
+            (json!("acme"), &first),
+            (json!("Summer  Camp"), &second),
+            (json!(second.workspace_id), &second),
+            (json!(first.workspace_id), &first),
+            (Value::Null, &first),
+        ] {
+            let body = json!({ "email": first.email, "password": PASSWORD, "workspace": workspace });
+            let answer = app.call_with("POST /api/signin", body).await.ok();
+            assert_eq!(answer["user"]["id"], account.id.as_str(), "{workspace}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn unknown_e_mail_and_wrong_password_get_the_same_answer() {
     with_app(async |app| {
         app.sign_up("acme", "Ann").await;

@@ -1,8 +1,9 @@
 //! What answers tell browsers, and which pages may use the cookie.
 
 use serde_json::json;
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::support::{app::PASSWORD, raw::Raw, with_app};
+use crate::support::{app::PASSWORD, raw::Raw, with_app, with_app_configured};
 
 /// The headers of every answer. A page has a policy of its own.
 const ALWAYS: [(&str, &str); 6] = [
@@ -60,6 +61,35 @@ async fn every_answer_of_both_servers_is_hardened() {
         for (name, value) in ALWAYS {
             assert!(head.contains(name) && head.contains(value), "{name}: {head}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn security_txt_names_the_contact_or_is_not_there() {
+    let path = "GET /.well-known/security.txt";
+    with_app(async |app| {
+        app.call(path).await.refused(404, "not_found");
+    })
+    .await;
+    let contact = |config: &mut chat_core::config::Config| {
+        config.server.security_contact = Some("mailto:security@example.com".into());
+        config.server.public_url = "https://chat.example.com".into();
+    };
+    with_app_configured(contact, async |app| {
+        let before = OffsetDateTime::now_utc();
+        let reply = app.call(path).await;
+        assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
+        let text = reply.ok().as_str().unwrap().to_owned();
+        let field = |name: &str| -> Vec<&str> {
+            text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect()
+        };
+        assert_eq!(field("Contact"), ["mailto:security@example.com"]);
+        assert_eq!(field("Canonical"), ["https://chat.example.com/.well-known/security.txt"]);
+        assert_eq!((field("Expires").len(), text.lines().count()), (1, 3), "{text}");
+        let expires = OffsetDateTime::parse(field("Expires")[0], &Rfc3339).unwrap();
+        assert!(expires - before > Duration::days(179), "{text}");
+        assert!(expires - OffsetDateTime::now_utc() <= Duration::days(180), "{text}");
     })
     .await;
 }

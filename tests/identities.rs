@@ -4,6 +4,7 @@
 mod passwords;
 
 use chat_core::token::{Claims, Purpose};
+use chat_server::operator::{self, AccountCommand};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -268,6 +269,38 @@ async fn who_claims_an_address_first_does_not_keep_its_owner_out() {
         let claims: Vec<_> = users["items"].as_array().unwrap().iter().filter(|u| u["email"] == "ceo@acme.example").collect();
         assert_eq!(claims.len(), 2);
         assert!(claims.iter().all(|user| user["email_verified"] == false), "{users}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_claims_the_verified_address_of_a_colleague_enters_by_no_way() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        operator::run(&app.config, &AccountCommand::Verify { who: ann.email.clone() }).await.unwrap();
+        let code = ann.invitation(json!({ "max_uses": 9 })).await;
+        // Eve claims the address where Ann is not.
+        let horse = "eve has a horse";
+        let form = json!({ "workspace": "evil", "fullname": "Ann", "email": ann.email, "password": horse });
+        let eve = Actor::signed_in(app, &app.try_sign_up(form).await.created());
+        eve.call(&format!("POST /api/invites/{code}/accept")).await.refused(409, "email_taken");
+        for password in [horse, "another horse of eve"] {
+            let form = json!({ "invite": code, "fullname": "Ann", "email": ann.email, "password": password });
+            app.try_sign_up(form).await.refused(409, "email_taken");
+        }
+        // Mallory enters by her own address, and changes it then.
+        let mallory = app.invite(&ann, "Mallory").await;
+        let change = json!({ "email": "ANN@acme.example", "password": PASSWORD });
+        mallory.call_with("POST /api/account/email", change).await.refused(409, "email_taken");
+        assert_eq!(mallory.call("GET /api/account").await.ok()["email"], mallory.email.as_str());
+        let people = ann.call("GET /api/users").await.ok();
+        let named =
+            people["items"].as_array().unwrap().iter().filter(|user| user["email"] == ann.email.as_str());
+        assert_eq!(named.count(), 1, "{people}");
+        assert_eq!(ann.call("GET /api/invites").await.ok()["items"][0]["uses"], 0);
+        // Ann herself may enter anywhere.
+        let other = app.sign_up("other", "Zoe").await.invitation(json!({})).await;
+        ann.call(&format!("POST /api/invites/{other}/accept")).await.ok();
     })
     .await;
 }

@@ -1,9 +1,10 @@
 //! What bears on security is on record: who, in which workspace, from where; and no secret.
 
+use chat_server::operator::{self, AccountCommand};
 use serde_json::json;
 use sqlx::Row as _;
 
-use crate::support::{App, app::PASSWORD, with_app, with_app_configured};
+use crate::support::{Actor, App, app::PASSWORD, with_app, with_app_configured};
 
 /// Kind, whether a workspace, an account and a user are named, and the detail, in order.
 async fn recorded(app: &App) -> Vec<(String, bool, bool, bool, String)> {
@@ -19,7 +20,7 @@ async fn kinds_since(app: &App, before: usize) -> Vec<String> {
 #[tokio::test]
 async fn sign_ins_sessions_roles_and_invitations_are_on_record() {
     with_app(async |app| {
-        let ann = app.sign_up("acme", "Ann").await;
+        let ann = app.sign_up_with_general("acme", "Ann").await;
         let bob = app.invite(&ann, "Bob").await;
         assert_eq!(kinds_since(app, 0).await, ["signed_up", "invite_created", "invite_used", "signed_up"]);
 
@@ -55,6 +56,7 @@ async fn sign_ins_sessions_roles_and_invitations_are_on_record() {
         assert_eq!(
             told,
             [
+                ("refused", "PATCH /api/users/{id}"),
                 ("role_changed", "admin"),
                 ("role_changed", "member"),
                 ("user_deactivated", ""),
@@ -67,6 +69,154 @@ async fn sign_ins_sessions_roles_and_invitations_are_on_record() {
         let row = sqlx::query(sql).fetch_one(&app.db).await.unwrap();
         let column = |place: usize| row.get::<String, _>(place);
         assert_eq!((column(0), column(1), column(2)), (ann.id.clone(), bob.id.clone(), "127.0.0.1".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_done_to_accounts_is_on_record() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let before = recorded(app).await.len();
+        let wrong = json!({ "password": "not my password" });
+        bob.call_with("POST /api/account/delete", wrong).await.refused(422, "invalid");
+        // There is no other session to end, and then there is one.
+        bob.call("DELETE /api/sessions").await.no_content();
+        let phone = app.sign_in(&bob).await;
+        bob.call("DELETE /api/sessions").await.no_content();
+        bob.call(&format!("DELETE /api/sessions/{}", phone.claims().sid)).await.no_content();
+        assert_eq!(bob.call("GET /api/account/export").await.status, 200);
+        let change = json!({ "email": "bob@new.example", "password": PASSWORD });
+        bob.call_with("POST /api/account/email", change).await.ok();
+        let change = json!({ "current_password": PASSWORD, "new_password": "a longer horse battery" });
+        bob.call_with("POST /api/account/password", change).await.no_content();
+
+        let who = || "bob@new.example".to_owned();
+        let told = operator::run(&app.config, &AccountCommand::ResetPassword { who: who() }).await.unwrap();
+        let (_, code) = told.rsplit_once("/reset#").unwrap();
+        let reset = json!({ "code": code.trim(), "password": "one more horse battery" });
+        app.call_with("POST /api/password/reset", reset).await.no_content();
+        operator::run(&app.config, &AccountCommand::Verify { who: who() }).await.unwrap();
+        operator::run(&app.config, &AccountCommand::Release { who: who() }).await.unwrap();
+        let body = json!({ "email": who(), "password": "one more horse battery" });
+        let bob = Actor::signed_in(app, &app.call_with("POST /api/signin", body).await.ok());
+        let delete = json!({ "password": "one more horse battery" });
+        bob.call_with("POST /api/account/delete", delete).await.no_content();
+        let events = recorded(app).await.split_off(before);
+        let kinds: Vec<&str> = events.iter().map(|(kind, ..)| kind.as_str()).collect();
+        assert_eq!(
+            kinds,
+            [
+                "password_refused",
+                "signed_in",
+                "other_sessions_revoked",
+                "account_exported",
+                "email_changed",
+                "password_changed",
+                "operator_made_reset_link",
+                "password_reset",
+                "operator_verified_email",
+                "operator_released_email",
+                "signed_in",
+                "account_deleted",
+            ]
+        );
+        assert!(events.iter().all(|(.., account, _, _)| *account), "each names the account: {events:?}");
+        let sql = "select count(*) from security_events where kind like 'operator%' and address is null";
+        let by_operator: i64 = sqlx::query_scalar(sql).fetch_one(&app.db).await.unwrap();
+        assert_eq!(by_operator, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_done_to_a_workspace_and_its_chats_is_on_record() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let [plans, other] = [ann.private_channel("plans", &[&bob]).await, ann.private_channel("other", &[]).await];
+        let own = ann.post(&plans, "mine").await;
+        let bobs = bob.post(&plans, "bobs").await;
+        let before = recorded(app).await.len();
+        let workspace = format!("PATCH /api/workspaces/{}", ann.workspace_id);
+        ann.call_with(&workspace, json!({ "name": "Acme" })).await.ok();
+        let rules = json!({ "verified_only": true, "email_domains": ["acme.example"] });
+        ann.call_with(&workspace, rules).await.ok();
+        ann.call_with(&workspace, json!({ "verified_only": false })).await.ok();
+        let delete = |message: &serde_json::Value| {
+            format!("DELETE /api/chat/{plans}/messages/{}", message["id"].as_str().unwrap())
+        };
+        ann.call(&delete(&own)).await.no_content();
+        for _ in 0..2 {
+            ann.call(&delete(&bobs)).await.no_content();
+        }
+        let pass = format!("PATCH /api/chat/{plans}/members/{}", bob.id);
+        for _ in 0..2 {
+            ann.call_with(&pass, json!({ "role": "owner" })).await;
+        }
+        ann.call(&format!("DELETE /api/chat/{other}")).await.no_content();
+        let told: Vec<_> =
+            recorded(app).await.split_off(before).into_iter().map(|(kind, .., detail)| (kind, detail)).collect();
+        let id = |message: &serde_json::Value| message["id"].as_str().unwrap().to_owned();
+        let expected = [
+            ("entry_rules_changed", "verified_only, certain domains".to_owned()),
+            ("entry_rules_changed", "not verified_only".to_owned()),
+            ("message_deleted", id(&bobs)),
+            ("ownership_transferred", plans.to_string()),
+            ("chat_deleted", other.to_string()),
+        ];
+        let told: Vec<_> = told.into_iter().filter(|(kind, _)| kind != "refused").collect();
+        assert_eq!(told, expected.map(|(kind, detail)| (kind.to_owned(), detail)));
+        let sql = "select about_user_id::text from security_events where kind in ('message_deleted', 'ownership_transferred')";
+        let about: Vec<String> = sqlx::query_scalar(sql).fetch_all(&app.db).await.unwrap();
+        assert_eq!(about, [bob.id.clone(), bob.id.clone()]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_role_does_not_allow_is_on_record_up_to_a_rate() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let chat = ann.private_channel("plans", &[&bob]).await;
+        let message = ann.post(&chat, "anns").await;
+        let code = ann.invitation(json!({})).await;
+        let before = recorded(app).await.len();
+        let message = format!("/api/chat/{chat}/messages/{}", message["id"].as_str().unwrap());
+        for (operation, body) in [
+            ("GET /api/invites".to_owned(), None),
+            ("POST /api/invites".to_owned(), Some(json!({}))),
+            (format!("DELETE /api/invites/{code}"), None),
+            (format!("PATCH /api/workspaces/{}", ann.workspace_id), Some(json!({ "name": "Bobs" }))),
+            (format!("DELETE /api/chat/{chat}"), None),
+            (format!("PATCH {message}"), Some(json!({ "body": "bobs" }))),
+            (format!("DELETE {message}"), None),
+        ] {
+            bob.request(&operation, &[], body).await.refused(403, "forbidden");
+        }
+        let events = recorded(app).await.split_off(before);
+        let told: Vec<_> = events.iter().map(|(kind, .., detail)| (kind.as_str(), detail.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                "GET /api/invites",
+                "POST /api/invites",
+                "DELETE /api/invites/{code}",
+                "PATCH /api/workspaces/{id}",
+                "DELETE /api/chat/{id}",
+                "PATCH /api/chat/{id}/messages/{message_id}",
+                "DELETE /api/chat/{id}/messages/{message_id}",
+            ]
+            .map(|operation| ("refused", operation))
+        );
+        assert!(events.iter().all(|(_, workspace, account, user, _)| *workspace && *account && *user));
+        for _ in 0..60 {
+            bob.call("GET /api/invites").await.refused(403, "forbidden");
+        }
+        let kept = recorded(app).await.len() - before;
+        assert!((20..60).contains(&kept), "{kept} of 67");
     })
     .await;
 }

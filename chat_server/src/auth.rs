@@ -4,7 +4,10 @@
 //! The extractors here authorise reads. A write is authorised in its own transaction, by
 //! [`lock_chat`] or by the SQL of the write.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
@@ -38,6 +41,24 @@ pub struct CurrentUser {
     /// When the access token expires, in seconds since 1970. Nothing that is made from the token
     /// lives longer.
     pub token_expires: u64,
+}
+
+/// Who is asking, as the extractor of the user found out.
+#[derive(Clone, Default)]
+pub struct Caller(Arc<OnceLock<CurrentUser>>);
+
+impl Caller {
+    /// Notes whose request it is.
+    pub fn note(caller: Option<&Self>, user: &CurrentUser) {
+        // Without the layer there is nothing to keep it in: a test of a handler alone.
+        if let Some(Self(slot)) = caller {
+            let _ = slot.set(*user); // a second extractor of the same request found the same
+        }
+    }
+
+    pub fn user(&self) -> Option<&CurrentUser> {
+        self.0.get()
+    }
 }
 
 /// A [`CurrentUser`] whose request does not wait for their other requests: sends, which have a
@@ -86,6 +107,7 @@ impl CurrentUser {
             role: bearer.role,
             token_expires: claims.exp,
         };
+        Caller::note(parts.extensions.get(), &user);
         state.limits.requests.check(&user.account_id)?;
         Ok(user)
     }
@@ -116,9 +138,12 @@ fn unauthenticated() -> ApiError {
     }
 }
 
+/// The code of [`forbidden`], by which a refusal is recorded.
+pub const FORBIDDEN: &str = "forbidden";
+
 /// The error for a known user whose role does not allow the action.
 pub fn forbidden() -> ApiError {
-    ApiError::Forbidden { code: "forbidden", detail: "your role does not allow this" }
+    ApiError::Forbidden { code: FORBIDDEN, detail: "your role does not allow this" }
 }
 
 impl FromRequestParts<AppState> for ClientAddress {

@@ -124,6 +124,11 @@ fn weight(bytes: usize) -> u32 {
     u32::try_from(ENTRY_BYTES + bytes).unwrap_or(u32::MAX)
 }
 
+/// A cache of at most so many megabytes of chats.
+fn chat_cache(mb: u64) -> GuardedCache<ChatId, Arc<ChatWithLast>> {
+    GuardedCache::new(mb * 1024 * 1024, |_, chat| weight(chat.bytes()))
+}
+
 /// Chats from the cache or the database.
 pub struct FoundChats {
     pub chats: HashMap<ChatId, Arc<ChatWithLast>>,
@@ -146,7 +151,7 @@ impl Caches {
     /// `chats_mb`: the most megabytes of chats.
     pub fn new(tail: TailHealth, chats_mb: u64) -> Self {
         Self {
-            chats: GuardedCache::new(chats_mb * 1024 * 1024, |_, chat| weight(chat.bytes())),
+            chats: chat_cache(chats_mb),
             memberships: GuardedCache::new(MEMBERSHIPS_BYTES_MAX, |_, memberships| {
                 weight(memberships.len() * size_of::<Membership>())
             }),
@@ -267,7 +272,41 @@ impl Caches {
 
 #[cfg(test)]
 mod tests {
+    use chat_core::ChatKind;
+
     use super::*;
+    use crate::db::chats::ChatFacts;
+
+    /// A chat whose newest message has this many bytes.
+    fn chat(bytes: usize) -> Arc<ChatWithLast> {
+        let json = |value: &str| serde_json::value::to_raw_value(value).unwrap();
+        let facts = ChatFacts {
+            id: ChatId::generate(),
+            kind: ChatKind::PublicChannel,
+            member_count: 1,
+            last_seq: 1,
+            last_root_no: 1,
+            deleted_count: 0,
+        };
+        Arc::new(ChatWithLast { facts, chat: json("general"), last_message: Some(json(&"x".repeat(bytes))) })
+    }
+
+    #[test]
+    fn a_chat_with_a_long_message_takes_more_of_the_cache() {
+        let kept = |bytes: usize| {
+            let chats = chat_cache(1);
+            for _ in 0..100 {
+                let chat = chat(bytes);
+                let (id, version) = (chat.facts.id, chats.version(&chat.facts.id));
+                chats.insert(id, chat, version);
+            }
+            chats.values.run_pending_tasks();
+            chats.values.entry_count()
+        };
+        // One megabyte has room for a hundred short ones, and for 16 of 64 KB at the most.
+        assert_eq!(kept(100), 100);
+        assert!((1..=16).contains(&kept(64 * 1024)), "{}", kept(64 * 1024));
+    }
 
     #[test]
     fn a_slow_read_does_not_put_back_what_changed_meanwhile() {

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use axum::{
     body::{Body, Bytes},
     extract::FromRequestParts,
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
 use chat_core::token::base64url;
@@ -81,13 +81,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Infallible> {
-        Ok(Self(parts.headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect()))
+        Ok(Self::of(&parts.headers))
     }
 }
 
 impl IfNoneMatch {
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect())
+    }
+
     /// The weak comparison. A list that cannot be parsed includes nothing.
-    fn includes(&self, tag: &HeaderValue) -> bool {
+    pub fn includes(&self, tag: &HeaderValue) -> bool {
         // Our own tags have no comma in them.
         self.0.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|given| {
             let given = given.trim_ascii();

@@ -4,7 +4,8 @@
 //! A guess is charged before the password is checked and given back if it was right, so only wrong
 //! ones count. An account is what the caller names, whether it exists or not. Three purses are
 //! apart: a device that was signed in to the account before, each network, and all networks
-//! together. Guessers from one network empty theirs alone. Guessers from many empty the common one,
+//! together. Such a device speaks for its own account alone: at another one that claims the same
+//! address it guesses as a stranger. Guessers from one network empty theirs alone. Guessers from many empty the common one,
 //! and then the owner still gets in from a known device, or by a mail. Each node counts by itself.
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 
 use chat_core::AccountId;
 use moka::sync::Cache;
+use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{ApiError, Result};
@@ -26,7 +28,7 @@ const NETWORKS: f64 = 3.0;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Who guesses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guesser {
     /// A device that was signed in to this account before, or a session of it.
     Known(AccountId),
@@ -38,6 +40,7 @@ pub enum Guesser {
 pub struct Guesses {
     purses: Cache<[u8; 32], Arc<Mutex<Purse>>>,
     per_hour: u32,
+    refused: Counter,
 }
 
 struct Purse {
@@ -65,8 +68,9 @@ impl Guess {
 
 impl Guesses {
     /// Half of `per_hour` may come at once.
-    pub fn new(per_hour: u32) -> Self {
-        Self { purses: Cache::builder().max_capacity(PURSES_MAX).time_to_idle(2 * HOUR).build(), per_hour }
+    pub fn new(per_hour: u32, refused: Counter) -> Self {
+        let purses = Cache::builder().max_capacity(PURSES_MAX).time_to_idle(2 * HOUR).build();
+        Self { purses, per_hour, refused }
     }
 
     /// Charges a guess at the account that `email` (folded) names.
@@ -86,6 +90,7 @@ impl Guesses {
         for purse in purses {
             if let Err(wait) = charge(&purse) {
                 charged.was_right();
+                self.refused.inc();
                 return Err(ApiError::RateLimited {
                     retry_after: wait,
                     policy: format!("\"guesses\";q={};w=3600", self.per_hour),
@@ -123,13 +128,17 @@ fn charge(purse: &Mutex<Purse>) -> std::result::Result<(), Duration> {
 mod tests {
     use super::*;
 
+    fn guesses(per_hour: u32) -> Guesses {
+        Guesses::new(per_hour, Counter::default())
+    }
+
     fn stranger(last: u8) -> Guesser {
         Guesser::Stranger(IpAddr::from([10, 0, 0, last]))
     }
 
     #[test]
     fn only_wrong_guesses_count() {
-        let guesses = Guesses::new(4);
+        let guesses = guesses(4);
         for _ in 0..50 {
             guesses.charge("ann", stranger(1)).unwrap().was_right();
         }
@@ -137,12 +146,13 @@ mod tests {
             guesses.charge("ann", stranger(1)).unwrap().was_wrong();
         }
         assert!(guesses.charge("ann", stranger(1)).is_err());
+        assert_eq!(guesses.refused.get(), 1);
         guesses.charge("bob", stranger(1)).unwrap().was_wrong();
     }
 
     #[test]
     fn guessers_lock_out_neither_other_networks_nor_known_devices() {
-        let guesses = Guesses::new(4);
+        let guesses = guesses(4);
         let owner = Guesser::Known(AccountId::generate());
         for network in 0..3 {
             for _ in 0..2 {
@@ -156,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_refused_guess_costs_nothing() {
-        let guesses = Guesses::new(2);
+        let guesses = guesses(2);
         guesses.charge("ann", stranger(1)).unwrap().was_wrong();
         for _ in 0..50 {
             assert!(guesses.charge("ann", stranger(1)).is_err());

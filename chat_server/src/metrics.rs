@@ -60,6 +60,10 @@ pub struct Bounds {
     pub responses_refused: Counter,
     pub searches_refused: Counter,
     pub quota_refused: Counter,
+    pub chats_refused: Counter,
+    pub exports_refused: Counter,
+    pub hashing_refused: Counter,
+    pub mails_withheld: Counter,
     rate_limited: Family<RateLabels, Counter>,
 }
 
@@ -85,6 +89,18 @@ impl Bounds {
         count("responses_refused", "Large responses refused since too many waited", &self.responses_refused);
         count("searches_refused", "Searches that took too long", &self.searches_refused);
         count("quota_refused", "Messages refused since their workspace is full", &self.quota_refused);
+        count("chats_refused", "Chats refused since a person has too many", &self.chats_refused);
+        count("exports_refused", "Exports refused since too many were running", &self.exports_refused);
+        count(
+            "hashing_refused",
+            "Passwords refused since too many waited to be hashed",
+            &self.hashing_refused,
+        );
+        count(
+            "mails_withheld",
+            "Mails not sent, or sent later: an address or account had enough",
+            &self.mails_withheld,
+        );
         registry.register("rate_limited", "Requests above a rate limit", self.rate_limited.clone());
     }
 

@@ -3,10 +3,11 @@
 
 use anyhow::{Context as _, bail};
 use chat_core::{
+    AccountId,
     config::Config,
     token::{random_secret, secret_hash},
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::{
     connect::Connect,
@@ -16,6 +17,7 @@ use crate::{
         accounts::ListedAccount,
     },
     mail,
+    security::{SecurityEvent, SecurityKind},
 };
 
 /// Accounts that are listed at once.
@@ -73,6 +75,7 @@ async fn run_on(db: &PgPool, public_url: &str, command: &AccountCommand) -> anyh
             };
             let mut tx = db.begin().await?;
             db::account_codes::insert(&mut tx, &new).await?;
+            record(&mut tx, SecurityKind::OperatorMadeResetLink, account.id).await?;
             tx.commit().await?;
             let link = mail::link(public_url, "reset", &code);
             Ok(format!(
@@ -83,15 +86,18 @@ async fn run_on(db: &PgPool, public_url: &str, command: &AccountCommand) -> anyh
         }
         AccountCommand::Verify { who } => {
             let account = only(db, who).await?;
-            match db::accounts::verify_email(db, account.id).await {
+            let mut tx = db.begin().await?;
+            match db::accounts::verify_email(&mut *tx, account.id).await {
                 Err(sqlx::Error::Database(e)) if e.constraint() == Some("accounts_email_verified") => {
                     bail!(
                         "another account has the address {} verified: release that one first",
                         account.email
                     )
                 }
-                done => done?,
+                done => _ = done?,
             }
+            record(&mut tx, SecurityKind::OperatorVerifiedEmail, account.id).await?;
+            tx.commit().await?;
             Ok(format!("{} is now the verified address of {}", account.email, account.id))
         }
         AccountCommand::Release { who } => {
@@ -102,10 +108,17 @@ async fn run_on(db: &PgPool, public_url: &str, command: &AccountCommand) -> anyh
                     account.email
                 ));
             }
-            db::accounts::unverify_email(db, account.id).await?;
+            let mut tx = db.begin().await?;
+            db::accounts::unverify_email(&mut *tx, account.id).await?;
+            record(&mut tx, SecurityKind::OperatorReleasedEmail, account.id).await?;
+            tx.commit().await?;
             Ok(format!("{} is free: another account can verify it now", account.email))
         }
     }
+}
+
+async fn record(tx: &mut PgConnection, kind: SecurityKind, account: AccountId) -> sqlx::Result<()> {
+    SecurityEvent::by_operator(kind).of_account(Some(account)).record(tx).await
 }
 
 /// The one account that is meant; an address may be claimed by several.

@@ -1,19 +1,20 @@
 //! Password hashing: Argon2id with the parameters of OWASP (19 MiB, 2 passes), on the blocking
 //! pool. Few hashes run at once, so that a flood of sign-ins cannot starve other work. People on
-//! known devices have places of their own, and strangers of one network share few.
+//! known devices have places of their own, two for each account, and strangers of one network share
+//! few.
 //!
 //! New passwords follow NIST SP 800-63B: a length, no rules about characters, and none that a
 //! guesser tries first.
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
 use argon2::{Argon2, password_hash::PasswordHasher as _};
 use chat_core::text::Password;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 const WAITING_MAX: usize = 64;
 /// Of those, the ones from one network.
 const PER_NETWORK_MAX: usize = 16;
+/// The ones of one account on known devices: to change a password takes one after another.
+const PER_ACCOUNT_MAX: usize = 2;
 /// A new password must take a guesser more tries than this: the commonest 10,000, and what is as
 /// easy to come upon, such as a row of keys or one's own name.
 const TRIES_MIN: u64 = 10_000;
@@ -34,7 +37,9 @@ const TRIES_MIN: u64 = 10_000;
 pub struct Hasher {
     strangers: Places,
     known: Places,
-    networks: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    /// How many each has.
+    admitted: Arc<Mutex<HashMap<Guesser, usize>>>,
+    refused: Counter,
 }
 
 #[derive(Clone)]
@@ -53,9 +58,9 @@ impl Places {
 }
 
 impl Hasher {
-    pub fn new(parallelism: usize) -> Self {
+    pub fn new(parallelism: usize, refused: Counter) -> Self {
         let known = Places::new(parallelism.div_ceil(2));
-        Self { strangers: Places::new(parallelism), known, networks: Arc::default() }
+        Self { strangers: Places::new(parallelism), known, admitted: Arc::default(), refused }
     }
 
     /// Reserves a place among the requests that hash or wait. Call this before any other work for
@@ -64,40 +69,48 @@ impl Hasher {
     /// # Errors
     /// 503 if too many requests wait.
     pub fn admit(&self, whom: Guesser) -> Result<HashPermit> {
-        let (places, network) = match whom {
-            Guesser::Known(_) => (&self.known, None),
-            Guesser::Stranger(network) => (&self.strangers, Some(InNetwork::enter(&self.networks, network)?)),
+        let (places, most) = match whom {
+            Guesser::Known(_) => (&self.known, PER_ACCOUNT_MAX),
+            Guesser::Stranger(_) => (&self.strangers, PER_NETWORK_MAX),
         };
-        let admitted = Arc::clone(&places.admitted).try_acquire_owned().map_err(|_| busy())?;
-        Ok(HashPermit { running: Arc::clone(&places.running), _admitted: admitted, _network: network })
+        let admitted = Admitted::enter(&self.admitted, whom, most).and_then(|share| {
+            let place = Arc::clone(&places.admitted).try_acquire_owned().ok()?;
+            Some((share, place))
+        });
+        let Some(admitted) = admitted else {
+            self.refused.inc();
+            return Err(busy());
+        };
+        Ok(HashPermit { running: Arc::clone(&places.running), _admitted: admitted })
     }
 }
 
-/// A place of a network, until dropped.
-struct InNetwork {
-    networks: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    network: IpAddr,
+/// A place of an account or a network, until dropped.
+struct Admitted {
+    counts: Arc<Mutex<HashMap<Guesser, usize>>>,
+    whom: Guesser,
 }
 
-impl InNetwork {
-    fn enter(networks: &Arc<Mutex<HashMap<IpAddr, usize>>>, network: IpAddr) -> Result<Self> {
-        let mut counts = networks.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(network).or_default();
-        if *count >= PER_NETWORK_MAX {
-            return Err(busy());
+impl Admitted {
+    /// None: it has as many as it may.
+    fn enter(counts: &Arc<Mutex<HashMap<Guesser, usize>>>, whom: Guesser, most: usize) -> Option<Self> {
+        let mut all = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(whom).or_default();
+        if *count >= most {
+            return None;
         }
         *count += 1;
-        Ok(Self { networks: Arc::clone(networks), network })
+        Some(Self { counts: Arc::clone(counts), whom })
     }
 }
 
-impl Drop for InNetwork {
+impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut counts = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.network) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.whom) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.network);
+                counts.remove(&self.whom);
             }
         }
     }
@@ -106,8 +119,7 @@ impl Drop for InNetwork {
 /// Permits one hash.
 pub struct HashPermit {
     running: Arc<Semaphore>,
-    _admitted: OwnedSemaphorePermit,
-    _network: Option<InNetwork>,
+    _admitted: (Admitted, OwnedSemaphorePermit),
 }
 
 impl HashPermit {
@@ -172,7 +184,15 @@ fn is_common(password: &str, about: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
+    use chat_core::AccountId;
+
     use super::*;
+
+    fn hasher(parallelism: usize) -> Hasher {
+        Hasher::new(parallelism, Counter::default())
+    }
 
     fn password(text: &str) -> Password {
         Password::try_from(text.to_owned()).unwrap()
@@ -184,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_hash_tells_whose_password_it_is() {
-        let hasher = Hasher::new(1);
+        let hasher = hasher(1);
         let hash = async |text: &str, salt| {
             hasher.admit(stranger(1)).unwrap().hash(password(text), [salt; 16]).await.unwrap()
         };
@@ -239,19 +259,33 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_network_leaves_places_for_others() {
-        let hasher = Hasher::new(2);
+        let hasher = hasher(2);
         let flood: Vec<_> = (0..PER_NETWORK_MAX).map(|_| hasher.admit(stranger(1)).unwrap()).collect();
         assert!(hasher.admit(stranger(1)).is_err());
         let _other = hasher.admit(stranger(2)).unwrap();
         drop(flood);
         assert!(hasher.admit(stranger(1)).is_ok(), "places are given back");
+        assert_eq!(hasher.refused.get(), 1);
+    }
+
+    #[test]
+    fn one_account_cannot_take_the_places_of_all_known_devices() {
+        let hasher = hasher(2);
+        let eve = Guesser::Known(AccountId::generate());
+        let mut flood: Vec<_> = (0..200).filter_map(|_| hasher.admit(eve).ok()).collect();
+        assert_eq!((flood.len(), hasher.refused.get()), (PER_ACCOUNT_MAX, 200 - PER_ACCOUNT_MAX as u64));
+        assert!(hasher.admit(Guesser::Known(AccountId::generate())).is_ok());
+        flood.pop();
+        assert!(hasher.admit(eve).is_ok(), "a place is given back");
+        drop(flood);
+        assert!(hasher.admitted.lock().unwrap().is_empty(), "who has no place is forgotten");
     }
 
     #[test]
     fn a_flood_of_strangers_leaves_places_for_known_devices() {
-        let hasher = Hasher::new(2);
+        let hasher = hasher(2);
         let flood: Vec<_> = (0..=255).filter_map(|network| hasher.admit(stranger(network)).ok()).collect();
         assert_eq!(flood.len(), 2 + WAITING_MAX);
-        assert!(hasher.admit(Guesser::Known(chat_core::AccountId::generate())).is_ok());
+        assert!(hasher.admit(Guesser::Known(AccountId::generate())).is_ok());
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     etag::{IfNoneMatch, WithEtag},
     fair_share, http, middleware,
     openapi::{Base, complete},
+    security,
     state::AppState,
     web,
 };
@@ -65,7 +66,9 @@ pub fn router(state: AppState) -> Result<Router> {
         .route("/.well-known/security.txt", get(security_txt))
         .route(DOCUMENT_PATH, get(async move |known: IfNoneMatch| document.answer_publicly(&known)))
         .merge(web::router(&state.config));
-    let api = api.layer(from_fn_with_state(Arc::clone(&state.shares), fair_share::hold));
+    let api = api
+        .layer(from_fn_with_state(state.clone(), security::record_refusals))
+        .layer(from_fn_with_state(Arc::clone(&state.shares), fair_share::hold));
     let (metrics, config) = (Arc::new(state.metrics.clone()), state.config.clone());
     Ok(middleware::wrap(api.merge(pages).with_state(state), metrics, &config))
 }

@@ -1,16 +1,22 @@
 //! What bears on security, in the log (target `security`) and in the table `security_events`: ids and
 //! addresses, never a secret, a name or a text of people.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
+use axum::{
+    extract::{FromRequestParts as _, MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
 use chat_core::{AccountId, SessionId, UserId, WorkspaceId};
 use sqlx::PgExecutor;
 use tracing::{info, warn};
 
 use crate::{
-    auth::CurrentUser,
+    auth::{Caller, CurrentUser, FORBIDDEN},
     client_address::ClientAddress,
     db::{self, security_events::NewSecurityEvent},
+    error::Problem,
     state::AppState,
 };
 
@@ -25,33 +31,40 @@ pub enum SecurityKind {
     /// A refresh token that was used before: it may be stolen. Its session was ended.
     RefreshTokenReused,
     SessionRevoked,
+    OtherSessionsRevoked,
+    PasswordChanged,
+    /// By a code that was mailed or handed over.
+    PasswordReset,
+    /// A wrong password of somebody who is signed in.
+    PasswordRefused,
+    /// The new address is not confirmed yet.
+    EmailChangeAsked,
+    EmailChanged,
+    EmailVerified,
+    AccountExported,
+    AccountDeleted,
     RoleChanged,
     UserDeactivated,
     UserReactivated,
     InviteCreated,
     InviteRevoked,
     InviteUsed,
+    /// Who may join the workspace.
+    EntryRulesChanged,
+    ChatDeleted,
+    /// A message of another person.
+    MessageDeleted,
+    /// Of a chat.
+    OwnershipTransferred,
+    OperatorMadeResetLink,
+    OperatorVerifiedEmail,
+    OperatorReleasedEmail,
+    OperatorRemovedDemo,
     /// The caller's role did not allow the request.
     Refused,
 }
 
 impl SecurityKind {
-    pub const ALL: [Self; 13] = [
-        Self::SignedUp,
-        Self::SignedIn,
-        Self::SignInFailed,
-        Self::SignedOut,
-        Self::RefreshTokenReused,
-        Self::SessionRevoked,
-        Self::RoleChanged,
-        Self::UserDeactivated,
-        Self::UserReactivated,
-        Self::InviteCreated,
-        Self::InviteRevoked,
-        Self::InviteUsed,
-        Self::Refused,
-    ];
-
     /// Its name in the log and in the table.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,19 +74,36 @@ impl SecurityKind {
             Self::SignedOut => "signed_out",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::SessionRevoked => "session_revoked",
+            Self::OtherSessionsRevoked => "other_sessions_revoked",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
+            Self::PasswordRefused => "password_refused",
+            Self::EmailChangeAsked => "email_change_asked",
+            Self::EmailChanged => "email_changed",
+            Self::EmailVerified => "email_verified",
+            Self::AccountExported => "account_exported",
+            Self::AccountDeleted => "account_deleted",
             Self::RoleChanged => "role_changed",
             Self::UserDeactivated => "user_deactivated",
             Self::UserReactivated => "user_reactivated",
             Self::InviteCreated => "invite_created",
             Self::InviteRevoked => "invite_revoked",
             Self::InviteUsed => "invite_used",
+            Self::EntryRulesChanged => "entry_rules_changed",
+            Self::ChatDeleted => "chat_deleted",
+            Self::MessageDeleted => "message_deleted",
+            Self::OwnershipTransferred => "ownership_transferred",
+            Self::OperatorMadeResetLink => "operator_made_reset_link",
+            Self::OperatorVerifiedEmail => "operator_verified_email",
+            Self::OperatorReleasedEmail => "operator_released_email",
+            Self::OperatorRemovedDemo => "operator_removed_demo",
             Self::Refused => "refused",
         }
     }
 }
 
 /// Something that happened. Begin with [`SecurityEvent::new`] or [`SecurityEvent::by`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SecurityEvent {
     kind: SecurityKind,
     workspace: Option<WorkspaceId>,
@@ -82,12 +112,17 @@ pub struct SecurityEvent {
     about: Option<UserId>,
     session: Option<SessionId>,
     address: Option<IpAddr>,
-    detail: &'static str,
+    detail: Cow<'static, str>,
 }
 
 impl SecurityEvent {
     /// By a caller who is not signed in.
     pub fn new(kind: SecurityKind, address: ClientAddress) -> Self {
+        Self { address: Some(address.full()), ..Self::by_operator(kind) }
+    }
+
+    /// By the operator, directly in the database.
+    pub fn by_operator(kind: SecurityKind) -> Self {
         Self {
             kind,
             workspace: None,
@@ -95,8 +130,8 @@ impl SecurityEvent {
             user: None,
             about: None,
             session: None,
-            address: Some(address.full()),
-            detail: "",
+            address: None,
+            detail: Cow::Borrowed(""),
         }
     }
 
@@ -132,10 +167,10 @@ impl SecurityEvent {
         Self { about: Some(about), ..self }
     }
 
-    /// Plain words of the program.
+    /// Plain words of the program, or an id.
     #[must_use]
-    pub fn with(self, detail: &'static str) -> Self {
-        Self { detail, ..self }
+    pub fn with(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: detail.into(), ..self }
     }
 
     /// Logs and stores it, in the transaction of what it is about.
@@ -160,12 +195,11 @@ impl SecurityEvent {
             about_user_id: self.about,
             session_id: self.session,
             address: self.address,
-            detail: self.detail,
+            detail: &self.detail,
         }
     }
 
-    /// Logs it alone: what anybody may cause as often as they like takes no room in the table.
-    pub fn log(&self) {
+    fn log(&self) {
         let id = |id: Option<String>| id.unwrap_or_default();
         info!(
             target: "security",
@@ -176,7 +210,29 @@ impl SecurityEvent {
             about = id(self.about.map(|id| id.to_string())),
             session = id(self.session.map(|id| id.to_string())),
             address = id(self.address.map(|address| address.to_string())),
-            detail = self.detail,
+            detail = &*self.detail,
         );
     }
+}
+
+/// Middleware: records what people try that their role does not allow, up to a rate.
+pub async fn record_refusals(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::default();
+    parts.extensions.insert(caller.clone());
+    let operation = parts.extensions.get::<MatchedPath>().cloned();
+    let method = parts.method.clone();
+    let address = ClientAddress::from_request_parts(&mut parts, &state).await;
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let is_refused = response.extensions().get::<Problem>().is_some_and(|problem| problem.code == FORBIDDEN);
+    if is_refused
+        && let (Some(user), Ok(address)) = (caller.user(), address)
+        && state.limits.refusals.check(&user.account_id).is_ok()
+    {
+        // The path would have the codes of invitations in it.
+        let route = operation.as_ref().map(MatchedPath::as_str).unwrap_or_default();
+        let refused = SecurityEvent::by(user, SecurityKind::Refused, address);
+        refused.with(format!("{method} {route}")).record_aside(&state).await;
+    }
+    response
 }

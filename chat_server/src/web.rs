@@ -16,7 +16,7 @@ use chat_core::config::Config;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
-use crate::{error::ApiError, extract::ApiPath, state::AppState};
+use crate::{error::ApiError, etag::IfNoneMatch, extract::ApiPath, state::AppState};
 
 /// The client's own pages. Every other path is 404.
 const PAGES: [&str; 9] = [
@@ -49,13 +49,11 @@ struct WebClient {
 
 impl WebClient {
     async fn file(&self, path: &str, mut request: Request) -> Option<Response> {
-        // A part is of the version that the client has, or it gets the whole (RFC 9110, section 13.1.5).
-        // Whether it has this version is not looked up, so it gets the whole.
-        if request.headers().contains_key(header::IF_RANGE) {
+        if !asks_for_part(&request) {
             request.headers_mut().remove(header::RANGE);
         }
         if !self.folder.join("index.html").is_file() {
-            return embedded::file(path, request.headers());
+            return embedded::file(path, &IfNoneMatch::of(request.headers()));
         }
         let path = self.folder.join(path);
         if !path.is_file() {
@@ -66,6 +64,17 @@ impl WebClient {
             Err(never) => match never {},
         }
     }
+}
+
+/// Whether the client gets a part of a file, if it has the bytes (RFC 9110, sections 13.1.5 and 14.2).
+/// A part is of the version that the client has. Whether it has this one is not looked up, so a
+/// client that asks for that gets the whole. Ranges of other units than bytes are not known, and those of
+/// other methods than GET do not count.
+fn asks_for_part(request: &Request) -> bool {
+    let unit = request.headers().get(header::RANGE).and_then(|range| range.as_bytes().get(..6));
+    request.method() == Method::GET
+        && !request.headers().contains_key(header::IF_RANGE)
+        && unit == Some(b"bytes=")
 }
 
 async fn page(Extension(client): Extension<Arc<WebClient>>, request: Request) -> Response {

@@ -25,10 +25,11 @@ pub enum Credential<'a> {
 
 impl<'a> Credential<'a> {
     /// The header wins over the URL. Access tokens are not taken from a URL: it ends up in logs and
-    /// histories.
+    /// histories. Of two headers it would be in doubt who asks.
     pub fn find(headers: &'a HeaderMap, ticket: Option<&'a str>) -> Option<Self> {
-        let bearer = headers
-            .get(header::AUTHORIZATION)
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (authorization, None) = (values.next(), values.next()) else { return None };
+        let bearer = authorization
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))

@@ -126,6 +126,46 @@ async fn guesses_from_many_networks_are_few_and_do_not_lock_the_owner_out() {
 }
 
 #[tokio::test]
+async fn who_claims_an_address_gets_no_share_of_guesses_at_the_account_of_its_owner() {
+    let behind_a_proxy = |config: &mut chat_core::config::Config| {
+        config.server.trusted_proxies = 1;
+        config.limits.guesses_per_hour = 8;
+    };
+    with_app_configured(behind_a_proxy, async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let laptop = sign_in_from(app, 1, "", &ann.email, PASSWORD).await.sent_cookie("device").unwrap();
+        let mut claims = Vec::new();
+        for claim in ["eve one", "eve two"] {
+            let form = json!({ "workspace": claim, "fullname": "Eve", "email": ann.email, "password": format!("horse of {claim}") });
+            let request = app.client.post(format!("{}/api/signup", app.chat.url)).json(&form);
+            let reply = Reply::of("POST /api/signup", request.header("x-forwarded-for", "203.0.2.1")).await;
+            claims.push(reply.sent_cookie("device").unwrap());
+            reply.created();
+        }
+        // Each device is known for its own account.
+        let answer = sign_in_from(app, 3, &claims[1], &ann.email, "horse of eve two").await.ok();
+        assert_eq!(answer["workspace"]["name"], "eve two");
+        let mut answers = Vec::new();
+        for (place, cookie) in claims.iter().map(String::as_str).chain([""]).enumerate() {
+            for round in 0..10 {
+                let network = 10 + u8::try_from(10 * place + round).unwrap();
+                let guess = format!("guess {round} of {place}");
+                answers.push(sign_in_from(app, network, cookie, &ann.email, &guess).await.status);
+            }
+        }
+        // The common share is 12, and three sign-ups with the address have counted.
+        let tried = answers.iter().filter(|status| **status == 401).count();
+        assert_eq!((tried, answers[29]), (9, 429), "{answers:?}");
+        for claim in &claims {
+            sign_in_from(app, 90, claim, &ann.email, PASSWORD).await.refused(429, "rate_limited");
+        }
+        let answer = sign_in_from(app, 91, &laptop, &ann.email, PASSWORD).await.ok();
+        assert_eq!(answer["user"]["id"], ann.id.as_str());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn guessers_of_one_network_do_not_lock_out_a_new_device_of_another() {
     let behind_a_proxy = |config: &mut chat_core::config::Config| {
         config.server.trusted_proxies = 1;

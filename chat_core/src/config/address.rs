@@ -78,6 +78,32 @@ pub fn host(key: &str, text: &str) -> Result<String, ConfigError> {
     )))
 }
 
+/// A name by which a server may be asked, with or without a port, as in the header `Host`.
+///
+/// # Errors
+/// One line: it is more than a name and a port, or not one that a client could send.
+pub fn allowed_host(key: &str, text: &str) -> Result<String, ConfigError> {
+    let refused = || {
+        ConfigError(format!(
+            "{key}: {text:?} is no host: expected one such as chat.example.com, 10.0.0.1:6688 or [::1], without a scheme \
+             or a path"
+        ))
+    };
+    if let Ok(IpAddr::V6(address)) = text.parse() {
+        return Ok(format!("[{address}]"));
+    }
+    // A colon within brackets belongs to the address.
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (text, None),
+    };
+    let port = port.map(str::parse::<u16>).transpose().map_err(|_| refused())?;
+    let is_plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '*');
+    let host = Host::parse(name.strip_suffix('.').unwrap_or(name)).ok().filter(|_| is_plain);
+    let host = host.ok_or_else(refused)?;
+    Ok(port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}")))
+}
+
 /// Where people write to, in one line of a text (RFC 9116, section 2.5.3).
 ///
 /// # Errors
@@ -185,6 +211,48 @@ mod tests {
         }
         for bad in ["security@example.com", "http://example.com", "mailto:a@b\nExpires: never", ""] {
             assert!(contact("key", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_brought_to_the_form_that_clients_send() {
+        for (given, sent) in [
+            ("chat.example", "chat.example"),
+            ("Chat.Example:443", "chat.example:443"),
+            ("chat.example.", "chat.example"),
+            ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("b\u{fc}cher.example:7000", "xn--bcher-kva.example:7000"),
+            ("10.0.0.1", "10.0.0.1"),
+            ("10.0.0.1:7000", "10.0.0.1:7000"),
+            ("::1", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("2001:DB8:0::1", "[2001:db8::1]"),
+            ("[2001:DB8:0::1]:7000", "[2001:db8::1]:7000"),
+        ] {
+            assert_eq!(allowed_host("server.allowed_hosts", given).unwrap(), sent, "{given}");
+        }
+        for given in [
+            "",
+            "*",
+            "*.example",
+            "https://chat.example",
+            "chat.example/",
+            "//chat.example",
+            "ann@chat.example",
+            "chat.example:",
+            "chat.example:x",
+            "chat.example:99999",
+            ":7000",
+            "[::1",
+            "::1]:7000",
+            "chat.example, b.example",
+            "chat example",
+        ] {
+            let refusal = allowed_host("server.allowed_hosts", given).unwrap_err().to_string();
+            assert!(
+                refusal.starts_with("server.allowed_hosts: ") && refusal.lines().count() == 1,
+                "{given}: {refusal}"
+            );
         }
     }
 

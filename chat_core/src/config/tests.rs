@@ -139,12 +139,18 @@ notify: {public_url: 'https://Chat.Example/notify/'}";
     assert_eq!(config.web_origins(), ["https://a.example", "http://b.example", "https://chat.example"]);
     assert_eq!(config.notify.public_url, "https://chat.example/notify");
     assert_eq!(config.notify_origin(), "https://chat.example");
+    let file = "server: {allowed_hosts: ['Chat.Example', '::1']}\nnotify: {allowed_hosts: ['B\u{fc}cher.example:80']}";
+    let config = parse(file, &[]).unwrap();
+    assert_eq!(config.server.allowed_hosts, ["chat.example", "[::1]"]);
+    assert_eq!(config.notify.allowed_hosts, ["xn--bcher-kva.example:80"]);
     for (file, key) in [
         ("cors: {origins: ['*']}", "cors.origins"),
         ("cors: {origins: ['https://a.example', 'https://a.example/x']}", "cors.origins"),
         ("server: {public_url: 'https://a.example/x'}", "server.public_url"),
         ("notify: {public_url: 'a.example'}", "notify.public_url"),
         ("server: {host: '0.0.0.0:6688'}", "server.host"),
+        ("server: {allowed_hosts: ['https://chat.example']}", "server.allowed_hosts"),
+        ("notify: {allowed_hosts: ['a.example', 'b.example/events']}", "notify.allowed_hosts"),
     ] {
         assert!(parse(file, &[]).unwrap_err().starts_with(key), "{file}");
     }

@@ -2,7 +2,7 @@
 
 use chat_core::{
     AccountId, Timestamp, WorkspaceId,
-    text::{Email, fold},
+    text::{Email, fold, look_alike},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor, Result};
@@ -73,14 +73,41 @@ pub async fn find_by_password(
            order by $3::text is not null and not exists (
                         select from users u join workspaces w on w.id = u.workspace_id
                         where u.account_id = a.id and u.deactivated_at is null
-                          and (w.name_folded = $3 or w.id::text = $3)),
+                          and (w.name_folded = $3 or w.id::text = $4)),
                     a.email_verified_at is null, a.created_at, a.id
            limit 1"#,
         fold(email.as_str()),
         password_hash,
+        workspace.map(look_alike),
         workspace.map(fold)
     )
     .fetch_optional(db)
+    .await
+}
+
+/// Whether these are the account's address and password, and it is in that `workspace`, if one is
+/// named.
+pub async fn is_password_of(
+    db: impl PgExecutor<'_>,
+    id: AccountId,
+    email: &Email,
+    password_hash: &str,
+    workspace: Option<&str>,
+) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select from accounts a where a.id = $1 and a.email_folded = $2 and a.password_hash = $3
+                 and ($4::text is null or exists (
+                     select from users u join workspaces w on w.id = u.workspace_id
+                     where u.account_id = a.id and u.deactivated_at is null
+                       and (w.name_folded = $4 or w.id::text = $5)))) as "is!""#,
+        id.0,
+        fold(email.as_str()),
+        password_hash,
+        workspace.map(look_alike),
+        workspace.map(fold)
+    )
+    .fetch_one(db)
     .await
 }
 
@@ -96,29 +123,46 @@ pub async fn has_email(db: impl PgExecutor<'_>, id: AccountId, email: &Email) ->
 }
 
 /// Whether an active user of the workspace has the address, verified.
-pub async fn is_verified_in(db: impl PgExecutor<'_>, email: &Email, workspace: WorkspaceId) -> Result<bool> {
+pub async fn is_verified_in(db: impl PgExecutor<'_>, email: &str, workspace: WorkspaceId) -> Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (
                select from accounts a join users u on u.account_id = a.id
                where a.email_folded = $1 and a.email_verified_at is not null
                  and u.workspace_id = $2 and u.deactivated_at is null) as "is!""#,
-        fold(email.as_str()),
+        fold(email),
         workspace.0
     )
     .fetch_one(db)
     .await
 }
 
-/// Says that the account's address is its own. Violates `accounts_email_verified` if it is another
-/// account's.
-pub async fn verify_email(db: impl PgExecutor<'_>, id: AccountId) -> Result<()> {
-    sqlx::query!(
-        "update accounts set email_verified_at = coalesce(email_verified_at, now()) where id = $1 and email is not null",
+/// Whether another account has the address, verified, with an active user in one of the account's
+/// workspaces.
+pub async fn is_verified_beside(db: impl PgExecutor<'_>, id: AccountId, email: &Email) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select from accounts a join users u on u.account_id = a.id
+                    join users mine on mine.workspace_id = u.workspace_id
+               where a.email_folded = $2 and a.email_verified_at is not null and a.id <> $1
+                 and u.deactivated_at is null and mine.account_id = $1 and mine.deactivated_at is null) as "is!""#,
+        id.0,
+        fold(email.as_str())
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Says that the account's address is its own, if that was not known. Violates
+/// `accounts_email_verified` if it is another account's.
+pub async fn verify_email(db: impl PgExecutor<'_>, id: AccountId) -> Result<bool> {
+    let done = sqlx::query!(
+        "update accounts set email_verified_at = now()
+         where id = $1 and email is not null and email_verified_at is null",
         id.0
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Sets a password and forgets what was asked for with the old one: a change of address, and codes.
@@ -158,17 +202,36 @@ pub struct MailAccount {
     pub email: String,
     pub email_verified: bool,
     pub new_email: Option<String>,
-    /// The names of its workspaces.
+    /// The names of its workspaces, the first five, and in the same order its own names there.
     pub workspaces: Vec<String>,
+    pub names: Vec<String>,
+}
+
+/// As whom an account is known in a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccountPlace {
+    pub workspace_name: String,
+    pub fullname: String,
+}
+
+impl MailAccount {
+    pub fn places(&self) -> Vec<AccountPlace> {
+        let pairs = self.workspaces.iter().cloned().zip(self.names.iter().cloned());
+        pairs.map(|(workspace_name, fullname)| AccountPlace { workspace_name, fullname }).collect()
+    }
 }
 
 /// None: it is deleted.
 pub async fn find_for_mail(db: impl PgExecutor<'_>, id: AccountId) -> Result<Option<MailAccount>> {
     sqlx::query_as!(
         MailAccount,
-        r#"select id as "id: AccountId", email as "email!", email_verified_at is not null as "email_verified!", new_email,
-                  '{}'::text[] as "workspaces!"
-           from accounts where id = $1 and email is not null"#,
+        r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
+                  a.new_email,
+                  array(select w.name from users u join workspaces w on w.id = u.workspace_id
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
+                  array(select u.fullname from users u
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
+           from accounts a where a.id = $1 and a.email is not null"#,
         id.0
     )
     .fetch_optional(db)
@@ -187,12 +250,40 @@ pub async fn list_of_email(
         r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
                   a.new_email,
                   array(select w.name from users u join workspaces w on w.id = u.workspace_id
-                        where u.account_id = a.id order by u.created_at limit 5) as "workspaces!"
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
+                  array(select u.fullname from users u
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
            from accounts a
            where a.email_folded = $1 and (a.email_verified_at is not null or not exists (
                select from accounts v where v.email_folded = $1 and v.email_verified_at is not null))
            order by a.created_at, a.id limit $2"#,
         email_folded,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The accounts that claim an address or are to have it, newest first after `first`.
+pub async fn list_claims(
+    db: impl PgExecutor<'_>,
+    email_folded: &str,
+    first: AccountId,
+    limit: i64,
+) -> Result<Vec<MailAccount>> {
+    sqlx::query_as!(
+        MailAccount,
+        r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
+                  a.new_email,
+                  array(select w.name from users u join workspaces w on w.id = u.workspace_id
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
+                  array(select u.fullname from users u
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
+           from accounts a
+           where (a.email_folded = $1 and a.email_verified_at is null) or a.new_email_folded = $1
+           order by a.id <> $2, a.created_at desc, a.id limit $3"#,
+        email_folded,
+        first.0,
         limit
     )
     .fetch_all(db)

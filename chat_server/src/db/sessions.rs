@@ -149,25 +149,26 @@ pub async fn revoke_by_token(db: impl PgExecutor<'_>, hash: &[u8]) -> Result<Opt
     .await
 }
 
-/// False if the account has no such session.
-pub async fn revoke(db: impl PgExecutor<'_>, account: AccountId, id: SessionId) -> Result<bool> {
-    let done = sqlx::query!(
-        "update sessions set revoked_at = coalesce(revoked_at, now()) where id = $1 and account_id = $2",
+/// Whether the session was not over. None if the account has no such session.
+pub async fn revoke(db: impl PgExecutor<'_>, account: AccountId, id: SessionId) -> Result<Option<bool>> {
+    sqlx::query_scalar!(
+        r#"with old as (select revoked_at from sessions where id = $1 and account_id = $2 for update)
+           update sessions s set revoked_at = coalesce(s.revoked_at, now()) from old where s.id = $1
+           returning old.revoked_at is null as "was_open!""#,
         id.0,
         account.0
     )
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() > 0)
+    .fetch_optional(db)
+    .await
 }
 
-/// Revokes all sessions of an account but one.
+/// Revokes all sessions of an account but one, and says how many.
 pub async fn revoke_others(
     db: impl PgExecutor<'_>,
     account: AccountId,
     kept: Option<SessionId>,
-) -> Result<()> {
-    sqlx::query!(
+) -> Result<u64> {
+    let done = sqlx::query!(
         "update sessions set revoked_at = now()
          where account_id = $1 and revoked_at is null and expires_at > now() and id is distinct from $2",
         account.0,
@@ -175,7 +176,7 @@ pub async fn revoke_others(
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// Revokes all sessions of a user's account, if it has no active user in any workspace.
@@ -189,17 +190,6 @@ pub async fn revoke_if_useless(db: impl PgExecutor<'_>, user: UserId) -> Result<
     .execute(db)
     .await?;
     Ok(())
-}
-
-/// Whether the account has or had a session on a device that calls itself so.
-pub async fn is_device_of(db: impl PgExecutor<'_>, account: AccountId, user_agent: &str) -> Result<bool> {
-    sqlx::query_scalar!(
-        r#"select exists (select from sessions where account_id = $1 and user_agent = $2) as "is!""#,
-        account.0,
-        user_agent
-    )
-    .fetch_one(db)
-    .await
 }
 
 /// Revokes an account's sessions beyond [`PER_ACCOUNT_MAX`].

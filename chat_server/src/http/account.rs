@@ -14,7 +14,7 @@ use super::{
     cookies::BrowserCookies,
     credentials::words_of,
     invites::{another_address, checked, deactivated_there, invite_invalid, require_fitting},
-    sign_in::{guesser, on_this_device},
+    sign_in::{Tried, find_by_guess, guesser, on_this_device, tell_of_new_device},
     signed_in::{SignedIn, TokenPlace, sign_in_to, start_session},
     workspaces::{too_many_workspaces, workspace_taken},
 };
@@ -75,10 +75,11 @@ pub async fn signup(
         Some(code) => enter_by_invite(&mut tx, code, &input).await?,
         None => make_workspace(&mut tx, &state, input.workspace.as_ref()).await?,
     };
-    let known = db::accounts::find_by_password(&mut *tx, &input.email, &password_hash, None).await?;
+    let (email, network) = (&input.email, address.network());
+    let tried = Tried { email, hash: &password_hash, wanted: None, guesser, network };
+    let known = find_by_guess(&state, &mut tx, guess, &tried).await?;
     let account = match known {
         Some(account) => {
-            guess.was_right();
             require_room_for(&mut tx, account, place.workspace).await?;
             account
         }
@@ -87,26 +88,17 @@ pub async fn signup(
     if known.is_none() {
         db::accounts::insert(&mut *tx, account, &input.email, &password_hash).await?;
     }
-    if place.proves_email {
-        db::accounts::verify_email(&mut *tx, account)
-            .await
-            .on_constraint("accounts_email_verified", email_taken)?;
-    }
-    if let Some(admission) = &place.admission {
-        // Who has an invitation sees the people there anyway.
-        if known.is_none()
-            && !place.proves_email
-            && db::accounts::is_verified_in(&mut *tx, &input.email, place.workspace).await?
-        {
-            return Err(email_taken());
-        }
-        require_fitting(&mut tx, account, admission).await?;
-    }
+    let is_proved = match &place.admission {
+        Some(admission) => require_fitting(&mut tx, account, admission).await?,
+        None => false,
+    };
     let user = UserId::generate();
     db::users::insert(&mut *tx, user, place.workspace, account, input.fullname.as_str(), place.role)
         .await
         .on_constraint("users_workspace_id_account_id_key", email_taken)?;
-    if known.is_none() && !place.proves_email {
+    if known.is_some() {
+        tell_of_new_device(&state, &mut tx, account, guesser, &headers).await?;
+    } else if !place.proves_email {
         mail::add(&mut *tx, &state, &Mail::VerifyEmail { account }).await?;
     }
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
@@ -114,10 +106,14 @@ pub async fn signup(
         let event = SecurityEvent::new(kind, address).in_workspace(place.workspace);
         event.of_account(Some(account)).of_user(user, session)
     };
+    if is_proved {
+        event(SecurityKind::EmailVerified).with("invitation").record(&mut *tx).await?;
+    }
     if input.invite.is_some() {
         event(SecurityKind::InviteUsed).with(place.role.as_str()).record(&mut *tx).await?;
     }
-    event(SecurityKind::SignedUp).record(&mut *tx).await?;
+    let kind = if known.is_some() { SecurityKind::SignedIn } else { SecurityKind::SignedUp };
+    event(kind).record(&mut *tx).await?;
     let entered = enter_chats(&mut tx, &place, user).await?;
     tx.commit().await?;
     for chat in entered {

@@ -7,16 +7,18 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    invites::{email_domain, email_unverified},
+    invites::{email_domain, email_taken, email_unverified},
     my_account::{self, MyAccount},
 };
 use crate::{
     auth::CurrentUser,
+    client_address::ClientAddress,
     db,
     error::{ApiError, Problem, Result},
     extract::{ApiJson, JsonResponse, ok},
     guesses::Guesser,
     mail::{self, Mail},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -37,9 +39,11 @@ pub struct PasswordChange {
 pub async fn change_password(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiJson(input): ApiJson<PasswordChange>,
 ) -> Result<StatusCode> {
-    let (email, current_hash) = prove(&state, &user, "/current_password", input.current_password).await?;
+    let current = input.current_password;
+    let (email, current_hash) = prove(&state, &user, address, "/current_password", current).await?;
     let about = words_about(&state, &user, &email).await?;
     let permit = state.hasher.admit(Guesser::Known(user.account_id))?;
     let salt = state.instance.salt(&email);
@@ -51,6 +55,7 @@ pub async fn change_password(
     }
     db::sessions::revoke_others(&mut *tx, user.account_id, Some(user.session_id)).await?;
     mail::add(&mut *tx, &state, &Mail::PasswordChanged { account: user.account_id }).await?;
+    SecurityEvent::by(&user, SecurityKind::PasswordChanged, address).record(&mut *tx).await?;
     tx.commit().await?;
     state.caches.invalidate_users();
     Ok(StatusCode::NO_CONTENT)
@@ -69,13 +74,14 @@ pub struct EmailChange {
 /// is told. Otherwise it changes at once and is not verified.
 #[utoipa::path(post, path = "/api/account/email", tag = "account", request_body = EmailChange,
     responses((status = 200, body = MyAccount), (status = 403, body = Problem, description = "email_domain, email_unverified"),
-              (status = 422, body = Problem, description = "wrong_password")))]
+              (status = 409, body = Problem, description = "email_taken"), (status = 422, body = Problem, description = "wrong_password")))]
 pub async fn change_email(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiJson(input): ApiJson<EmailChange>,
 ) -> Result<JsonResponse<MyAccount>> {
-    let (old, _) = prove(&state, &user, "/password", input.password.clone()).await?;
+    let (old, _) = prove(&state, &user, address, "/password", input.password.clone()).await?;
     for demand in db::accounts::list_demands(&state.db, user.account_id).await? {
         if !db::workspaces::is_email_welcome(&demand.email_domains, input.email.as_str()) {
             return Err(email_domain());
@@ -94,9 +100,15 @@ pub async fn change_email(
         db::accounts::set_new_email(&mut *tx, user.account_id, &input.email, &hash).await?;
         mail::add(&mut *tx, &state, &Mail::ChangeEmail { account: user.account_id }).await?;
         mail::add(&mut *tx, &state, &Mail::EmailChangeAsked { account: user.account_id }).await?;
+        SecurityEvent::by(&user, SecurityKind::EmailChangeAsked, address).record(&mut *tx).await?;
     } else {
+        // Nobody is asked whether the address is theirs. A colleague whose it is sees this one anyway.
+        if db::accounts::is_verified_beside(&mut *tx, user.account_id, &input.email).await? {
+            return Err(email_taken());
+        }
         db::accounts::set_email(&mut *tx, user.account_id, &input.email, &hash).await?;
         db::account_codes::void_all(&mut *tx, user.account_id).await?;
+        SecurityEvent::by(&user, SecurityKind::EmailChanged, address).record(&mut *tx).await?;
     }
     tx.commit().await?;
     my_account::find(&state, &user).await.map(ok)
@@ -110,9 +122,11 @@ pub async fn change_email(
 pub async fn prove(
     state: &AppState,
     user: &CurrentUser,
+    address: ClientAddress,
     pointer: &str,
     password: Password,
 ) -> Result<(Email, String)> {
+    state.limits.check_signin(&address)?;
     let account =
         db::accounts::find(&state.db, user.account_id).await?.ok_or_else(crate::auth::session_over)?;
     let email = Email::parse(&account.email).map_err(|e| anyhow::anyhow!("stored address: {e}"))?;
@@ -123,6 +137,7 @@ pub async fn prove(
     let hash = permit.hash(password, state.instance.salt(&email)).await?;
     if !db::accounts::has_password(&state.db, user.account_id, &hash).await? {
         guess.was_wrong();
+        SecurityEvent::by(user, SecurityKind::PasswordRefused, address).record_aside(state).await;
         return Err(wrong_password(pointer));
     }
     guess.was_right();

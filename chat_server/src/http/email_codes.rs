@@ -5,28 +5,32 @@
 use axum::{extract::State, http::StatusCode, response::IntoResponse};
 use axum_extra::extract::cookie::CookieJar;
 use chat_core::{
-    text::{Email, Password},
+    AccountId,
+    text::{Email, Password, fold},
     token::secret_hash,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{cookies, credentials::words_of};
+use super::{cookies, credentials::words_of, invites::email_taken};
 use crate::{
     auth::CurrentUser,
     client_address::ClientAddress,
-    db::{self, account_codes::Purpose},
+    db::{self, account_codes::Purpose, accounts::AccountPlace},
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
-    extract::ApiJson,
+    extract::{ApiJson, JsonResponse, ok},
     guesses::Guesser,
     mail::{self, Mail},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(ask_for_verification))
+        .routes(routes!(preview_email))
         .routes(routes!(confirm_email))
         .routes(routes!(forgot_password))
         .routes(routes!(reset_password))
@@ -36,6 +40,14 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[serde(deny_unknown_fields)]
 pub struct EmailCode {
     pub code: String,
+}
+
+/// What a code would confirm.
+#[derive(Serialize, ToSchema)]
+pub struct EmailPreview {
+    pub email: String,
+    /// As whom the account is known, in its first five workspaces.
+    pub places: Vec<AccountPlace>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -69,6 +81,30 @@ pub async fn ask_for_verification(State(state): State<AppState>, user: CurrentUs
     Ok(StatusCode::ACCEPTED)
 }
 
+/// Preview what a code that was mailed would confirm
+///
+/// Whose account it is: a stranger may have named the address, and only their own is for its reader to confirm.
+#[utoipa::path(post, path = "/api/email/preview", tag = "account", security(()), request_body = EmailCode,
+    responses((status = 200, body = EmailPreview), (status = 422, body = Problem, description = "code_invalid")))]
+pub async fn preview_email(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    ApiJson(input): ApiJson<EmailCode>,
+) -> Result<JsonResponse<EmailPreview>> {
+    state.limits.check_signin(&address)?;
+    let code =
+        db::account_codes::find(&state.db, &secret_hash(&input.code)).await?.ok_or_else(code_invalid)?;
+    let account = db::accounts::find_for_mail(&state.db, code.account_id).await?.ok_or_else(code_invalid)?;
+    let places = account.places();
+    let email = match code.purpose {
+        Purpose::VerifyEmail => Some(account.email),
+        Purpose::ChangeEmail => account.new_email,
+        Purpose::ResetPassword => None,
+    };
+    let email = email.filter(|email| fold(email) == code.email_folded).ok_or_else(code_invalid)?;
+    Ok(ok(EmailPreview { email, places }))
+}
+
 /// Confirm an e-mail address by the code that was mailed to it
 #[utoipa::path(post, path = "/api/email/confirm", tag = "account", security(()), request_body = EmailCode,
     responses((status = 204), (status = 409, body = Problem, description = "email_taken"),
@@ -88,6 +124,7 @@ pub async fn confirm_email(
             if !confirmed.on_constraint("accounts_email_verified", email_taken)? {
                 return Err(code_invalid());
             }
+            record(&mut tx, SecurityKind::EmailVerified, address, code.account_id).await?;
         }
         Purpose::ChangeEmail => {
             let changed = db::accounts::take_new_email(&mut *tx, code.account_id, &code.email_folded).await;
@@ -98,6 +135,7 @@ pub async fn confirm_email(
                 let mail = Mail::EmailChanged { account: code.account_id, to: old.email };
                 mail::add(&mut *tx, &state, &mail).await?;
             }
+            record(&mut tx, SecurityKind::EmailChanged, address, code.account_id).await?;
         }
         Purpose::ResetPassword => return Err(code_invalid()),
     }
@@ -146,19 +184,31 @@ pub async fn reset_password(
     if !db::accounts::reset_password(&mut *tx, code.account_id, &code.email_folded, &password_hash).await? {
         return Err(code_invalid());
     }
-    if code.was_mailed {
-        db::accounts::verify_email(&mut *tx, code.account_id)
+    if code.was_mailed
+        && db::accounts::verify_email(&mut *tx, code.account_id)
             .await
-            .on_constraint("accounts_email_verified", email_taken)?;
+            .on_constraint("accounts_email_verified", email_taken)?
+    {
+        record(&mut tx, SecurityKind::EmailVerified, address, code.account_id).await?;
     }
     db::account_codes::void_all(&mut *tx, code.account_id).await?;
     db::sessions::revoke_others(&mut *tx, code.account_id, None).await?;
     mail::add(&mut *tx, &state, &Mail::PasswordChanged { account: code.account_id }).await?;
+    record(&mut tx, SecurityKind::PasswordReset, address, code.account_id).await?;
     tx.commit().await?;
     state.caches.invalidate_users();
     // Guessers may have used up what strangers have at this account; its owner is none.
     let jar = cookies::set_device(&state, CookieJar::default(), code.account_id);
     Ok((jar, StatusCode::NO_CONTENT))
+}
+
+async fn record(
+    tx: &mut PgConnection,
+    kind: SecurityKind,
+    address: ClientAddress,
+    account: AccountId,
+) -> Result<()> {
+    Ok(SecurityEvent::new(kind, address).of_account(Some(account)).record(tx).await?)
 }
 
 /// # Errors
@@ -168,10 +218,6 @@ pub fn require_mail(state: &AppState) -> Result<()> {
         return Ok(());
     }
     Err(ApiError::conflict("no_mail", "this server sends no mail: ask those who run it"))
-}
-
-fn email_taken() -> ApiError {
-    ApiError::conflict("email_taken", "another account has shown that the address is its own: sign in there")
 }
 
 /// The error for a code that is unknown, used, expired or void. The caller does not learn which.

@@ -18,7 +18,7 @@ use super::{
     workspaces::too_many_workspaces,
 };
 use crate::{
-    auth::{CurrentUser, forbidden, lock_user, require_in_workspace, session_over},
+    auth::{CurrentUser, forbidden, require_in_workspace, session_over},
     client_address::ClientAddress,
     db::{
         self, Page,
@@ -129,10 +129,7 @@ pub async fn create_invite(
     let role = WorkspaceRole::from(input.role.unwrap_or_default());
     let is_mailed = input.email.is_some() && state.mailer.is_some();
     let mut tx = state.db.begin().await?;
-    if !lock_user(&mut tx, &user).await?.may(WorkspaceAction::Invite) {
-        SecurityEvent::by(&user, SecurityKind::Refused, address).with("invite").log();
-        return Err(forbidden());
-    }
+    require_in_workspace(&mut tx, &user, WorkspaceAction::Invite).await?;
     if db::invites::count_open(&mut *tx, user.workspace_id).await? >= OPEN_MAX {
         return Err(ApiError::conflict(
             "too_many_invites",
@@ -142,6 +139,7 @@ pub async fn create_invite(
     if let (Some(email), true) = (&input.email, is_mailed) {
         let (by_account, to_address) = db::invites::count_mailed(&mut *tx, user.account_id, email).await?;
         if by_account >= MAILED_MAX || to_address >= MAILED_TO_ADDRESS_MAX {
+            state.metrics.bounds.mails_withheld.inc();
             return Err(ApiError::conflict(
                 "too_many_mails",
                 "no more invitations can be mailed within a day: invite by link",
@@ -223,7 +221,8 @@ pub async fn revoke_invite(
 
 /// Accept an invitation with the signed-in account
 #[utoipa::path(post, path = "/api/invites/{code}/accept", tag = "invites", params(("code" = String, Path)),
-    responses((status = 200, body = SignedIn), (status = 422, body = Problem, description = "invite_invalid")))]
+    responses((status = 200, body = SignedIn), (status = 409, body = Problem, description = "email_taken, too_many_workspaces"),
+              (status = 422, body = Problem, description = "invite_invalid")))]
 pub async fn accept_invite(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -247,7 +246,10 @@ pub async fn accept_invite(
                 return Err(too_many_workspaces());
             }
             let admission = db::invites::take_use(&mut *tx, code).await?.ok_or_else(invite_invalid)?;
-            require_fitting(&mut tx, user.account_id, &admission).await?;
+            if require_fitting(&mut tx, user.account_id, &admission).await? {
+                let verified = SecurityEvent::by(&user, SecurityKind::EmailVerified, address);
+                verified.with("invitation").record(&mut *tx).await?;
+            }
             let id = UserId::generate();
             db::users::insert(
                 &mut *tx,
@@ -284,34 +286,41 @@ pub async fn accept_invite(
     sign_in_to(&state, user.account_id, user.session_id, id, found.workspace_id, until).await.map(ok)
 }
 
-/// Checks the account against whom the invitation is for and what the workspace demands. A code
-/// that was mailed to the account's address verifies it.
-pub async fn require_fitting(tx: &mut PgConnection, account: AccountId, admission: &Admission) -> Result<()> {
+/// Checks the account against whom the invitation is for and what the workspace demands, and that
+/// nobody there has shown that the address is theirs. A code that was mailed to the account's
+/// address verifies it; whether it did is the answer.
+pub async fn require_fitting(
+    tx: &mut PgConnection,
+    account: AccountId,
+    admission: &Admission,
+) -> Result<bool> {
     let Some(email) = db::accounts::find(&mut *tx, account).await?.map(|account| account.email) else {
         return Err(session_over());
     };
     if admission.email_folded.as_ref().is_some_and(|only| *only != fold(&email)) {
         return Err(another_address());
     }
-    if admission.was_mailed {
-        db::accounts::verify_email(&mut *tx, account).await.on_constraint(
-            "accounts_email_verified",
-            || {
-                ApiError::conflict(
-                    "email_taken",
-                    "another account has shown that the address is its own: sign in there",
-                )
-            },
-        )?;
-    }
+    let is_proved = admission.was_mailed
+        && db::accounts::verify_email(&mut *tx, account)
+            .await
+            .on_constraint("accounts_email_verified", email_taken)?;
     let is_verified = db::accounts::find(&mut *tx, account).await?.is_some_and(|found| found.email_verified);
+    // Who has an invitation sees the people there anyway, so this tells nothing new.
+    if !is_verified && db::accounts::is_verified_in(&mut *tx, &email, admission.workspace_id).await? {
+        return Err(email_taken());
+    }
     if admission.verified_only && !is_verified {
         return Err(email_unverified());
     }
     if !db::workspaces::is_email_welcome(&admission.email_domains, &email) {
         return Err(email_domain());
     }
-    Ok(())
+    Ok(is_proved)
+}
+
+/// The error for an address that another account has verified.
+pub fn email_taken() -> ApiError {
+    ApiError::conflict("email_taken", "another account has shown that the address is its own: sign in there")
 }
 
 /// The error for an address that is not verified, though the workspace demands it.

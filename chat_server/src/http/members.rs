@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     auth::{AuthorisedChat, ChatMember, VisibleChat, lock_chat, lock_users},
+    client_address::ClientAddress,
     db::{
         self, Page,
         members::Member,
@@ -21,6 +22,7 @@ use crate::{
     error::{ApiError, Problem, Result},
     etag::{IfNoneMatch, WithEtag},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -90,7 +92,7 @@ pub async fn add_members(
     lock_users(&mut tx, &chat.user, &input.user_ids).await?;
     let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::AddMembers).await?;
     check_users(&mut tx, &chat.user, &input.user_ids, "/user_ids").await?;
-    check_not_full(&mut tx, &input.user_ids).await?;
+    check_not_full(&state, &mut tx, &input.user_ids).await?;
     tell_joined(&mut tx, chat.id, chat.user.id, &locked, &input.user_ids).await?;
     let (workspace, role, by) = (chat.user.workspace_id, ChatRole::Member, chat.user.id);
     let added = db::members::insert(&mut tx, workspace, chat.id, &input.user_ids, role, Some(by)).await?;
@@ -186,6 +188,7 @@ fn check_still_enough(chat: &AuthorisedChat, removed: usize) -> Result<()> {
 pub async fn update_member(
     State(state): State<AppState>,
     chat: VisibleChat,
+    address: ClientAddress,
     ApiPath(path): ApiPath<MemberPath>,
     ApiJson(input): ApiJson<MemberChanges>,
 ) -> Result<JsonResponse<Member>> {
@@ -208,6 +211,8 @@ pub async fn update_member(
     if before != Some(path.member_id) {
         let line = SystemLine::OwnershipPassed { from: before, to: path.member_id };
         db::messages::system::write(&mut tx, chat.id, chat.user.id, &line).await?;
+        let passed = SecurityEvent::by(&chat.user, SecurityKind::OwnershipTransferred, address);
+        passed.about(path.member_id).with(chat.id.to_string()).record(&mut *tx).await?;
     }
     if let Some(before) = before.filter(|before| *before != path.member_id) {
         db::members::set_role(&mut *tx, chat.id, before, ChatRole::Member).await?;
@@ -243,7 +248,7 @@ pub async fn join_chat(
     state.limits.chat_changes.check(&chat.user.account_id)?;
     let mut tx = state.db.begin().await?;
     let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
-    check_may_join(&mut tx, chat.user.id).await?;
+    check_may_join(&state, &mut tx, chat.user.id).await?;
     tell_joined(&mut tx, chat.id, chat.user.id, &locked, &[chat.user.id]).await?;
     let (workspace, mine) = (chat.user.workspace_id, [chat.user.id]);
     db::members::insert(&mut tx, workspace, chat.id, &mine, ChatRole::Member, None).await?;

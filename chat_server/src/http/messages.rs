@@ -22,12 +22,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::Limit;
 use crate::{
     auth::{ChatMember, CurrentUser, Sender, VisibleChat, forbidden, lock_chat},
+    client_address::ClientAddress,
     db::{
         self,
         messages::{Listed, Message, MessageJson, NewMessage, RequestHash},
     },
     error::{ApiError, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -117,7 +119,7 @@ pub async fn send_message(
     headers: HeaderMap,
     ApiJson(input): ApiJson<SendMessage>,
 ) -> Result<Response> {
-    state.limits.send.check(&user.account_id)?;
+    state.limits.check_message(&user.account_id, &input.body)?;
     state.quota.check(&state.db, user.workspace_id).await?;
     let client_id = client_id(&headers, input.client_id)?;
     let request_hash = client_id.as_ref().map(|_| request_hash(chat, &input.body, input.reply_to));
@@ -348,6 +350,8 @@ pub async fn edit_message(
     ApiPath(path): ApiPath<MessagePath>,
     ApiJson(input): ApiJson<EditMessage>,
 ) -> Result<JsonResponse<MessageJson>> {
+    // It goes to every member as a new one does.
+    state.limits.check_message(&chat.user.account_id, &input.body)?;
     state.quota.check(&state.db, chat.user.workspace_id).await?;
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Post).await?;
@@ -385,6 +389,7 @@ pub fn system_message() -> ApiError {
 pub async fn delete_message(
     State(state): State<AppState>,
     chat: VisibleChat,
+    address: ClientAddress,
     ApiPath(path): ApiPath<MessagePath>,
 ) -> Result<StatusCode> {
     let mut tx = state.db.begin().await?;
@@ -397,6 +402,11 @@ pub async fn delete_message(
     }
     if found.sender_id != chat.user.id {
         lock_chat(&mut tx, &chat.user, chat.id, ChatAction::DeleteMessageOfOthers).await?;
+        if !found.is_deleted {
+            let deleted = SecurityEvent::by(&chat.user, SecurityKind::MessageDeleted, address);
+            let id = path.message_id.to_string();
+            deleted.about(found.sender_id).with(id).record(&mut *tx).await?;
+        }
     }
     db::messages::mark_deleted(&mut *tx, path.message_id).await?;
     tx.commit().await?;

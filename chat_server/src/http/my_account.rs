@@ -19,9 +19,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{cookies, credentials::prove};
 use crate::{
     auth::{CurrentUser, session_over},
+    client_address::ClientAddress,
     db::{self, accounts::Account, exports::Export},
     error::{ApiError, Problem, Result},
     extract::{ApiJson, JsonResponse, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -70,11 +72,16 @@ pub async fn find(state: &AppState, user: &CurrentUser) -> Result<MyAccount> {
 /// Lines of JSON, each with a `type`: the account, its sessions, its users, their chats, and the messages that they wrote
 /// in chats that they are in now. The last line is `{"type":"end"}`; without it, the export is incomplete.
 #[utoipa::path(get, path = "/api/account/export", tag = "account",
-    responses((status = 200, content_type = "application/x-ndjson", body = String)))]
-pub async fn export_account(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
+    responses((status = 200, content_type = "application/x-ndjson", body = String),
+              (status = 409, body = Problem, description = "export_running")))]
+pub async fn export_account(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    address: ClientAddress,
+) -> Result<Response> {
+    let place = state.shares.export(user.account_id)?;
     state.limits.exports.check(&user.account_id)?;
-    let place = std::sync::Arc::clone(&state.exports).try_acquire_owned();
-    let place = place.map_err(|_| ApiError::Unavailable("too many exports at once"))?;
+    SecurityEvent::by(&user, SecurityKind::AccountExported, address).record(&state.db).await?;
     let deadline = Instant::now() + EXPORT_TIMEOUT;
     let export = Export::new(user.account_id);
     let lines = stream::try_unfold((state, export, place), move |(state, mut export, place)| async move {
@@ -102,9 +109,10 @@ pub async fn export_account(State(state): State<AppState>, user: CurrentUser) ->
 pub async fn delete_account(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiJson(input): ApiJson<AccountDeletion>,
 ) -> Result<impl IntoResponse> {
-    prove(&state, &user, "/password", input.password).await?;
+    prove(&state, &user, address, "/password", input.password).await?;
     let mut tx = state.db.begin().await?;
     let alone = db::accounts::list_owned_alone(&mut *tx, user.account_id).await?;
     if !alone.is_empty() {
@@ -119,6 +127,7 @@ pub async fn delete_account(
     db::sessions::revoke_others(&mut *tx, user.account_id, None).await?;
     let payload = serde_json::json!({ "account_id": user.account_id });
     db::jobs::add(&mut *tx, "delete_account", &user.account_id.to_string(), &payload).await?;
+    SecurityEvent::by(&user, SecurityKind::AccountDeleted, address).record(&mut *tx).await?;
     tx.commit().await?;
     state.caches.invalidate_users();
     Ok((cookies::forget_refresh_token(&state, CookieJar::default()), StatusCode::NO_CONTENT))

@@ -32,8 +32,16 @@ pub async fn list_sessions(
 
 /// End all sessions of the caller but this one
 #[utoipa::path(delete, path = "/api/sessions", tag = "account", responses((status = 204)))]
-pub async fn revoke_other_sessions(State(state): State<AppState>, user: CurrentUser) -> Result<StatusCode> {
-    db::sessions::revoke_others(&state.db, user.account_id, Some(user.session_id)).await?;
+pub async fn revoke_other_sessions(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    address: ClientAddress,
+) -> Result<StatusCode> {
+    let mut tx = state.db.begin().await?;
+    if db::sessions::revoke_others(&mut *tx, user.account_id, Some(user.session_id)).await? > 0 {
+        SecurityEvent::by(&user, SecurityKind::OtherSessionsRevoked, address).record(&mut *tx).await?;
+    }
+    tx.commit().await?;
     state.caches.invalidate_users();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -47,11 +55,13 @@ pub async fn revoke_session(
     address: ClientAddress,
     ApiPath(id): ApiPath<SessionId>,
 ) -> Result<StatusCode> {
-    if !db::sessions::revoke(&state.db, user.account_id, id).await? {
-        return Err(ApiError::NotFound("session"));
+    let mut tx = state.db.begin().await?;
+    let was_open = db::sessions::revoke(&mut *tx, user.account_id, id).await?;
+    if was_open.ok_or(ApiError::NotFound("session"))? {
+        let revoked = SecurityEvent::by(&user, SecurityKind::SessionRevoked, address);
+        revoked.of_user(user.id, id).record(&mut *tx).await?;
     }
-    let revoked = SecurityEvent::by(&user, SecurityKind::SessionRevoked, address);
-    revoked.of_user(user.id, id).record_aside(&state).await;
+    tx.commit().await?;
     // All users of the account, since the session may have been used with any of them.
     state.caches.invalidate_users();
     Ok(StatusCode::NO_CONTENT)

@@ -1,5 +1,7 @@
 //! Sign-in, sign-out, and the refresh of access tokens.
 
+use std::net::IpAddr;
+
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -8,10 +10,11 @@ use axum::{
 use axum_extra::extract::cookie::CookieJar;
 use chat_core::{
     AccountId, WorkspaceId,
-    text::{Email, Password, fold},
+    text::{Email, Password, fold, look_alike},
     token::{random_secret, secret_hash},
 };
 use serde::Deserialize;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -26,7 +29,7 @@ use crate::{
     db::{self, sessions::SessionFound},
     error::{ApiError, Problem, Result},
     extract::{ApiJson, ok},
-    guesses::Guesser,
+    guesses::{Guess, Guesser},
     mail::{self, Mail},
     same_origin,
     security::{SecurityEvent, SecurityKind},
@@ -80,9 +83,12 @@ pub async fn signin(
     let guess = state.guesses.charge(&fold(input.email.as_str()), guesser)?;
     let hash = permit.hash(input.password, state.instance.salt(&input.email)).await?;
     let wanted = input.workspace.as_deref();
-    let account = db::accounts::find_by_password(&state.db, &input.email, &hash, wanted).await?;
+    let tried = Tried { email: &input.email, hash: &hash, wanted, guesser, network: address.network() };
+    let account = {
+        let mut db = state.db.acquire().await?;
+        find_by_guess(&state, &mut db, guess, &tried).await?
+    };
     let Some(account) = account else {
-        guess.was_wrong();
         // Also for an address that no account has, so that both take the same time.
         let named = db::accounts::list_of_email(&state.db, &fold(input.email.as_str()), 2).await?;
         let account = if let [named] = named.as_slice() { Some(named.id) } else { None };
@@ -93,13 +99,15 @@ pub async fn signin(
             detail: "the e-mail address or the password is wrong",
         });
     };
-    guess.was_right();
 
     let mut tx = state.db.begin().await?;
     let workspaces = db::workspaces::list_of_account(&mut *tx, account).await?;
     let workspace = workspaces
         .iter()
-        .find(|w| wanted.is_none_or(|text| w.id.to_string() == text || fold(&w.name) == fold(text)))
+        .find(|w| {
+            wanted
+                .is_none_or(|text| w.id.to_string() == fold(text) || look_alike(&w.name) == look_alike(text))
+        })
         .ok_or(ApiError::Forbidden {
             code: "no_workspace",
             detail: "the account is not active in such a workspace",
@@ -107,12 +115,7 @@ pub async fn signin(
         .id;
     let user =
         db::users::find_of_account(&mut *tx, account, workspace).await?.ok_or(ApiError::NotFound("user"))?.id;
-    let user_agent = user_agent(&headers);
-    let is_new = matches!(guesser, Guesser::Stranger(_))
-        && !db::sessions::is_device_of(&mut *tx, account, &user_agent).await?;
-    if is_new {
-        mail::add(&mut *tx, &state, &Mail::NewSignIn { account, user_agent }).await?;
-    }
+    tell_of_new_device(&state, &mut tx, account, guesser, &headers).await?;
     let (session, refresh_token) = start_session(&mut tx, &state, account, user, &headers).await?;
     SecurityEvent::new(SecurityKind::SignedIn, address)
         .in_workspace(workspace)
@@ -142,7 +145,7 @@ pub fn on_this_device(
     with_refresh_token(state, jar, signed_in, refresh_token, place)
 }
 
-/// Who tries a password of the account that `email` names.
+/// Who tries a password of an account that `email` names.
 pub async fn guesser(
     state: &AppState,
     address: &ClientAddress,
@@ -155,6 +158,63 @@ pub async fn guesser(
         }
         _ => Ok(Guesser::Stranger(address.network())),
     }
+}
+
+/// A password that was tried at an address.
+pub struct Tried<'a> {
+    pub email: &'a Email,
+    pub hash: &'a str,
+    /// The workspace that the account is to be in.
+    pub wanted: Option<&'a str>,
+    pub guesser: Guesser,
+    /// Of the client, whatever device it is on.
+    pub network: IpAddr,
+}
+
+/// The account whose address and password these are.
+///
+/// A known device speaks for its own account alone. For the other accounts of the address it is a
+/// stranger, and charged as one. Otherwise who claims an address would have a share of guesses at
+/// its owner's password for each claim.
+///
+/// # Errors
+/// 429 if strangers have guessed too often.
+pub async fn find_by_guess(
+    state: &AppState,
+    db: &mut PgConnection,
+    mut guess: Guess,
+    tried: &Tried<'_>,
+) -> Result<Option<AccountId>> {
+    let Tried { email, hash, wanted, guesser, network } = *tried;
+    if let Guesser::Known(own) = guesser {
+        if db::accounts::is_password_of(&mut *db, own, email, hash, wanted).await? {
+            guess.was_right();
+            return Ok(Some(own));
+        }
+        guess.was_wrong();
+        guess = state.guesses.charge(&fold(email.as_str()), Guesser::Stranger(network))?;
+    }
+    let found = db::accounts::find_by_password(&mut *db, email, hash, wanted).await?;
+    match found {
+        Some(_) => guess.was_right(),
+        None => guess.was_wrong(),
+    }
+    Ok(found)
+}
+
+/// Tells the owner of an account that it was signed in to on a device that is not known for it. What
+/// a device calls itself does not count: a thief's may say the same.
+pub async fn tell_of_new_device(
+    state: &AppState,
+    tx: &mut PgConnection,
+    account: AccountId,
+    guesser: Guesser,
+    headers: &HeaderMap,
+) -> Result<()> {
+    if guesser == Guesser::Known(account) {
+        return Ok(());
+    }
+    mail::add(tx, state, &Mail::NewSignIn { account, user_agent: user_agent(headers) }).await
 }
 
 /// Refresh an access token; a refresh token is good for one use

@@ -13,12 +13,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::signed_in::{SignedIn, sign_in_to};
 use crate::{
     auth::{CurrentUser, require_in_workspace},
+    client_address::ClientAddress,
     db::{
         self, Page,
         workspaces::{Workspace, WorkspaceWithUnread},
     },
     error::{ApiError, ConstraintExt as _, Problem, Result},
     extract::{ApiJson, ApiPath, JsonResponse, created, ok},
+    security::{SecurityEvent, SecurityKind},
     state::AppState,
 };
 
@@ -112,6 +114,7 @@ pub fn too_many_workspaces() -> ApiError {
 pub async fn update_workspace(
     State(state): State<AppState>,
     user: CurrentUser,
+    address: ClientAddress,
     ApiPath(id): ApiPath<WorkspaceId>,
     ApiJson(input): ApiJson<WorkspaceChanges>,
 ) -> Result<JsonResponse<Workspace>> {
@@ -124,12 +127,22 @@ pub async fn update_workspace(
     if id != user.workspace_id {
         return Err(ApiError::NotFound("workspace"));
     }
+    state.limits.chat_changes.check(&user.account_id)?;
     let mut tx = state.db.begin().await?;
     require_in_workspace(&mut tx, &user, WorkspaceAction::Change).await?;
+    let rules = [
+        verified_only.map(|only| if only { "verified_only" } else { "not verified_only" }),
+        email_domains.as_ref().map(|all| if all.is_empty() { "any domain" } else { "certain domains" }),
+    ];
     let changes = db::workspaces::Changes { name, verified_only, email_domains };
     let workspace = db::workspaces::change(&mut *tx, id, &changes)
         .await
         .on_constraint("workspaces_name_key", workspace_taken)?;
+    let rules: Vec<&str> = rules.into_iter().flatten().collect();
+    if !rules.is_empty() {
+        let event = SecurityEvent::by(&user, SecurityKind::EntryRulesChanged, address);
+        event.with(rules.join(", ")).record(&mut *tx).await?;
+    }
     tx.commit().await?;
     Ok(ok(workspace))
 }

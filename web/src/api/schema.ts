@@ -390,6 +390,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/email/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview what a code that was mailed would confirm
+         * @description Whose account it is: a stranger may have named the address, and only their own is for its reader to confirm.
+         */
+        post: operations["preview_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/ticket": {
         parameters: {
             query?: never;
@@ -817,6 +837,11 @@ export interface components {
         AccountDeletion: {
             password: components["schemas"]["Password"];
         };
+        /** @description As whom an account is known in a workspace. */
+        AccountPlace: {
+            fullname: string;
+            workspace_name: string;
+        };
         /** @enum {string} */
         Anchor: "first_unread";
         /** @description A reaction that was given or taken back, and how often its emoji is on the message now. */
@@ -1021,6 +1046,12 @@ export interface components {
         };
         /** @description What stands after the @ of an e-mail address, in lower case. */
         EmailDomain: string;
+        /** @description What a code would confirm. */
+        EmailPreview: {
+            email: string;
+            /** @description As whom the account is known, in its first five workspaces. */
+            places: components["schemas"]["AccountPlace"][];
+        };
         /**
          * @description One emoji of Unicode in its fully qualified form (UTS #51, definition ED-18), so that the same
          *     picture is the same reaction whichever keyboard it came from. Skin tones are emoji of their own.
@@ -1967,6 +1998,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description email_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description wrong_password */
             422: {
                 headers: {
@@ -2003,6 +2043,15 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": string;
+                };
+            };
+            /** @description export_running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused or failed; `code` says why */
@@ -3294,6 +3343,48 @@ export interface operations {
             };
         };
     };
+    preview_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailCode"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailPreview"];
+                };
+            };
+            /** @description code_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_ticket: {
         parameters: {
             query?: never;
@@ -3494,6 +3585,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description email_taken, too_many_workspaces */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description invite_invalid */

@@ -45,6 +45,8 @@ export const en = {
   resetDone: 'Your password has been changed. Sign in with it.',
   setPassword: 'Set password',
   verifyTitle: 'Confirm your e-mail address',
+  verifyFor: (email: string, places: readonly { fullname: string; workspace_name: string }[]) =>
+    `${email} will be that of ${places.map(place => `${place.fullname} in ${place.workspace_name}`).join(', ')}.`,
   verifyLead: 'Only confirm it if you asked for this.',
   verify: 'Confirm address',
   verifyDone: 'The address is confirmed.',
