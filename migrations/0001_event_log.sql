@@ -129,7 +129,7 @@ begin
             '{"type":"' || kind || '","at":"' || json_time(now_at) || '"'
             || coalesce(',"chat_id":"' || chat || '"', '') || ',' || tail);
     -- A NOTIFY in a writing transaction holds a database-wide lock through the flush of its commit.
-    -- A writer on the hot path sets 'after' and sends the NOTIFY itself once it has committed.
+    -- Tests set 'after', to write like a server that dies before its NOTIFY.
     if coalesce(current_setting('parlor.doorbell', true), '') <> 'after' then
         perform pg_notify('parlor_log', s::text);
     end if;

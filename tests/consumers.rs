@@ -209,3 +209,35 @@ async fn a_consumer_that_events_were_lost_to_derives_all_from_the_tables_again()
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_backfill_that_comes_after_the_log_is_gone_begins_anew() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let chat = ann.public_channel("general", &[]).await;
+        write(ann.clone(), chat.clone(), 1).await;
+        until_usage_is_right(&app.db).await;
+        // The consumer began at event 0 with this job, which no node took until the first events,
+        // which it must subtract, were removed.
+        run(
+            &mut connect(app).await,
+            "begin;
+             delete from event_log where prev_id = 0;
+             update log_consumers set began_after = 0;
+             insert into jobs (kind, key, payload)
+                 select 'backfill_usage', id::text, jsonb_build_object(
+                     'workspace_id', id, 'shard', workspace_shard(id), 'began_after', 0) from workspaces;
+             commit",
+        )
+        .await;
+        until_usage_is_right(&app.db).await;
+        let began_anew: bool = sqlx::query_scalar("select bool_or(began_after > 0) from log_consumers")
+            .fetch_one(&app.db)
+            .await
+            .unwrap();
+        assert!(began_anew);
+        write(ann.clone(), chat, 2).await;
+        until_usage_is_right(&app.db).await;
+    })
+    .await;
+}

@@ -148,6 +148,7 @@ impl Config {
             ("limits.signin_per_minute", u64::from(self.limits.signin_per_minute)),
             ("limits.guesses_per_hour", u64::from(self.limits.guesses_per_hour)),
             ("limits.send_per_minute", u64::from(self.limits.send_per_minute)),
+            ("limits.reactions_per_minute", u64::from(self.limits.reactions_per_minute)),
             ("limits.typing_per_minute", u64::from(self.limits.typing_per_minute)),
             ("limits.requests_per_minute", u64::from(self.limits.requests_per_minute)),
             ("limits.waiting_sends", self.limits.waiting_sends as u64),

@@ -255,7 +255,7 @@ impl Caches {
         let versions: HashMap<ChatId, u64> = missing.into_iter().collect();
         let read = db::chats::list_with_last(db, &missing_ids).await?;
         for chat in read.chats {
-            let (id, chat) = (chat.chat.id, Arc::new(chat));
+            let (id, chat) = (chat.facts.id, Arc::new(chat));
             if usable {
                 self.chats.insert(id, Arc::clone(&chat), versions[&id]);
             }

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::{db, jobs::JobKind, state::AppState};
+use crate::{db, state::AppState};
 
 /// How long a node leads without a renewal. Another one takes over after that.
 const LEASE: Duration = Duration::from_secs(10);
@@ -50,13 +50,6 @@ impl Consumer {
         }
     }
 
-    /// The jobs that derive from the tables what was before the consumer began.
-    pub fn backfill(self) -> JobKind {
-        match self {
-            Self::WorkspaceUsage => JobKind::BackfillUsage,
-        }
-    }
-
     /// Whether the effect needs the payloads of the events.
     fn reads_payloads(self) -> bool {
         match self {
@@ -72,9 +65,33 @@ impl Consumer {
         }
     }
 
+    /// Begins at the end of a shard's log again, with a new backfill. A leader that is reading the
+    /// shard fails at its next commit and reads the positions again.
+    pub async fn begin_anew(self, db: &mut PgConnection, shard: Shard) -> anyhow::Result<()> {
+        db::consumers::forget_position(&mut *db, self.name(), shard).await?;
+        self.begin(&mut *db).await?;
+        db::consumers::mark_broken(&mut *db, self.name(), shard).await?;
+        Ok(())
+    }
+
+    /// Gives the consumer a position in each shard where it has none.
+    async fn begin(self, db: &mut PgConnection) -> anyhow::Result<()> {
+        for beginning in db::consumers::begin(&mut *db, self.name()).await? {
+            let shard =
+                Shard::new(beginning.shard.into()).context("a shard that this version does not know")?;
+            self.start_derivation(db, shard, beginning.began_after).await?;
+        }
+        Ok(())
+    }
+
     /// Forgets what was derived from a shard, and adds the jobs that derive it from the tables as
     /// it was after the event `began_after`.
-    async fn start_anew(self, db: &mut PgConnection, shard: Shard, began_after: i64) -> sqlx::Result<()> {
+    async fn start_derivation(
+        self,
+        db: &mut PgConnection,
+        shard: Shard,
+        began_after: i64,
+    ) -> sqlx::Result<()> {
         match self {
             Self::WorkspaceUsage => db::usage::start_anew(db, shard, began_after).await,
         }
@@ -123,7 +140,7 @@ impl Leader<'_> {
         let reader =
             Reader::connect(database, &application, self.consumer.reads_payloads(), lifecycle).await?;
         let mut tx = db.begin().await?;
-        self.begin(&mut tx).await?;
+        self.consumer.begin(&mut tx).await?;
         tx.commit().await?;
         let db::consumers::Positions { heads: mut positions, of_other_generation } =
             db::consumers::list_positions(db, name).await?;
@@ -169,16 +186,6 @@ impl Leader<'_> {
         }
     }
 
-    /// Gives the consumer a position in each shard where it has none.
-    async fn begin(&self, db: &mut PgConnection) -> anyhow::Result<()> {
-        for beginning in db::consumers::begin(&mut *db, self.consumer.name()).await? {
-            let shard =
-                Shard::new(beginning.shard.into()).context("a shard that this version does not know")?;
-            self.consumer.start_anew(db, shard, beginning.began_after).await?;
-        }
-        Ok(())
-    }
-
     /// Events after the position are gone: begins at the end of the shard again. Where that is.
     async fn start_anew(&self, shard: Shard, position: Head) -> anyhow::Result<Head> {
         let name = self.consumer.name();
@@ -190,10 +197,9 @@ impl Leader<'_> {
         );
         self.state.metrics.consumer_broke(name);
         let mut tx = self.state.background.begin().await?;
-        let is_leader = db::consumers::forget_position(&mut *tx, name, shard, position.id).await?;
-        anyhow::ensure!(is_leader, "another node leads");
-        self.begin(&mut tx).await?;
-        db::consumers::mark_broken(&mut *tx, name, shard).await?;
+        let current = db::consumers::lock_position(&mut *tx, name, shard).await?;
+        anyhow::ensure!(current == Some(position.id), "another node leads");
+        self.consumer.begin_anew(&mut tx, shard).await?;
         let positions = db::consumers::list_positions(&mut *tx, name).await?;
         tx.commit().await?;
         Ok(positions.heads.of(shard))

@@ -23,6 +23,7 @@ use tokio::{
 use tracing::{error, warn};
 
 use crate::{
+    consumers::Consumer,
     db::{self, jobs::TakenJob},
     state::AppState,
 };
@@ -70,6 +71,13 @@ impl JobKind {
         }
     }
 
+    /// The jobs that derive from the tables what was before a consumer began.
+    pub fn backfill(consumer: Consumer) -> Self {
+        match consumer {
+            Consumer::WorkspaceUsage => Self::BackfillUsage,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
@@ -101,6 +109,8 @@ enum Progress {
     Done,
     /// There is more to do, from this payload on.
     Part(Value),
+    /// This part deleted the job, and added others in its place.
+    Replaced,
 }
 
 /// Takes jobs and does them, until dropped. `notified` receives what came over [`CHANNEL`].
@@ -195,13 +205,14 @@ async fn do_parts(state: &AppState, kind: JobKind, job: &mut TakenJob) -> anyhow
         let is_held = match &progress {
             Progress::Done => db::jobs::complete(&mut *tx, job).await?,
             Progress::Part(payload) => db::jobs::advance(&mut *tx, job, payload, LEASE.as_secs_f64()).await?,
+            Progress::Replaced => true,
         };
         if !is_held {
             return Ok(Ending::LeaseLost); // dropping the transaction undoes this part
         }
         tx.commit().await?;
         match progress {
-            Progress::Done => return Ok(Ending::Done),
+            Progress::Done | Progress::Replaced => return Ok(Ending::Done),
             Progress::Part(payload) => {
                 job.payload = payload;
                 job.attempts = 1;

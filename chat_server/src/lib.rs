@@ -20,6 +20,7 @@ pub mod http;
 pub mod openapi;
 
 pub mod cache;
+pub mod client_address;
 mod connect;
 pub mod consumers;
 pub mod db;

@@ -13,7 +13,7 @@ use governor::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::{
-    auth::ClientAddress,
+    client_address::ClientAddress,
     error::{ApiError, Result},
     metrics::Bounds,
 };
@@ -81,6 +81,7 @@ pub struct RateLimits {
     /// Refresh and logout, which cost no password hash. A whole office may share one address.
     pub refresh: RateLimit<IpAddr>,
     pub send: RateLimit<AccountId>,
+    pub reactions: RateLimit<AccountId>,
     pub typing: RateLimit<AccountId>,
     /// What a stream wants: it changes about as often as a user opens another chat.
     pub interest: RateLimit<AccountId>,
@@ -106,6 +107,7 @@ impl RateLimits {
             ),
             refresh: RateLimit::per_minute(refreshes, bounds.rate_limited("refresh")),
             send: RateLimit::per_minute(config.send_per_minute, bounds.rate_limited("send")),
+            reactions: RateLimit::per_minute(config.reactions_per_minute, bounds.rate_limited("reactions")),
             typing: RateLimit::per_minute(config.typing_per_minute, bounds.rate_limited("typing")),
             interest: RateLimit::per_minute(config.typing_per_minute, bounds.rate_limited("interest")),
             requests: RateLimit::per_minute(config.requests_per_minute, bounds.rate_limited("requests")),

@@ -8,7 +8,8 @@ use sqlx::PgExecutor;
 use tracing::{info, warn};
 
 use crate::{
-    auth::{ClientAddress, CurrentUser},
+    auth::CurrentUser,
+    client_address::ClientAddress,
     db::{self, security_events::NewSecurityEvent},
     state::AppState,
 };

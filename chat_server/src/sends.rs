@@ -5,9 +5,10 @@
 //! task, moves messages from the inbox into its [`queue`], takes batches from there and runs them
 //! over its [`lines`] to Postgres: the main line carries two batches at a time, one behind the
 //! other. A batch that fails because of a lock or of one bad message is put back, and each possible
-//! cause (a suspect) is retried in batches of its own, on other lines, until one is stored. So a
-//! locked chat, a locked shard of the log or a bad message fails alone, and delays other messages
-//! once.
+//! cause (a suspect) is retried in batches of its own, on other lines, until Postgres answers one of
+//! them without an error. So a
+//! locked chat or sender, a locked shard of the log or a bad message fails alone, and delays other
+//! messages once.
 
 mod dispatcher;
 mod lines;
@@ -52,7 +53,7 @@ pub struct Sends {
 enum Outcome {
     /// Its JSON, as `message_json` renders it.
     Stored(String),
-    /// The sender may not send it, or it was stored before.
+    /// The sender may not send it, `reply_to` cannot be answered, or it was stored before.
     NotSendable,
     Failed(Failure),
 }
@@ -100,7 +101,7 @@ impl Sends {
     }
 
     /// Stores a message and tells its readers. The answer is its JSON. None: the sender may not
-    /// send it, or the client id was used before.
+    /// send it, `reply_to` cannot be answered, or the client id was used before.
     ///
     /// # Errors
     /// 503 when too many messages wait, the database is away, or the chat stays locked. The text

@@ -1,5 +1,4 @@
-//! What RFC 9110 and 9112 ask of a request beyond its syntax, which hyper checks: whom it is for, and
-//! on which conditions.
+//! Checks Host, Expect and conditional headers as RFC 9110 and 9112 require. hyper checks the syntax.
 
 use std::{str::FromStr as _, sync::Arc};
 

@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod auth;
 pub mod connection;
+mod encode;
 mod events_query;
 pub mod frame;
 pub mod http;

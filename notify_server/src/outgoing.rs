@@ -1,21 +1,16 @@
 //! What is told to a client, in no particular encoding.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use chat_core::{
+    Timestamp,
     ephemeral::{EphemeralKind, StreamId, TYPING_SECONDS, Typing},
     event::control::{self, ResetReason},
 };
 use serde_json::json;
 use time::OffsetDateTime;
 
-#[cfg(test)]
-use crate::json_lines;
-use crate::{
-    frame::{Encoding, Frame},
-    resume_point::ResumePoint,
-    sse,
-};
+use crate::resume_point::ResumePoint;
 
 /// One message to a client.
 #[derive(Debug, Default)]
@@ -26,7 +21,7 @@ pub struct Outgoing<'a> {
     pub retry_ms: Option<u64>,
     /// None: the message only sets the delay.
     pub content: Option<Content<'a>>,
-    /// Of events of the log: see [`Frame::written_at`].
+    /// Of events of the log: see `written_at` of [`crate::frame::Frame`].
     pub written_at: Option<OffsetDateTime>,
 }
 
@@ -47,19 +42,23 @@ impl<'a> Outgoing<'a> {
     /// The first message of a stream: how long to wait before a reconnect, where the stream goes on
     /// from, and its name.
     pub fn connected(at: ResumePoint, resumed: bool, stream: StreamId, retry_ms: u64) -> Self {
-        let data =
-            json!({ "type": control::CONNECTED, "at": now(), "resumed": resumed, "stream_id": stream });
+        let data = json!({ "type": control::CONNECTED, "at": Timestamp(OffsetDateTime::now_utc()), "resumed": resumed, "stream_id": stream });
         Self { retry_ms: Some(retry_ms), ..Self::control(at, control::CONNECTED, &data) }
     }
 
     /// A heartbeat, which also moves the client's cursor.
     pub fn heartbeat(at: ResumePoint) -> Self {
-        Self::control(at, control::HEARTBEAT, &json!({ "type": control::HEARTBEAT, "at": now() }))
+        Self::control(
+            at,
+            control::HEARTBEAT,
+            &json!({ "type": control::HEARTBEAT, "at": Timestamp(OffsetDateTime::now_utc()) }),
+        )
     }
 
     /// Tells the client that it has to take a new snapshot. `at` is where the stream goes on from.
     pub fn reset(at: ResumePoint, reason: ResetReason) -> Self {
-        let data = json!({ "type": control::RESET, "at": now(), "reason": reason });
+        let data =
+            json!({ "type": control::RESET, "at": Timestamp(OffsetDateTime::now_utc()), "reason": reason });
         Self::control(at, control::RESET, &data)
     }
 
@@ -67,7 +66,7 @@ impl<'a> Outgoing<'a> {
     pub fn typing(typing: &Typing) -> Self {
         let kind = EphemeralKind::Typing.as_str();
         let data = json!({
-            "type": kind, "at": now(), "chat_id": typing.chat, "user_id": typing.user,
+            "type": kind, "at": Timestamp(OffsetDateTime::now_utc()), "chat_id": typing.chat, "user_id": typing.user,
             "is_typing": typing.is_typing, "seconds": TYPING_SECONDS,
         });
         Self { content: Some(Content { kind, data: data.to_string().into() }), ..Self::default() }
@@ -82,20 +81,4 @@ impl<'a> Outgoing<'a> {
         let content = Content { kind, data: data.to_string().into() };
         Self { resume_at: Some(at), content: Some(content), ..Self::default() }
     }
-
-    pub fn encode(&self, encoding: Encoding) -> Arc<Frame> {
-        let id = self.resume_at.map_or(0, |at| at.cursor.id);
-        Arc::new(Frame::new(id, self.written_at, |text| match encoding {
-            Encoding::Sse => sse::write(self, text),
-            #[cfg(test)]
-            Encoding::JsonLines => json_lines::write(self, text),
-        }))
-    }
-}
-
-fn now() -> String {
-    let format = time::macros::format_description!(
-        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-    );
-    OffsetDateTime::now_utc().format(format).unwrap_or_default()
 }

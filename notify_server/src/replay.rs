@@ -1,5 +1,5 @@
 //! Decides which events after a cursor a returning user gets: those that they could see when they
-//! happened, of chats that they have not left since.
+//! happened, of chats that they have not left since. `hub/catch_up.rs` reads the pages for it.
 //!
 //! Events of a chat from before the user left it are withheld, even if they have joined again. A
 //! stay is the time from a join to the next leave. The invariant: a client gets no event of a stay

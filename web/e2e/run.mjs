@@ -8,6 +8,7 @@ const SUITES = [
   'fold',
   'account',
   'talk',
+  'reactions',
   'writing',
   'reading',
   'chats',

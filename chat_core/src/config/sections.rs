@@ -167,6 +167,8 @@ pub struct LimitsConfig {
     pub guesses_per_hour: u32,
     /// Messages by one account.
     pub send_per_minute: u32,
+    /// Reactions that one account gives or takes back.
+    pub reactions_per_minute: u32,
     /// Typing notices by one account, and as many changes of what its streams want.
     pub typing_per_minute: u32,
     /// All other requests by one account.
@@ -209,6 +211,7 @@ impl Default for LimitsConfig {
             signin_per_minute: 30,
             guesses_per_hour: 20,
             send_per_minute: 600,
+            reactions_per_minute: 120,
             typing_per_minute: 60,
             requests_per_minute: 3000,
             waiting_sends: 4096,

@@ -6,6 +6,7 @@ use chat_core::{
     text::{ChatDescription, ChatName, fold, look_alike},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sqlx::{PgConnection, PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 
@@ -17,7 +18,8 @@ use super::{
     },
 };
 
-/// A chat as REST and events show it, the same for all who may see it.
+/// The schema of a chat as REST and events show it, the same for all who may see it. Its JSON comes
+/// from the SQL function `chat_json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Chat {
     pub id: ChatId,
@@ -42,21 +44,34 @@ pub struct Chat {
     pub created_at: Timestamp,
 }
 
+/// A chat as `chat_json` renders it.
+pub type ChatJson = Box<RawValue>;
+
+/// What this server itself reads in a [`ChatJson`]. The fields are those of [`Chat`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct ChatFacts {
+    pub id: ChatId,
+    pub kind: ChatKind,
+    pub member_count: i64,
+    pub last_seq: i64,
+    pub last_root_no: i64,
+    pub deleted_count: i64,
+}
+
 /// A chat with the message that a list shows of it, the same for every viewer: the newest one of a
 /// person, or else the newest system line.
 #[derive(Clone, Debug)]
 pub struct ChatWithLast {
-    pub chat: Chat,
+    pub facts: ChatFacts,
+    pub chat: ChatJson,
     pub last_message: Option<MessageJson>,
 }
 
 impl ChatWithLast {
     /// The bytes that it takes in memory, without its id as a key.
     pub fn bytes(&self) -> usize {
-        let Chat { name, description, member_ids, .. } = &self.chat;
         let last_message = self.last_message.as_ref().map_or(0, |message| message.get().len());
-        let texts = name.as_ref().map_or(0, String::len) + description.len() + last_message;
-        size_of::<Self>() + texts + size_of_val(member_ids.as_slice())
+        size_of::<Self>() + self.chat.get().len() + last_message
     }
 }
 
@@ -217,24 +232,17 @@ pub async fn lock(
 pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<ChatsWithLast> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
-        r#"select c.id as "id: ChatId", c.kind as "kind: ChatKind", c.name, c.description, c.auto_join,
-                  (select user_id from chat_members m where m.chat_id = c.id and m.role = 'owner') as "owner_id: UserId",
-                  (select count(*) from chat_members m where m.chat_id = c.id) as "member_count!",
-                  case when c.kind in ('single', 'group') then array(
-                      select user_id from chat_members m where m.chat_id = c.id order by joined_at, user_id limit 10
-                  ) else '{}' end as "member_ids!: Vec<UserId>",
-                  c.last_seq, c.deleted_count, c.created_at as "created_at: Timestamp",
-                  c.last_root_no,
+        r#"select (c).id as "id!: ChatId", chat_json(c) as "chat!: Json<ChatJson>",
                   case when has_room and (m).id is not null then message_json(m, null) end as "last_message: Json<MessageJson>",
                   has_room as "has_room!"
            from (
-               select c.*, m, i.number,
+               select c, m, i.number,
                       coalesce(sum(octet_length(m.body)) over (order by i.number rows unbounded preceding exclude current row), 0)
                           < $2 as has_room
                from unnest($1::uuid[]) with ordinality i (id, number) join chats c using (id)
                left join lateral shown_message(c) m on true
                where c.deleted_at is null
-           ) c order by number"#,
+           ) listed order by number"#,
         &ids,
         TEXT_BYTES_MAX
     )
@@ -242,23 +250,10 @@ pub async fn list_with_last(db: impl PgExecutor<'_>, ids: &[ChatId]) -> Result<C
     .await?;
     let no_room_for = rows.iter().find(|row| !row.has_room).map(|row| row.id);
     let chats = rows.into_iter().take_while(|row| row.has_room).map(|row| {
-        let chat = Chat {
-            id: row.id,
-            kind: row.kind,
-            name: row.name,
-            description: row.description,
-            auto_join: row.auto_join,
-            owner_id: row.owner_id,
-            member_count: row.member_count,
-            member_ids: row.member_ids,
-            last_seq: row.last_seq,
-            last_root_no: row.last_root_no,
-            deleted_count: row.deleted_count,
-            created_at: row.created_at,
-        };
-        ChatWithLast { chat, last_message: row.last_message.map(|message| message.0) }
+        let facts = serde_json::from_str(row.chat.get()).map_err(|e| sqlx::Error::Decode(e.into()))?;
+        Ok(ChatWithLast { facts, chat: row.chat.0, last_message: row.last_message.map(|message| message.0) })
     });
-    Ok(ChatsWithLast { chats: chats.collect(), no_room_for })
+    Ok(ChatsWithLast { chats: chats.collect::<Result<_>>()?, no_room_for })
 }
 
 /// Public channels that the user is not in, by id.

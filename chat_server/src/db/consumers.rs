@@ -63,23 +63,23 @@ pub async fn begin(db: impl PgExecutor<'_>, name: &str) -> Result<Vec<Beginning>
     .await
 }
 
-/// Forgets a position from which the consumer cannot go on; [`begin`] then makes a new one. False:
-/// the position has moved, so another node leads.
-pub async fn forget_position(
-    db: impl PgExecutor<'_>,
-    name: &str,
-    shard: Shard,
-    position: i64,
-) -> Result<bool> {
-    let done = sqlx::query!(
-        "delete from log_consumers where name = $1 and shard = $2 and position = $3",
+/// How far the consumer has come in a shard, which stays so until the transaction ends.
+pub async fn lock_position(db: impl PgExecutor<'_>, name: &str, shard: Shard) -> Result<Option<i64>> {
+    sqlx::query_scalar!(
+        "select position from log_consumers where name = $1 and shard = $2 for update",
         name,
-        i16::from(shard.number()),
-        position
+        i16::from(shard.number())
     )
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_optional(db)
+    .await
+}
+
+/// Forgets a position from which the consumer cannot go on; [`begin`] then makes a new one.
+pub async fn forget_position(db: impl PgExecutor<'_>, name: &str, shard: Shard) -> Result<()> {
+    sqlx::query!("delete from log_consumers where name = $1 and shard = $2", name, i16::from(shard.number()))
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// Notes that events were lost to a consumer.

@@ -1,5 +1,5 @@
-//! NOTIFY on a connection of its own, in transactions that write nothing: they flush no WAL, and wait
-//! for no request. A connection that failed is made again with the next call.
+//! Sends NOTIFY over its own connection, in transactions that write nothing and so flush no WAL. A
+//! connection that failed is made again with the next call.
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use super::{
     workspaces::{too_many_workspaces, workspace_taken},
 };
 use crate::{
-    auth::ClientAddress,
+    client_address::ClientAddress,
     db::{self, invites::Admission},
     error::{ApiError, ConstraintExt as _, Problem, Result},
     extract::{ApiJson, created},

@@ -20,7 +20,7 @@ use crate::{
     db::{
         self, Page,
         auto_join::AUTO_JOIN_MAX,
-        chats::{Chat, ChatWithLast, ChatsWithLast, JOINED_MAX, NewChat, PER_USER_MAX},
+        chats::{Chat, ChatJson, ChatWithLast, ChatsWithLast, JOINED_MAX, NewChat, PER_USER_MAX},
         members::{Member, Membership},
         messages::{Message, MessageJson, TEXT_BYTES_MAX, system::SystemLine},
     },
@@ -75,7 +75,8 @@ pub struct ChatPage {
 /// A chat as the caller sees it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChatListItem {
-    pub chat: Chat,
+    #[schema(value_type = Chat)]
+    pub chat: ChatJson,
     /// The caller's membership. Null for a public channel that they are not in.
     pub member: Option<Member>,
     /// What a list shows of it: the newest message of a person, or else the newest system line. Null
@@ -171,7 +172,7 @@ pub fn items(
     role: WorkspaceRole,
 ) -> Page<ChatListItem> {
     let has_more = has_more || found.no_room_for.is_some();
-    let mut chats: HashMap<_, _> = found.chats.into_iter().map(|found| (found.chat.id, found)).collect();
+    let mut chats: HashMap<_, _> = found.chats.into_iter().map(|found| (found.facts.id, found)).collect();
     let of = |membership: &Membership| Some(item(chats.remove(&membership.chat_id)?, membership, role));
     Page { items: memberships.iter().filter_map(of).collect(), has_more }
 }
@@ -199,23 +200,23 @@ fn page_of(memberships: &[Membership], after: Option<ChatId>, limit: i64) -> (&[
 
 /// Whether the unread count follows from the two: no message was deleted between the reads of them.
 fn unread_is_known(found: &ChatWithLast, membership: &Membership) -> bool {
-    found.chat.deleted_count == membership.deleted_count
+    found.facts.deleted_count == membership.deleted_count
 }
 
 /// A chat as its member sees it, who has `role` in the workspace.
 fn item(found: ChatWithLast, membership: &Membership, role: WorkspaceRole) -> ChatListItem {
     ChatListItem {
-        may: may(&found.chat, role, Some(membership.member.role)),
+        may: may(found.facts.kind, role, Some(membership.member.role)),
         member: Some(membership.member.clone()),
         last_message: found.last_message,
-        read_seq: membership.read_seq.min(found.chat.last_seq),
-        unread_count: (found.chat.last_root_no - membership.not_unread_count).max(0),
+        read_seq: membership.read_seq.min(found.facts.last_seq),
+        unread_count: (found.facts.last_root_no - membership.not_unread_count).max(0),
         chat: found.chat,
     }
 }
 
-fn may(chat: &Chat, workspace_role: WorkspaceRole, chat_role: Option<ChatRole>) -> Vec<ChatAction> {
-    Standing { kind: chat.kind, workspace_role, chat_role }.allowed()
+fn may(kind: ChatKind, workspace_role: WorkspaceRole, chat_role: Option<ChatRole>) -> Vec<ChatAction> {
+    Standing { kind, workspace_role, chat_role }.allowed()
 }
 
 /// Get what the caller may do in chats
@@ -466,7 +467,7 @@ pub async fn find(state: &AppState, user: &CurrentUser, id: ChatId) -> Result<Ch
     tx.commit().await?;
     let Some(membership) = membership else {
         return Ok(ChatListItem {
-            may: may(&found.chat, user.role, None),
+            may: may(found.facts.kind, user.role, None),
             chat: found.chat,
             member: None,
             last_message: None,

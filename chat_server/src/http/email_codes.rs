@@ -14,7 +14,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{cookies, credentials::words_of};
 use crate::{
-    auth::{ClientAddress, CurrentUser},
+    auth::CurrentUser,
+    client_address::ClientAddress,
     db::{self, account_codes::Purpose},
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
     extract::ApiJson,

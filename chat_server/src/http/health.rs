@@ -14,6 +14,7 @@ use crate::{
     db,
     error::{ApiError, Problem, Result},
     extract::{JsonResponse, ok},
+    jobs::JobKind,
     state::AppState,
 };
 
@@ -70,7 +71,7 @@ pub async fn ready(State(state): State<AppState>) -> Result<JsonResponse<Readine
 async fn notes(state: &AppState) -> sqlx::Result<Vec<String>> {
     let mut notes = Vec::new();
     for consumer in Consumer::ALL {
-        let left = db::jobs::count_of_kind(&state.db, consumer.backfill().as_str()).await?;
+        let left = db::jobs::count_of_kind(&state.db, JobKind::backfill(consumer).as_str()).await?;
         if left > 0 {
             notes.push(format!("{}: derived from the tables again, {left} jobs are left", consumer.name()));
         }

@@ -18,7 +18,8 @@ use super::{
     workspaces::too_many_workspaces,
 };
 use crate::{
-    auth::{ClientAddress, CurrentUser, forbidden, lock_user, require_in_workspace, session_over},
+    auth::{CurrentUser, forbidden, lock_user, require_in_workspace, session_over},
+    client_address::ClientAddress,
     db::{
         self, Page,
         invites::{Admission, Invite, NewInvite, OPEN_MAX},

@@ -5,7 +5,8 @@ use chat_core::SessionId;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    auth::{ClientAddress, CurrentUser},
+    auth::CurrentUser,
+    client_address::ClientAddress,
     db::{self, Page, sessions::Session},
     error::{ApiError, Result},
     extract::{ApiPath, JsonResponse, ok},

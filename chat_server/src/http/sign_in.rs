@@ -22,7 +22,7 @@ use super::{
     },
 };
 use crate::{
-    auth::ClientAddress,
+    client_address::ClientAddress,
     db::{self, sessions::SessionFound},
     error::{ApiError, Problem, Result},
     extract::{ApiJson, ok},

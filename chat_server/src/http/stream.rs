@@ -1,5 +1,5 @@
-//! What a client asks of chat_server about its streams: a ticket, if it cannot send a header when
-//! it opens one, and that a stream be told only what the client shows.
+//! Tickets for clients that cannot send a header when they open a stream, and the interest of a
+//! stream: of which chats it wants ephemeral events.
 
 use axum::{extract::State, http::StatusCode};
 use chat_core::{

@@ -44,7 +44,7 @@ pub async fn stop_typing(State(state): State<AppState>, chat: ChatPoster) -> Res
 async fn tell(state: &AppState, chat: &ChatPoster, is_typing: bool) -> Result<StatusCode> {
     state.limits.typing.check(&chat.user.account_id)?;
     let found = state.caches.chats(&state.db, &[chat.id]).await?;
-    if found.chats.get(&chat.id).is_some_and(|found| found.chat.member_count <= TYPING_MEMBERS_MAX) {
+    if found.chats.get(&chat.id).is_some_and(|found| found.facts.member_count <= TYPING_MEMBERS_MAX) {
         let (workspace, user) = (chat.user.workspace_id, chat.user.id);
         state.ephemeral.tell(Notice::Typing(Typing { workspace, chat: chat.id, user, is_typing }));
     }

@@ -8,7 +8,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Ids, Limit, search, search_text};
 use crate::{
-    auth::{ClientAddress, CurrentUser, forbidden},
+    auth::{CurrentUser, forbidden},
+    client_address::ClientAddress,
     db::{
         self, Page,
         users::{LockedUser, User},

@@ -34,11 +34,12 @@ pub(super) async fn run(db: &mut PgConnection, job: &TakenJob) -> anyhow::Result
     if began != Some(payload.began_after) {
         return Ok(Progress::Done);
     }
-    anyhow::ensure!(
-        db::consumers::is_log_whole_after(&mut *db, shard, payload.began_after).await?,
-        "events since the consumer began are gone; delete the rows of log_consumers of shard {}, and it begins anew",
-        shard.number()
-    );
+    if !db::consumers::is_log_whole_after(&mut *db, shard, payload.began_after).await? {
+        // This job waited for longer than the log is kept. What the consumer has counted since cannot
+        // be told from what was before.
+        Consumer::WorkspaceUsage.begin_anew(&mut *db, shard).await?;
+        return Ok(Progress::Replaced);
+    }
     db::usage::allow_long_statements(&mut *db).await?;
     let chats = db::usage::list_chats(&mut *db, payload.workspace_id, payload.chat_id, BATCH).await?;
     let Some(last) = chats.last() else { return Ok(Progress::Done) };

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     db::messages::{
         NewMessage,
-        send::{Notify, PIPELINED_MAX, SendError, StoredMessage},
+        send::{Locked, Notify, PIPELINED_MAX, SendError, StoredMessage},
     },
     doorbell::Doorbell,
     error::is_away,
@@ -169,7 +169,8 @@ impl Dispatcher {
                     match stored.remove(&waiting.new.id) {
                         Some(Some(message)) => waiting.answer(Outcome::Stored(message)),
                         Some(None) => waiting.answer(Outcome::NotSendable),
-                        // Nothing was stored, because of the others.
+                        // A batch with a message that may not be sent stores nothing, and the
+                        // answer names only such messages.
                         None => self.queue_again(waiting),
                     }
                 }
@@ -185,16 +186,14 @@ impl Dispatcher {
             warn!("{count} messages are stored without a NOTIFY: {e}");
             self.doorbell.notify_queue_is_full();
             self.put_back(batch, suspect);
-        } else if e.is_shard_lock_timeout() {
-            warn!("{count} messages wait for a shard of the log: {e}");
-            for waiting in &batch {
-                self.queue.isolate(Suspect::Shard(Shard::of(waiting.new.workspace_id)));
-            }
-            self.put_back(batch, suspect);
-        } else if e.is_lock_timeout() {
-            warn!("{count} messages wait for a locked chat or sender: {e}");
-            for waiting in &batch {
-                self.queue.isolate(Suspect::Chat(waiting.new.chat_id));
+        } else if let Some(locked) = e.locked() {
+            warn!("{count} messages wait for what another transaction has locked ({locked:?}): {e}");
+            for Waiting { new, .. } in &batch {
+                self.queue.isolate(match locked {
+                    Locked::Shard => Suspect::Shard(Shard::of(new.workspace_id)),
+                    Locked::Chat => Suspect::Chat(new.chat_id),
+                    Locked::Sender => Suspect::Sender(new.sender_id),
+                });
             }
             self.put_back(batch, suspect);
         } else if e.is_bad_message() && !matches!(suspect, Some(Suspect::Message(_))) {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use chat_core::{ChatId, MessageId, Shard};
+use chat_core::{ChatId, MessageId, Shard, UserId};
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     time::Instant,
@@ -46,6 +46,7 @@ impl Waiting {
 pub enum Suspect {
     Shard(Shard),
     Chat(ChatId),
+    Sender(UserId),
     Message(MessageId),
 }
 
@@ -54,6 +55,7 @@ impl Suspect {
         match self {
             Self::Shard(shard) => shard == Shard::of(new.workspace_id),
             Self::Chat(chat) => chat == new.chat_id,
+            Self::Sender(user) => user == new.sender_id,
             Self::Message(id) => id == new.id,
         }
     }

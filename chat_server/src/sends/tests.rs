@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::db::messages::{
     RequestHash,
-    send::{Connection, Notify, SendError, batch},
+    send::{Connection, Locked, Notify, SendError, batch},
 };
 
 /// Workspaces of six shards, each with a person in a chat.
@@ -63,14 +63,12 @@ fn connector(database: &TestDatabase, lifecycle: &Lifecycle) -> Connector {
 async fn connect(database: &TestDatabase) -> (PgConnection, Connection) {
     let mut db = PgConnection::connect(database.url()).await.unwrap();
     sqlx::raw_sql(CHATS).execute(&mut db).await.unwrap();
-    (
-        db,
-        connector(database, &Lifecycle::new())
-            .with_lock_timeout(Duration::from_millis(250))
-            .connect()
-            .await
-            .unwrap(),
-    )
+    (db, connect_to_send(database).await)
+}
+
+async fn connect_to_send(database: &TestDatabase) -> Connection {
+    let connector = connector(database, &Lifecycle::new());
+    connector.with_lock_timeout(Duration::from_millis(250)).connect().await.unwrap()
 }
 
 /// A dispatcher at work.
@@ -203,6 +201,40 @@ async fn a_locked_chat_fails_alone_and_only_after_its_wait() {
     assert!(stuck.join_all().await.into_iter().all(|is_stored| is_stored));
     sends.close();
     lifecycle.stop();
+}
+
+#[tokio::test]
+async fn a_locked_sender_holds_up_nobody_else_of_their_chat() {
+    let database = TestDatabase::new().await.unwrap();
+    let (mut db, _) = connect(&database).await;
+    let bob = "insert into users (id, workspace_id, fullname, fullname_folded, role)
+                   select overlay(id::text placing '3' from 35)::uuid, id, 'Bob', 'bob', 'member' from workspaces;
+               insert into chat_members (chat_id, user_id, workspace_id, role)
+                   select c.id, u.id, u.workspace_id, 'member' from chats c join users u using (workspace_id)
+                   where u.fullname = 'Bob'";
+    sqlx::raw_sql(bob).execute(&mut db).await.unwrap();
+    for lock in ["users", "chat_members"] {
+        let (sends, _, lifecycle) = start(&database);
+        let column = if lock == "users" { "id" } else { "user_id" };
+        let held =
+            hold(&database, &format!("select from {lock} where {column} = '{}' for update", id(0x10))).await;
+        let mut stuck = JoinSet::new();
+        for _ in 0..3 {
+            let sends = sends.clone();
+            stuck.spawn(async move { sends.send(Arc::new(hello())).await.unwrap().is_some() });
+        }
+        until_waiting(&mut db, 1).await;
+        // Each again in the chat that has the locked sender's messages.
+        for _ in 0..10 {
+            let of_bob = NewMessage { sender_id: UserId(id(0x30)), ..hello() };
+            assert!(sends.send(Arc::new(of_bob)).await.unwrap().is_some());
+        }
+        assert!(stuck.try_join_next().is_none());
+        held.rollback().await.unwrap();
+        assert!(stuck.join_all().await.into_iter().all(|is_stored| is_stored));
+        sends.close();
+        lifecycle.stop();
+    }
 }
 
 #[tokio::test]
@@ -366,19 +398,26 @@ async fn a_notify_in_the_transaction_carries_the_events() {
 async fn a_lock_that_is_held_fails_the_batch_and_says_what_it_was() {
     let database = TestDatabase::new().await.unwrap();
     let (_, connection) = connect(&database).await;
+    let another = connect_to_send(&database).await;
     for shards in [&SHARDS[..], &SHARDS[..1]] {
         let new: Vec<_> = shards.iter().copied().map(hello_in).collect();
         let new: Vec<_> = new.iter().collect();
-        for lock in [
-            "select from chats for update",
-            "select from users for update",
-            "select log_lock(workspace_shard(id)) from workspaces",
+        for (lock, locked) in [
+            ("select from chats for update", Locked::Chat),
+            ("select from users for update", Locked::Sender),
+            ("select from chat_members for update", Locked::Sender),
+            ("select log_lock(workspace_shard(id)) from workspaces", Locked::Shard),
         ] {
             let tx = hold(&database, lock).await;
-            let failed = store(&connection, &new, Notify::AfterCommit).await.unwrap_err();
-            assert_eq!(failed.reported().map(|e| e.code().code()), Some("55P03"), "{lock}: {failed}");
-            assert!(failed.is_lock_timeout() && !failed.is_bad_message());
-            assert_eq!(failed.is_shard_lock_timeout(), lock.contains("log_lock"));
+            // Two, since the second one waits for its place behind the first and not for the row.
+            let (first, second) = tokio::join!(
+                store(&connection, &new, Notify::AfterCommit),
+                store(&another, &new, Notify::AfterCommit)
+            );
+            for failed in [first.unwrap_err(), second.unwrap_err()] {
+                assert_eq!(failed.reported().map(|e| e.code().code()), Some("55P03"), "{lock}: {failed}");
+                assert_eq!((failed.locked(), failed.is_bad_message()), (Some(locked), false), "{lock}");
+            }
             tx.rollback().await.unwrap();
         }
         assert_eq!(store(&connection, &new, Notify::AfterCommit).await.unwrap().len(), new.len());

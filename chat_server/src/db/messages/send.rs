@@ -87,6 +87,17 @@ pub enum SendError {
     Silent,
 }
 
+/// What another transaction has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locked {
+    /// A shard of the log.
+    Shard,
+    /// The row of a chat.
+    Chat,
+    /// The row of a sender, or of their membership.
+    Sender,
+}
+
 /// Who sends the NOTIFY for new events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {
@@ -244,10 +255,20 @@ impl SendError {
         self.has_code(&["55P03", "40P01", "40001"])
     }
 
-    /// The lock that was not got in time is a shard's of the log.
-    pub fn is_shard_lock_timeout(&self) -> bool {
-        let context = self.reported().and_then(DbError::where_);
-        self.is_lock_timeout() && context.is_some_and(|context| context.contains("log_lock"))
+    /// Whose lock was not got in time; None after another error.
+    pub fn locked(&self) -> Option<Locked> {
+        if !self.is_lock_timeout() {
+            return None;
+        }
+        // The innermost line names the row's table, or else begins with the statement that waited.
+        let context = self.reported().and_then(DbError::where_).unwrap_or_default();
+        if context.contains("log_lock") {
+            return Some(Locked::Shard);
+        }
+        let innermost = context.lines().next().unwrap_or_default();
+        let named = |table: &str| innermost.find(table).unwrap_or(usize::MAX);
+        let sender = named("users").min(named("chat_members"));
+        Some(if sender < named("chats") { Locked::Sender } else { Locked::Chat })
     }
 
     /// Postgres has no room for another NOTIFY.

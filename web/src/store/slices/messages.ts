@@ -9,6 +9,7 @@ import type { Event, Message, MessageList, Snapshot } from '../../api/types'
 import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
 import { PAGE } from '../early'
 import { type OpeningQuery, openingQuery } from '../openingQuery'
+import { isReaction, isSameEmoji, type ReactionEvent } from '../reactions'
 import { backoff, pause } from '../retry'
 import type { Context, Live } from '../slice'
 import type { Chats } from './chatFold'
@@ -19,6 +20,7 @@ const WINDOWS_MAX = 12
 /** So many windows are fetched again after a snapshot; the others when their conversation is opened. */
 const REFRESHED_MAX = 2
 const QUOTES_MAX = 500
+const REACTORS_SHOWN = 20
 /** The pause after the first failure to load one. */
 const QUOTE_RETRY_MS = 2000
 
@@ -92,10 +94,9 @@ export class Messages implements Live {
       this.dropWindows(key => parseConversation(key).chatId === event.chat_id)
       return
     }
-    if (!('message' in event)) return
-    const conversation = conversationOf(event.message)
-    const window = this.window(conversation)
-    if (window) this.setWindow(conversation, applyToWindow(window, event))
+    for (const [conversation, window] of this.view.get().windows) {
+      if (isOf(event, conversation)) this.setWindow(conversation, applyToWindow(window, event, this.context.me))
+    }
   }
 
   /**
@@ -139,8 +140,7 @@ export class Messages implements Live {
       let window = merge(this.window(conversation), page)
       this.context.loaded({ messages: page.items })
       for (const event of events) {
-        if (window && 'message' in event && conversationOf(event.message) === conversation)
-          window = applyToWindow(window, event)
+        if (window && isOf(event, conversation)) window = applyToWindow(window, event, this.context.me)
       }
       if (window) this.setWindow(conversation, window)
     }
@@ -251,11 +251,58 @@ export class Messages implements Live {
     this.show({ ...message, body: '', deleted_at: new Date().toISOString() })
   }
 
+  /** Gives a reaction or takes it back. It is shown at once; a refusal takes it away again. */
+  async react(message: Message, emoji: string, given: boolean): Promise<void> {
+    const known = message.reactions?.find(of => isSameEmoji(of.emoji, emoji))
+    if ((known?.me ?? false) === given) return
+    const reaction = {
+      message_id: message.id,
+      seq: message.seq,
+      user_id: this.context.me,
+      emoji: known?.emoji ?? emoji,
+      count: (known?.count ?? 0) + (given ? 1 : -1),
+    }
+    const type = given ? 'reaction.added' : 'reaction.removed'
+    this.context.fold({ type, at: new Date().toISOString(), chat_id: message.chat_id, reaction } as ReactionEvent)
+    const { api } = this.context
+    const path = { id: message.chat_id, message_id: message.id }
+    const params = { path: { ...path, emoji: reaction.emoji } }
+    try {
+      await unwrap(
+        given
+          ? api.PUT('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', { params })
+          : api.DELETE('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', { params }),
+      )
+    } catch (error) {
+      this.show(
+        await unwrap(api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } })).catch(() => message),
+      )
+      throw error
+    }
+  }
+
+  /** Who gave this reaction, the first ones. */
+  async reactors(message: Message, emoji: string): Promise<string[]> {
+    const path = { id: message.chat_id, message_id: message.id, emoji }
+    const page = await unwrap(
+      this.context.api.GET('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', {
+        params: { path, query: { limit: REACTORS_SHOWN } },
+      }),
+    )
+    return page.items.map(({ user_id }) => user_id)
+  }
+
   private show(message: Message): void {
     const conversation = conversationOf(message)
     const window = this.window(conversation)
     if (window) this.setWindow(conversation, replace(window, message))
   }
+}
+
+/** Whether the event is about a message of the conversation. Of a reaction its chat alone is known. */
+function isOf(event: Event, conversation: ConversationKey): boolean {
+  if (isReaction(event)) return parseConversation(conversation).chatId === event.chat_id
+  return 'message' in event && conversationOf(event.message) === conversation
 }
 
 /**

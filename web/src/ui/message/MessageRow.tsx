@@ -13,6 +13,7 @@ import { UserName } from '../UserName'
 import { type ActionContext, actionOfKey, type MessageAction } from './actions'
 import { MessageActions } from './MessageActions'
 import { Quote } from './Quote'
+import { Reactions } from './Reactions'
 
 /** What a message says. `id` is for screen readers: the element that has the text. */
 export type MessageContent = ComponentType<{ message: Message; id: string }>
@@ -36,7 +37,9 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const store = useStore()
   const mine = message.sender_id === useMe().id
   const sender = useUser(message.sender_id)
-  const context: ActionContext = { message, sender, mine, may, store, onReply, onEdit }
+  const [picking, setPicking] = useState(false)
+  const onReact = () => setPicking(true)
+  const context: ActionContext = { message, sender, mine, may, store, onReact, onReply, onEdit }
   const [asking, setAsking] = useState<MessageAction | null>(null)
   const start = (action: MessageAction) => {
     if (action.question) setAsking(action)
@@ -106,6 +109,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           </header>
         )}
         <Body message={message} id={`${id}-what`} />
+        <Reactions message={message} may={may.includes('react')} picking={picking} onPicking={setPicking} />
       </div>
       {!message.deleted_at && <MessageActions context={context} onAction={start} />}
       {asking?.question && (
