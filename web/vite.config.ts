@@ -26,7 +26,10 @@ const csp = [
 /** Files of `public` that the page needs while the server is away. */
 const PUBLIC = ['/', '/manifest.webmanifest', '/icon.svg', '/icon-unread.svg', '/icon-192.png']
 
-/** Tells the service worker the files of this build: scripts, styles, and the letters of most texts. */
+/**
+ * Tells the service worker the files of this build: scripts, styles, and the letters of most texts. Not all emoji, which
+ * are larger than the rest together.
+ */
 const serviceWorker: Plugin = {
   name: 'service-worker',
   apply: 'build',
@@ -34,7 +37,9 @@ const serviceWorker: Plugin = {
   generateBundle(_, bundle) {
     const worker = bundle['sw.js']
     if (worker?.type !== 'chunk') throw new Error('there is no service worker')
-    const names = Object.keys(bundle).filter(name => /^assets\/.*(\.js|\.css|inter-latin-wght.*\.woff2)$/.test(name))
+    const names = Object.keys(bundle)
+      .filter(name => /^assets\/.*(\.js|\.css|inter-latin-wght.*\.woff2)$/.test(name))
+      .filter(name => !/^assets\/compact-/.test(name))
     const files = JSON.stringify([...PUBLIC, ...names.sort().map(name => `/${name}`)])
     const version = createHash('sha256').update(files).digest('hex').slice(0, 12)
     worker.code = worker.code.replace('__FILES__', files).replace('__VERSION__', JSON.stringify(version))

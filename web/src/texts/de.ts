@@ -68,6 +68,7 @@ export const de: Texts = {
     no_mail: 'Dieser Server verschickt keine E-Mails. Frag den Betreiber.',
     code_invalid: 'Dieser Link ist verbraucht, abgelaufen oder durch einen neueren ersetzt.',
     already_verified: 'Deine Adresse ist schon bestätigt.',
+    export_running: 'Deine Daten werden gerade schon ausgegeben. Warte, bis das fertig ist.',
     rate_limited: 'Zu viele Versuche. Warte eine Minute und versuche es noch einmal.',
     invite_invalid: 'Diese Einladung ist verbraucht, zurückgezogen oder abgelaufen. Bitte um eine neue.',
     chat_name_taken: 'Einen Kanal mit diesem Namen gibt es schon.',

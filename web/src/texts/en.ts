@@ -67,6 +67,7 @@ export const en = {
     no_mail: 'This server does not send e-mail. Ask its operator.',
     code_invalid: 'This link has been used, has expired, or was replaced by a newer one.',
     already_verified: 'Your address is already confirmed.',
+    export_running: 'An export of your data is running already. Wait until it has ended.',
     rate_limited: 'Too many attempts. Wait a minute and try again.',
     invite_invalid: 'This invitation has been used, withdrawn or has expired. Ask for a new one.',
     chat_name_taken: 'There is already a channel with this name.',
