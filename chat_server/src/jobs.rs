@@ -103,6 +103,11 @@ impl JobKind {
     }
 }
 
+/// An attempt that finds nothing wrong but comes too early. It does not count as a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("too early by {0:?}")]
+struct TooEarly(Duration);
+
 /// How far a job has come after a part of it.
 #[derive(Debug)]
 enum Progress {
@@ -166,7 +171,15 @@ async fn attempt(state: &AppState, mut job: TakenJob) {
             }
             return;
         }
-        Ok(Err(e)) => format!("{e:#}"),
+        Ok(Err(e)) => match e.downcast_ref() {
+            Some(TooEarly(pause)) => {
+                if let Err(e) = db::jobs::postpone(&state.background, &job, pause.as_secs_f64()).await {
+                    warn!("a job is tried again once its lease has ended: {e}");
+                }
+                return;
+            }
+            None => format!("{e:#}"),
+        },
         Err(_) => format!("not done within {ATTEMPT_TIMEOUT:?}"),
     };
     state.metrics.job_ended(kind.as_str(), "failed");

@@ -67,15 +67,60 @@ pub async fn insert(db: &mut PgConnection, new: &NewCode<'_>) -> Result<()> {
     Ok(())
 }
 
-/// How many codes were mailed to an address within the last hour.
-pub async fn count_mailed(db: impl PgExecutor<'_>, email: &str) -> Result<i64> {
+/// Makes mails with codes to an address wait for one another until the transaction ends, so that
+/// they are counted.
+pub async fn lock_address(db: impl PgExecutor<'_>, email: &str) -> Result<()> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('mails to ' || $1, 0))", fold(email))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The mails that were to prove an address, within the last hour. All codes of one mail are of the
+/// same moment.
+pub struct Mailed {
+    /// Those about one account, alone or with others.
+    pub of_account: i64,
+    /// The other accounts that they were about.
+    pub other_accounts: i64,
+    /// How long it is until an hour has passed since one about several accounts. None: it has.
+    pub pause_seconds: Option<f64>,
+}
+
+pub async fn count_mailed(db: impl PgExecutor<'_>, email: &str, account: AccountId) -> Result<Mailed> {
+    sqlx::query_as!(
+        Mailed,
+        r#"select count(*) filter (where account_id = $2) as "of_account!",
+                  count(distinct account_id) filter (where account_id <> $2) as "other_accounts!",
+                  extract(epoch from max(created_at) filter (where codes > 1) + interval '1 hour' - now())::float8
+                      as pause_seconds
+           from (select account_id, created_at, count(*) over (partition by created_at) as codes
+                 from account_codes
+                 where email_folded = $1 and was_mailed and purpose <> 'reset_password'
+                   and created_at > now() - interval '1 hour') mailed"#,
+        fold(email),
+        account.0
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// How many mails to reset a password an address got within the last hour.
+pub async fn count_resets(db: impl PgExecutor<'_>, email: &str) -> Result<i64> {
     sqlx::query_scalar!(
-        r#"select count(*) as "count!" from account_codes
-           where email_folded = $1 and was_mailed and created_at > now() - interval '1 hour'"#,
+        r#"select count(distinct created_at) as "count!" from account_codes
+           where email_folded = $1 and was_mailed and purpose = 'reset_password'
+             and created_at > now() - interval '1 hour'"#,
         fold(email)
     )
     .fetch_one(db)
     .await
+}
+
+/// Deletes codes that nobody has got.
+pub async fn delete(db: impl PgExecutor<'_>, hashes: &[Vec<u8>]) -> Result<()> {
+    sqlx::query!("delete from account_codes where hash = any($1)", hashes).execute(db).await?;
+    Ok(())
 }
 
 /// None: it is unknown, used, expired or void.

@@ -202,17 +202,36 @@ pub struct MailAccount {
     pub email: String,
     pub email_verified: bool,
     pub new_email: Option<String>,
-    /// The names of its workspaces.
+    /// The names of its workspaces, the first five, and in the same order its own names there.
     pub workspaces: Vec<String>,
+    pub names: Vec<String>,
+}
+
+/// As whom an account is known in a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccountPlace {
+    pub workspace_name: String,
+    pub fullname: String,
+}
+
+impl MailAccount {
+    pub fn places(&self) -> Vec<AccountPlace> {
+        let pairs = self.workspaces.iter().cloned().zip(self.names.iter().cloned());
+        pairs.map(|(workspace_name, fullname)| AccountPlace { workspace_name, fullname }).collect()
+    }
 }
 
 /// None: it is deleted.
 pub async fn find_for_mail(db: impl PgExecutor<'_>, id: AccountId) -> Result<Option<MailAccount>> {
     sqlx::query_as!(
         MailAccount,
-        r#"select id as "id: AccountId", email as "email!", email_verified_at is not null as "email_verified!", new_email,
-                  '{}'::text[] as "workspaces!"
-           from accounts where id = $1 and email is not null"#,
+        r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
+                  a.new_email,
+                  array(select w.name from users u join workspaces w on w.id = u.workspace_id
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
+                  array(select u.fullname from users u
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
+           from accounts a where a.id = $1 and a.email is not null"#,
         id.0
     )
     .fetch_optional(db)
@@ -231,12 +250,40 @@ pub async fn list_of_email(
         r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
                   a.new_email,
                   array(select w.name from users u join workspaces w on w.id = u.workspace_id
-                        where u.account_id = a.id order by u.created_at limit 5) as "workspaces!"
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
+                  array(select u.fullname from users u
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
            from accounts a
            where a.email_folded = $1 and (a.email_verified_at is not null or not exists (
                select from accounts v where v.email_folded = $1 and v.email_verified_at is not null))
            order by a.created_at, a.id limit $2"#,
         email_folded,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The accounts that claim an address or are to have it, newest first after `first`.
+pub async fn list_claims(
+    db: impl PgExecutor<'_>,
+    email_folded: &str,
+    first: AccountId,
+    limit: i64,
+) -> Result<Vec<MailAccount>> {
+    sqlx::query_as!(
+        MailAccount,
+        r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
+                  a.new_email,
+                  array(select w.name from users u join workspaces w on w.id = u.workspace_id
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
+                  array(select u.fullname from users u
+                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
+           from accounts a
+           where (a.email_folded = $1 and a.email_verified_at is null) or a.new_email_folded = $1
+           order by a.id <> $2, a.created_at desc, a.id limit $3"#,
+        email_folded,
+        first.0,
         limit
     )
     .fetch_all(db)

@@ -91,6 +91,21 @@ pub async fn release(db: impl PgExecutor<'_>, job: &TakenJob) -> Result<()> {
     Ok(())
 }
 
+/// Gives up the lease of an attempt that came too early. The next one is in `pause_seconds`.
+pub async fn postpone(db: impl PgExecutor<'_>, job: &TakenJob, pause_seconds: f64) -> Result<()> {
+    sqlx::query!(
+        "update jobs set attempts = 0, lease = null, leased_until = null, last_error = null,
+                run_at = now() + make_interval(secs => $3)
+         where id = $1 and lease = $2",
+        job.id,
+        job.lease,
+        pause_seconds
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Notes that an attempt failed. The next one is in `pause_seconds`; `None`: the job is parked.
 pub async fn fail(
     db: impl PgExecutor<'_>,

@@ -104,6 +104,7 @@ async fn the_people_one_sees_cost_no_call_of_a_function() {
 const ALLOWED: [(&str, &str); 34] = [
     ("accounts::find", "the caller's own account"),
     ("accounts::find_for_mail", "for a mail to the account itself"),
+    ("accounts::list_claims", "for a mail to the address itself"),
     ("accounts::list_for_operator", "for the operator"),
     ("accounts::list_of_email", "for a mail to the address itself"),
     ("accounts::take_new_email", "the address that the account itself had"),

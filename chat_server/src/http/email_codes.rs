@@ -6,10 +6,10 @@ use axum::{extract::State, http::StatusCode, response::IntoResponse};
 use axum_extra::extract::cookie::CookieJar;
 use chat_core::{
     AccountId,
-    text::{Email, Password},
+    text::{Email, Password, fold},
     token::secret_hash,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -18,9 +18,9 @@ use super::{cookies, credentials::words_of, invites::email_taken};
 use crate::{
     auth::CurrentUser,
     client_address::ClientAddress,
-    db::{self, account_codes::Purpose},
+    db::{self, account_codes::Purpose, accounts::AccountPlace},
     error::{ApiError, ConstraintExt as _, InvalidField, Problem, Result},
-    extract::ApiJson,
+    extract::{ApiJson, JsonResponse, ok},
     guesses::Guesser,
     mail::{self, Mail},
     security::{SecurityEvent, SecurityKind},
@@ -30,6 +30,7 @@ use crate::{
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(ask_for_verification))
+        .routes(routes!(preview_email))
         .routes(routes!(confirm_email))
         .routes(routes!(forgot_password))
         .routes(routes!(reset_password))
@@ -39,6 +40,14 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[serde(deny_unknown_fields)]
 pub struct EmailCode {
     pub code: String,
+}
+
+/// What a code would confirm.
+#[derive(Serialize, ToSchema)]
+pub struct EmailPreview {
+    pub email: String,
+    /// As whom the account is known, in its first five workspaces.
+    pub places: Vec<AccountPlace>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -70,6 +79,30 @@ pub async fn ask_for_verification(State(state): State<AppState>, user: CurrentUs
     };
     mail::add(&state.db, &state, &mail).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Preview what a code that was mailed would confirm
+///
+/// Whose account it is: a stranger may have named the address, and only their own is for its reader to confirm.
+#[utoipa::path(post, path = "/api/email/preview", tag = "account", security(()), request_body = EmailCode,
+    responses((status = 200, body = EmailPreview), (status = 422, body = Problem, description = "code_invalid")))]
+pub async fn preview_email(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    ApiJson(input): ApiJson<EmailCode>,
+) -> Result<JsonResponse<EmailPreview>> {
+    state.limits.check_signin(&address)?;
+    let code =
+        db::account_codes::find(&state.db, &secret_hash(&input.code)).await?.ok_or_else(code_invalid)?;
+    let account = db::accounts::find_for_mail(&state.db, code.account_id).await?.ok_or_else(code_invalid)?;
+    let places = account.places();
+    let email = match code.purpose {
+        Purpose::VerifyEmail => Some(account.email),
+        Purpose::ChangeEmail => account.new_email,
+        Purpose::ResetPassword => None,
+    };
+    let email = email.filter(|email| fold(email) == code.email_folded).ok_or_else(code_invalid)?;
+    Ok(ok(EmailPreview { email, places }))
 }
 
 /// Confirm an e-mail address by the code that was mailed to it

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::db::accounts::AccountPlace;
+
 /// A mail without its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
@@ -17,23 +19,42 @@ pub struct Letter {
 const IGNORE: &str = "If you did not ask for this, do nothing: without the link nothing happens.";
 
 impl Letter {
-    pub fn verify_email(link: String) -> Self {
+    pub fn verify_email(places: &[AccountPlace], link: String) -> Self {
         Self {
             subject: "Confirm your e-mail address".into(),
-            before: vec![
-                "Somebody signed up to Parlor with this e-mail address. If that was you, confirm it:".into(),
-            ],
+            before: vec![format!(
+                "Somebody signed up to Parlor with this e-mail address, as {}. If that was you, confirm it:",
+                known_as(places)
+            )],
             links: vec![("Confirm the address".into(), link)],
             after: vec!["The link works once, within a day.".into(), IGNORE.into()],
         }
     }
 
-    pub fn change_email(link: String) -> Self {
+    /// One link for each account that names the address: as whom it is known, and the link.
+    pub fn verify_claims(claims: Vec<(Vec<AccountPlace>, String)>) -> Self {
+        let link = |(places, link): (Vec<AccountPlace>, String)| {
+            (format!("Confirm the address for {}", known_as(&places)), link)
+        };
+        Self {
+            subject: "Confirm your e-mail address".into(),
+            before: vec![
+                "Several accounts of Parlor name this e-mail address, and not all of them may be yours. Confirm it for \
+                 your own and for no other:"
+                    .into(),
+            ],
+            links: claims.into_iter().map(link).collect(),
+            after: vec!["Each link works once, within a day.".into(), IGNORE.into()],
+        }
+    }
+
+    pub fn change_email(places: &[AccountPlace], link: String) -> Self {
         Self {
             subject: "Confirm your new e-mail address".into(),
-            before: vec![
-                "An account of Parlor is to have this e-mail address. If it is yours, confirm it:".into(),
-            ],
+            before: vec![format!(
+                "An account of Parlor, {}, is to have this e-mail address. If it is yours, confirm it:",
+                known_as(places)
+            )],
             links: vec![("Confirm the address".into(), link)],
             after: vec!["The link works once, within a day.".into(), IGNORE.into()],
         }
@@ -54,20 +75,11 @@ impl Letter {
         }
     }
 
-    /// One link for each account: its workspaces, and the link.
-    pub fn reset_password(accounts: Vec<(Vec<String>, String)>) -> Self {
-        let several = accounts.len() > 1;
-        let links = accounts.into_iter().map(|(workspaces, link)| {
-            let names: Vec<String> = workspaces.iter().map(|name| quoted(name)).collect();
-            (
-                if several {
-                    format!("For the account in {}", names.join(", "))
-                } else {
-                    "Choose a new password".into()
-                },
-                link,
-            )
-        });
+    /// One link for each account: as whom it is known, and the link.
+    pub fn reset_password(accounts: Vec<(Vec<AccountPlace>, String)>) -> Self {
+        let links = accounts
+            .into_iter()
+            .map(|(places, link)| (format!("Choose a new password for {}", known_as(&places)), link));
         Self {
             subject: "Choose a new password".into(),
             before: vec!["Somebody asked for a new password of the account with this e-mail address.".into()],
@@ -180,6 +192,16 @@ impl Letter {
         html.push_str("</body></html>");
         html
     }
+}
+
+/// As whom an account is known, and where.
+fn known_as(places: &[AccountPlace]) -> String {
+    if places.is_empty() {
+        return "an account in no workspace".into();
+    }
+    let place =
+        |place: &AccountPlace| format!("{} in {}", quoted(&place.fullname), quoted(&place.workspace_name));
+    places.iter().map(place).collect::<Vec<_>>().join(", ")
 }
 
 /// A text that another person chose. A mail program makes a link of what looks like an address, so a word

@@ -368,6 +368,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/email/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview what a code that was mailed would confirm
+         * @description Whose account it is: a stranger may have named the address, and only their own is for its reader to confirm.
+         */
+        post: operations["preview_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/ticket": {
         parameters: {
             query?: never;
@@ -795,6 +815,11 @@ export interface components {
         AccountDeletion: {
             password: components["schemas"]["Password"];
         };
+        /** @description As whom an account is known in a workspace. */
+        AccountPlace: {
+            fullname: string;
+            workspace_name: string;
+        };
         /** @enum {string} */
         Anchor: "first_unread";
         /** @description A chat as REST and events show it, the same for all who may see it. */
@@ -980,6 +1005,12 @@ export interface components {
         };
         /** @description What stands after the @ of an e-mail address, in lower case. */
         EmailDomain: string;
+        /** @description What a code would confirm. */
+        EmailPreview: {
+            email: string;
+            /** @description As whom the account is known, in its first five workspaces. */
+            places: components["schemas"]["AccountPlace"][];
+        };
         /** @description What is true only now. It is in no log: its frame has no id, may be lost, and is never sent again. */
         EphemeralEvent: components["schemas"]["TypingEvent"];
         /**
@@ -1917,6 +1948,15 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": string;
+                };
+            };
+            /** @description export_running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Refused or failed; `code` says why */
@@ -3051,6 +3091,48 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description code_invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailCode"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailPreview"];
                 };
             };
             /** @description code_invalid */

@@ -47,6 +47,8 @@ export const de: Texts = {
   resetDone: 'Dein Passwort ist geändert. Melde dich damit an.',
   setPassword: 'Passwort setzen',
   verifyTitle: 'E-Mail-Adresse bestätigen',
+  verifyFor: (email, places) =>
+    `${email} gehört dann zu ${places.map(place => `${place.fullname} in ${place.workspace_name}`).join(', ')}.`,
   verifyLead: 'Bestätige sie nur, wenn du das wolltest.',
   verify: 'Adresse bestätigen',
   verifyDone: 'Die Adresse ist bestätigt.',

@@ -45,6 +45,8 @@ export const en = {
   resetDone: 'Your password is changed. Sign in with it.',
   setPassword: 'Set the password',
   verifyTitle: 'Confirm your e-mail address',
+  verifyFor: (email: string, places: readonly { fullname: string; workspace_name: string }[]) =>
+    `${email} will be that of ${places.map(place => `${place.fullname} in ${place.workspace_name}`).join(', ')}.`,
   verifyLead: 'Only confirm it if you asked for this.',
   verify: 'Confirm the address',
   verifyDone: 'The address is confirmed.',

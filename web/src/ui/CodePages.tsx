@@ -1,7 +1,8 @@
 // The pages that mails lead to, and the one that asks for such a mail. A link alone does nothing:
 // programs that look into mails follow links. The user confirms with a button.
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { publicApi, unwrap } from '../api/client'
+import type { EmailPreview } from '../api/types'
 import { useTexts } from '../texts'
 import { EmailField, FormError, PasswordField, useForm } from './forms'
 import { useSession } from './hooks'
@@ -72,6 +73,11 @@ export function ResetPassword({ code }: { code: string }) {
 export function VerifyEmail({ code }: { code: string }) {
   const t = useTexts()
   const [done, setDone] = useState(false)
+  // Whose account it is. Nobody, where the code is not valid: the button then says so.
+  const [preview, setPreview] = useState<EmailPreview | 'asked' | null>('asked')
+  useEffect(() => {
+    unwrap(publicApi.POST('/api/email/preview', { body: { code } })).then(setPreview, () => setPreview(null))
+  }, [code])
   const { error, busy, onSubmit } = useForm(async () => {
     await unwrap(publicApi.POST('/api/email/confirm', { body: { code } }))
     setDone(true)
@@ -82,8 +88,9 @@ export function VerifyEmail({ code }: { code: string }) {
         <p role="status">{t.verifyDone}</p>
       ) : (
         <form onSubmit={onSubmit}>
+          {preview && preview !== 'asked' && <p>{t.verifyFor(preview.email, preview.places)}</p>}
           <FormError error={error} />
-          <button type="submit" className="button button-primary button-wide" disabled={busy}>
+          <button type="submit" className="button button-primary button-wide" disabled={busy || preview === 'asked'}>
             {busy ? t.oneMoment : t.verify}
           </button>
         </form>
