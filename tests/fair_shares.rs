@@ -1,6 +1,7 @@
 //! What one account, address or workspace may take of what all share. Each bound has a setting, and
 //! a metric that counts when it bites.
 
+use futures_util::future::join_all;
 use private_postgres::testing::TestDatabase;
 use serde_json::{Value, json};
 use tokio::{
@@ -27,10 +28,15 @@ fn long_text() -> String {
 }
 
 async fn metric(app: &App, name: &str) -> u64 {
-    let text =
-        app.client.get(format!("{}/metrics", app.chat.url)).send().await.unwrap().text().await.unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("parlor_chat_{name} ")));
-    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    metric_of(app, &app.chat, name).await
+}
+
+/// The metric of this name of either server.
+async fn metric_of(app: &App, node: &Node, name: &str) -> u64 {
+    let text = app.client.get(format!("{}/metrics", node.url)).send().await.unwrap().text().await.unwrap();
+    let samples = text.lines().filter_map(|line| line.strip_prefix("parlor_")?.split_once('_'));
+    let value = samples.into_iter().find_map(|(_, line)| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
 }
 
 /// A connection from one of this machine's own addresses.
@@ -61,8 +67,8 @@ async fn one_address_cannot_take_the_connections_of_all() {
                     if again.try_call("GET /health/live").await { Ok(()) } else { Err("not yet".into()) }
                 })
                 .await;
+                assert!(metric_of(app, node, "connections_refused_total").await >= 1);
             }
-            assert!(metric(app, "connections_refused_total").await >= 1);
         },
     )
     .await;
@@ -220,6 +226,121 @@ async fn large_responses_that_an_account_does_not_take_are_bounded() {
         },
     )
     .await;
+}
+
+/// A connection that takes little at once: the kernel holds back what its client does not read.
+async fn connect_narrow(node: &Node) -> Raw {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    Raw::over(socket.connect(node.url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap())
+}
+
+fn request_of(actor: &Actor, path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", actor.token)
+}
+
+#[tokio::test]
+async fn a_page_that_is_taken_too_slowly_is_cut_and_counted() {
+    with_app_configured(
+        |config| config.limits.slow_response_seconds = 1,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let chat = ann.private_channel("novels", &[]).await;
+            for _ in 0..8 {
+                ann.post(&chat, &long_text()).await;
+            }
+            let page = format!("/api/chat/{chat}/messages?limit=200");
+            let mut slow = connect_narrow(&app.chat).await;
+            slow.send(request_of(&ann, &page).as_bytes()).await;
+            slow.read_until("content-length: ").await;
+            assert_eq!(metric(app, "slow_clients_cut_total").await, 0);
+            eventually(async || {
+                let cut = metric(app, "slow_clients_cut_total").await;
+                if cut == 1 { Ok(()) } else { Err(format!("{cut} were cut")) }
+            })
+            .await;
+            let rest = slow.read_to_end(DEADLINE).await.expect("the connection is over");
+            assert!(rest.len() < 400_000, "{} bytes came", rest.len());
+            // Who takes it gets it.
+            ann.call(&format!("GET {page}")).await.ok();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_takes_one_export_at_a_time() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let chat = bob.private_channel("novels", &[]).await;
+        for _ in 0..20 {
+            bob.post(&chat, &long_text()).await;
+        }
+        let mut first = connect_narrow(&app.chat).await;
+        first.send(request_of(&bob, "/api/account/export").as_bytes()).await;
+        first.read_until("parlor-export").await;
+        bob.call("GET /api/account/export").await.refused(409, "export_running");
+        assert_eq!(metric(app, "exports_refused_total").await, 1);
+        assert_eq!(ann.call("GET /api/account/export").await.status, 200);
+        drop(first);
+        eventually(async || {
+            let reply = bob.call("GET /api/account/export").await;
+            if reply.status == 200 { Ok(()) } else { Err(reply.to_string()) }
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slow_search_is_stopped_and_few_run_at_once() {
+    // More connections than searches may take.
+    let connections = |config: &mut chat_core::config::Config| config.database.max_connections = 30;
+    with_app_configured(connections, async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let mut people = vec![ann.clone()];
+        for name in ["Bob", "Cid", "Dee", "Eve", "Fay", "Gus", "Hal", "Ida"] {
+            people.push(app.invite(&ann, name).await);
+        }
+        // Every search waits for this until its time is over.
+        let mut held = app.db.begin().await.unwrap();
+        sqlx::query("lock table people_search in access exclusive mode").execute(&mut *held).await.unwrap();
+        let of_ann = join_all((0..4).map(|_| ann.call("GET /api/users?query=bob")));
+        let (replies, most) = watched(app, of_ann).await;
+        assert!((1..=2).contains(&most), "{most} searches of one account at once");
+        let of_all = people.iter().flat_map(|person| (0..2).map(|_| person.call("GET /api/users?query=bob")));
+        let (more, most) = watched(app, join_all(of_all)).await;
+        assert!((3..=8).contains(&most), "{most} searches at once");
+        let refused = replies.len() + more.len();
+        for reply in replies.into_iter().chain(more) {
+            assert_eq!(reply.header("retry-after"), Some("1"));
+            reply.refused(503, "unavailable");
+        }
+        assert_eq!(metric(app, "searches_refused_total").await, refused as u64);
+        held.rollback().await.unwrap();
+        assert_eq!(fullnames(&ann.call("GET /api/users?query=bob").await.ok()), ["Bob"]);
+    })
+    .await;
+}
+
+/// What `work` gives, and the most searches that waited in the database at once meanwhile.
+async fn watched<T>(app: &App, work: impl Future<Output = T>) -> (T, i64) {
+    let sql = "select count(*) from pg_stat_activity
+               where datname = current_database() and wait_event_type = 'Lock' and query like '%people_search%'
+                 and pid <> pg_backend_pid()";
+    let mut most = 0;
+    let watch = async {
+        loop {
+            most = most.max(sqlx::query_scalar(sql).fetch_one(&app.db).await.unwrap());
+            tokio::task::yield_now().await;
+        }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        () = watch => unreachable!("it watches for ever"),
+    };
+    (done, most)
 }
 
 #[tokio::test]
@@ -381,12 +502,14 @@ async fn chats_into_which_others_put_me_are_no_reason_to_refuse_me() {
 
             let another = json!({ "kind": "private_channel", "name": "one more" });
             mallory.call_with("POST /api/chat", another.clone()).await.refused(409, "too_many_chats");
+            assert_eq!(metric(app, "chats_refused_total").await, 1);
             // Those that one made or joined oneself do count.
             let joined = 2000 - 3;
             put_into_chats(app, &bob, &mallory, None, joined).await;
             bob.call_with("POST /api/chat", another).await.refused(409, "too_many_chats");
             let club = channel_by_hand(app, &ann).await;
             bob.call(&format!("POST /api/chat/{club}/join")).await.refused(409, "too_many_chats");
+            assert_eq!(metric(app, "chats_refused_total").await, 3);
             ann.private_channel("still for bob", &[&bob]).await;
         },
     )
@@ -418,6 +541,7 @@ async fn a_workspace_that_is_full_takes_no_more_text_until_some_is_deleted() {
                 sent.push(reply.created()["id"].as_str().unwrap().to_owned());
             };
             refused.refused(409, "workspace_full");
+            assert!(metric(app, "quota_refused_total").await >= 1);
             assert!(sent.len() >= 16, "{} messages of 64 KB", sent.len());
             let edit = format!("PATCH /api/chat/{chat}/messages/{}", sent[0]);
             ann.call_with(&edit, message.clone()).await.refused(409, "workspace_full");
@@ -454,6 +578,7 @@ async fn one_account_cannot_take_the_streams_of_all_by_being_in_many_workspaces(
         };
         let mut held = Device::connect(&ann, &node).await;
         assert!(refused(&there).await, "her second workspace is no second share");
+        assert_eq!(metric_of(app, &node, "account_streams_refused_total").await, 1);
         let _bobs = Device::connect(&bob, &node).await;
         held.cut();
         eventually(async || {

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::{io::AsyncReadExt as _, net::TcpStream};
 
-use crate::support::{app::PASSWORD, wait::DEADLINE, with_app_configured};
+use crate::support::{Actor, app::PASSWORD, wait::DEADLINE, with_app_configured};
 
 #[tokio::test]
 async fn sign_ins_from_one_address_are_limited_and_told_when_to_come_back() {
@@ -80,6 +80,107 @@ async fn sends_are_limited_by_user() {
             ann.try_post(&chat, json!({ "body": "three" })).await.refused(429, "rate_limited");
             bob.post(&chat, "mine is my own").await;
             ann.call("GET /api/chat").await.ok();
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_edit_counts_as_a_send() {
+    with_app_configured(
+        |config| config.limits.send_per_minute = 3,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let bob = app.invite(&ann, "Bob").await;
+            let chat = ann.single(&bob).await;
+            let sent = ann.post(&chat, "one").await;
+            let edit = format!("PATCH /api/chat/{chat}/messages/{}", sent["id"].as_str().unwrap());
+            for body in ["two", "three"] {
+                ann.call_with(&edit, json!({ "body": body })).await.ok();
+            }
+            ann.call_with(&edit, json!({ "body": "four" })).await.refused(429, "rate_limited");
+            ann.try_post(&chat, json!({ "body": "four" })).await.refused(429, "rate_limited");
+            bob.post(&chat, "mine is my own").await;
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_text_of_an_account_is_limited_in_all_its_workspaces_together() {
+    with_app_configured(
+        |config| config.limits.text_kb_per_minute = 40,
+        async |app| {
+            let ann = app.sign_up_with_general("acme", "Ann").await;
+            let second = ann.call_with("POST /api/workspaces", json!({ "name": "second" })).await.created();
+            let there = format!("POST /api/workspaces/{}/token", second["id"].as_str().unwrap());
+            let there = Actor::signed_in(app, &ann.call(&there).await.ok());
+            let (here, there_chat) = (ann.general().await, there.general().await);
+            let long = "x".repeat(15_000);
+            let sent = ann.post(&here, &long).await;
+            there.post(&there_chat, &long).await;
+            let edit = format!("PATCH /api/chat/{here}/messages/{}", sent["id"].as_str().unwrap());
+            ann.call_with(&edit, json!({ "body": long })).await.refused(429, "rate_limited");
+            let reply = there.try_post(&there_chat, json!({ "body": long })).await;
+            assert!(reply.header("retry-after").is_some(), "{reply:?}");
+            reply.refused(429, "rate_limited");
+            // A short one still has room, and others have their own.
+            ann.post(&here, "short").await;
+            let bob = app.invite(&ann, "Bob").await;
+            bob.post(&here, &long).await;
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_told_to_many_has_a_rate() {
+    with_app_configured(
+        |config| config.limits.chat_changes_per_minute = 2,
+        async |app| {
+            for (number, change) in [
+                ("/users/me", json!({ "fullname": "Anna" })),
+                ("/chat", json!({ "description": "of mice" })),
+                ("/workspaces", json!({ "verified_only": false })),
+                ("/users", json!({ "role": "member" })),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let ann = app.sign_up(&format!("w{number}"), "Ann").await;
+                let bob = app.invite(&ann, "Bob").await;
+                let chat = ann.private_channel("plans", &[]).await;
+                let (path, body) = change;
+                let path = match path {
+                    "/chat" => format!("{path}/{chat}"),
+                    "/workspaces" => format!("{path}/{}", ann.workspace_id),
+                    "/users" => format!("{path}/{}", bob.id),
+                    _ => path.to_owned(),
+                };
+                let operation = format!("PATCH /api{path}");
+                for _ in 0..2 {
+                    ann.call_with(&operation, body.clone()).await.ok();
+                }
+                ann.call_with(&operation, body).await.refused(429, "rate_limited");
+                bob.call_with("PATCH /api/users/me", json!({ "fullname": "Bobby" })).await.ok();
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn passwords_that_are_typed_while_signed_in_count_as_sign_ins() {
+    with_app_configured(
+        |config| config.limits.signin_per_minute = 3,
+        async |app| {
+            let ann = app.sign_up("acme", "Ann").await;
+            let wrong = json!({ "password": "not my password" });
+            for _ in 0..2 {
+                ann.call_with("POST /api/account/delete", wrong.clone()).await.refused(422, "invalid");
+            }
+            ann.call_with("POST /api/account/delete", wrong).await.refused(429, "rate_limited");
+            ann.call("GET /api/users/me").await.ok();
         },
     )
     .await;

@@ -22,8 +22,9 @@ use tempfile::TempDir;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// A load comes from few people. Builds that do not know these keys are measured by their own bench.
-const UNLIMITED: [(&str, &str); 4] = [
+const UNLIMITED: [(&str, &str); 5] = [
     ("PARLOR_LIMITS__SEND_PER_MINUTE", "100000000"),
+    ("PARLOR_LIMITS__TEXT_KB_PER_MINUTE", "4000000"),
     ("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "100000000"),
     ("PARLOR_NOTIFY__MAX_STREAMS_PER_ACCOUNT", "20000"),
     ("PARLOR_NOTIFY__STREAM_OPENS_PER_MINUTE", "1000000"),

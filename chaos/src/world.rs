@@ -38,8 +38,9 @@ const POLL: Duration = Duration::from_millis(20);
 const NODES: usize = 2;
 
 /// Settings of the servers: high limits and short intervals.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("PARLOR_LIMITS__SEND_PER_MINUTE", "1000000"),
+    ("PARLOR_LIMITS__TEXT_KB_PER_MINUTE", "4000000"),
     ("PARLOR_LIMITS__TYPING_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__SIGNIN_PER_MINUTE", "1000000"),

@@ -156,6 +156,7 @@ impl Config {
             ("limits.signin_per_minute", u64::from(self.limits.signin_per_minute)),
             ("limits.guesses_per_hour", u64::from(self.limits.guesses_per_hour)),
             ("limits.send_per_minute", u64::from(self.limits.send_per_minute)),
+            ("limits.text_kb_per_minute", u64::from(self.limits.text_kb_per_minute)),
             ("limits.typing_per_minute", u64::from(self.limits.typing_per_minute)),
             ("limits.requests_per_minute", u64::from(self.limits.requests_per_minute)),
             ("limits.waiting_sends", self.limits.waiting_sends as u64),
@@ -170,6 +171,7 @@ impl Config {
             ("limits.chats_per_creator", u64::from(self.limits.chats_per_creator)),
             ("limits.waiting_response_mb", self.limits.waiting_response_mb as u64),
             ("limits.waiting_response_mb_per_account", self.limits.waiting_response_mb_per_account as u64),
+            ("limits.slow_response_seconds", self.limits.slow_response_seconds),
             ("limits.cache_mb", self.limits.cache_mb),
             ("event_log.retention_days", u64::from(self.event_log.retention_days)),
         ];
@@ -183,6 +185,9 @@ impl Config {
             ("notify.slow_client_seconds", self.notify.slow_client_seconds, 3600),
             ("notify.drain_seconds", self.notify.drain_seconds, 3600),
             ("server.drain_seconds", self.server.drain_seconds, 3600),
+            // What a rate can count in bytes.
+            ("limits.text_kb_per_minute", u64::from(self.limits.text_kb_per_minute), 4_000_000),
+            ("limits.slow_response_seconds", self.limits.slow_response_seconds, 3600),
             // Less than the time limit of a request, 30 seconds.
             ("limits.send_wait_seconds", self.limits.send_wait_seconds, 25),
             ("limits.requests_at_once", self.limits.requests_at_once as u64, 10_000),

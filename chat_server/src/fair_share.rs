@@ -1,5 +1,5 @@
 //! What one account may take of what all share on this node: requests that are handled at once,
-//! searches, and memory of large responses that wait for their clients. An account has one share in
+//! searches, exports, and memory of large responses that wait for their clients. An account has one share in
 //! all its workspaces. Rates are in [`crate::rate_limit`].
 
 use std::{
@@ -29,6 +29,8 @@ const PERMITS_PER_MB: usize = 1024 * 1024 / BYTES_PER_PERMIT;
 /// Searches that run at once on this node, and those of one account. A search may read much.
 const SEARCHES_AT_ONCE: usize = 8;
 const SEARCHES_OF_ACCOUNT: usize = 2;
+/// Exports that run at once on this node, each for as long as its reader takes. One of an account.
+const EXPORTS_AT_ONCE: usize = 2;
 
 /// The shares of all accounts.
 pub struct FairShares {
@@ -38,6 +40,7 @@ pub struct FairShares {
     /// Permits for kilobytes of responses.
     waiting: Arc<Semaphore>,
     searches: Semaphore,
+    exports: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -46,6 +49,7 @@ struct Share {
     requests: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     searches: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
 }
 
 /// A request's place among those that are handled. The extractor of the user fills it.
@@ -66,6 +70,7 @@ impl FairShares {
             accounts: Mutex::default(),
             waiting: Arc::new(Semaphore::new(limits.waiting_response_mb * PERMITS_PER_MB)),
             searches: Semaphore::new(SEARCHES_AT_ONCE),
+            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
             metrics,
         }
     }
@@ -81,6 +86,7 @@ impl FairShares {
                 requests: Arc::new(Semaphore::new(self.requests_at_once)),
                 waiting: Arc::new(Semaphore::new(self.waiting_mb_per_account * PERMITS_PER_MB)),
                 searches: Arc::new(Semaphore::new(SEARCHES_OF_ACCOUNT)),
+                exports: Arc::new(Semaphore::new(1)),
             })
         });
         Arc::clone(share)
@@ -121,6 +127,28 @@ impl FairShares {
         Ok(SearchTurn { _of_account: of_account, _of_all: of_all })
     }
 
+    /// The right to one export, until it is dropped.
+    ///
+    /// # Errors
+    /// 409 while another export of the account runs, 503 if too many of others do.
+    pub fn export(&self, account: AccountId) -> Result<ExportTurn> {
+        let share = self.share(account);
+        let refused = |error| {
+            self.metrics.bounds.exports_refused.inc();
+            error
+        };
+        let of_account = Arc::clone(&share.exports).try_acquire_owned();
+        let of_account = of_account.map_err(|_| {
+            refused(ApiError::conflict(
+                "export_running",
+                "another export of yours is under way: take it first",
+            ))
+        })?;
+        let of_all = Arc::clone(&self.exports).try_acquire_owned();
+        let of_all = of_all.map_err(|_| refused(ApiError::Unavailable("too many exports at once")))?;
+        Ok(ExportTurn { _permits: (of_account, of_all), _share: share })
+    }
+
     /// Drops the shares that nobody uses.
     pub fn forget_idle(&self) {
         self.accounts().retain(|_, share| Arc::strong_count(share) > 1);
@@ -130,13 +158,13 @@ impl FairShares {
     ///
     /// # Errors
     /// 429 if too many bytes wait for this account's clients, 503 if too many wait for all.
-    fn count(&self, share: Option<&Share>, bytes: Bytes) -> Result<Bytes> {
+    fn count(&self, share: Option<Arc<Share>>, bytes: Bytes) -> Result<Bytes> {
         let permits = u32::try_from(bytes.len() / BYTES_PER_PERMIT).unwrap_or(u32::MAX);
         let refused = |error: ApiError| {
             self.metrics.bounds.responses_refused.inc();
             error
         };
-        let of_account = match share {
+        let of_account = match &share {
             Some(share) => Arc::clone(&share.waiting).try_acquire_many_owned(permits).map(Some),
             None => Ok(None),
         };
@@ -144,7 +172,7 @@ impl FairShares {
         let of_all = Arc::clone(&self.waiting).try_acquire_many_owned(permits).map_err(|_| {
             refused(ApiError::Unavailable("too many large responses wait for their clients: try again"))
         })?;
-        Ok(Bytes::from_owner(Counted { bytes, _permits: (of_account, of_all) }))
+        Ok(Bytes::from_owner(Counted { bytes, _permits: (of_account, of_all), _share: share }))
     }
 }
 
@@ -152,6 +180,14 @@ impl FairShares {
 struct Counted {
     bytes: Bytes,
     _permits: (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
+    /// A share that is in use must not be dropped: the account would get a new one beside it.
+    _share: Option<Arc<Share>>,
+}
+
+/// The right to one export, see [`FairShares::export`].
+pub struct ExportTurn {
+    _permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    _share: Arc<Share>,
 }
 
 impl AsRef<[u8]> for Counted {
@@ -173,7 +209,7 @@ pub async fn hold(State(shares): State<Arc<FairShares>>, mut request: Request, n
     }
     let (parts, body) = response.into_parts();
     let Ok(bytes) = body.collect().await else { return ApiError::Unavailable("no response").into_response() };
-    match shares.count(share.as_deref(), bytes.to_bytes()) {
+    match shares.count(share, bytes.to_bytes()) {
         Ok(bytes) => Response::from_parts(parts, Body::from(bytes)),
         Err(error) => error.into_response(),
     }
@@ -201,17 +237,18 @@ mod tests {
     fn bytes_that_wait_are_counted_by_account_and_in_all_until_they_are_taken() {
         let shares = shares(2, 1);
         let share = |number| shares.share(AccountId(uuid::Uuid::from_u128(number)));
-        let anns = shares.count(Some(&share(1)), response()).unwrap();
-        let refused = shares.count(Some(&share(1)), response());
+        let anns = shares.count(Some(share(1)), response()).unwrap();
+        shares.forget_idle();
+        let refused = shares.count(Some(share(1)), response());
         assert!(matches!(refused, Err(ApiError::TooManyResponses)), "{refused:?}");
-        let bobs = shares.count(Some(&share(2)), response()).unwrap();
-        let refused = shares.count(Some(&share(3)), response());
+        let bobs = shares.count(Some(share(2)), response()).unwrap();
+        let refused = shares.count(Some(share(3)), response());
         assert!(matches!(refused, Err(ApiError::Unavailable(_))), "{refused:?}");
         let part_of_anns = anns.slice(..10);
         drop(anns);
-        assert!(shares.count(Some(&share(1)), response()).is_err(), "a part of it is still in memory");
+        assert!(shares.count(Some(share(1)), response()).is_err(), "a part of it is still in memory");
         drop((part_of_anns, bobs));
-        shares.count(Some(&share(1)), response()).unwrap();
+        shares.count(Some(share(1)), response()).unwrap();
         shares.forget_idle();
         assert!(shares.accounts().is_empty());
     }

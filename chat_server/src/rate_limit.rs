@@ -4,7 +4,7 @@
 
 use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 
-use chat_core::{AccountId, config::LimitsConfig};
+use chat_core::{AccountId, config::LimitsConfig, text::MessageBody};
 use governor::{
     InsufficientCapacity, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -91,8 +91,10 @@ pub struct RateLimits {
     pub new_chats: RateLimit<AccountId>,
     /// Members that an account adds to chats.
     pub added_members: RateLimit<AccountId>,
-    /// What writes a system line and has no other rate: joining, leaving, removing, renaming and
-    /// transferring.
+    /// Bytes of messages, new and edited.
+    pub text: RateLimit<AccountId>,
+    /// What is told to many and has no other rate: joining, leaving, removing, transferring, and the
+    /// names and descriptions of chats, people and workspaces.
     pub chat_changes: RateLimit<AccountId>,
     pub exports: RateLimit<AccountId>,
     pub refusals: RateLimit<AccountId>,
@@ -118,6 +120,10 @@ impl RateLimits {
                 config.added_members_per_minute,
                 bounds.rate_limited("added_members"),
             ),
+            text: RateLimit::per_minute(
+                config.text_kb_per_minute.saturating_mul(1024),
+                bounds.rate_limited("text"),
+            ),
             chat_changes: RateLimit::per_minute(
                 config.chat_changes_per_minute,
                 bounds.rate_limited("chat_changes"),
@@ -136,6 +142,15 @@ impl RateLimits {
         if address.0.is_ipv4() { Ok(()) } else { self.signin_network.check(&address.network()) }
     }
 
+    /// Counts a message that is sent or edited.
+    ///
+    /// # Errors
+    /// 429 if the account writes too often, or too much.
+    pub fn check_message(&self, account: &AccountId, body: &MessageBody) -> Result<()> {
+        self.send.check(account)?;
+        self.text.check_many(account, body.as_str().len())
+    }
+
     /// Drops the keys that are back at their full burst, so that memory does not grow with every
     /// key ever seen.
     pub fn forget_idle(&self) {
@@ -149,6 +164,7 @@ impl RateLimits {
         self.searches.forget_idle();
         self.new_chats.forget_idle();
         self.added_members.forget_idle();
+        self.text.forget_idle();
         self.chat_changes.forget_idle();
         self.exports.forget_idle();
         self.refusals.forget_idle();

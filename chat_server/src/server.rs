@@ -12,7 +12,7 @@ use event_log::{Channel, Database, Tail};
 use http_server::{ConnectionEvent, Limits};
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
 };
 use tracing::info;
 
@@ -40,9 +40,6 @@ use crate::{
     state::{AppState, State},
     tail,
 };
-
-/// Each reads pages for as long as its reader takes.
-const EXPORTS_AT_ONCE: usize = 2;
 
 /// A chat_server that has bound its port and prepared its database.
 pub struct ChatServer {
@@ -101,7 +98,6 @@ impl ChatServer {
             instance,
             guesses: Guesses::new(config.limits.guesses_per_hour, metrics.bounds.rate_limited("guesses")),
             mailer,
-            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
             doorbell,
             sends,
             ephemeral,
@@ -157,6 +153,7 @@ impl ChatServer {
         let limits = Limits {
             max_connections: config.limits.max_connections,
             max_connections_per_address: config.max_connections_per_address(),
+            patience: Duration::from_secs(config.limits.slow_response_seconds),
             drain: Duration::from_secs(config.server.drain_seconds),
         };
         let metrics = self.state.metrics.clone();

@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use chat_core::config::Config;
 use event_log::TailHealth;
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::{
     cache::Caches, doorbell::Doorbell, ephemeral::Ephemeral, fair_share::FairShares, guesses::Guesses,
@@ -32,8 +32,6 @@ pub struct State {
     pub guesses: Guesses,
     /// None: this server sends no mail.
     pub mailer: Option<Mailer>,
-    /// Exports that may run at the same time.
-    pub exports: Arc<Semaphore>,
     pub limits: RateLimits,
     pub shares: Arc<FairShares>,
     pub quota: Quota,

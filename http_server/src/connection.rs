@@ -74,7 +74,13 @@ enum Step {
 
 /// Serves until the connection ends by itself or by `ends`, or until a response takes the socket
 /// over.
-pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends: Ends) -> Outcome {
+pub async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    router: &Router,
+    patience: Duration,
+    ends: Ends,
+) -> Outcome {
     let stream = Arc::new(stream);
     let watched = Arc::clone(&stream);
     let slot = &TakenSlot::default();
@@ -93,7 +99,7 @@ pub async fn serve(stream: TcpStream, address: SocketAddr, router: &Router, ends
         answering.store(false, Relaxed);
         Ok::<_, Infallible>(response)
     });
-    let stream = Paced::new(SharedStream(stream));
+    let stream = Paced::new(SharedStream(stream), patience);
     let mut connection = http1().serve_connection(TokioIo::new(stream), service);
     let (mut ending, mut cut) = (pin!(ends.ending.cancelled()), pin!(ends.cut.cancelled()));
     let mut is_ending = false;
@@ -226,7 +232,8 @@ mod tests {
             client.write_all(&vec![b'a'; 4_000_000]).await.expect("the server still reads");
             drop(client);
         };
-        let (outcome, ()) = tokio::join!(serve(stream, address, &router, ends), talk);
+        let patience = Duration::from_secs(30);
+        let (outcome, ()) = tokio::join!(serve(stream, address, &router, patience, ends), talk);
         assert!(matches!(outcome, Outcome::Over));
     }
 }

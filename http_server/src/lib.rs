@@ -50,6 +50,7 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 const SPARE_FILES: usize = 500;
 /// The limits of an address for operators alone.
 const ASIDE_CONNECTIONS_MAX: usize = 32;
+const ASIDE_PATIENCE: Duration = Duration::from_secs(30);
 const ASIDE_DRAIN: Duration = Duration::from_secs(1);
 
 /// The limits of a server.
@@ -58,6 +59,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// The same for the connections of one address. None: behind a proxy, all come from its address.
     pub max_connections_per_address: Option<usize>,
+    /// How long a client may keep a response waiting, in all. What it takes earns time back.
+    pub patience: Duration,
     /// How long a stop waits for open connections to end.
     pub drain: Duration,
 }
@@ -136,7 +139,8 @@ pub async fn serve(
             if let Err(e) = tune(&stream) {
                 debug!("socket options: {e}");
             }
-            let (stream, taken) = match connection::serve(stream, address, &router, ends).await {
+            let served = connection::serve(stream, address, &router, limits.patience, ends);
+            let (stream, taken) = match served.await {
                 Outcome::Taken(stream, taken) => (stream, taken),
                 Outcome::Over => return,
                 Outcome::TooSlow => return observe(ConnectionEvent::TooSlow),
@@ -164,6 +168,7 @@ pub async fn serve_aside(listener: TcpListener, router: Router, lifecycle: Lifec
     let limits = Limits {
         max_connections: ASIDE_CONNECTIONS_MAX,
         max_connections_per_address: None,
+        patience: ASIDE_PATIENCE,
         drain: ASIDE_DRAIN,
     };
     serve(listener, router, limits, |_| (), &lifecycle, async {}).await

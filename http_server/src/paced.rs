@@ -14,14 +14,13 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// How long the server waits for a client in all. Bytes that are taken earn the time back.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// A client that takes fewer bytes a second than this is cut in the end.
 const LEAST_BYTES_PER_SECOND: u32 = 16 * 1024;
 
 /// A socket that fails with `TimedOut` when its client is too slow.
 pub struct Paced<S> {
     stream: S,
+    /// How long the server waits for the client in all. Bytes that are taken earn the time back.
     patience: Duration,
     /// How long the server has waited for the client, less what the bytes taken since have earned.
     waited: Duration,
@@ -30,8 +29,8 @@ pub struct Paced<S> {
 }
 
 impl<S> Paced<S> {
-    pub fn new(stream: S) -> Self {
-        Self { stream, patience: PATIENCE, waited: Duration::ZERO, stalled: None }
+    pub fn new(stream: S, patience: Duration) -> Self {
+        Self { stream, patience, waited: Duration::ZERO, stalled: None }
     }
 
     pub fn into_inner(self) -> S {
@@ -129,7 +128,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let mut paced = Paced { patience: Duration::from_millis(300), ..Paced::new(stream) };
+        let mut paced = Paced::new(stream, Duration::from_millis(300));
         let sending = async {
             paced.write_all(&vec![0; 64_000_000]).await?;
             paced.shutdown().await

@@ -136,6 +136,7 @@ impl NotifyServer {
         let limits = Limits {
             max_connections: hub.config.max_streams + SPARE_CONNECTIONS,
             max_connections_per_address: self.max_connections_per_address,
+            patience: Duration::from_secs(hub.config.slow_client_seconds),
             drain: Duration::from_secs(hub.config.drain_seconds),
         };
         let metrics = self.state.metrics.clone();

@@ -264,6 +264,7 @@ fn test_config(database: &TestDatabase, folder: &TempDir) -> Config {
     config.auth.key_file = Some(folder.path().join("signing_key.pem"));
     config.limits.signin_per_minute = 100_000;
     config.limits.send_per_minute = 100_000;
+    config.limits.text_kb_per_minute = 1_000_000;
     config.limits.requests_per_minute = 1_000_000;
     config.limits.typing_per_minute = 100_000;
     config.limits.searches_per_minute = 100_000;

@@ -156,6 +156,7 @@ export class Parlor {
         PARLOR_NOTIFY__PUBLIC_URL: this.events,
         PARLOR_LIMITS__SIGNIN_PER_MINUTE: '100000',
         PARLOR_LIMITS__SEND_PER_MINUTE: '100000',
+        PARLOR_LIMITS__TEXT_KB_PER_MINUTE: '1000000',
         PARLOR_LIMITS__REQUESTS_PER_MINUTE: '1000000',
         PARLOR_LOG__LEVEL: 'warn',
         ...Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)])),

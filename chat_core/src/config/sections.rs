@@ -165,8 +165,10 @@ pub struct LimitsConfig {
     /// Wrong passwords for one account from one network, half of them at once; three times as many
     /// from all networks together. A device that was signed in before counts for itself.
     pub guesses_per_hour: u32,
-    /// Messages by one account.
+    /// Messages by one account, sent and edited.
     pub send_per_minute: u32,
+    /// Kilobytes of text in the messages that one account sends and edits.
+    pub text_kb_per_minute: u32,
     /// Typing notices by one account, and as many changes of what its streams want.
     pub typing_per_minute: u32,
     /// All other requests by one account.
@@ -188,7 +190,8 @@ pub struct LimitsConfig {
     pub new_chats_per_minute: u32,
     /// Members that one account adds to chats, those of new chats included.
     pub added_members_per_minute: u32,
-    /// Times that one account joins, leaves or renames a chat, removes members or transfers it.
+    /// Times that one account joins, leaves, changes or transfers a chat, removes members, or changes
+    /// a person or the workspace.
     pub chat_changes_per_minute: u32,
     /// The most chats created by one user that are not deleted.
     pub chats_per_creator: u32,
@@ -196,6 +199,9 @@ pub struct LimitsConfig {
     pub waiting_response_mb: usize,
     /// The same for the responses to one account.
     pub waiting_response_mb_per_account: usize,
+    /// How long the server waits for a client to take its response, in all. Each 16 KB that it takes
+    /// earn a second back.
+    pub slow_response_seconds: u64,
     /// The most megabytes of message text in a workspace; then nothing more can be sent there. 0: no
     /// limit.
     pub storage_mb_per_workspace: u64,
@@ -209,6 +215,7 @@ impl Default for LimitsConfig {
             signin_per_minute: 30,
             guesses_per_hour: 20,
             send_per_minute: 600,
+            text_kb_per_minute: 8192,
             typing_per_minute: 60,
             requests_per_minute: 3000,
             waiting_sends: 4096,
@@ -223,6 +230,7 @@ impl Default for LimitsConfig {
             chats_per_creator: 500,
             waiting_response_mb: 256,
             waiting_response_mb_per_account: 16,
+            slow_response_seconds: 30,
             storage_mb_per_workspace: 10 * 1024,
             cache_mb: 64,
         }

@@ -275,7 +275,7 @@ pub async fn create_chat(
     state.limits.new_chats.check(&user.account_id)?;
     state.limits.added_members.check_many(&user.account_id, others.len())?;
     check_own_chats(&state, &mut tx, user.id).await?;
-    check_not_full(&mut tx, &others).await?;
+    check_not_full(&state, &mut tx, &others).await?;
     let (workspace, mine) = (user.workspace_id, [user.id]);
     let my_role = if input.kind == ChatKind::Single { ChatRole::Member } else { ChatRole::Owner };
     db::members::insert(&mut tx, workspace, new.id, &mine, my_role, None).await?;
@@ -355,32 +355,37 @@ async fn check_own_chats(state: &AppState, tx: &mut PgConnection, id: UserId) ->
     let max = i64::from(state.config.limits.chats_per_creator);
     if db::chats::count_created_by(&mut *tx, id).await? > max {
         let detail = format!("you have made {max} chats, the most there may be: delete some first");
-        return Err(ApiError::conflict("too_many_chats", detail));
+        return Err(too_many_chats(state, detail));
     }
-    check_may_join(tx, id).await
+    check_may_join(state, tx, id).await
+}
+
+fn too_many_chats(state: &AppState, detail: String) -> ApiError {
+    state.metrics.bounds.chats_refused.inc();
+    ApiError::conflict("too_many_chats", detail)
 }
 
 /// # Errors
 /// 409 when the caller has made or joined as many chats as one may be in.
-pub async fn check_may_join(tx: &mut PgConnection, id: UserId) -> Result<()> {
+pub async fn check_may_join(state: &AppState, tx: &mut PgConnection, id: UserId) -> Result<()> {
     if db::members::count_joined(tx, id).await? >= JOINED_MAX {
         let detail =
             format!("you made or joined {JOINED_MAX} chats, the most there may be: leave some first");
-        return Err(ApiError::conflict("too_many_chats", detail));
+        return Err(too_many_chats(state, detail));
     }
     Ok(())
 }
 
 /// # Errors
 /// 409 when one of them is in as many chats as one may be.
-pub async fn check_not_full(tx: &mut PgConnection, ids: &[UserId]) -> Result<()> {
+pub async fn check_not_full(state: &AppState, tx: &mut PgConnection, ids: &[UserId]) -> Result<()> {
     // What each of them may still make or join stays free.
     let max = PER_USER_MAX - JOINED_MAX;
     match db::members::list_full(&mut *tx, ids, max).await?.first() {
         None => Ok(()),
         Some(id) => {
             let detail = format!("{id} is in {max} chats, the most into which others may put a person");
-            Err(ApiError::conflict("too_many_chats", detail))
+            Err(too_many_chats(state, detail))
         }
     }
 }
@@ -406,9 +411,7 @@ pub async fn update_chat(
     chat: VisibleChat,
     ApiJson(input): ApiJson<ChatChanges>,
 ) -> Result<JsonResponse<ChatListItem>> {
-    if input.name.is_some() {
-        state.limits.chat_changes.check(&chat.user.account_id)?;
-    }
+    state.limits.chat_changes.check(&chat.user.account_id)?;
     let mut tx = state.db.begin().await?;
     if input.auto_join == Some(true) {
         // One at a time, so that two do not both take the last place.

@@ -92,7 +92,7 @@ pub async fn add_members(
     lock_users(&mut tx, &chat.user, &input.user_ids).await?;
     let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::AddMembers).await?;
     check_users(&mut tx, &chat.user, &input.user_ids, "/user_ids").await?;
-    check_not_full(&mut tx, &input.user_ids).await?;
+    check_not_full(&state, &mut tx, &input.user_ids).await?;
     tell_joined(&mut tx, chat.id, chat.user.id, &locked, &input.user_ids).await?;
     let (workspace, role, by) = (chat.user.workspace_id, ChatRole::Member, chat.user.id);
     let added = db::members::insert(&mut tx, workspace, chat.id, &input.user_ids, role, Some(by)).await?;
@@ -248,7 +248,7 @@ pub async fn join_chat(
     state.limits.chat_changes.check(&chat.user.account_id)?;
     let mut tx = state.db.begin().await?;
     let locked = lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Join).await?;
-    check_may_join(&mut tx, chat.user.id).await?;
+    check_may_join(&state, &mut tx, chat.user.id).await?;
     tell_joined(&mut tx, chat.id, chat.user.id, &locked, &[chat.user.id]).await?;
     let (workspace, mine) = (chat.user.workspace_id, [chat.user.id]);
     db::members::insert(&mut tx, workspace, chat.id, &mine, ChatRole::Member, None).await?;

@@ -119,7 +119,7 @@ pub async fn send_message(
     headers: HeaderMap,
     ApiJson(input): ApiJson<SendMessage>,
 ) -> Result<Response> {
-    state.limits.send.check(&user.account_id)?;
+    state.limits.check_message(&user.account_id, &input.body)?;
     state.quota.check(&state.db, user.workspace_id).await?;
     let client_id = client_id(&headers, input.client_id)?;
     let request_hash = client_id.as_ref().map(|_| request_hash(chat, &input.body, input.reply_to));
@@ -350,6 +350,8 @@ pub async fn edit_message(
     ApiPath(path): ApiPath<MessagePath>,
     ApiJson(input): ApiJson<EditMessage>,
 ) -> Result<JsonResponse<MessageJson>> {
+    // It goes to every member as a new one does.
+    state.limits.check_message(&chat.user.account_id, &input.body)?;
     state.quota.check(&state.db, chat.user.workspace_id).await?;
     let mut tx = state.db.begin().await?;
     lock_chat(&mut tx, &chat.user, chat.id, ChatAction::Post).await?;

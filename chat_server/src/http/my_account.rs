@@ -72,15 +72,15 @@ pub async fn find(state: &AppState, user: &CurrentUser) -> Result<MyAccount> {
 /// Lines of JSON, each with a `type`: the account, its sessions, its users, their chats, and the messages that they wrote
 /// in chats that they are in now. The last line is `{"type":"end"}`; without it, the export is incomplete.
 #[utoipa::path(get, path = "/api/account/export", tag = "account",
-    responses((status = 200, content_type = "application/x-ndjson", body = String)))]
+    responses((status = 200, content_type = "application/x-ndjson", body = String),
+              (status = 409, body = Problem, description = "export_running")))]
 pub async fn export_account(
     State(state): State<AppState>,
     user: CurrentUser,
     address: ClientAddress,
 ) -> Result<Response> {
+    let place = state.shares.export(user.account_id)?;
     state.limits.exports.check(&user.account_id)?;
-    let place = std::sync::Arc::clone(&state.exports).try_acquire_owned();
-    let place = place.map_err(|_| ApiError::Unavailable("too many exports at once"))?;
     SecurityEvent::by(&user, SecurityKind::AccountExported, address).record(&state.db).await?;
     let deadline = Instant::now() + EXPORT_TIMEOUT;
     let export = Export::new(user.account_id);

@@ -102,6 +102,7 @@ pub async fn update_me(
     ApiJson(input): ApiJson<MyChanges>,
 ) -> Result<JsonResponse<User>> {
     if let Some(fullname) = input.fullname {
+        state.limits.chat_changes.check(&user.account_id)?;
         db::users::set_fullname(&state.db, user.id, &fullname).await?;
     }
     find(&state, &user, user.id).await
@@ -127,6 +128,7 @@ pub async fn update_user(
     ApiPath(id): ApiPath<UserId>,
     ApiJson(input): ApiJson<UserChanges>,
 ) -> Result<JsonResponse<User>> {
+    state.limits.chat_changes.check(&user.account_id)?;
     let mut tx = state.db.begin().await?;
     let locked =
         db::users::lock_for_update(&mut tx, user.workspace_id, &[user.id, id], input.role.is_some()).await?;

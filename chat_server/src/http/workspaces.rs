@@ -127,6 +127,7 @@ pub async fn update_workspace(
     if id != user.workspace_id {
         return Err(ApiError::NotFound("workspace"));
     }
+    state.limits.chat_changes.check(&user.account_id)?;
     let mut tx = state.db.begin().await?;
     require_in_workspace(&mut tx, &user, WorkspaceAction::Change).await?;
     let rules = [
