@@ -50,6 +50,21 @@ async fn bodies_that_are_too_large_are_refused_in_words_however_they_are_sent() 
         Raw::ask(&app.chat, format!("{head}content-length: 99999999999\r\n\r\n"))
             .await
             .refused(413, "too_large");
+        // Who is not signed in sends little.
+        let size = 20 * 1024;
+        let form = format!("{head}content-length: {size}\r\n\r\n{}", "a".repeat(size));
+        Raw::ask(&app.chat, form).await.refused(413, "too_large");
+        // The longest message fits, though each of its characters is escaped.
+        let ann = app.sign_up_with_general("acme", "Ann").await;
+        let chat = ann.general().await;
+        let body = format!(r#"{{"body":"{}"}}"#, r"\ud834\udd1e".repeat(16_000));
+        let head = format!(
+            "POST /api/chat/{chat}/messages HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            ann.token,
+            body.len()
+        );
+        assert_eq!(Raw::ask(&app.chat, head + &body).await.status, 201);
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use axum::{
-    body::{Body, Bytes, HttpBody as _, to_bytes},
+    body::{Bytes, HttpBody as _, to_bytes},
     extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -15,10 +15,16 @@ use serde::{
     de::{self, DeserializeOwned},
 };
 
-use crate::error::{ApiError, InvalidField};
+use crate::{
+    error::{ApiError, InvalidField},
+    fair_share::Turn,
+};
 
 /// Most bytes of a JSON body. A message of 16,000 characters, each escaped in JSON, fits.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// The same for a caller who is not signed in, and so has no share that bounds what is received at
+/// once.
+pub const ANONYMOUS_BYTES_MAX: usize = 16 * 1024;
 
 /// A JSON body.
 pub struct ApiJson<T>(pub T);
@@ -28,7 +34,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let is_json = is_json(request.headers());
-        let bytes = read_body(request.into_body()).await?;
+        let bytes = read_body(request).await?;
         if !is_json {
             return Err(ApiError::UnsupportedMediaType);
         }
@@ -42,7 +48,7 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for ApiJson<T> 
 
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, ApiError> {
         let is_json = is_json(request.headers());
-        let bytes = read_body(request.into_body()).await?;
+        let bytes = read_body(request).await?;
         if bytes.is_empty() || (is_json && bytes.trim_ascii() == b"null") {
             return Ok(None);
         }
@@ -71,13 +77,17 @@ fn is_json(headers: &HeaderMap) -> bool {
     is_json && charsets.all(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
-async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+async fn read_body(request: Request) -> Result<Bytes, ApiError> {
+    // A handler names its caller before the body.
+    let is_signed_in = request.extensions().get::<Turn>().is_some_and(Turn::is_taken);
+    let max_bytes = if is_signed_in { BODY_BYTES_MAX } else { ANONYMOUS_BYTES_MAX };
+    let body = request.into_body();
     // Its length is announced, so it is refused before it arrives.
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(ApiError::TooLarge { max_bytes: BODY_BYTES_MAX });
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(ApiError::TooLarge { max_bytes });
     }
-    to_bytes(body, BODY_BYTES_MAX).await.map_err(|e| match e.source() {
-        Some(cause) if cause.is::<LengthLimitError>() => ApiError::TooLarge { max_bytes: BODY_BYTES_MAX },
+    to_bytes(body, max_bytes).await.map_err(|e| match e.source() {
+        Some(cause) if cause.is::<LengthLimitError>() => ApiError::TooLarge { max_bytes },
         _ => ApiError::Malformed("the body is incomplete".into()),
     })
 }

@@ -56,6 +56,13 @@ struct Share {
 #[derive(Clone, Default)]
 pub struct Turn(Arc<OnceLock<(Arc<Share>, Option<OwnedSemaphorePermit>)>>);
 
+impl Turn {
+    /// Whether it is known whose request it is.
+    pub fn is_taken(&self) -> bool {
+        self.0.get().is_some()
+    }
+}
+
 /// The right to search now.
 pub struct SearchTurn<'a> {
     _of_account: OwnedSemaphorePermit,
