@@ -2,7 +2,6 @@
 //! which is restarted when it dies.
 
 use std::{
-    str::FromStr as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,8 +12,9 @@ use chat_core::{
     lifecycle::Lifecycle,
     token::random_secret,
 };
+use chat_server::connect::Connect;
 use private_postgres::{Cluster, Options, SUPPORTED_MAJORS, Search};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tracing::{error, info};
 
 /// The name of Parlor's database in a private cluster.
@@ -96,29 +96,20 @@ impl Postgres {
 
 /// Reports a wrong URL at once; the servers would only wait and retry.
 async fn check_given(url: &Secret) -> anyhow::Result<()> {
-    // The parser accepts any scheme, and its error may contain the password.
+    // The parser accepts any scheme.
     let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme));
-    let options = PgConnectOptions::from_str(url.expose())
+    let connect = Connect::parse(url)
         .ok()
         .filter(|_| is_postgres)
         .context("database.url cannot be read: expected postgres://user:password@host:port/name")?;
-    let at = format!("database.url: {}:{}", options.get_host(), options.get_port());
+    let at = format!("database.url: {}", connect.address());
     // The text of an sqlx error includes that of its sources.
-    let version = server_version(&options).await.map_err(|error| anyhow::anyhow!("{at}: {error}"))?;
+    let version = connect.server_version().await.map_err(|error| anyhow::anyhow!("{at}: {error}"))?;
     let major = u32::try_from(version / 10_000)?;
     if major < *SUPPORTED_MAJORS.start() {
         bail!("{at} is Postgres {major}, and Parlor needs {} or newer", SUPPORTED_MAJORS.start());
     }
     Ok(())
-}
-
-async fn server_version(options: &PgConnectOptions) -> sqlx::Result<i32> {
-    let mut connection = PgConnection::connect_with(options).await?;
-    let version = sqlx::query_scalar("select current_setting('server_version_num')::int")
-        .fetch_one(&mut connection)
-        .await?;
-    connection.close().await?;
-    Ok(version)
 }
 
 /// Adds the line of Postgres's log that says why it did not start.

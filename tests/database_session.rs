@@ -13,7 +13,10 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::{net::TcpStream, process::Command};
 
-use crate::support::{App, Device, eventually, everything_happens, with_app_on};
+use crate::{
+    launcher::home::Home,
+    support::{App, Device, eventually, everything_happens, not_tried, with_app_on},
+};
 
 async fn execute(url: &str, sql: String) {
     let mut db = PgConnection::connect(url).await.unwrap();
@@ -141,8 +144,7 @@ async fn a_pooler_in_session_mode_is_as_good_as_the_database() {
     let Some(program) =
         ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| Path::new(path).exists())
     else {
-        eprintln!("NOT TRIED: pgbouncer is not installed (apt-get install pgbouncer)");
-        return;
+        return not_tried("pgbouncer is not installed (apt-get install pgbouncer)");
     };
     let database = TestDatabase::new().await.unwrap();
     let pooler = Pooler::start(program, database.url()).await;
@@ -155,6 +157,11 @@ async fn a_pooler_in_session_mode_is_as_good_as_the_database() {
                    and application_name like 'chat_server%'";
         let sessions: i64 = sqlx::query_scalar(sql).fetch_one(&app.db).await.unwrap();
         assert!(sessions > 0, "it does not go through the pooler");
+        // The launcher looks at the database before its servers do.
+        let home = Home::new();
+        let mut command = home.command();
+        let output = command.args(["demo", "remove"]).env("DATABASE_URL", &through).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("There is no demo."), "{output:?}");
     })
     .await;
     drop(pooler);

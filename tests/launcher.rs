@@ -1,6 +1,6 @@
 //! The launcher as a process: first start, stop, kill, and starts that must fail.
 
-mod home;
+pub mod home;
 
 use std::{
     fs::{self, Permissions},
@@ -14,6 +14,7 @@ use std::{
 use private_postgres::testing::TestDatabase;
 use reqwest::{Client, StatusCode};
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 
 use home::{Home, POLL_EVERY, START_TIMEOUT, ann, free_port, is_gone, refused, signal, until, wait};
 
@@ -221,16 +222,25 @@ async fn demo_is_there_after_the_first_run_and_unchanged_after_the_second() {
 }
 
 async fn demo_can_be_removed(home: &Home, database: &TestDatabase, pool: &sqlx::PgPool) {
+    // What the database sets for others does not matter.
+    let set = |path: &str| AssertSqlSafe(format!("alter database {} {path}", database.name()));
+    sqlx::raw_sql(set("set search_path = 'elsewhere'")).execute(pool).await.unwrap();
+    let hint = "The people of the demo are in this database";
+    assert!(said_without_demo(home, database).await.contains(hint));
     for said in ["The demo is removed.", "There is no demo."] {
         let mut command = home.command();
         let output = command.args(["demo", "remove"]).env("DATABASE_URL", database.url()).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stdout).contains(said), "{output:?}");
     }
+    assert!(!said_without_demo(home, database).await.contains(hint));
+    sqlx::raw_sql(set("reset search_path")).execute(pool).await.unwrap();
+    let sql = "select kind from security_events where kind = 'operator_removed_demo'";
+    assert_eq!(sqlx::query_scalar::<_, String>(sql).fetch_all(pool).await.unwrap().len(), 1);
     let sql = "select (select count(*) from accounts) + (select count(*) from sessions)
                       + (select count(*) from chats where deleted_at is null)";
     assert_eq!(sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap(), 0);
-    // It says nothing about a demo any more, and makes another where it is asked to.
+    // It makes another where it is asked to.
     let mut command = home.command();
     command.arg("--demo").env("DATABASE_URL", database.url());
     let parlor = home.start_as(command).await;
@@ -238,6 +248,16 @@ async fn demo_can_be_removed(home: &Home, database: &TestDatabase, pool: &sqlx::
     let form = json!({ "email": "ada@parlor.example", "password": "parlor-demo" });
     assert_eq!(parlor.post("/api/signin", form).await.0, StatusCode::OK);
     assert!(parlor.stop().await.success());
+}
+
+/// What the launcher says where it is not asked for a demo.
+async fn said_without_demo(home: &Home, database: &TestDatabase) -> String {
+    let mut command = home.command();
+    command.env("DATABASE_URL", database.url());
+    let parlor = home.start_as(command).await;
+    let said = parlor.said.clone();
+    assert!(parlor.stop().await.success());
+    said
 }
 
 #[tokio::test]

@@ -66,6 +66,22 @@ impl Connect {
         Self { session: self.session.with_statement_timeout(statement_timeout), ..self }
     }
 
+    /// The host and port of the server.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.options.get_host(), self.options.get_port())
+    }
+
+    /// The version of the server as a number, such as 160002. Without the settings of a session, some
+    /// of which an old server does not know.
+    pub async fn server_version(&self) -> sqlx::Result<i32> {
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        let version = sqlx::query_scalar("select current_setting('server_version_num')::int")
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(version)
+    }
+
     /// A connection outside of the pools.
     pub async fn connect(&self) -> sqlx::Result<PgConnection> {
         let mut connection = PgConnection::connect_with(&self.options).await?;

@@ -21,7 +21,7 @@ pub mod openapi;
 
 pub mod cache;
 pub mod client_address;
-mod connect;
+pub mod connect;
 pub mod consumers;
 pub mod db;
 pub mod doorbell;

@@ -1,13 +1,15 @@
 //! `parlor demo remove`: takes the demo out of a database, so that nobody can sign in with a password
 //! that everybody knows.
 
-use std::str::FromStr as _;
-
 use chat_core::{
     config::Secret,
     text::{fold, look_alike},
 };
-use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use chat_server::{
+    connect::Connect,
+    security::{SecurityEvent, SecurityKind},
+};
+use sqlx::{Connection as _, PgConnection};
 
 use super::{WORKSPACE, conversations::Person};
 
@@ -56,13 +58,14 @@ pub async fn remove(url: &Secret) -> anyhow::Result<bool> {
     let sql = "update workspaces set name = name || ' ' || left(id::text, 8), name_folded = name_folded || ' ' || id
                where name_folded = $1";
     sqlx::query(sql).bind(look_alike(WORKSPACE)).execute(&mut *tx).await?;
+    SecurityEvent::by_operator(SecurityKind::OperatorRemovedDemo).record(&mut *tx).await?;
     tx.commit().await?;
     db.close().await?;
     Ok(true)
 }
 
 async fn connect(url: &Secret) -> anyhow::Result<PgConnection> {
-    Ok(PgConnection::connect_with(&PgConnectOptions::from_str(url.expose())?).await?)
+    Ok(Connect::parse(url)?.named("parlor demo").connect().await?)
 }
 
 /// The ids of the accounts of the demo that have a user in its workspace.

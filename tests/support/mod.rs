@@ -15,4 +15,4 @@ pub use actor::{Actor, Chat, Reply};
 pub use app::{App, Node, with_app, with_app_configured, with_app_on};
 pub use everything::everything_happens;
 pub use sse::{Device, Frame};
-pub use wait::eventually;
+pub use wait::{eventually, not_tried};
