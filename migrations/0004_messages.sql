@@ -29,6 +29,9 @@ create table messages (
     created_at timestamptz not null default clock_timestamp(),
     edited_at timestamptz,
     deleted_at timestamptz,
+    -- How often each emoji was given, as 0010_reactions writes it: [{"emoji": …, "count": …}] in the
+    -- order of first use. Null if none was.
+    reactions jsonb,
     -- 1 for the first message of the chat that was deleted, 2 for the second ... Set by a trigger.
     deleted_no bigint,
     constraint messages_chat_id_seq_key unique (chat_id, seq),
@@ -38,6 +41,19 @@ create table messages (
 );
 create unique index messages_sender_id_client_id_key on messages (sender_id, client_id) where client_id is not null;
 create index messages_deleted on messages (chat_id, seq) where deleted_no is not null;
+
+-- The reactions to a message that has some, each with whether the viewer gave it, if there is one.
+-- In plpgsql, since the table reactions comes later.
+create function reactions_text(m messages, viewer uuid) returns text language plpgsql stable as $$
+begin
+    if viewer is null then
+        return m.reactions::text;
+    end if;
+    return (
+        select jsonb_agg(r || jsonb_build_object('me', exists (
+            select from reactions g where g.message_id = m.id and g.user_id = viewer and g.emoji = r ->> 'emoji')) order by place)
+        from jsonb_array_elements(m.reactions) with ordinality x (r, place));
+end $$;
 
 -- The only place that renders a message, for REST, snapshot and events. What differs per viewer is
 -- rendered only with one, and an event has none. Built as text: row_to_json costs three times as
@@ -56,6 +72,7 @@ create function message_text(m messages, viewer uuid) returns text language sql 
         '","edited_at":', coalesce('"' || json_time(m.edited_at) || '"', 'null'),
         ',"deleted_at":', coalesce('"' || json_time(m.deleted_at) || '"', 'null'),
         ',"system":' || m.system::text, -- only a system line has the field
+        case when m.reactions is not null then ',"reactions":' || reactions_text(m, viewer) end,
         '}');
 
 create function message_json(m messages, viewer uuid) returns json language sql stable
@@ -153,6 +170,7 @@ begin
     end if;
     update chats set deleted_count = deleted_count + 1 where id = new.chat_id returning deleted_count into new.deleted_no;
     new.body := ''; -- also when an operator deletes by hand
+    new.reactions := null;
     return new;
 end $$;
 
@@ -170,13 +188,13 @@ create trigger messages_deleted before update of deleted_at on messages
     for each row when (old.deleted_at is null and new.deleted_at is not null) execute function messages_count_deleted();
 
 -- Puts a message as it is now into every event that carries it: what was edited away or deleted is
--- in the log no more.
+-- in the log no more. A reaction carries no message.
 create function log_scrub(m messages) returns void language sql as $$
     update event_log e set payload = (
         case when e.kind like 'message.%'
              then jsonb_set(e.payload::jsonb, '{message}', message_json(m, null)::jsonb)
              else jsonb_set(e.payload::jsonb, '{last_message}', message_json(m, null)::jsonb) end)::text
-    where e.message_id = m.id
+    where e.message_id = m.id and e.kind not like 'reaction.%'
 $$;
 
 create function messages_raise_event() returns trigger language plpgsql as $$
@@ -205,8 +223,10 @@ begin
     else
         kind := 'message.deleted';
         text_bytes := -octet_length(old.body);
+        delete from reactions where message_id = m.id;
         m.body := '';
         m.system := null;
+        m.reactions := null;
         m.deleted_at := coalesce(m.deleted_at, clock_timestamp());
         perform log_scrub(m);
         -- The messages of a deleted chat go without events: chat.deleted said it.

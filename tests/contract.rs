@@ -333,6 +333,18 @@ async fn events_show_things_in_the_very_shape_that_rest_gives() {
         let path = format!("/api/chat/{chat}/messages/{}", answer["id"].as_str().unwrap());
         ann.call_with(&format!("PATCH {path}"), json!({ "body": "no" })).await.ok();
         assert_message(app, &bob, EventKind::MessageEdited).await;
+        let reaction = format!("{path}/reactions/%F0%9F%91%8D");
+        for (method, kind) in [("PUT", EventKind::ReactionAdded), ("DELETE", EventKind::ReactionRemoved)] {
+            bob.call(&format!("{method} {reaction}")).await.no_content();
+            let event = last(app, kind).await;
+            let told =
+                json!({ "message_id": answer["id"], "seq": answer["seq"], "user_id": bob.id, "emoji": "👍" });
+            let count = ann.call(&format!("GET {path}")).await.ok()["reactions"][0]["count"].as_i64();
+            let mut event = event["reaction"].clone();
+            assert_eq!(event["count"].take(), count.unwrap_or_default());
+            event.as_object_mut().unwrap().remove("count");
+            assert_eq!(event, told, "{kind:?}");
+        }
 
         ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "name": "lunch", "description": "at 12" }))
             .await

@@ -16,6 +16,7 @@ mod workspaces;
 
 mod chats;
 mod messages;
+mod reactions;
 mod sends;
 mod system_lines;
 

@@ -63,14 +63,20 @@ async fn an_export_has_all_of_ones_own_and_nothing_of_others() {
             let (who, body) = if n % 3 == 0 { (&bob, "bobs") } else { (&ann, "anns") };
             who.post(&chat, &format!("{body} {n}")).await;
         }
+        let newest = ann.listed(&chat).await["last_message"]["id"].as_str().unwrap().to_owned();
+        for who in [&ann, &bob] {
+            who.call(&format!("PUT /api/chat/{chat}/messages/{newest}/reactions/%F0%9F%91%8D"))
+                .await
+                .no_content();
+        }
         let reply = bob.call("GET /api/account/export").await;
         assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
         let text = reply.body.as_str().unwrap().to_owned();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
         assert_eq!(
-            [of("account"), of("session"), of("user"), of("chat"), of("message"), of("end")],
-            [1, 1, 1, 1, 84, 1]
+            [of("account"), of("session"), of("user"), of("chat"), of("message"), of("reaction"), of("end")],
+            [1, 1, 1, 1, 84, 1, 1]
         );
         assert_eq!(lines.last().unwrap(), &json!({ "type": "end" }));
         assert!(!text.contains("anns") && !text.contains("ann@") && !text.contains("argon2"), "{text}");

@@ -69,7 +69,7 @@ const WORKSPACE: [Row; 29] = [
 ];
 
 /// Operations on a private channel. Callers who are not in it get 404.
-const PRIVATE_CHANNEL: [Row; 18] = [
+const PRIVATE_CHANNEL: [Row; 21] = [
     ("GET /api/chat/{id}", [401, 401, 404, 404, 200, 404, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 404, 403, 404, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 404, 403, 404, 204]),
@@ -85,13 +85,16 @@ const PRIVATE_CHANNEL: [Row; 18] = [
     ("GET /api/chat/{id}/messages/{message_id}", [401, 401, 404, 404, 200, 404, 200]),
     ("PATCH /api/chat/{id}/messages/{message_id}", [401, 401, 404, 404, 403, 404, 200]),
     ("DELETE /api/chat/{id}/messages/{message_id}", [401, 401, 404, 404, 403, 404, 204]),
+    ("GET /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 200, 404, 200]),
+    ("PUT /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 204, 404, 204]),
+    ("DELETE /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 204, 404, 204]),
     ("POST /api/chat/{id}/read", [401, 401, 404, 404, 200, 404, 200]),
     ("POST /api/chat/{id}/typing", [401, 401, 404, 404, 204, 404, 204]),
     ("DELETE /api/chat/{id}/typing", [401, 401, 404, 404, 204, 404, 204]),
 ];
 
 /// The same on a public channel, which everyone in the workspace can see.
-const PUBLIC_CHANNEL: [Row; 18] = [
+const PUBLIC_CHANNEL: [Row; 21] = [
     ("GET /api/chat/{id}", [401, 401, 404, 200, 200, 200, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 403, 403, 403, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 403, 403, 403, 204]),
@@ -107,6 +110,9 @@ const PUBLIC_CHANNEL: [Row; 18] = [
     ("GET /api/chat/{id}/messages/{message_id}", [401, 401, 404, 403, 200, 403, 200]),
     ("PATCH /api/chat/{id}/messages/{message_id}", [401, 401, 404, 403, 403, 403, 200]),
     ("DELETE /api/chat/{id}/messages/{message_id}", [401, 401, 404, 403, 403, 403, 204]),
+    ("GET /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 200, 403, 200]),
+    ("PUT /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 204, 403, 204]),
+    ("DELETE /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 204, 403, 204]),
     ("POST /api/chat/{id}/read", [401, 401, 404, 403, 200, 403, 200]),
     ("POST /api/chat/{id}/typing", [401, 401, 404, 403, 204, 403, 204]),
     ("DELETE /api/chat/{id}/typing", [401, 401, 404, 403, 204, 403, 204]),
@@ -220,7 +226,8 @@ async fn ask(app: &App, people: &People, kind: &str, operation: &str, asker: &st
         .replace("{code}", &code)
         .replace("{stream_id}", "0123456789abcdef")
         .replace("{member_id}", &other.id)
-        .replace("{message_id}", message["id"].as_str().unwrap());
+        .replace("{message_id}", message["id"].as_str().unwrap())
+        .replace("{emoji}", "%F0%9F%91%8D");
     let body = body(&operation, &unique, other, outsider);
 
     let expired = Claims { exp: owner.claims().exp - 10_000, ..owner.claims() };

@@ -22,6 +22,9 @@ impl GrowingWorkspace<'_> {
             let person = self.app.invite(&self.ann, &format!("Person {n}")).await;
             self.ann.add(&self.chat, &[&person]).await;
             self.ann.post(&self.chat, &format!("m{n}")).await;
+            let reaction =
+                format!("/api/chat/{}/messages/{}/reactions/%F0%9F%91%8D", self.chat, self.message);
+            person.call(&format!("PUT {reaction}")).await.no_content();
             person.public_channel(&format!("theirs {n}"), &[]).await;
             let mine = self.ann.public_channel(&format!("mine {n}"), &[&person]).await;
             person.post(&mine, "hello").await;
@@ -53,6 +56,10 @@ fn lists(chat: &Chat, message: &str) -> BTreeMap<&'static str, Vec<String>> {
         ("/api/chat/{id}/members", vec![format!("/api/chat/{chat}/members")]),
         ("/api/chat/{id}/messages", messages.into()),
         ("/api/chat/{id}/messages/{message_id}", vec![format!("/api/chat/{chat}/messages/{message}")]),
+        (
+            "/api/chat/{id}/messages/{message_id}/reactions/{emoji}",
+            vec![format!("/api/chat/{chat}/messages/{message}/reactions/%F0%9F%91%8D")],
+        ),
     ])
 }
 

@@ -20,6 +20,7 @@ async fn a_built_client_is_served_with_a_strict_policy_and_nothing_else_of_the_d
     fs::write(dist.join("index.html"), "<!doctype html><title>client</title>").unwrap();
     fs::write(dist.join("assets/index-1.js"), "1").unwrap();
     fs::write(dist.join("icon.svg"), "<svg/>").unwrap();
+    fs::write(dist.join("sw.js"), "1").unwrap();
     fs::write(folder.path().join("secret"), "secret").unwrap();
     with_app_configured(
         |config| config.server.web_dir = dist.clone(),
@@ -36,6 +37,10 @@ async fn a_built_client_is_served_with_a_strict_policy_and_nothing_else_of_the_d
             let asset = get(app, "/assets/index-1.js").await;
             assert!(header(&asset, "cache-control").contains("immutable"));
             assert_eq!(get(app, "/icon.svg").await.status(), 200);
+            let worker = get(app, "/sw.js").await;
+            let policy = header(&worker, "content-security-policy");
+            assert!(policy.contains("connect-src 'self'"), "it fetches the files of the client: {policy}");
+            assert_eq!(header(&worker, "cache-control"), "no-cache");
             for path in
                 ["/nope", "/api/nope", "/assets/nope.js", "/assets/..%2f..%2fsecret", "/%2e%2e/secret"]
             {

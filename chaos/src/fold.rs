@@ -105,6 +105,9 @@ impl State {
         match event["type"].as_str().unwrap_or_default() {
             "message.new" => self.add_message(&chat_id, &event["message"])?,
             "message.deleted" => self.count_deletion(&chat_id, event)?,
+            "reaction.added" | "reaction.removed" => {
+                self.change(&chat_id, |item| count_reaction(&mut item["last_message"], &event["reaction"]))?;
+            }
             "chat.created" => {
                 let members = event["members"].as_array().context("no members")?;
                 if let Some(member) = members.iter().find(|member| member["user_id"] == me) {
@@ -229,6 +232,25 @@ impl State {
         let item = self.chats.get_mut(id);
         change(item.with_context(|| format!("an event of a chat that I am not in: {id}"))?);
         Ok(())
+    }
+}
+
+/// Sets the count of one emoji, if the reaction is to this message. New ones come last.
+fn count_reaction(message: &mut Value, reaction: &Value) {
+    if message["id"] != reaction["message_id"] {
+        return;
+    }
+    let mut counts = message["reactions"].as_array().cloned().unwrap_or_default();
+    let (emoji, count) = (&reaction["emoji"], &reaction["count"]);
+    match counts.iter_mut().find(|of| of["emoji"] == *emoji) {
+        Some(of) => of["count"] = count.clone(),
+        None => counts.push(json!({ "emoji": emoji, "count": count })),
+    }
+    counts.retain(|of| of["count"] != 0);
+    if counts.is_empty() {
+        message.as_object_mut().map(|message| message.remove("reactions"));
+    } else {
+        message["reactions"] = json!(counts);
     }
 }
 

@@ -115,8 +115,9 @@ impl Author {
                     }
                 }
             }
-            70..76 => self.type_in(&chat).await,
-            76..82 => {
+            70..74 => self.type_in(&chat).await,
+            74..79 => self.react().await,
+            79..82 => {
                 let Some((chat, id)) = self.own.choose(&mut self.rng).cloned() else { return };
                 let body = json!({ "body": format!("edited {}", self.rng.random_range(0..1000)) });
                 self.do_it(&format!("PATCH /api/chat/{chat}/messages/{id}"), Some(body)).await;
@@ -141,6 +142,14 @@ impl Author {
             _ if self.is_owner => self.rule().await,
             _ => {}
         }
+    }
+
+    /// Gives a reaction to a message of their own, or takes it back.
+    async fn react(&mut self) {
+        let Some((chat, id)) = self.own.choose(&mut self.rng).cloned() else { return };
+        let method = if self.rng.random_ratio(2, 3) { "PUT" } else { "DELETE" };
+        let emoji = ["%F0%9F%91%8D", "%E2%9D%A4"][self.rng.random_range(0..2)];
+        self.do_it(&format!("{method} /api/chat/{chat}/messages/{id}/reactions/{emoji}"), None).await;
     }
 
     /// Says once that they type, or stopped: it is worth nothing later.

@@ -157,6 +157,7 @@ impl Config {
             ("limits.guesses_per_hour", u64::from(self.limits.guesses_per_hour)),
             ("limits.send_per_minute", u64::from(self.limits.send_per_minute)),
             ("limits.text_kb_per_minute", u64::from(self.limits.text_kb_per_minute)),
+            ("limits.reactions_per_minute", u64::from(self.limits.reactions_per_minute)),
             ("limits.typing_per_minute", u64::from(self.limits.typing_per_minute)),
             ("limits.requests_per_minute", u64::from(self.limits.requests_per_minute)),
             ("limits.waiting_sends", self.limits.waiting_sends as u64),

@@ -13,6 +13,8 @@ pub enum EventKind {
     MessageNew,
     MessageEdited,
     MessageDeleted,
+    ReactionAdded,
+    ReactionRemoved,
     ChatCreated,
     ChatUpdated,
     ChatDeleted,
@@ -30,10 +32,12 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::MessageNew,
         Self::MessageEdited,
         Self::MessageDeleted,
+        Self::ReactionAdded,
+        Self::ReactionRemoved,
         Self::ChatCreated,
         Self::ChatUpdated,
         Self::ChatDeleted,
@@ -54,6 +58,8 @@ impl EventKind {
             Self::MessageNew => "message.new",
             Self::MessageEdited => "message.edited",
             Self::MessageDeleted => "message.deleted",
+            Self::ReactionAdded => "reaction.added",
+            Self::ReactionRemoved => "reaction.removed",
             Self::ChatCreated => "chat.created",
             Self::ChatUpdated => "chat.updated",
             Self::ChatDeleted => "chat.deleted",
@@ -94,8 +100,9 @@ impl EventKind {
                 changes_may: MayChange::InChat,
                 ..Effect::only_told_to(Audience::Users)
             },
-            // The kind of a chat never changes, and nothing else of it decides who may do what.
-            Self::ChatUpdated => {
+            // It may be to the message that the list shows. The kind of a chat never changes, and nothing
+            // else of it decides who may do what.
+            Self::ReactionAdded | Self::ReactionRemoved | Self::ChatUpdated => {
                 Effect { invalidates: &[Cached::Chat], ..Effect::only_told_to(Audience::Chat) }
             }
             // Nothing is left in which anyone may do anything.
@@ -390,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_kind_of_a_newer_server_goes_to_its_audience_and_empties_every_cache() {
-        let effect = Effect::of("reaction.added", Audience::Chat);
+        let effect = Effect::of("poll.closed", Audience::Chat);
         assert_eq!((effect.audience, effect.invalidates), (Audience::Chat, &[Cached::Everything][..]));
         assert_eq!((effect.membership, effect.access), (Membership::Unchanged, Access::Unchanged));
         let known = Effect::of("member.joined", Audience::Workspace);

@@ -1,5 +1,6 @@
 //! Who may do what, as pure rules: roles in a workspace, roles in a chat, and a decision for each
-//! action. Membership is a row in the database; these rules decide what that row allows.
+//! action. Membership is a row in the database; these rules decide what that row allows. For sends,
+//! `may_post` in `migrations/0005_send_messages.sql` repeats the rule of `Post`; a test compares them.
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +85,8 @@ pub enum ChatAction {
     /// Read messages and the list of members.
     Read,
     Post,
+    /// React to messages.
+    React,
     /// Come in without being added.
     Join,
     /// An owner may leave too, after having transferred ownership.
@@ -101,10 +104,11 @@ pub enum ChatAction {
 }
 
 impl ChatAction {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::See,
         Self::Read,
         Self::Post,
+        Self::React,
         Self::Join,
         Self::Leave,
         Self::AddMembers,
@@ -137,7 +141,7 @@ impl Standing {
             self.workspace_role.is_admin() && self.kind.is_channel() && (member || self.kind.is_open());
         match action {
             ChatAction::See => member || self.kind.is_open(),
-            ChatAction::Read | ChatAction::Post => member,
+            ChatAction::Read | ChatAction::Post | ChatAction::React => member,
             ChatAction::Join => self.kind.is_open(),
             ChatAction::Leave | ChatAction::AddMembers => member && changeable,
             ChatAction::Update if self.kind == ChatKind::Group => member,
@@ -192,17 +196,17 @@ mod tests {
     #[test]
     fn a_single_chat_is_for_talking_and_nothing_else() {
         for role in [WorkspaceRole::Member, WorkspaceRole::Owner] {
-            assert_eq!(allowed(ChatKind::Single, role, MEMBER), [A::See, A::Read, A::Post]);
+            assert_eq!(allowed(ChatKind::Single, role, MEMBER), [A::See, A::Read, A::Post, A::React]);
         }
     }
 
     #[test]
     fn members_talk_and_invite() {
-        let talk = [A::See, A::Read, A::Post, A::Leave, A::AddMembers];
+        let talk = [A::See, A::Read, A::Post, A::React, A::Leave, A::AddMembers];
         assert_eq!(allowed(ChatKind::PrivateChannel, WorkspaceRole::Member, MEMBER), talk);
-        let public = [A::See, A::Read, A::Post, A::Join, A::Leave, A::AddMembers];
+        let public = [A::See, A::Read, A::Post, A::React, A::Join, A::Leave, A::AddMembers];
         assert_eq!(allowed(ChatKind::PublicChannel, WorkspaceRole::Member, MEMBER), public);
-        let group = [A::See, A::Read, A::Post, A::Leave, A::AddMembers, A::Update];
+        let group = [A::See, A::Read, A::Post, A::React, A::Leave, A::AddMembers, A::Update];
         assert_eq!(allowed(ChatKind::Group, WorkspaceRole::Owner, MEMBER), group);
     }
 

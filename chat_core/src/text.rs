@@ -2,6 +2,7 @@
 //! and holds no control characters that break a terminal, a log line or Postgres (which cannot
 //! store NUL). [`fold`] decides when two texts count as equal.
 
+mod emoji;
 mod look_alike;
 mod name;
 
@@ -10,6 +11,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
+pub use emoji::Emoji;
 pub use look_alike::look_alike;
 
 /// Why a text was refused, in words for the person who sent it.
@@ -33,6 +35,8 @@ pub enum TextError {
     TooManyMarks,
     #[error("must not mix scripts within a word")]
     MixedScripts,
+    #[error("must be one emoji")]
+    NotAnEmoji,
 }
 
 impl TextError {
@@ -48,6 +52,7 @@ impl TextError {
             Self::HiddenCharacters => "hidden_characters",
             Self::TooManyMarks => "too_many_marks",
             Self::MixedScripts => "mixed_scripts",
+            Self::NotAnEmoji => "not_an_emoji",
         }
     }
 
@@ -73,6 +78,7 @@ impl TextError {
             Self::HiddenCharacters,
             Self::TooManyMarks,
             Self::MixedScripts,
+            Self::NotAnEmoji,
         ]
         .into_iter()
         .find(|error| error.to_string() == words)

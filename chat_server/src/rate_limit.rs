@@ -83,6 +83,7 @@ pub struct RateLimits {
     /// Refresh and logout, which cost no password hash. A whole office may share one address.
     pub refresh: RateLimit<IpAddr>,
     pub send: RateLimit<AccountId>,
+    pub reactions: RateLimit<AccountId>,
     pub typing: RateLimit<AccountId>,
     /// What a stream wants: it changes about as often as a user opens another chat.
     pub interest: RateLimit<AccountId>,
@@ -111,6 +112,7 @@ impl RateLimits {
             ),
             refresh: RateLimit::per_minute(refreshes, bounds.rate_limited("refresh")),
             send: RateLimit::per_minute(config.send_per_minute, bounds.rate_limited("send")),
+            reactions: RateLimit::per_minute(config.reactions_per_minute, bounds.rate_limited("reactions")),
             typing: RateLimit::per_minute(config.typing_per_minute, bounds.rate_limited("typing")),
             interest: RateLimit::per_minute(config.typing_per_minute, bounds.rate_limited("interest")),
             requests: RateLimit::per_minute(config.requests_per_minute, bounds.rate_limited("requests")),
@@ -165,6 +167,7 @@ impl RateLimits {
         self.new_chats.forget_idle();
         self.added_members.forget_idle();
         self.text.forget_idle();
+        self.reactions.forget_idle();
         self.chat_changes.forget_idle();
         self.exports.forget_idle();
         self.refusals.forget_idle();

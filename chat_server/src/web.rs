@@ -94,6 +94,10 @@ async fn page(Extension(client): Extension<Arc<WebClient>>, request: Request) ->
     response
 }
 
+/// The service worker. A worker is held to the policy of its own script, and this one fetches what the
+/// pages need.
+const WORKER: &str = "sw.js";
+
 /// A file beside index.html: an icon, the manifest, the service worker. A browser asks
 /// whether it has changed, since its name stays the same.
 async fn file(
@@ -106,6 +110,11 @@ async fn file(
     }
     let mut response = client.file(&name, request).await.ok_or(ApiError::NotFound("page"))?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if name == WORKER
+        && let Ok(policy) = HeaderValue::from_str(&client.policy)
+    {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     Ok(response)
 }
 

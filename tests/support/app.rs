@@ -266,6 +266,7 @@ fn test_config(database: &TestDatabase, folder: &TempDir) -> Config {
     config.limits.send_per_minute = 100_000;
     config.limits.text_kb_per_minute = 1_000_000;
     config.limits.requests_per_minute = 1_000_000;
+    config.limits.reactions_per_minute = 100_000;
     config.limits.typing_per_minute = 100_000;
     config.limits.searches_per_minute = 100_000;
     config.limits.new_chats_per_minute = 100_000;

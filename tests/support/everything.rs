@@ -18,6 +18,9 @@ pub async fn everything_happens(app: &App, ann: &Actor, bob: &Actor, cid: &Actor
     let sent = bob.post(&plans, "helo").await;
     let path = format!("/api/chat/{plans}/messages/{}", sent["id"].as_str().unwrap());
     bob.call_with(&format!("PATCH {path}"), json!({ "body": "hello" })).await.ok();
+    for method in ["PUT", "DELETE", "PUT"] {
+        bob.call(&format!("{method} {path}/reactions/%F0%9F%91%8D")).await.no_content();
+    }
     bob.call(&format!("DELETE {path}")).await.no_content();
     bob.call_with(&format!("PATCH /api/chat/{plans}"), json!({ "name": "new plans" })).await.ok();
     cid.call(&format!("POST /api/chat/{chat}/join")).await.ok();

@@ -17,7 +17,11 @@ const flags =
 /** A host name other than localhost, so that its pages are not a secure context. */
 export const ELSEWHERE = 'parlor.test'
 /** Console messages for errors and cut connections that steps cause on purpose. */
-const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_/
+const EXPECTED = /status of (401|403|404|409|422|429|500|503)|net::ERR_|error occurred when fetching the script/
+
+/** The size of the text that a reader sets in the browser; the rest follows it. */
+const USUAL_SIZE = 16
+const LARGE_SIZE = 32
 
 /** The browser engine. `E2E_ENGINE=firefox` uses Playwright's own Firefox, if it is installed. */
 const isFirefox = process.env.E2E_ENGINE === 'firefox'
@@ -45,6 +49,8 @@ export class Person {
     person.context = await world.browser.newContext({
       viewport: { width: 1200, height: 760 },
       locale: 'en-GB',
+      // It answers before the steps that cut and delay requests can; `app.mjs` is about it.
+      serviceWorkers: world.withServiceWorker ? 'allow' : 'block',
       ...options,
       // Firefox has these permissions by its preferences.
       permissions: isFirefox ? [] : (options.permissions ?? ['clipboard-read', 'clipboard-write']),
@@ -80,7 +86,7 @@ export class Person {
     await this.page.goto(`${this.base}/signup`)
     await this.page.getByLabel('Workspace').fill(workspace)
     await this.fillIn(name)
-    await this.page.getByRole('button', { name: 'Make the workspace' }).click()
+    await this.page.getByRole('button', { name: 'Create workspace' }).click()
     await this.entry('general').waitFor()
     if (keepGeneral) return
     const sql = `update chats set deleted_at = now()
@@ -105,21 +111,21 @@ export class Person {
     this.email = emailOf(name, this.world.stamp)
     await this.page.getByLabel('Your name').fill(name)
     await this.page.getByLabel('E-mail').fill(this.email)
-    await this.page.getByLabel('Password').fill('correct horse')
+    await this.page.getByLabel('Password', { exact: true }).fill('correct horse')
   }
 
   async signIn(email, name = this.name) {
     this.name = name
     await this.page.goto(`${this.base}/signin`)
     await this.page.getByLabel('E-mail').fill(email)
-    await this.page.getByLabel('Password').fill('correct horse')
+    await this.page.getByLabel('Password', { exact: true }).fill('correct horse')
     await this.page.getByRole('button', { name: 'Sign in' }).click()
     await this.page.getByRole('heading', { name: 'Channels', exact: true }).waitFor()
   }
 
   async inviteLink() {
     await this.page.getByRole('complementary', { name: 'Chats' }).getByRole('button', { name: 'Invite people' }).click()
-    await this.page.getByRole('button', { name: 'Make a link' }).click()
+    await this.page.getByRole('button', { name: 'Create link' }).click()
     const link = await this.page.getByLabel('Invitation link').inputValue()
     await this.page.keyboard.press('Escape')
     return link
@@ -190,29 +196,80 @@ export class Person {
     return await page.locator('.message-body').allTextContents()
   }
 
-  /** Checks the current screen with axe-core, in the light and the dark theme. */
-  async audit(screen, page = this.page) {
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      // Animations must be over, or axe measures colours in between.
-      await until('nothing moves', () =>
-        page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
-      )
-      if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
-      const { violations } = await page.evaluate(() => window.axe.run({ rules: { 'target-size': { enabled: true } } }))
-      const told = violations.map(({ id, help, nodes }) => {
-        const where = nodes.slice(0, 3).map(node => `${node.target} (${node.any[0]?.message ?? ''})`)
-        return `${id}: ${help}: ${where.join(' | ')}`
-      })
-      assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}`)
-      this.world.audited.add(`${screen} ${colorScheme}`)
+  /**
+   * Checks the current screen with axe-core: in the light and the dark theme, and with text of twice
+   * the size, if it has a part that was not seen with such text yet. Colours are the same then.
+   */
+  async audit(screen, page = this.page, { atUsualSizeAlone = false } = {}) {
+    const parts = await page.evaluate(partsOfScreen)
+    const isNew = parts.some(part => !this.world.seenLarge.has(part))
+    // A menu closes when the window changes.
+    const isLarge = isNew && !isFirefox && !atUsualSizeAlone && (await page.getByRole('menu').count()) === 0
+    for (const theme of ['light', 'dark']) await this.look(screen, page, theme, USUAL_SIZE)
+    if (isLarge) {
+      const scroller = page.locator('.scroller')
+      const [top = 0] = await scroller.evaluateAll(all => all.map(e => e.scrollTop))
+      const devtools = await page.context().newCDPSession(page)
+      await setFontSize(devtools, page, LARGE_SIZE)
+      await this.look(screen, page, 'light', LARGE_SIZE)
+      for (const part of parts) this.world.seenLarge.add(part)
+      await setFontSize(devtools, page, USUAL_SIZE)
+      await devtools.detach()
+      // The other size has moved what was read.
+      await scroller.evaluateAll((all, top) => {
+        for (const element of all) element.scrollTo({ top })
+      }, top)
     }
     await page.emulateMedia({ colorScheme: null, reducedMotion: null })
+  }
+
+  async look(screen, page, colorScheme, size) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    // Animations must be over, or axe measures colours in between.
+    await until('nothing moves', () =>
+      page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
+    )
+    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
+    // Of which parts a page consists does not depend on the size of the text. axe guesses from the
+    // places of the parts whether one of them covers the page like a dialog.
+    const usual = { enabled: size === USUAL_SIZE }
+    const rules = { 'target-size': { enabled: true }, 'landmark-one-main': usual, 'page-has-heading-one': usual }
+    const { violations } = await page.evaluate(rules => window.axe.run({ rules }), rules)
+    const told = violations.map(({ id, help, nodes }) => {
+      const where = nodes.slice(0, 3).map(node => `${node.target} (${node.any[0]?.message ?? ''})`)
+      return `${id}: ${help}: ${where.join(' | ')}`
+    })
+    assert.deepEqual(told, [], `axe-core: ${screen}, ${colorScheme}, ${size} pixels`)
+    this.world.audited.add(`${screen} ${colorScheme} ${size}`)
   }
 
   async leave() {
     await this.context.close()
   }
+}
+
+/** What is laid out on a screen: kinds of elements, in a language and a window of a width. */
+function partsOfScreen() {
+  const { lang, dir } = document.documentElement
+  const shown = [...document.querySelectorAll('[class]')].filter(element => element.checkVisibility())
+  const kinds = new Set(shown.flatMap(element => [...element.classList]))
+  return [...kinds].map(kind => `${kind} ${lang} ${dir} ${innerWidth}`)
+}
+
+/** Resolves once the window has the layout for it. */
+async function setFontSize(devtools, page, size) {
+  await devtools.send('Page.setFontSizes', { fontSizes: { standard: size } })
+  // Chromium tells the page of media queries that have changed only when the window changes too.
+  const viewport = page.viewportSize()
+  await page.setViewportSize({ ...viewport, height: viewport.height + 1 })
+  await page.setViewportSize(viewport)
+  await page.evaluate(async size => {
+    const frame = () => new Promise(done => requestAnimationFrame(done))
+    const scale = { small: 0.9375, large: 1.125, largest: 1.25 }[document.documentElement.dataset.text] ?? 1
+    while (getComputedStyle(document.documentElement).fontSize !== `${size * scale}px`) await frame()
+    await frame()
+    await frame()
+  }, size)
 }
 
 export function emailOf(name, stamp) {

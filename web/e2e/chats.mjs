@@ -69,7 +69,7 @@ export async function steps(step, world) {
   await step('asking for the same single chat again is the same chat', async () => {
     const address = page.url()
     await olga.open('lobby')
-    await newChat('One person')
+    await newChat('Direct message')
     await choose('With whom?', 'Ben Newcomer')
     await olga.audit('new chat, one person')
     await dialog.getByRole('button', { name: 'Start' }).click()
@@ -105,7 +105,7 @@ export async function steps(step, world) {
   await step('a member of a group may rename it', async () => {
     await cara.page.getByRole('button', { name: 'More about this chat' }).click()
     await cara.page.getByRole('menuitem', { name: 'Rename' }).waitFor()
-    assert.equal(await cara.page.getByRole('menuitem', { name: 'Delete for everybody' }).count(), 0)
+    assert.equal(await cara.page.getByRole('menuitem', { name: 'Delete for everyone' }).count(), 0)
     await cara.page.keyboard.press('Escape')
   })
 
@@ -173,7 +173,7 @@ export async function steps(step, world) {
     await dialog.getByRole('button', { name: 'Create' }).click()
     await olga.sees('secrets')
     await ben.page.getByRole('link', { name: 'Browse channels' }).click()
-    await ben.page.getByText('You are in every channel there is').waitFor()
+    await ben.page.getByText('You have joined every channel').waitFor()
     await ben.page.getByRole('main').getByRole('link', { name: 'lobby' }).waitFor()
     await ben.audit('browse, empty')
     assert.equal(await ben.entry('secrets').count(), 0)
@@ -193,7 +193,7 @@ export async function steps(step, world) {
     await newChat('Channel')
     await dialog.getByLabel('Name', { exact: true }).fill('Taken')
     await dialog.getByRole('button', { name: 'Create' }).click()
-    await dialog.getByText('There is a channel of this name already').waitFor()
+    await dialog.getByText('There is already a channel with this name').waitFor()
     await olga.audit('new chat, refused')
     await page.keyboard.press('Escape')
   })
@@ -214,7 +214,7 @@ export async function steps(step, world) {
     await olga.audit('members')
     await members.getByRole('button', { name: 'Make Ben Newcomer the owner' }).click()
     await olga.audit('hand over?')
-    await dialog.getByRole('button', { name: 'Hand over' }).click()
+    await dialog.getByRole('button', { name: 'Transfer ownership' }).click()
     await members
       .getByRole('button', { name: /the owner/ })
       .first()
@@ -275,7 +275,7 @@ export async function steps(step, world) {
     await page.getByRole('button', { name: 'More about this chat' }).click()
     await page.getByRole('menuitem', { name: 'Leave' }).click()
     await dialog.getByRole('button', { name: 'Leave' }).click()
-    const reason = dialog.getByText('Make somebody else the owner before you leave')
+    const reason = dialog.getByText('Make someone else the owner before you leave')
     await reason.waitFor()
     const fits = await reason.evaluate(
       e => e.scrollWidth <= e.clientWidth && getComputedStyle(e).whiteSpace !== 'nowrap',
@@ -287,7 +287,7 @@ export async function steps(step, world) {
 
   await step('delete a channel, for everybody', async () => {
     await page.getByRole('button', { name: 'More about this chat' }).click()
-    await page.getByRole('menuitem', { name: 'Delete for everybody' }).click()
+    await page.getByRole('menuitem', { name: 'Delete for everyone' }).click()
     await olga.audit('delete a chat?')
     await dialog.getByRole('button', { name: 'Delete' }).click()
     await olga.entry('lobby').waitFor({ state: 'detached' })
@@ -295,6 +295,6 @@ export async function steps(step, world) {
     await until('Cara is told', async () => (await cara.page.getByText('This conversation was deleted').count()) > 0)
     await cara.audit('a deleted chat')
     await cara.page.reload()
-    await cara.page.getByText('This conversation is not here').waitFor()
+    await cara.page.getByText('This conversation is not available').waitFor()
   })
 }

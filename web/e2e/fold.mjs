@@ -86,6 +86,8 @@ class Follower {
       onCursor: id => {
         cursor = id
       },
+      onEphemeral: () => undefined,
+      onConnected: () => undefined,
       onStatus: () => undefined,
       signal: this.stop.signal,
     })

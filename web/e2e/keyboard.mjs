@@ -310,7 +310,7 @@ export async function steps(step, world) {
     await german.page.getByLabel('Arbeitsbereich').fill('Anderswo')
     await german.page.getByLabel('Dein Name').fill('Gerda')
     await german.page.getByLabel('E-Mail').fill('gerda@e2e.example')
-    await german.page.getByLabel('Passwort').fill('kurz')
+    await german.page.getByLabel('Passwort', { exact: true }).fill('kurz')
     await german.page.getByRole('button', { name: 'Arbeitsbereich anlegen' }).click()
     await german.page.locator('.field-error', { hasText: /^Mindestens 8 Zeichen\.$/ }).waitFor()
     await german.audit('sign up in German, refused')

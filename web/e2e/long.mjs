@@ -105,6 +105,29 @@ export async function steps(step, world) {
     await until('the end', async () => (await gap()) <= 2)
   })
 
+  await step('the end stays in sight while the size of the text or the density changes', async () => {
+    const change = (choice, value) =>
+      page.evaluate(
+        ([choice, value]) => {
+          document.documentElement.dataset[choice] = value
+        },
+        [choice, value],
+      )
+    const height = () => scroller.evaluate(e => e.scrollHeight)
+    for (const [choice, value] of [
+      ['text', 'largest'],
+      ['text', 'small'],
+      ['text', 'normal'],
+      ['density', 'compact'],
+      ['density', 'comfortable'],
+    ]) {
+      const before = await height()
+      await change(choice, value)
+      await until('the rows have other heights', async () => (await height()) !== before)
+      await until(`it is at the end: ${value}`, async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
+    }
+  })
+
   await step('up to the very first message', async () => {
     let least = COUNT
     await until(
@@ -133,7 +156,7 @@ export async function steps(step, world) {
       },
       300_000,
     )
-    await page.getByRole('button', { name: /To the newest/ }).waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: /Jump to latest/ }).waitFor({ state: 'detached' })
   })
 
   await step('who goes far by keys does not lose the focus with the message that had it', async () => {
@@ -147,7 +170,7 @@ export async function steps(step, world) {
       await keyboard.press('ArrowDown')
       return (await page.locator('.message:focus').count()) === 1
     })
-    await page.getByRole('button', { name: /To the newest/ }).focus()
+    await page.getByRole('button', { name: /Jump to latest/ }).focus()
     await keyboard.press('Enter')
     await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
     assert.equal(await page.locator('.scroller:focus').count(), 1)
@@ -160,7 +183,7 @@ export async function steps(step, world) {
       const at = await page.locator('.message[data-marked]').boundingBox()
       return at && at.y > 50 && at.y < 700
     })
-    await page.getByRole('button', { name: /To the newest/ }).click()
+    await page.getByRole('button', { name: /Jump to latest/ }).click()
     await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
   })
 

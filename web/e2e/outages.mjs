@@ -90,7 +90,7 @@ export async function steps(step, world) {
     await late.audit('a part that is missing')
     assert.match(world.pageErrors.splice(0).join(), /dynamically imported module/)
     await late.context.unroute('**/assets/ChatPane-*.js')
-    await late.page.getByRole('button', { name: 'Load again' }).click()
+    await late.page.getByRole('button', { name: 'Reload' }).click()
     await late.gets('we are back')
     await late.leave()
   })

@@ -11,7 +11,8 @@ import { until } from './until.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 const program = process.env.PARLOR_BIN ?? join(root, 'target/debug/parlor')
-const web = join(root, 'web/dist')
+/** Another build of the client can be named, to compare it. */
+const web = process.env.PARLOR_CLIENT ?? join(root, 'web/dist')
 /** Long, because a first start runs initdb and the machine may be busy. */
 const START_MS = 240_000
 const STOP_MS = 30_000
@@ -26,7 +27,7 @@ export class Parlor {
     }
     const parlor = new Parlor()
     // A copy: the program may be built again during the run.
-    cpSync(web, join(parlor.folder, 'client'), { recursive: true })
+    cpSync(web, parlor.client(), { recursive: true })
     try {
       await parlor.begin(options)
       return parlor
@@ -46,11 +47,7 @@ export class Parlor {
     this.second = `http://localhost:${this.ports.second}`
     this.insecure = `http://${ELSEWHERE}:${this.ports.chat}`
     this.events = `http://localhost:${this.ports.notify}`
-    this.spawn('parlor', demo ? ['--demo'] : [], {
-      PARLOR_SERVER__PORT: this.ports.chat,
-      PARLOR_NOTIFY__PORT: 0,
-    })
-    await this.answers('parlor', `${this.url}/health/ready`)
+    await this.startLauncher(demo ? ['--demo'] : [])
     await until('the launcher has said that all is up', () => /Parlor runs at/.test(this.log()), START_MS)
     await this.startNotify()
     if (secondTokenSeconds === 0) return
@@ -63,6 +60,22 @@ export class Parlor {
       DATABASE_URL: this.database(),
     })
     await this.answers('second', `${this.second}/health/ready`)
+  }
+
+  async startLauncher(args = []) {
+    this.spawn('parlor', args, { PARLOR_SERVER__PORT: this.ports.chat, PARLOR_NOTIFY__PORT: 0 })
+    await this.answers('parlor', `${this.url}/health/ready`)
+  }
+
+  /** Ends everything; the data stay. */
+  async goAway() {
+    await this.killNotify()
+    await this.end('parlor', 'SIGTERM')
+  }
+
+  async comeBack() {
+    await this.startLauncher()
+    await this.startNotify()
   }
 
   /** The notify_server that the pages use. The launcher's own one holds no stream. */
@@ -133,6 +146,11 @@ export class Parlor {
       .join('\n')
   }
 
+  /** The folder of the client that chat_server serves. */
+  client(path = '') {
+    return join(this.folder, 'client', path)
+  }
+
   data(path) {
     return join(this.folder, 'data/postgres', path)
   }
@@ -151,7 +169,7 @@ export class Parlor {
         ...Object.fromEntries(own),
         RUST_BACKTRACE: '0',
         PARLOR_SERVER__HOST: '127.0.0.1',
-        PARLOR_SERVER__WEB_DIR: join(this.folder, 'client'),
+        PARLOR_SERVER__WEB_DIR: this.client(),
         PARLOR_NOTIFY__HOST: '127.0.0.1',
         PARLOR_NOTIFY__PUBLIC_URL: this.events,
         PARLOR_LIMITS__SIGNIN_PER_MINUTE: '100000',

@@ -31,7 +31,7 @@ export async function steps(step, world) {
 
   await step('what would show nothing is shown as it was written', async () => {
     await ben.page
-      .getByRole('button', { name: /To the newest/ })
+      .getByRole('button', { name: /Jump to latest/ })
       .or(ben.box())
       .first()
       .click()
@@ -109,5 +109,33 @@ export async function steps(step, world) {
     await ben.page.getByText('The messages could not be loaded').waitFor()
     await ben.context.unroute('**/messages*', cut)
     await ben.gets('read me')
+  })
+
+  await step('density and the size of the text are chosen, act at once, and stay', async () => {
+    const { page } = olga
+    const choose = async (label, value) => {
+      const chat = page.url()
+      await olga.settings('Appearance')
+      await page.getByLabel(label).selectOption(value)
+      if (value !== 'Normal') await olga.audit(`${label}: ${value}`)
+      await page.goto(chat)
+      await page.locator('.timeline[data-ready] .avatar-l').first().waitFor()
+    }
+    const look = () =>
+      page.evaluate(() => [
+        getComputedStyle(document.documentElement).fontSize,
+        document.querySelector('.avatar-l').getBoundingClientRect().width,
+      ])
+    assert.deepEqual(await look(), ['16px', 38])
+    await choose('Density', 'Compact')
+    assert.deepEqual(await look(), ['16px', 28])
+    await choose('Text size', 'Largest')
+    assert.deepEqual(await look(), ['20px', 35])
+    await page.reload()
+    await page.locator('.timeline[data-ready] .avatar-l').first().waitFor()
+    assert.deepEqual(await look(), ['20px', 35])
+    await choose('Text size', 'Normal')
+    await choose('Density', 'Comfortable')
+    assert.deepEqual(await look(), ['16px', 38])
   })
 }

@@ -8,6 +8,7 @@ const SUITES = [
   'fold',
   'account',
   'talk',
+  'reactions',
   'writing',
   'reading',
   'chats',
@@ -23,8 +24,9 @@ const SUITES = [
   'keyboard',
   'phone',
   'expiry',
+  'app',
 ]
-/** The timeout of a step. */
+/** The timeout of a suite. */
 const SUITE_MS = 10 * 60_000
 
 const wanted = process.argv.slice(2)
@@ -57,7 +59,14 @@ process.on('uncaughtException', error => {
 try {
   browser = await launch()
   const from = Date.now()
-  const world = { parlor, browser, stamp: Date.now().toString(36), pageErrors: [], audited: new Set() }
+  const world = {
+    parlor,
+    browser,
+    stamp: Date.now().toString(36),
+    pageErrors: [],
+    audited: new Set(),
+    seenLarge: new Set(),
+  }
   // Suites with a long wait begin it before the others run.
   for (const suite of suites) {
     // `world` is shared, but each suite has its own browser contexts and page errors.

@@ -23,7 +23,7 @@ const fill = () => {
 }
 
 export async function steps(step, world) {
-  const notice = person => person.page.getByText('This browser does not let Parlor keep anything here')
+  const notice = person => person.page.getByText('This browser does not let Parlor store anything')
   const talks = async (person, name) => {
     await person.createChannel(name)
     await person.box().pressSequentially('typed letter by letter')

@@ -107,12 +107,19 @@ export async function steps(step, world) {
     }
     await olga.settings('Notifications')
     // Wait until the permission is granted.
-    const choice = olga.page.getByLabel('Tell me on the desktop')
-    await choice.selectOption('Of people, groups, and @ with my name')
+    const choice = olga.page.getByLabel('Notify me about')
+    await choice.selectOption('Direct messages and mentions')
     const kept = () => olga.page.evaluate(() => localStorage.getItem('parlor.notify'))
     await until('it is on', async () => (await kept()) === 'direct' && (await choice.inputValue()) === 'direct')
     await olga.page.getByRole('link', { name: 'Home' }).click()
     await olga.sees('lobby')
+    await olga.page.evaluate(() => {
+      window.marks = []
+      navigator.setAppBadge = async count => window.marks.push(count)
+      navigator.clearAppBadge = async () => window.marks.push(0)
+    })
+    const icon = () => olga.page.locator('link[rel="icon"]').getAttribute('href')
+    const mark = () => olga.page.evaluate(() => window.marks.at(-1))
     await ben.open('Olga Owner')
     // The second tab does not hold the stream, but being active is enough.
     await look(olga.page, false)
@@ -124,6 +131,8 @@ export async function steps(step, world) {
     await until('the desktop tells', async () => (await told()).length > 0)
     assert.deepEqual(await told(), ['Ben Newcomer: look here'])
     await until('the title counts', async () => /^\(2\) /.test(await olga.page.title()))
+    await until('the icon has a dot', async () => (await icon()) === '/icon-unread.svg')
+    await until('the app has a count', async () => (await mark()) === 2)
     await ben.open('lobby')
     await ben.say('nobody is told of a channel')
     await until('it is unread', async () => (await olga.unread('lobby')) === 1)
@@ -137,6 +146,8 @@ export async function steps(step, world) {
     await look(olga.page, true)
     await olga.gets('look here')
     await until('read', async () => (await olga.entry('Ben Newcomer').locator('.badge').count()) === 0)
+    await until('the dot is gone', async () => (await icon()) === '/icon.svg')
+    assert.equal(await mark(), 0)
     await look(second, true)
     await olga.open('lobby')
   })

@@ -16,6 +16,33 @@ export async function steps(step, world) {
     await olga.audit('a channel')
   })
 
+  await step('one sees who types, in the open chat, until they send or empty the box; nothing moves', async () => {
+    const line = olga.page.locator('.composer-typing')
+    const place = () => olga.box().boundingBox()
+    const before = await place()
+    await ben.box().pressSequentially('so')
+    await line.getByText('Ben Newcomer is typing').waitFor()
+    assert.deepEqual(await place(), before)
+    await olga.audit('somebody types')
+    await ben.box().press('Enter')
+    await olga.gets('so')
+    await line.waitFor({ state: 'detached' })
+    await ben.box().pressSequentially('no')
+    await line.waitFor()
+    await ben.box().fill('')
+    await line.waitFor({ state: 'detached' })
+  })
+
+  await step('each new stream is told which chat is open', async () => {
+    const again = olga.page.waitForResponse(response => response.url().endsWith('/interest'))
+    await world.parlor.killNotify()
+    await world.parlor.startNotify()
+    assert.equal((await again).status(), 204)
+    await ben.box().pressSequentially('back')
+    await olga.page.locator('.composer-typing').waitFor()
+    await ben.box().fill('')
+  })
+
   await step('screen readers are told what comes, and of each message who wrote it', async () => {
     const { page } = olga
     const told = page.getByRole('status', { name: 'What was said just now' })
@@ -228,6 +255,10 @@ export async function steps(step, world) {
     await olga.page.reload()
     await olga.open('drafts')
     assert.equal(await olga.box().inputValue(), 'half a thought')
+    await olga.box().fill('half a thought, and right before the reload')
+    await olga.page.reload()
+    await olga.sees('drafts')
+    assert.equal(await olga.box().inputValue(), 'half a thought, and right before the reload')
     await olga.box().fill('')
     await olga.open('lobby')
     await olga.entry('drafts').locator('.entry-draft').waitFor({ state: 'detached' })
@@ -277,7 +308,7 @@ export async function steps(step, world) {
       await until(`it is in sight, ${time}`, () => inSight('Hello Olga'))
       await ben.page.locator('.scroller').hover()
       if (time === 'again') await ben.page.mouse.wheel(0, 20_000)
-      else await ben.page.getByRole('button', { name: /To the newest/ }).click()
+      else await ben.page.getByRole('button', { name: /Jump to latest/ }).click()
       await until('it is at the end', () => inSight('half a thought'))
       assert.equal(/\/\d+$/.test(ben.page.url()), time === 'again')
     }

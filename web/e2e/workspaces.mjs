@@ -134,7 +134,7 @@ export async function steps(step, world) {
     for (const url of [annex, first]) {
       await other.page.goto(url)
       await other.page.getByLabel('E-mail').fill(ben.email)
-      await other.page.getByLabel('Password').fill('correct horse')
+      await other.page.getByLabel('Password', { exact: true }).fill('correct horse')
       await other.page.getByRole('button', { name: 'Sign in' }).click()
       await other.page.getByRole('heading', { name: url === annex ? 'annex' : 'lobby', level: 1 }).waitFor()
       assert.equal(other.page.url(), url)

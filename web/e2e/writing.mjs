@@ -71,8 +71,6 @@ export async function steps(step, world) {
     const switcher = page.getByRole('dialog', { name: 'Go to' })
     await switcher.waitFor()
     await press('Escape')
-    await switcher.waitFor({ state: 'detached' })
-    await olga.box().click()
   })
 
   await step('in a block of code Enter is a new line, and behind it Enter sends, with every indentation', async () => {
@@ -95,6 +93,38 @@ export async function steps(step, world) {
     await ben.message('let b').getByRole('button', { name: 'Copy code' }).click()
     const copied = () => ben.page.evaluate(() => navigator.clipboard.readText())
     await until('it is copied', async () => (await copied()) === '  let a\n  let b')
+  })
+
+  await step('typing goes on at once when Esc closes a dialog or a menu', async () => {
+    const dialog = page.getByRole('dialog')
+    const menu = page.getByRole('menu')
+    const side = page.getByRole('complementary', { name: 'Chats' })
+    const row = olga.message('done')
+    const opens = [
+      [() => press('Control+k'), dialog],
+      [() => press('Control+/'), dialog],
+      [() => side.getByRole('button', { name: 'Create channel' }).click(), dialog],
+      [() => side.getByRole('button', { name: 'Invite people' }).click(), dialog],
+      [() => page.getByRole('button', { name: 'More about this chat' }).click(), menu],
+      [
+        () =>
+          page
+            .getByRole('banner')
+            .getByRole('button', { name: /^Writing/ })
+            .click(),
+        menu,
+      ],
+      [() => row.hover().then(() => row.getByRole('button', { name: 'More' }).click()), menu],
+    ]
+    for (const [open, opened] of opens) {
+      await olga.box().focus()
+      await open()
+      await opened.waitFor()
+      await press('Escape')
+      await keyboard.type('a b c')
+      await inBox('a b c')
+      await clear()
+    }
   })
 
   await step('a name is completed neither in code nor by Enter unasked', async () => {
@@ -205,10 +235,7 @@ export async function steps(step, world) {
     await dialog.getByRole('option', { name: /lobby/ }).waitFor()
     for (const init of [webkit, { isComposing: true }]) await enter('.switcher-input', init)
     assert.equal(await dialog.count(), 1)
-    await press('Escape')
-    await dialog.waitFor({ state: 'detached' })
-    await olga.box().click()
-    await press('Enter')
+    await press('Escape', 'Enter')
     assert.equal(await ben.message('日本').count(), 0)
   })
 

@@ -135,7 +135,7 @@ async function read({ page }) {
 /** Types in a chat: first in silence, then while ten messages a second arrive. */
 async function write(person) {
   const { page } = person
-  await page.getByRole('button', { name: /To the newest/ }).click()
+  await page.getByRole('button', { name: /Jump to latest/ }).click()
   await type(person, 'in silence')
   const [chat] = await parlor.sql('select id, workspace_id from chats where id = $1', [page.url().split('/c/')[1]])
   let come = true

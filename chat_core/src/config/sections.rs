@@ -169,6 +169,8 @@ pub struct LimitsConfig {
     pub send_per_minute: u32,
     /// Kilobytes of text in the messages that one account sends and edits.
     pub text_kb_per_minute: u32,
+    /// Reactions that one account gives or takes back.
+    pub reactions_per_minute: u32,
     /// Typing notices by one account, and as many changes of what its streams want.
     pub typing_per_minute: u32,
     /// All other requests by one account.
@@ -216,6 +218,7 @@ impl Default for LimitsConfig {
             guesses_per_hour: 20,
             send_per_minute: 600,
             text_kb_per_minute: 8192,
+            reactions_per_minute: 120,
             typing_per_minute: 60,
             requests_per_minute: 3000,
             waiting_sends: 4096,

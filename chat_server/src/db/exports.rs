@@ -111,12 +111,19 @@ async fn chats(db: &PgPool, account: AccountId) -> Result<VecDeque<(ChatId, User
     Ok(rows.into_iter().map(|row| (row.chat, row.user, row.last_seq)).collect())
 }
 
-/// What a user wrote in one window of a chat.
+/// What a user wrote in one window of a chat, and their reactions to messages there.
 async fn messages(db: &PgPool, chat: ChatId, user: UserId, after: i64) -> Result<Vec<String>> {
     sqlx::query_scalar!(
-        r#"select json_build_object('type', 'message', 'message', message_json(m, null))::text as "line!" from messages m
-           where m.chat_id = $1 and m.seq > $2 and m.seq <= $2 + $3 and m.sender_id = $4 and m.kind = 'user'
-           order by m.seq"#,
+        r#"select line as "line!" from (
+               select m.seq, m.created_at, json_build_object('type', 'message', 'message', message_json(m, null))::text as line
+               from messages m
+               where m.chat_id = $1 and m.seq > $2 and m.seq <= $2 + $3 and m.sender_id = $4 and m.kind = 'user'
+               union all
+               select m.seq, r.created_at, json_build_object('type', 'reaction', 'chat_id', m.chat_id, 'message_id', m.id,
+                      'emoji', r.emoji, 'created_at', json_time(r.created_at))::text
+               from messages m join reactions r on r.message_id = m.id and r.user_id = $4
+               where m.chat_id = $1 and m.seq > $2 and m.seq <= $2 + $3
+           ) lines order by seq, created_at"#,
         chat.0,
         after,
         WINDOW,

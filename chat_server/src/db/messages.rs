@@ -1,12 +1,14 @@
-//! Messages: reading, changing and deleting them. [`send`] stores new ones, [`system`] writes lines
-//! about what happened.
+//! Messages: reading, changing and deleting them. [`send`] stores new ones by the SQL function in
+//! `migrations/0005_send_messages.sql`, [`system`] writes
+//! lines about what happened, [`reactions`] keeps what people gave.
 
+pub mod reactions;
 pub mod send;
 pub mod system;
 
 use chat_core::{
     ChatId, MessageId, Timestamp, UserId, WorkspaceId,
-    text::{ClientId, MessageBody},
+    text::{ClientId, Emoji, MessageBody},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -38,6 +40,21 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub system: Option<SystemLine>,
+    /// In the order of the first use of each emoji. A message without reactions lacks the field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
+}
+
+/// How often one emoji was given to a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reaction {
+    pub emoji: Emoji,
+    pub count: i64,
+    /// Whether the caller gave it. Not in events and not in the last message of a chat, which are the
+    /// same for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub me: Option<bool>,
 }
 
 /// Who wrote a message: a person or program, or Parlor itself about what happened in the chat. A

@@ -377,7 +377,7 @@ pub async fn edit_message(
 }
 
 /// The error for a change of what Parlor itself wrote.
-fn system_message() -> ApiError {
+pub fn system_message() -> ApiError {
     ApiError::conflict("system_message", "it tells what happened in the chat, and stays as it is")
 }
 

@@ -12,6 +12,7 @@ pub mod invites;
 pub mod members;
 pub mod messages;
 pub mod my_account;
+pub mod reactions;
 pub mod read_positions;
 pub mod sessions;
 pub mod sign_in;
@@ -52,6 +53,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(channels::router())
         .merge(members::router())
         .merge(messages::router())
+        .merge(reactions::router())
         .merge(read_positions::router())
         .merge(typing::router())
         .merge(sync::router())

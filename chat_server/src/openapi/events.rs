@@ -2,9 +2,10 @@
 //! writes the control frames; tests/contract.rs compares real ones with these types.
 
 use chat_core::{
-    ChatId, EventKind, SessionId, Timestamp, UserId,
+    ChatId, EventKind, MessageId, SessionId, Timestamp, UserId,
     ephemeral::EphemeralKind,
     event::control::{self, ResetReason},
+    text::Emoji,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -47,6 +48,12 @@ pub enum Event {
         /// take one off, unless the count of the chat was as high before.
         deleted_count: i64,
     },
+    /// Somebody reacted to a message.
+    #[serde(rename = "reaction.added")]
+    ReactionAdded { at: Timestamp, chat_id: ChatId, reaction: ChangedReaction },
+    /// Somebody took a reaction back.
+    #[serde(rename = "reaction.removed")]
+    ReactionRemoved { at: Timestamp, chat_id: ChatId, reaction: ChangedReaction },
     /// A chat is new. For its first members, whose joining is not told one by one.
     #[serde(rename = "chat.created")]
     ChatCreated { at: Timestamp, chat_id: ChatId, chat: Chat, members: Vec<Member> },
@@ -125,6 +132,18 @@ pub enum EphemeralEvent {
         /// How long to show it, unless it comes again.
         seconds: u32,
     },
+}
+
+/// A reaction that was given or taken back, and how often its emoji is on the message now.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChangedReaction {
+    pub message_id: MessageId,
+    /// The message's place in its chat.
+    pub seq: i64,
+    pub user_id: UserId,
+    pub emoji: Emoji,
+    /// 0: the message has it no more.
+    pub count: i64,
 }
 
 /// What is left of a deleted chat.

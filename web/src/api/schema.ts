@@ -309,6 +309,28 @@ export interface paths {
         patch: operations["edit_message"];
         trace?: never;
     };
+    "/api/chat/{id}/messages/{message_id}/reactions/{emoji}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who reacted to a message with an emoji, the first one first */
+        get: operations["list_reactors"];
+        /**
+         * React to a message with an emoji
+         * @description The same reaction again changes nothing.
+         */
+        put: operations["add_reaction"];
+        post?: never;
+        /** Take back one's reaction to a message */
+        delete: operations["remove_reaction"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat/{id}/read": {
         parameters: {
             query?: never;
@@ -822,7 +844,26 @@ export interface components {
         };
         /** @enum {string} */
         Anchor: "first_unread";
-        /** @description A chat as REST and events show it, the same for all who may see it. */
+        /** @description A reaction that was given or taken back, and how often its emoji is on the message now. */
+        ChangedReaction: {
+            /**
+             * Format: int64
+             * @description 0: the message has it no more.
+             */
+            count: number;
+            emoji: components["schemas"]["Emoji"];
+            message_id: components["schemas"]["MessageId"];
+            /**
+             * Format: int64
+             * @description The message's place in its chat.
+             */
+            seq: number;
+            user_id: components["schemas"]["UserId"];
+        };
+        /**
+         * @description The schema of a chat as REST and events show it, the same for all who may see it. Its JSON comes
+         *     from the SQL function `chat_json`.
+         */
         Chat: {
             /** @description Whether those who join the workspace become members. Only for public channels. */
             auto_join: boolean;
@@ -858,7 +899,7 @@ export interface components {
          * @description What a user can do in a chat.
          * @enum {string}
          */
-        ChatAction: "see" | "read" | "post" | "join" | "leave" | "add_members" | "remove_members" | "update" | "set_auto_join" | "delete" | "transfer_ownership" | "delete_message_of_others";
+        ChatAction: "see" | "read" | "post" | "react" | "join" | "leave" | "add_members" | "remove_members" | "update" | "set_auto_join" | "delete" | "transfer_ownership" | "delete_message_of_others";
         /** @description Fields that are left out do not change. */
         ChatChanges: {
             /**
@@ -1011,6 +1052,11 @@ export interface components {
             /** @description As whom the account is known, in its first five workspaces. */
             places: components["schemas"]["AccountPlace"][];
         };
+        /**
+         * @description One emoji of Unicode in its fully qualified form (UTS #51, definition ED-18), so that the same
+         *     picture is the same reaction whichever keyboard it came from. Skin tones are emoji of their own.
+         */
+        Emoji: string;
         /** @description What is true only now. It is in no log: its frame has no id, may be lost, and is never sent again. */
         EphemeralEvent: components["schemas"]["TypingEvent"];
         /**
@@ -1019,7 +1065,7 @@ export interface components {
          *     everyone in the chat (`chat`), of the member that it is about (`member`), or of the user that it
          *     is about, in every chat (`user`).
          */
-        Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
+        Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ReactionAddedEvent"] | components["schemas"]["ReactionRemovedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
         ForgottenPassword: {
             email: components["schemas"]["Email"];
         };
@@ -1193,6 +1239,8 @@ export interface components {
             edited_at?: components["schemas"]["Timestamp"] | null;
             id: components["schemas"]["MessageId"];
             kind: components["schemas"]["MessageKind"];
+            /** @description In the order of the first use of each emoji. A message without reactions lacks the field. */
+            reactions?: components["schemas"]["Reaction"][];
             reply_to?: components["schemas"]["MessageId"] | null;
             sender_id: components["schemas"]["UserId"];
             /**
@@ -1367,6 +1415,15 @@ export interface components {
             }[];
         };
         /** @description Part of a list. */
+        Page_Reactor: {
+            /** @description Whether the list goes on after the last item. */
+            has_more: boolean;
+            items: {
+                created_at: components["schemas"]["Timestamp"];
+                user_id: components["schemas"]["UserId"];
+            }[];
+        };
+        /** @description Part of a list. */
         Page_Session: {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
@@ -1443,6 +1500,44 @@ export interface components {
             title: string;
             /** @description Always `about:blank`: `code` tells the cases apart. */
             type: string;
+        };
+        /** @description How often one emoji was given to a message. */
+        Reaction: {
+            /** Format: int64 */
+            count: number;
+            emoji: components["schemas"]["Emoji"];
+            /**
+             * @description Whether the caller gave it. Not in events and not in the last message of a chat, which are the
+             *     same for all.
+             */
+            me?: boolean;
+        };
+        /** @description Somebody reacted to a message. */
+        ReactionAddedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            reaction: components["schemas"]["ChangedReaction"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "reaction.added";
+        };
+        /** @description Somebody took a reaction back. */
+        ReactionRemovedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            reaction: components["schemas"]["ChangedReaction"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "reaction.removed";
+        };
+        /** @description One person's reaction with the emoji that was asked for. */
+        Reactor: {
+            created_at: components["schemas"]["Timestamp"];
+            user_id: components["schemas"]["UserId"];
         };
         /** @description How far a user has read a chat, as REST and events show it. */
         ReadPosition: {
@@ -2944,6 +3039,141 @@ export interface operations {
             };
         };
     };
+    list_reactors: {
+        parameters: {
+            query?: {
+                /** @description The last user of the page before. */
+                after?: components["schemas"]["UserId"];
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+                emoji: components["schemas"]["Emoji"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Reactor"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_reaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+                emoji: components["schemas"]["Emoji"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description message_deleted, system_message, too_many_reactions */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_reaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+                emoji: components["schemas"]["Emoji"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description also when there is none */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     mark_read: {
         parameters: {
             query?: never;
@@ -4237,6 +4467,8 @@ export const changesMay: Record<components["schemas"]["Event"]["type"], "chat" |
     "message.deleted": null,
     "message.edited": null,
     "message.new": null,
+    "reaction.added": null,
+    "reaction.removed": null,
     "session.revoked": null,
     "user.deactivated": "user",
     "user.joined": null,

@@ -21,3 +21,6 @@ export type Workspace = Schemas['Workspace']
 
 /** An event of the stream. A newer server may send further types and fields; they are ignored. */
 export type Event = Schemas['Event']
+export type ConnectedFrame = Schemas['ConnectedFrame']
+/** What is true only now: in no log, may be lost. */
+export type EphemeralEvent = Schemas['EphemeralEvent']

@@ -6,7 +6,7 @@
 // The invariant: no event is missed. Events that arrive while a snapshot is loading are queued and
 // passed on after it; a tab that cannot tell whether it missed some takes a new snapshot.
 import { type Api, unwrap } from '../api/client'
-import type { Event, Snapshot } from '../api/types'
+import type { EphemeralEvent, Event, Snapshot } from '../api/types'
 import { exclusive } from './locks'
 import { backoff, pause } from './retry'
 import { type Session, SignedOut } from './session'
@@ -15,15 +15,20 @@ import { connectTabs, type Tabs } from './tabs'
 
 /** So many ids of events are remembered. */
 const SEEN_MAX = 4000
+/** So many chats the server takes at most in an interest. */
+const SHOWN_MAX = 50
 
-/** What tabs send to each other. `hello` asks the leader for the status of the stream. */
+/** What tabs send to each other. `hello` asks the leader for the status of the stream. `shows` tells
+ *  it the open chat of a tab. */
 type TabMessage =
-  | { kind: 'event'; event: Event; id: string | null }
+  | { kind: 'event'; event: Event; id: string }
+  | { kind: 'ephemeral'; event: EphemeralEvent }
   | { kind: 'cursor'; id: string }
   | { kind: 'status'; status: StreamStatus }
   | { kind: 'lead'; cursor: string }
   | { kind: 'reset' }
   | { kind: 'hello' }
+  | { kind: 'shows'; tab: string; chatId: string | null }
 
 export interface FeedOptions {
   session: Session
@@ -32,12 +37,15 @@ export interface FeedOptions {
   me: string
   /** The chats that a snapshot has at most. */
   chats: number
+  /** The first snapshot, if it was asked for before. */
+  early?: Promise<Snapshot> | undefined
   /** Stops the feed. */
   signal: AbortSignal
   /** `first`: there was no snapshot before. */
   onSnapshot: (snapshot: Snapshot, first: boolean) => void
   /** Only after a snapshot. `leads`: this tab is the one that holds the stream. */
   onEvent: (event: Event, leads: boolean) => void
+  onEphemeral: (event: EphemeralEvent) => void
   onStatus: (status: StreamStatus) => void
   /** An attempt to load a snapshot failed; it is retried. */
   onUnreachable: () => void
@@ -56,6 +64,12 @@ export class Feed {
   private queued: TabMessage[] | null = []
   private hasSnapshot = false
   private leading = false
+  /** The name of this tab among the tabs. */
+  private readonly tab = crypto.randomUUID?.() ?? String(Math.random())
+  /** The open chat of each tab, the one that changed last at the end. */
+  private readonly shown = new Map<string, string | null>()
+  /** The open stream of this tab; null if it has none. */
+  private streamId: string | null = null
 
   constructor(options: FeedOptions) {
     this.options = options
@@ -81,8 +95,16 @@ export class Feed {
         token: stale => session.token(stale),
         cursor: () => this.cursor,
         onEvent: (event, id) => this.receiveAndBroadcast({ kind: 'event', event, id }),
+        onEphemeral: event => this.receiveAndBroadcast({ kind: 'ephemeral', event }),
         onCursor: id => this.receiveAndBroadcast({ kind: 'cursor', id }),
-        onStatus: status => this.receiveAndBroadcast({ kind: 'status', status }),
+        onStatus: status => {
+          if (status === 'connecting') this.streamId = null
+          this.receiveAndBroadcast({ kind: 'status', status })
+        },
+        onConnected: id => {
+          this.streamId = id
+          this.tellInterest()
+        },
         signal,
       })
       if (end === 'reset') {
@@ -95,6 +117,19 @@ export class Feed {
     }
   }
 
+  /** The chat that this tab shows. Only of those that tabs show, ephemeral events come. */
+  show(chatId: string | null): void {
+    this.receiveAndBroadcast({ kind: 'shows', tab: this.tab, chatId })
+  }
+
+  /** Not retried: what is lost by it is only what is true now, and the next stream is told again. */
+  private tellInterest(): void {
+    if (!this.streamId) return
+    const chats = [...new Set(this.shown.values())].filter(id => id !== null)
+    const params = { path: { stream_id: this.streamId } }
+    this.options.api.PUT('/api/streams/{stream_id}/interest', { params, body: { chats } }).catch(() => undefined)
+  }
+
   private receiveAndBroadcast(message: TabMessage): void {
     this.broadcast(message)
     this.receive(message)
@@ -105,12 +140,22 @@ export class Feed {
   }
 
   private receive(message: TabMessage): void {
+    // A new leader is told what this tab shows.
+    if (message.kind === 'lead')
+      this.broadcast({ kind: 'shows', tab: this.tab, chatId: this.shown.get(this.tab) ?? null })
     if (message.kind === 'status') {
       if (message.status === 'open') dispatchEvent(new CustomEvent('online'))
       this.status = message.status
       this.options.onStatus(message.status)
     } else if (message.kind === 'hello') {
       if (this.leading) this.broadcast({ kind: 'status', status: this.status })
+    } else if (message.kind === 'shows') {
+      this.shown.delete(message.tab)
+      this.shown.set(message.tab, message.chatId)
+      if (this.shown.size > SHOWN_MAX) this.shown.delete(this.shown.keys().next().value as string)
+      this.tellInterest()
+    } else if (message.kind === 'ephemeral') {
+      this.options.onEphemeral(message.event)
     } else if (message.kind === 'reset') {
       void this.loadSnapshot()
     } else if (this.queued) {
@@ -127,23 +172,23 @@ export class Feed {
   /** Passes each event on once. */
   private passOn(message: Extract<TabMessage, { kind: 'event' | 'cursor' }>): void {
     const { id } = message
-    if (id) {
-      if (message.kind === 'event' && this.seen.has(id)) return
-      this.seen.add(id)
-      if (this.seen.size > SEEN_MAX) this.seen.delete(this.seen.values().next().value as string)
-      this.cursor = id
-    }
+    if (message.kind === 'event' && this.seen.has(id)) return
+    this.seen.add(id)
+    if (this.seen.size > SEEN_MAX) this.seen.delete(this.seen.values().next().value as string)
+    this.cursor = id
     if (message.kind === 'event' && this.hasSnapshot) this.options.onEvent(message.event, this.leading)
   }
 
   /** Loads a snapshot, with retries. */
   private async loadSnapshot(): Promise<void> {
     const { api, chats, signal, onSnapshot, onUnreachable } = this.options
+    const ask = () => unwrap(api.GET('/api/sync', { params: { query: { limit: chats } } }))
+    const early = this.hasSnapshot ? undefined : this.options.early
     if (this.queued && this.hasSnapshot) return
     this.queued ??= []
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        const snapshot = await unwrap(api.GET('/api/sync', { params: { query: { limit: chats } } }))
+        const snapshot = await (failures === 1 && early ? early.catch(ask) : ask())
         this.cursor = snapshot.cursor
         this.streamUrl = snapshot.events_url
         this.seen.clear()

@@ -1,5 +1,5 @@
 // What a client does with events: applies them to the snapshot it has. Each slice of the state has
-// its own rule. Pure.
+// its own rule; `slices/chatFold.ts` has those of chats. Pure.
 import type { Event, Snapshot } from '../api/types'
 import type { Fold } from './slice'
 import { SLICES, type State } from './slices'
@@ -11,7 +11,7 @@ const folds = Object.entries(SLICES).flatMap(([name, slice]) =>
 )
 
 /** `before` is what was known till then. */
-export function fromSnapshot(snapshot: Snapshot, before?: State): State {
+export function fromSnapshot(snapshot: Snapshot, before?: Partial<State>): State {
   return Object.fromEntries(
     folds.map(([name, fold]) => [name, fold.fromSnapshot(snapshot, before?.[name])]),
   ) as unknown as State

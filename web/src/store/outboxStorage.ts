@@ -4,6 +4,7 @@
 // The invariant: no method rejects or hangs, so that a failure of the storage never stops sending.
 import type { Refusal } from '../api/client'
 import type { Message } from '../api/types'
+import { Database } from './database'
 import { deviceStorage, type KeyValueStorage, storageFailure } from './storage'
 import { connectTabs } from './tabs'
 
@@ -33,11 +34,6 @@ export interface OutboxStorage {
   close(): void
 }
 
-const DATABASE = 'parlor'
-const STORE = 'outbox'
-/** After so long, a request counts as failed. */
-const PATIENCE_MS = 2000
-
 interface Options {
   /** The id of the user: unsent messages of another one are left alone. */
   me: string
@@ -47,26 +43,14 @@ interface Options {
 
 export function openOutboxStorage({ me, onChange }: Options): OutboxStorage {
   const tabs = connectTabs<null>(`parlor-outbox-${me}`, onChange)
-  const database = openDatabase()
-  database.catch(() => undefined)
-  const run = async <T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
-    const transaction = (await inTime(database)).transaction(STORE, mode)
-    const request = ask(transaction.objectStore(STORE))
-    const done = new Promise<T>((resolve, reject) => {
-      transaction.oncomplete = () => resolve(request.result)
-      transaction.onabort = () => reject(transaction.error)
-    })
-    // At once, and not after an event that a page that is closed never gets.
-    if (mode === 'readwrite') transaction.commit?.()
-    return inTime(done)
-  }
+  const database = new Database('parlor', 'outbox', ['me', 'client_id'])
   const all = async () => {
-    const rows = await run('readonly', store => store.getAll(IDBKeyRange.bound([me], [me, []])))
+    const rows = await database.run('readonly', store => store.getAll(IDBKeyRange.bound([me], [me, []])))
     return rows.flatMap(row => entryOf(row) ?? [])
   }
   const put = async (entry: Outgoing) => {
     try {
-      await run('readwrite', store => store.put({ ...entry, me }))
+      await database.run('readwrite', store => store.put({ ...entry, me }))
       tabs.send(null)
       return true
     } catch {
@@ -84,7 +68,7 @@ export function openOutboxStorage({ me, onChange }: Options): OutboxStorage {
     },
     has: async client_id => {
       if ((await left).some(entry => entry.client_id === client_id)) return true
-      return run('readonly', store => store.getKey([me, client_id])).then(Boolean, () => null)
+      return database.run('readonly', store => store.getKey([me, client_id])).then(Boolean, () => null)
     },
     put,
     remove: async client_id => {
@@ -92,15 +76,12 @@ export function openOutboxStorage({ me, onChange }: Options): OutboxStorage {
       const entries = await left
       const at = entries.findIndex(entry => entry.client_id === client_id)
       if (at >= 0) entries.splice(at, 1)
-      await run('readwrite', store => store.delete([me, client_id])).catch(() => undefined)
+      await database.run('readwrite', store => store.delete([me, client_id])).catch(() => undefined)
       tabs.send(null)
     },
     close: () => {
       tabs.close()
-      database.then(
-        db => db.close(),
-        () => undefined,
-      )
+      database.close()
     },
   }
 }
@@ -118,28 +99,6 @@ export async function takeOver(
     else left.push(entry)
   }
   return left
-}
-
-function openDatabase(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    // Throws where storage is blocked.
-    const request = indexedDB.open(DATABASE, 1)
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: ['me', 'client_id'] })
-    request.onerror = () => reject(request.error)
-    request.onsuccess = () => {
-      const database = request.result
-      // A newer version of the client, in another tab, wants to change it.
-      database.onversionchange = () => database.close()
-      resolve(database)
-    }
-  })
-}
-
-function inTime<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the storage does not answer')), PATIENCE_MS)
-    work.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }
 
 function parsed(text: string | null): Outgoing | null {

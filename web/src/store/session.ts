@@ -7,6 +7,7 @@
 import { ApiError, publicApi, unwrap } from '../api/client'
 import type { SignedIn } from '../api/types'
 import { exclusive } from './locks'
+import { clearCopies, loadCopy, type OfflineCopy } from './offline'
 import { backoff, pause } from './retry'
 import { deviceStorage } from './storage'
 import { connectTabs, type Tabs } from './tabs'
@@ -40,6 +41,8 @@ export class SignedOut extends Error {}
 
 export class Session {
   private held: HeldToken | null = null
+  /** What is shown until the server answers; null if it has. */
+  restored: OfflineCopy | null = null
   /** The workspace of this tab; null until one is named or chosen. */
   private workspace: string | null
   private endedBy: Ending | null = null
@@ -90,8 +93,24 @@ export class Session {
     }
   }
 
+  /**
+   * While the server cannot be reached: goes on with what this browser has kept. Resolves with
+   * whether there is something.
+   */
+  async resumeOffline(): Promise<boolean> {
+    const copy = await loadCopy(this.workspace ?? deviceStorage.get(WORKSPACE_KEY))
+    if (this.held) return true
+    if (!copy || isSigningOut()) return false
+    this.restored = copy
+    // No token: each request asks for one.
+    this.held = { info: copy.info, endsAt: 0 }
+    this.notify()
+    return true
+  }
+
   /** Begins the session, in the workspace of the address if the account is in it. */
   async signedIn(info: SignedIn): Promise<void> {
+    void clearCopies()
     // The new cookie has replaced the one that was to be signed out.
     deviceStorage.remove(SIGNING_OUT_KEY)
     const isElsewhere = this.workspace !== null && this.workspace !== info.workspace.id
@@ -201,6 +220,7 @@ export class Session {
 
   private adopt(held: HeldToken): void {
     this.endedBy = null
+    this.restored = null
     const otherUser = this.held && this.held.info.user.id !== held.info.user.id
     this.held = held
     this.workspace = held.info.workspace.id
@@ -212,6 +232,8 @@ export class Session {
   }
 
   private clear(why: Ending): void {
+    void clearCopies()
+    this.restored = null
     if (!this.held) return
     this.held = null
     if (why === 'left') this.workspace = null

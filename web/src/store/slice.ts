@@ -1,7 +1,8 @@
 // What a slice of the store is: one part of what the client knows, in one file of `slices/`.
 // `slices.ts` lists them.
 import type { Api } from '../api/client'
-import type { ChatItem, Event, Message, Snapshot } from '../api/types'
+import type { ChatItem, EphemeralEvent, Event, Message, Snapshot } from '../api/types'
+import type { Early } from './early'
 
 /** How a part of the state follows from the snapshot and the events. Pure. */
 export interface Fold<Part> {
@@ -29,6 +30,7 @@ export interface Live {
   onSnapshot?(snapshot: Snapshot, first: boolean): void
   /** An event was folded. */
   onEvent?(event: Event): void
+  onEphemeral?(event: EphemeralEvent): void
   onLoaded?(loaded: Loaded): void
   /** Another tab has changed a key of the storage. */
   onStorage?(key: string): void
@@ -51,6 +53,8 @@ export interface Context<V> {
   readonly signal: AbortSignal
   /** Applies an event that a response implies, before the stream brings it. */
   fold(event: Event): void
+  /** What was asked for before the store was opened; null once it was taken. */
+  early?: Early | null
   /** Tells every slice what a request has brought. */
   loaded(what: Loaded): void
 }

@@ -12,6 +12,7 @@ import { messages } from './slices/messages'
 import { outbox } from './slices/outbox'
 import { permissions } from './slices/permissions'
 import { readPositions } from './slices/readPositions'
+import { typing } from './slices/typing'
 import { user } from './slices/user'
 import { users } from './slices/users'
 import { workspace } from './slices/workspace'
@@ -27,6 +28,7 @@ export const SLICES = {
   drafts,
   messages,
   readPositions,
+  typing,
   workspaces,
   departures,
 }

@@ -2,12 +2,13 @@
 // in the order of the table. It renders nothing.
 import { type Api, connectApi } from '../api/client'
 import type { Event, Message, Snapshot } from '../api/types'
+import { CHATS_PER_PAGE, type Early } from './early'
 import { Feed } from './feed'
 import { apply, fromSnapshot } from './fold'
+import { keepCopies } from './keepCopies'
 import { type Session, SignedOut } from './session'
 import type { Context, Live } from './slice'
 import { type LiveSlices, SLICES, type SliceViews } from './slices'
-import { CHATS_PER_PAGE } from './slices/chats'
 import { deviceStorage } from './storage'
 import { type View, ViewHolder } from './view'
 
@@ -17,6 +18,8 @@ export type Store = LiveSlices & {
   readonly view: ViewHolder
   /** Calls `listener` for each new message of another user, in the leading tab only. */
   onMessage(listener: (message: Message) => unknown): () => void
+  /** The chat that the window shows: who types there is told. */
+  show(chatId: string | null): void
   close(): void
 }
 
@@ -26,7 +29,8 @@ export function emptyView(): View {
   return { ...shown, data: null, stream: 'connecting', unreachable: false }
 }
 
-export function openStore(session: Session): Store {
+/** `early`: what was asked for before. */
+export function openStore(session: Session, early: Early | null = null): Store {
   const { info } = session
   if (!info) throw new SignedOut()
   const me = info.user.id
@@ -44,6 +48,7 @@ export function openStore(session: Session): Store {
     me,
     view,
     signal: stop.signal,
+    early,
     fold,
     loaded: what => {
       for (const slice of slices) slice.onLoaded?.(what)
@@ -54,27 +59,40 @@ export function openStore(session: Session): Store {
   )
   const slices = opened.map(([, slice]) => slice)
 
+  const { restored } = session
+  if (restored) {
+    const users = new Map(restored.users.map(user => [user.id, user]))
+    const data = fromSnapshot(restored.snapshot, { users })
+    view.set({ data, windows: new Map(restored.windows) })
+    for (const slice of slices) slice.onSnapshot?.(restored.snapshot, true)
+  }
+  keepCopies(() => session.info, view, stop.signal)
+
   const onStorage = ({ key }: StorageEvent) => {
     if (!key) return
     deviceStorage.forget(key)
     for (const slice of slices) slice.onStorage?.(key)
   }
   addEventListener('storage', onStorage)
-  new Feed({
+  const feed = new Feed({
     session,
     api,
     me,
     chats: CHATS_PER_PAGE,
+    early: early?.snapshot,
     signal: stop.signal,
     onSnapshot: (snapshot: Snapshot, first: boolean) => {
       view.set({ data: fromSnapshot(snapshot, view.get().data ?? undefined), unreachable: false })
-      for (const slice of slices) slice.onSnapshot?.(snapshot, first)
+      for (const slice of slices) slice.onSnapshot?.(snapshot, first && !restored)
     },
     onEvent: (event, leads) => {
       fold(event)
       for (const slice of slices) slice.onEvent?.(event)
       if (leads && event.type === 'message.new' && isFromOther(event.message, me))
         for (const listener of listeners) listener(event.message)
+    },
+    onEphemeral: event => {
+      for (const slice of slices) slice.onEphemeral?.(event)
     },
     onStatus: stream => view.set({ stream }),
     onUnreachable: () => view.set({ unreachable: true }),
@@ -87,6 +105,7 @@ export function openStore(session: Session): Store {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    show: chatId => feed.show(chatId),
     close: () => {
       stop.abort()
       for (const slice of slices) slice.close?.()

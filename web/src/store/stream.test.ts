@@ -47,6 +47,8 @@ function setUp(answers: (number | string)[]) {
   const events: string[] = []
   const renewed: string[] = []
   const statuses: string[] = []
+  const streams: string[] = []
+  const ephemeral: string[] = []
   const stop = new AbortController()
   let cursor = '10'
   const options: StreamOptions = {
@@ -58,8 +60,10 @@ function setUp(answers: (number | string)[]) {
     cursor: () => cursor,
     onEvent: (event, id) => {
       events.push((event as { n?: string }).n ?? event.type)
-      if (id) cursor = id
+      cursor = id
     },
+    onEphemeral: event => ephemeral.push(event.type),
+    onConnected: id => streams.push(id),
     onCursor: id => {
       cursor = id
     },
@@ -87,10 +91,10 @@ function setUp(answers: (number | string)[]) {
       return new Response(body)
     },
   }
-  return { options, asked, events, renewed, statuses }
+  return { options, asked, events, ephemeral, streams, renewed, statuses }
 }
 
-const connected = 'retry: 1\nid: 10\nevent: connected\ndata: {}\n\n'
+const connected = 'retry: 1\nid: 10\nevent: connected\ndata: {"stream_id":"s"}\n\n'
 const frame = (id: number) =>
   `id: ${id}\nevent: message.new\ndata: ${JSON.stringify({ type: 'message.new', n: `${id}` } as unknown as Event)}\n\n`
 
@@ -105,6 +109,16 @@ describe('the stream', () => {
     expect(await follow(options)).toBe('aborted')
     expect(asked.map(a => a.cursor)).toEqual(['10', '11', '12', '12'])
     expect(events).toEqual(['11'])
+  })
+
+  it('names each stream, and keeps what is true only now apart', async () => {
+    const typing = 'event: typing\ndata: {"type":"typing"}\n\n'
+    const { options, events, ephemeral, streams, asked } = setUp([connected + typing, connected])
+    await follow(options)
+    expect(streams).toEqual(['s', 's'])
+    expect(ephemeral).toEqual(['typing'])
+    expect(events).toEqual([])
+    expect(asked.map(a => a.cursor)).toEqual(['10', '10', '10'])
   })
 
   it('drops a silent connection', async () => {

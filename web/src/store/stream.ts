@@ -1,6 +1,6 @@
 // One stream of events: reconnects with backoff, resumes from the last cursor, and drops a
 // connection that is silent for too long. It applies no events; `onEvent` does.
-import type { Event } from '../api/types'
+import type { ConnectedFrame, EphemeralEvent, Event } from '../api/types'
 import { backoff, pause } from './retry'
 import { SseParser } from './sse'
 
@@ -14,10 +14,14 @@ export interface StreamOptions {
   /** A token for the stream; `stale` is one that the server refused. Throws if there is none. */
   token: (stale?: string) => Promise<string>
   cursor: () => string
-  onEvent: (event: Event, id: string | null) => void
+  onEvent: (event: Event, id: string) => void
+  /** A frame without an id: it is in no log and moves no cursor. */
+  onEphemeral: (event: EphemeralEvent) => void
   /** The cursor moved without an event. */
   onCursor: (id: string) => void
   onStatus: (status: StreamStatus) => void
+  /** The stream is open; the server calls it by this name until it ends. */
+  onConnected: (streamId: string) => void
   signal: AbortSignal
   fetch?: typeof fetch
   watchdogMs?: number
@@ -82,11 +86,14 @@ async function connect(
       if (frame.event === 'connected') {
         opened = true
         options.onStatus('open')
+        options.onConnected((JSON.parse(frame.data) as ConnectedFrame).stream_id)
       }
       if (frame.event === 'connected' || frame.event === 'heartbeat') {
         if (frame.id) options.onCursor(frame.id)
-      } else {
+      } else if (frame.id) {
         options.onEvent(JSON.parse(frame.data) as Event, frame.id)
+      } else {
+        options.onEphemeral(JSON.parse(frame.data) as EphemeralEvent)
       }
     }, onRetry)
     const decoder = new TextDecoder()

@@ -39,6 +39,26 @@ it('gives sizes in units that follow the font size of the reader', () => {
   expect(findings(/@media[^{]*\dpx/g)).toEqual([])
 })
 
+it('draws lines that can be seen on what lies above the page, in both themes', () => {
+  const tokens = readFileSync('src/styles/tokens.css', 'utf8')
+  const pair = (name: string) => {
+    const [, light = '', dark = ''] = new RegExp(`--${name}: light-dark\\((#\\w{6}), (#\\w{6})\\)`).exec(tokens) ?? []
+    return [light, dark]
+  }
+  const luminance = (colour: string) => {
+    const [r = 0, g = 0, b = 0] = [1, 3, 5].map(at => {
+      const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255
+      return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const [line, raised] = [pair('line'), pair('raised')]
+  for (const [index, colour] of line.entries()) {
+    const [low = 0, high = 0] = [luminance(colour), luminance(raised[index] ?? '')].sort((a, b) => a - b)
+    expect((high + 0.05) / (low + 0.05)).toBeGreaterThanOrEqual(1.5)
+  }
+})
+
 it('takes colours, font sizes and weights from the tokens', () => {
   // Avatars have a hue for each user, so their colours are not tokens.
   expect(findings(/light-dark\(|#[0-9a-f]{3,8}\b|rgba?\(|hsl\(/gi, ['tokens.css', 'avatar.css'])).toEqual([])

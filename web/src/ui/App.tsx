@@ -1,5 +1,6 @@
 // The root: signing in, signing up, or the workspace of the signed-in user.
 import { useEffect, useState, useSyncExternalStore } from 'react'
+import type { Early } from '../store/early'
 import { backoff, pause } from '../store/retry'
 import type { Session } from '../store/session'
 import { openStore, type Store } from '../store/store'
@@ -11,7 +12,7 @@ import { SignIn, SignUp } from './SignIn'
 import { Splash } from './Splash'
 import { Workspace } from './Workspace'
 
-export function App({ session }: { session: Session }) {
+export function App({ session, early }: { session: Session; early: Early }) {
   const info = useSyncExternalStore(session.subscribe, () => session.info)
   const [state, setState] = useState<'starting' | 'unreachable' | 'known'>('starting')
   const route = useRoute()
@@ -25,6 +26,10 @@ export function App({ session }: { session: Session }) {
           setState('known')
           return
         } catch {
+          if (await session.resumeOffline()) {
+            setState('known')
+            return
+          }
           setState('unreachable')
           await pause(backoff(failures, 1000, Math.random))
         }
@@ -59,7 +64,7 @@ export function App({ session }: { session: Session }) {
       ) : route.page === 'forgot' && !info ? (
         <ForgotPassword />
       ) : info && !invited ? (
-        <SignedIn key={`${info.user.id}`} session={session} />
+        <SignedIn key={`${info.user.id}`} session={session} early={early} />
       ) : invited || route.page === 'signup' ? (
         <SignUp invite={invite} />
       ) : (
@@ -69,7 +74,7 @@ export function App({ session }: { session: Session }) {
   )
 }
 
-function SignedIn({ session }: { session: Session }) {
+function SignedIn({ session, early }: { session: Session; early: Early }) {
   const [store, setStore] = useState<Store | null>(null)
   const route = useRoute()
   const info = session.info
@@ -78,10 +83,11 @@ function SignedIn({ session }: { session: Session }) {
   const isHere = wanted === info?.workspace.id
   const isMine = info?.workspaces.some(({ id }) => id === wanted) === true
   useEffect(() => {
-    const next = openStore(session)
+    const next = openStore(session, early.taken ? null : early)
+    early.taken = true
     setStore(next)
     return () => next.close()
-  }, [session])
+  }, [session, early])
   useEffect(() => {
     if (!info) return
     if (isDoor) go('/', true)

@@ -47,6 +47,12 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
     [store, conversation],
   )
   useEffect(() => () => store.messages.leave(conversation), [store, conversation])
+  const isMine = item !== undefined
+  useEffect(() => {
+    if (!isMine) return
+    store.show(chatId)
+    return () => store.show(null)
+  }, [store, chatId, isMine])
   if (!item) return <ChatNotFound chatId={chatId} />
   return (
     <div className="chat">

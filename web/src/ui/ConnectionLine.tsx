@@ -19,7 +19,7 @@ export function ConnectionLine() {
   const toSend = waiting > 0 ? `, ${t.toSend(waiting)}` : ''
   return (
     <div className="connection" role="status" data-state={state}>
-      {state === 'offline' && `${t.offline}${toSend}`}
+      {state === 'offline' && `${t.offline}${toSend || `. ${t.sentLater}`}`}
       {state === 'connecting' && `${t.connecting}${toSend} …`}
       {state === 'stuck' && t.stuck(waiting)}
     </div>

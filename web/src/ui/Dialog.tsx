@@ -4,6 +4,7 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTexts } from '../texts'
+import { composerOf } from './composerOf'
 import { enterDialog } from './dialogEntry'
 import type { ErrorTexts } from './errors'
 import { FormError, useAction } from './forms'
@@ -41,7 +42,8 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
     return () => {
       leave()
       element?.close()
-      if (document.activeElement === document.body) opener?.focus()
+      // Typing goes on even if what opened it is gone.
+      if (document.activeElement === document.body) (opener?.isConnected ? opener : composerOf(null))?.focus()
     }
   }, [opener])
   return (
@@ -49,6 +51,12 @@ export function Dialog({ title, onClose, children, className = '', bare = false 
       ref={dialog}
       className={`dialog ${className}`}
       aria-labelledby={id}
+      onCancel={event => {
+        // The browser would close it and move the focus while the page below is still inert. Chromium
+        // then takes no letters in a box, though it has the focus.
+        event.preventDefault()
+        onClose()
+      }}
       onClose={onClose}
       onKeyDown={event => {
         // Not for a key that was handled by the menu that the dialog was opened from.

@@ -3,23 +3,23 @@ import { Keyboard, LogOut, Monitor, Moon, Settings, Sun } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { useTexts } from '../texts'
 import { Avatar } from './Avatar'
+import { choose, useChosen, type ValueOf } from './appearance'
 import { useMe, useSession } from './hooks'
 import { MenuContent } from './Menu'
 import type { Overlay } from './Overlays'
 import { go, placePath } from './route'
-import { setTheme, type Theme, useTheme } from './theme'
 
-const THEMES: { value: Theme; label: 'themeSystem' | 'themeLight' | 'themeDark'; Icon: typeof Sun }[] = [
-  { value: 'system', label: 'themeSystem', Icon: Monitor },
-  { value: 'light', label: 'themeLight', Icon: Sun },
-  { value: 'dark', label: 'themeDark', Icon: Moon },
+const THEMES: { value: ValueOf<'theme'>; Icon: typeof Sun }[] = [
+  { value: 'system', Icon: Monitor },
+  { value: 'light', Icon: Sun },
+  { value: 'dark', Icon: Moon },
 ]
 
 export function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void }) {
   const t = useTexts()
   const me = useMe()
   const session = useSession()
-  const theme = useTheme()
+  const theme = useChosen('theme')
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger className="me-button" title={me.fullname}>
@@ -37,11 +37,11 @@ export function MeMenu({ onOverlay }: { onOverlay: (overlay: Overlay) => void })
           <Keyboard /> {t.shortcuts}
         </DropdownMenu.Item>
         <DropdownMenu.Separator className="menu-line" />
-        <DropdownMenu.Label className="menu-label">{t.appearance}</DropdownMenu.Label>
-        <DropdownMenu.RadioGroup value={theme} onValueChange={value => setTheme(value as Theme)}>
-          {THEMES.map(({ value, label, Icon }) => (
+        <DropdownMenu.Label className="menu-label">{t.theme}</DropdownMenu.Label>
+        <DropdownMenu.RadioGroup value={theme} onValueChange={value => choose('theme', value as ValueOf<'theme'>)}>
+          {THEMES.map(({ value, Icon }) => (
             <DropdownMenu.RadioItem key={value} value={value} className="menu-item">
-              <Icon /> {t[label]}
+              <Icon /> {t.choices.theme[value]}
             </DropdownMenu.RadioItem>
           ))}
         </DropdownMenu.RadioGroup>

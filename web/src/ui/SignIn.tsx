@@ -23,7 +23,13 @@ export function SignInLayout({
   return (
     <main className="sign-in">
       <div className="sign-in-card">
-        <Logo />
+        <p className="sign-in-face">
+          <Logo />
+          <span>
+            <strong>Parlor</strong>
+            <span className="sign-in-server">{location.host}</span>
+          </span>
+        </p>
         <h1>{title}</h1>
         {lead && <p className="sign-in-lead">{lead}</p>}
         {children}

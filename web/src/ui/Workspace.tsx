@@ -25,6 +25,7 @@ import { useListWidth } from './sidebar/listWidth'
 import { Sidebar } from './sidebar/Sidebar'
 import { TabBar } from './TabBar'
 import { TopBar } from './TopBar'
+import { useUnreadMark } from './unreadMark'
 
 // The chat is half of the code, with Markdown and the virtual list. It is fetched while the first
 // snapshot loads.
@@ -71,6 +72,7 @@ function Main() {
   const home = chatId === null && place === undefined
   const isEmpty = useView(view => view.data?.chats.size === 0)
   useTitle(chatId, place?.label(t))
+  useUnreadMark()
   useLastChat(chatId, home)
   useNotifications()
   useFilesLater()

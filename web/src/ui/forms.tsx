@@ -1,7 +1,9 @@
 // Form fields, and hooks that run an action and keep its error.
-import { ChevronDown } from 'lucide-react'
+import { ChevronDown, Eye, EyeOff } from 'lucide-react'
 import { type FormEvent, type InputHTMLAttributes, type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { useTexts } from '../texts'
 import { type ErrorTexts, errorTexts } from './errors'
+import { IconButton } from './IconButton'
 
 /** Runs `work`, and keeps whether it is running and its last error. */
 export function useAction<A extends unknown[]>(work: (...args: A) => Promise<void>) {
@@ -66,23 +68,28 @@ interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string
   hint?: ReactNode
   error?: string | undefined
+  /** A button at the end of the box. */
+  button?: ReactNode
 }
 
-export function Field({ label, hint, error, autoFocus, ...rest }: FieldProps) {
+export function Field({ label, hint, error, autoFocus, button, ...rest }: FieldProps) {
   const id = useId()
   const note = error ?? hint
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <input
-        id={id}
-        aria-invalid={Boolean(error)}
-        aria-describedby={note ? `${id}-note` : undefined}
-        autoFocus={autoFocus}
-        data-autofocus={autoFocus || undefined}
-        dir="auto"
-        {...rest}
-      />
+      <div className="field-box">
+        <input
+          id={id}
+          aria-invalid={Boolean(error)}
+          aria-describedby={note ? `${id}-note` : undefined}
+          autoFocus={autoFocus}
+          data-autofocus={autoFocus || undefined}
+          dir="auto"
+          {...rest}
+        />
+        {button}
+      </div>
       {note && (
         <p id={`${id}-note`} className={error ? 'field-error' : 'field-hint'}>
           {note}
@@ -120,8 +127,20 @@ export function EmailField({ isSignIn = false, ...rest }: FieldProps & { isSignI
 
 /** A password that exists, or a new one. The name of its field ends with `password`. */
 export function PasswordField({ isNew = false, ...rest }: FieldProps & { isNew?: boolean }) {
+  const t = useTexts()
+  const [shown, setShown] = useState(false)
   const autoComplete = isNew ? 'new-password' : 'current-password'
-  return <Field name="password" type="password" autoComplete={autoComplete} required {...rest} />
+  const button = (
+    <IconButton
+      label={shown ? t.hidePassword : t.showPassword}
+      className="icon-button-s"
+      onClick={() => setShown(!shown)}
+    >
+      {shown ? <EyeOff /> : <Eye />}
+    </IconButton>
+  )
+  const type = shown ? 'text' : 'password'
+  return <Field name="password" type={type} autoComplete={autoComplete} required button={button} {...rest} />
 }
 
 interface SelectProps {

@@ -1,5 +1,6 @@
 // Keyboard handling outside of inputs: shortcuts of the window, and arrow keys in lists.
 import { type KeyboardEvent as ReactKeyboardEvent, useEffect } from 'react'
+import { composerOf } from './composerOf'
 import { isMod, useStore } from './hooks'
 import { isComposing } from './ime'
 import type { Overlay } from './Overlays'
@@ -55,13 +56,6 @@ function startsMessage(event: KeyboardEvent): boolean {
   const letter = event.key.length === 1 && event.key !== ' ' && !command
   const handlesKeys = 'input, textarea, select, [contenteditable], [role="menu"]'
   return letter && !(event.target instanceof Element && event.target.closest(handlesKeys))
-}
-
-/** The composer of the pane of an element, or else of the open chat. */
-function composerOf(target: EventTarget | null): HTMLElement | null {
-  const composer = '.composer textarea'
-  const pane = target instanceof Element ? target.closest('.panel') : null
-  return pane?.querySelector<HTMLElement>(composer) ?? document.querySelector<HTMLElement>(`main ${composer}`)
 }
 
 /** Moves the focus through sidebar, main place, composer and panel, in a circle. */

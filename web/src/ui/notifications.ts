@@ -7,7 +7,7 @@ import { chatTitle, isChannel } from './chats'
 import { usePageActive, useStore } from './hooks'
 import { isMentioned } from './mentions'
 import { previewText } from './preview'
-import { openChat } from './route'
+import { chatPath, go } from './route'
 
 const KEY = 'parlor.notify'
 /** A shared lock that every active tab holds, so that the others know. */
@@ -61,27 +61,29 @@ export function useNotifications(): void {
             ? sender
             : texts().notificationIn(sender, chatTitle(item, data.user.id, data.users))
         const body = previewText(message.body).slice(0, BODY_MAX)
-        const notification = show(title, { body, tag: message.chat_id })
-        if (!notification) return
-        notification.onclick = () => {
-          window.focus()
-          openChat({ chatId: message.chat_id })
-          notification.close()
-        }
+        show(title, { body, tag: message.chat_id }, chatPath({ chatId: message.chat_id }))
       }),
     [store],
   )
 }
 
 /**
- * A notification replaces the one before with the same tag. Undefined where only a service worker
- * may show notifications (Android).
+ * Shows a notification that leads to an address of the client. It replaces the one before with the
+ * same tag. Where only the service worker may show it (Android), that also opens the address.
  */
-function show(title: string, options: NotificationOptions): Notification | undefined {
+function show(title: string, options: NotificationOptions, path: string): void {
   try {
-    return new Notification(title, options)
+    const notification = new Notification(title, options)
+    notification.onclick = () => {
+      window.focus()
+      go(path)
+      notification.close()
+    }
   } catch {
-    return undefined
+    navigator.serviceWorker
+      ?.getRegistration()
+      .then(registration => registration?.showNotification(title, { ...options, data: { url: path } }))
+      .catch(() => undefined)
   }
 }
 

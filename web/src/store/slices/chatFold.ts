@@ -4,6 +4,7 @@
 // The invariant: an event that the chats already contain changes nothing for good. So chats that
 // were fetched later than the cursor, and tabs that share a stream, can be folded too.
 import type { Chat, ChatItem, Event, Member, Message, ReadPosition } from '../../api/types'
+import { withReaction } from '../reactions'
 import type { Fold } from '../slice'
 
 export type Chats = ReadonlyMap<string, ChatItem>
@@ -27,6 +28,11 @@ function apply(chats: Chats, event: Event, me: string): Chats {
     }
     case 'message.deleted':
       return change(chats, event.chat_id, item => withDeleted(item, event.message, event.deleted_count))
+    case 'reaction.added':
+    case 'reaction.removed':
+      return change(chats, event.chat_id, item =>
+        withLast(item, item.last_message && withReaction(item.last_message, event)),
+      )
     case 'chat.updated':
       return change(chats, event.chat_id, item => withChat(item, event.chat))
     case 'chat.read':
@@ -75,6 +81,10 @@ function laterShown(known: Message | null | undefined, other: Message | null): M
   if (!known || !other) return known ?? other
   if (known.kind !== other.kind) return known.kind === 'system' ? other : known
   return other.seq > known.seq ? other : known
+}
+
+function withLast(item: ChatItem, last_message: Message | null | undefined): ChatItem {
+  return last_message === item.last_message ? item : { ...item, last_message }
 }
 
 /** The count of deletions tells whether the state contains this one already. */

@@ -1,12 +1,12 @@
 // The chats of the user: folded, and those that the snapshot left out loaded by pages.
 import { unwrap } from '../../api/client'
 import type { ChatItem, Event, Snapshot } from '../../api/types'
+import { CHATS_PER_PAGE } from '../early'
 import { backoff, pause } from '../retry'
 import type { Context, Live } from '../slice'
 import { type Chats as AllChats, chatFold } from './chatFold'
 import { Paging } from './paging'
 
-export const CHATS_PER_PAGE = 200
 /** More chats than the server lets a user be in. */
 const CHATS_MAX = 4000
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { Message } from '../../api/types'
 import { type ConversationKey, conversationKey } from '../conversation'
 import { DeviceStorage } from '../storage'
@@ -92,4 +92,50 @@ it('holds what a full or blocked storage does not take', () => {
     expect([drafts.has(b), storage.get('draft.a')]).toEqual([false, null])
   }
   expect(told).toBe(2)
+})
+
+it('writes what is typed a moment later, or as soon as the page may end', () => {
+  vi.useFakeTimers()
+  try {
+    const map = new Map<string, string>()
+    const drafts = new Drafts(storageOf(map), 'draft.')
+    const kept = () => new Drafts(storageOf(map), 'draft.').get(a)
+    drafts.type(a, 'h')
+    drafts.type(a, 'hi')
+    expect([drafts.get(a).text, kept().text]).toEqual(['hi', ''])
+    vi.advanceTimersByTime(299)
+    drafts.type(a, 'hi t')
+    vi.advanceTimersByTime(1)
+    expect(kept().text).toBe('hi t')
+    drafts.type(a, 'hi there')
+    drafts.keep()
+    expect(kept().text).toBe('hi there')
+    drafts.edit(a, { id: 'm1', body: 'as sent', reply_to: null } as Message)
+    drafts.type(a, 'put better')
+    drafts.close()
+    expect(kept()).toMatchObject({ text: 'hi there', edit: { text: 'put better' } })
+    drafts.type(a, 'never written')
+    drafts.clear(a)
+    vi.advanceTimersByTime(1000)
+    expect(map.size).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+it('does not lose what is typed while another tab writes', () => {
+  vi.useFakeTimers()
+  try {
+    const map = new Map<string, string>()
+    const [one, two] = [new Drafts(storageOf(map), 'draft.'), new Drafts(storageOf(map), 'draft.')]
+    two.type(a, 'typed in two')
+    one.change(a, { text: 'from one' })
+    two.onStorage('draft.a')
+    expect(two.get(a).text).toBe('typed in two')
+    two.keep()
+    one.onStorage('draft.a')
+    expect(one.get(a).text).toBe('typed in two')
+  } finally {
+    vi.useRealTimers()
+  }
 })

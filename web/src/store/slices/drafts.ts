@@ -3,6 +3,9 @@
 // overwrite each other's drafts.
 //
 // The invariant: an edit has a text of its own, so the draft stays untouched.
+//
+// Typing is written to the storage a moment later, since that is slow, and at once when the page may
+// end: a crash of the browser loses no more than that moment.
 import type { Message } from '../../api/types'
 import type { ConversationKey } from '../conversation'
 import type { Context, Live } from '../slice'
@@ -31,12 +34,16 @@ export interface Edit {
 export type Edited = Message | Outgoing
 
 const EMPTY: Draft = { text: '', reply_to: null, edit: null }
+const KEPT_AFTER_MS = 300
 
 export class Drafts implements Live {
   private readonly storage: KeyValueStorage
   private readonly prefix: string
   private readonly drafts = new Map<ConversationKey, Draft>()
   private readonly listeners = new Set<() => void>()
+  /** What was typed in them is not in the storage yet. */
+  private readonly unkept = new Set<ConversationKey>()
+  private timer: ReturnType<typeof setTimeout> | undefined
 
   /** The key of the storage is the prefix and the key of the conversation. */
   constructor(storage: KeyValueStorage, prefix: string) {
@@ -56,11 +63,34 @@ export class Drafts implements Live {
   }
 
   change(conversation: ConversationKey, change: Partial<Draft>): void {
-    const draft = { ...this.get(conversation), ...change }
-    this.update(conversation, draft)
-    const key = this.prefix + conversation
-    if (isEmpty(draft)) this.storage.remove(key)
-    else this.storage.set(key, JSON.stringify(draft))
+    this.update(conversation, { ...this.get(conversation), ...change })
+    this.unkept.add(conversation)
+    this.keep()
+  }
+
+  /** The user has changed the text of the edit, or of the draft if there is none. */
+  type(conversation: ConversationKey, text: string): void {
+    const draft = this.get(conversation)
+    this.update(conversation, draft.edit ? { ...draft, edit: { ...draft.edit, text } } : { ...draft, text })
+    this.unkept.add(conversation)
+    this.timer ??= setTimeout(() => this.keep(), KEPT_AFTER_MS)
+  }
+
+  /** Writes to the storage what is not there yet. */
+  keep(): void {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    for (const conversation of this.unkept) {
+      const draft = this.get(conversation)
+      const key = this.prefix + conversation
+      if (isEmpty(draft)) this.storage.remove(key)
+      else this.storage.set(key, JSON.stringify(draft))
+    }
+    this.unkept.clear()
+  }
+
+  close(): void {
+    this.keep()
   }
 
   /** Begins to edit a message. */
@@ -78,7 +108,9 @@ export class Drafts implements Live {
   /** Reads one key from storage: at the start, and when another tab has changed it. */
   onStorage(key: string): void {
     if (!key.startsWith(this.prefix)) return
-    this.update(key.slice(this.prefix.length) as ConversationKey, parse(this.storage.get(key)))
+    const conversation = key.slice(this.prefix.length) as ConversationKey
+    // What is typed here is newer.
+    if (!this.unkept.has(conversation)) this.update(conversation, parse(this.storage.get(key)))
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -109,5 +141,11 @@ function parse(json: string | null): Draft {
 }
 
 export const drafts = {
-  open: ({ me }: Context<object>) => new Drafts(deviceStorage, `parlor.draft.${me}.`),
+  open: ({ me, signal }: Context<object>) => {
+    const drafts = new Drafts(deviceStorage, `parlor.draft.${me}.`)
+    const keep = () => drafts.keep()
+    for (const event of ['blur', 'pagehide']) addEventListener(event, keep, { signal })
+    document.addEventListener('visibilitychange', keep, { signal })
+    return drafts
+  },
 }

@@ -7,26 +7,22 @@
 import { ApiError, unwrap } from '../../api/client'
 import type { Event, Message, MessageList, Snapshot } from '../../api/types'
 import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
+import { PAGE } from '../early'
+import { type OpeningQuery, openingQuery } from '../openingQuery'
+import { isReaction, isSameEmoji, type ReactionEvent } from '../reactions'
 import { backoff, pause } from '../retry'
 import type { Context, Live } from '../slice'
 import type { Chats } from './chatFold'
 import { append, applyToWindow, fromPage, type MessageWindow, prepend, replace } from './windows'
 
-const PAGE = 100
 const PAGE_MAX = 200
 const WINDOWS_MAX = 12
 /** So many windows are fetched again after a snapshot; the others when their conversation is opened. */
 const REFRESHED_MAX = 2
 const QUOTES_MAX = 500
+const REACTORS_SHOWN = 20
 /** The pause after the first failure to load one. */
 const QUOTE_RETRY_MS = 2000
-
-interface Query {
-  before?: number
-  after?: number
-  around?: number
-  anchor?: 'first_unread'
-}
 
 interface Shown {
   readonly windows: ReadonlyMap<ConversationKey, MessageWindow>
@@ -56,8 +52,7 @@ export class Messages implements Live {
     const { windows, data } = this.view.get()
     const window = windows.get(conversation)
     if (window && (seq === undefined || contains(window, seq))) return Promise.resolve()
-    const unread = (data?.chats.get(conversation)?.unread_count ?? 0) > 0
-    const query = seq !== undefined ? { around: seq } : unread ? { anchor: 'first_unread' as const } : {}
+    const query = openingQuery(data?.chats.get(conversation), seq)
     return this.load(conversation, query, (_, page) => fromPage(page))
   }
 
@@ -86,7 +81,10 @@ export class Messages implements Live {
   }
 
   onSnapshot(_: Snapshot, first: boolean): void {
+    const { early } = this.context
     if (!first) void this.refresh()
+    // Before the first event comes, so that none about its messages is missed.
+    else if (early?.opened) this.open(early.opened.conversation, early.opened.seq).catch(() => undefined)
   }
 
   onEvent(event: Event): void {
@@ -96,10 +94,9 @@ export class Messages implements Live {
       this.dropWindows(key => parseConversation(key).chatId === event.chat_id)
       return
     }
-    if (!('message' in event)) return
-    const conversation = conversationOf(event.message)
-    const window = this.window(conversation)
-    if (window) this.setWindow(conversation, applyToWindow(window, event))
+    for (const [conversation, window] of this.view.get().windows) {
+      if (isOf(event, conversation)) this.setWindow(conversation, applyToWindow(window, event, this.context.me))
+    }
   }
 
   /**
@@ -130,7 +127,7 @@ export class Messages implements Live {
 
   private load(
     conversation: ConversationKey,
-    query: Query,
+    query: OpeningQuery,
     merge: (now: MessageWindow | undefined, page: MessageList) => MessageWindow | undefined,
   ): Promise<void> {
     const key = `${conversation} ${JSON.stringify(query)}`
@@ -143,8 +140,7 @@ export class Messages implements Live {
       let window = merge(this.window(conversation), page)
       this.context.loaded({ messages: page.items })
       for (const event of events) {
-        if (window && 'message' in event && conversationOf(event.message) === conversation)
-          window = applyToWindow(window, event)
+        if (window && isOf(event, conversation)) window = applyToWindow(window, event, this.context.me)
       }
       if (window) this.setWindow(conversation, window)
     }
@@ -156,7 +152,13 @@ export class Messages implements Live {
     return done
   }
 
-  private fetch(conversation: ConversationKey, query: Query, limit: number): Promise<MessageList> {
+  private async fetch(conversation: ConversationKey, query: OpeningQuery, limit: number): Promise<MessageList> {
+    const { early } = this.context
+    if (early?.opened?.conversation === conversation) {
+      this.context.early = null
+      const page = await early.page.catch(() => null)
+      if (page && JSON.stringify(page.query) === JSON.stringify(query)) return page.list
+    }
     const params = { path: { id: chatIdOf(conversation) }, query: { ...query, limit } }
     return unwrap(this.context.api.GET('/api/chat/{id}/messages', { params }))
   }
@@ -249,11 +251,58 @@ export class Messages implements Live {
     this.show({ ...message, body: '', deleted_at: new Date().toISOString() })
   }
 
+  /** Gives a reaction or takes it back. It is shown at once; a refusal takes it away again. */
+  async react(message: Message, emoji: string, given: boolean): Promise<void> {
+    const known = message.reactions?.find(of => isSameEmoji(of.emoji, emoji))
+    if ((known?.me ?? false) === given) return
+    const reaction = {
+      message_id: message.id,
+      seq: message.seq,
+      user_id: this.context.me,
+      emoji: known?.emoji ?? emoji,
+      count: (known?.count ?? 0) + (given ? 1 : -1),
+    }
+    const type = given ? 'reaction.added' : 'reaction.removed'
+    this.context.fold({ type, at: new Date().toISOString(), chat_id: message.chat_id, reaction } as ReactionEvent)
+    const { api } = this.context
+    const path = { id: message.chat_id, message_id: message.id }
+    const params = { path: { ...path, emoji: reaction.emoji } }
+    try {
+      await unwrap(
+        given
+          ? api.PUT('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', { params })
+          : api.DELETE('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', { params }),
+      )
+    } catch (error) {
+      this.show(
+        await unwrap(api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } })).catch(() => message),
+      )
+      throw error
+    }
+  }
+
+  /** Who gave this reaction, the first ones. */
+  async reactors(message: Message, emoji: string): Promise<string[]> {
+    const path = { id: message.chat_id, message_id: message.id, emoji }
+    const page = await unwrap(
+      this.context.api.GET('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', {
+        params: { path, query: { limit: REACTORS_SHOWN } },
+      }),
+    )
+    return page.items.map(({ user_id }) => user_id)
+  }
+
   private show(message: Message): void {
     const conversation = conversationOf(message)
     const window = this.window(conversation)
     if (window) this.setWindow(conversation, replace(window, message))
   }
+}
+
+/** Whether the event is about a message of the conversation. Of a reaction its chat alone is known. */
+function isOf(event: Event, conversation: ConversationKey): boolean {
+  if (isReaction(event)) return parseConversation(conversation).chatId === event.chat_id
+  return 'message' in event && conversationOf(event.message) === conversation
 }
 
 /**

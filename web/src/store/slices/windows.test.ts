@@ -20,13 +20,13 @@ const event = (type: 'message.new' | 'message.edited', m: Message): Event => ({
 const seqs = (window: { items: readonly Message[] }) => window.items.map(m => m.seq)
 
 it('grows by new messages while it reaches the end', () => {
-  const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(3)))
+  const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(3)), 'me')
   expect(seqs(window)).toEqual([1, 2, 3])
-  expect(applyToWindow(window, event('message.new', message(3)))).toBe(window)
+  expect(applyToWindow(window, event('message.new', message(3)), 'me')).toBe(window)
 })
 
 it('has no gap: after a missed message it only notes that there are newer ones', () => {
-  const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(5)))
+  const window = applyToWindow(fromPage(page(1, 2)), event('message.new', message(5)), 'me')
   expect(seqs(window)).toEqual([1, 2])
   expect(window.after).toBe(true)
 })
@@ -49,8 +49,8 @@ it('drops messages on the far side', () => {
 })
 
 it('replaces an edited message', () => {
-  const window = applyToWindow(fromPage(page(5, 8, true)), event('message.edited', message(6, 'better')))
+  const window = applyToWindow(fromPage(page(5, 8, true)), event('message.edited', message(6, 'better')), 'me')
   expect(window.items[1]?.body).toBe('better')
   const outside = fromPage(page(5, 8, true))
-  expect(applyToWindow(outside, event('message.edited', message(2)))).toBe(outside)
+  expect(applyToWindow(outside, event('message.edited', message(2)), 'me')).toBe(outside)
 })

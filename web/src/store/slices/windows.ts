@@ -2,6 +2,7 @@
 //
 // The invariant: a window never has a gap.
 import type { Event, Message, MessageList } from '../../api/types'
+import { isReaction, keepMine, withReaction } from '../reactions'
 
 export interface MessageWindow {
   readonly items: readonly Message[]
@@ -35,7 +36,11 @@ export function append(window: MessageWindow, page: MessageList): MessageWindow 
   return { items: items.slice(tooMany), before: true, after: page.has_more_after }
 }
 
-export function applyToWindow(window: MessageWindow, event: Event): MessageWindow {
+/** `me` is the id of the user. */
+export function applyToWindow(window: MessageWindow, event: Event, me: string): MessageWindow {
+  if (isReaction(event)) {
+    return change(window, event.reaction.seq, message => withReaction(message, event, me))
+  }
   switch (event.type) {
     case 'message.new': {
       const last = window.items.at(-1)?.seq ?? 0
@@ -59,10 +64,16 @@ export function applyToWindow(window: MessageWindow, event: Event): MessageWindo
 
 /** Replaces a message by its newest version, if it is in the window. */
 export function replace(window: MessageWindow, message: Message): MessageWindow {
-  const first = window.items[0]?.seq ?? 1
-  const index = message.seq - first
-  if (window.items[index]?.id !== message.id) return window
+  return change(window, message.seq, known => (known.id === message.id ? keepMine(known, message) : known))
+}
+
+function change(window: MessageWindow, seq: number, change: (message: Message) => Message): MessageWindow {
+  const index = seq - (window.items[0]?.seq ?? 1)
+  const known = window.items[index]
+  if (!known) return window
+  const next = change(known)
+  if (next === known) return window
   const items = window.items.slice()
-  items[index] = message
+  items[index] = next
   return { ...window, items }
 }

@@ -4,7 +4,15 @@
 // The invariant: only the browser and `applyChange` change the text in the box while it is written, so
 // that all of it can be undone.
 import { SendHorizontal } from 'lucide-react'
-import { type FormEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect, useState } from 'react'
+import {
+  type FormEvent,
+  type KeyboardEvent,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useState,
+} from 'react'
 import type { ChatItem, Message } from '../../api/types'
 import { type ConversationKey, parseConversation } from '../../store/conversation'
 import type { Edit } from '../../store/slices/drafts'
@@ -20,6 +28,8 @@ import { CompletionList } from './CompletionList'
 import { isInFence, newLine } from './editing'
 import { FormatBar } from './FormatBar'
 import { type Format, formatOfKey } from './formats'
+import { SendHint } from './SendHint'
+import { TypingLine } from './TypingLine'
 import { useCompletion } from './useCompletion'
 import { usePaste } from './usePaste'
 
@@ -38,14 +48,13 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
   const t = useTexts()
   const store = useStore()
   const { kind } = item.chat
+  const { chatId, rootId } = parseConversation(conversation)
   const draft = useDraft(conversation)
   const { edit } = draft
   const [error, setError] = useState('')
   const title = useChatTitle(item)
 
   const text = edit ? edit.text : draft.text
-  const write = (next: string) =>
-    store.drafts.change(conversation, edit ? { edit: { ...edit, text: next } } : { text: next })
   const left = BODY_MAX - lengthOf(text)
 
   // The box has its own text. It is set only if another one is to be written or another tab writes:
@@ -53,6 +62,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
   useLayoutEffect(() => {
     if (textarea.current && textarea.current.value !== text) textarea.current.value = text
   }, [textarea, text])
+  useEffect(() => () => store.drafts.keep(), [store])
   const what = edit?.id ?? null
   // biome-ignore lint/correctness/useExhaustiveDependencies: an error is about one edit
   useEffect(() => setError(''), [what])
@@ -75,15 +85,18 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     if (!edit) {
       store.outbox.add(conversation, body, draft.reply_to)
       store.drafts.clear(conversation)
+      store.typing.sent(chatId)
       return
     }
-    const { chatId: chat_id, rootId: root_id } = parseConversation(conversation)
     try {
       if (edit.unsent)
-        store.outbox.editAndResend({ client_id: edit.id, chat_id, root_id, reply_to: edit.reply_to }, body)
-      else if (body !== edit.before) await store.messages.edit({ chat_id, id: edit.id }, body)
-      // The user may have begun another edit meanwhile.
-      if (store.drafts.get(conversation).edit?.id === edit.id) finish()
+        store.outbox.editAndResend(
+          { client_id: edit.id, chat_id: chatId, root_id: rootId, reply_to: edit.reply_to },
+          body,
+        )
+      else if (body !== edit.before) await store.messages.edit({ chat_id: chatId, id: edit.id }, body)
+      // The user may have begun another edit meanwhile, and the focus may be elsewhere.
+      if (store.drafts.get(conversation).edit?.id === edit.id) store.drafts.change(conversation, { edit: null })
     } catch (error) {
       setError(errorSentence(error))
     }
@@ -93,6 +106,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     for (const [index, part] of split(text).entries())
       store.outbox.add(conversation, part, index === 0 ? draft.reply_to : null)
     store.drafts.clear(conversation)
+    store.typing.sent(chatId)
     textarea.current?.focus()
   }
 
@@ -109,13 +123,17 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
       return
     }
     setError('')
-    write(box.value)
+    store.drafts.type(conversation, box.value)
+    if (!edit) store.typing[box.value.trim() === '' ? 'stopped' : 'wrote'](chatId)
     void completion.finish(box.value, box.selectionStart)
   }
 
-  const onFormat = (format: Format) => {
-    if (textarea.current) applyChange(textarea.current, format.apply(selectionOf(textarea.current)))
-  }
+  const onFormat = useCallback(
+    (format: Format) => {
+      if (textarea.current) applyChange(textarea.current, format.apply(selectionOf(textarea.current)))
+    },
+    [textarea],
+  )
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (isComposing(event.nativeEvent)) return
     const box = event.currentTarget
@@ -189,7 +207,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
         </div>
         <FormatBar onFormat={onFormat} />
       </div>
-      <Note error={error} left={left} edit={edit} text={text} onSendParts={sendParts} />
+      <Note chatId={chatId} error={error} left={left} edit={edit} text={text} onSendParts={sendParts} />
     </form>
   )
 }
@@ -198,6 +216,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
 const SHOWN_MAX = 10_000
 
 interface NoteProps {
+  chatId: string
   error: string
   left: number
   edit: Edit | null
@@ -206,13 +225,17 @@ interface NoteProps {
 }
 
 /** The line below the box: what is wrong, and what can be done. */
-function Note({ error, left, edit, text, onSendParts }: NoteProps) {
+function Note({ chatId, error, left, edit, text, onSendParts }: NoteProps) {
   const t = useTexts()
   const parts = left < 0 && !edit ? split(text).length : 0
   return (
     <>
-      <div className="composer-note" role="status">
-        {!error && left >= 0 && left < NEAR_MAX ? t.charactersLeft(left) : ''}
+      <div className="composer-note">
+        <TypingLine chatId={chatId} />
+        <SendHint />
+        <span className="composer-left" role="status">
+          {!error && left >= 0 && left < NEAR_MAX ? t.charactersLeft(left) : ''}
+        </span>
       </div>
       {(error || left < 0) && (
         <div className="composer-error" role="alert">

@@ -1,11 +1,12 @@
 // The buttons that format what is written. One stop for Tab; arrow keys lead from button to button.
-import type { KeyboardEvent } from 'react'
+import { type KeyboardEvent, memo } from 'react'
 import { useTexts } from '../../texts'
 import { MAC } from '../hooks'
 import { IconButton } from '../IconButton'
 import { FORMATS, type Format } from './formats'
 
-export function FormatBar({ onFormat }: { onFormat: (format: Format) => void }) {
+/** The composer is drawn with each key; this is not. */
+export const FormatBar = memo(function FormatBar({ onFormat }: { onFormat: (format: Format) => void }) {
   const t = useTexts()
   const caps: Record<string, string> = t.keyCaps
   const keysOf = ({ key, shift }: Format) => {
@@ -30,7 +31,7 @@ export function FormatBar({ onFormat }: { onFormat: (format: Format) => void }) 
       ))}
     </div>
   )
-}
+})
 
 function onArrows(event: KeyboardEvent<HTMLElement>): void {
   const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0

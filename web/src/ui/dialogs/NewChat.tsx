@@ -95,7 +95,7 @@ export function NewChat({ first, onClose, onChat }: NewChatProps) {
           one={kind === 'single'}
         />
         <DialogActions
-          action={kind === 'single' ? t.start : t.create}
+          action={kind === 'single' ? t.start : kind === 'group' ? t.createGroup : t.createChannel}
           disabled={!enough || busy}
           onClose={onClose}
           error={error}

@@ -134,9 +134,10 @@ function withoutBreaks(children: ReactNode): ReactNode {
   return Children.toArray(children).filter(child => child !== '\n')
 }
 
-function Heading({ dir, children }: { dir?: string; children?: ReactNode }) {
+function Heading({ node, dir, children }: { node?: { tagName: string }; dir?: string; children?: ReactNode }) {
+  const large = node?.tagName === 'h1' || node?.tagName === 'h2'
   return (
-    <p className="md-heading" dir={dir}>
+    <p className={large ? 'md-heading md-heading-large' : 'md-heading'} dir={dir}>
       {children}
     </p>
   )

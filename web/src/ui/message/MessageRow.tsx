@@ -13,9 +13,13 @@ import { UserName } from '../UserName'
 import { type ActionContext, actionOfKey, type MessageAction } from './actions'
 import { MessageActions } from './MessageActions'
 import { Quote } from './Quote'
+import { Reactions } from './Reactions'
 
 /** What a message says. `id` is for screen readers: the element that has the text. */
 export type MessageContent = ComponentType<{ message: Message; id: string }>
+
+/** A message of another person that is younger has just come, and fades in. */
+const FRESH_MS = 2000
 
 interface MessageRowProps {
   message: Message
@@ -33,13 +37,16 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const store = useStore()
   const mine = message.sender_id === useMe().id
   const sender = useUser(message.sender_id)
-  const context: ActionContext = { message, sender, mine, may, store, onReply, onEdit }
+  const [picking, setPicking] = useState(false)
+  const onReact = () => setPicking(true)
+  const context: ActionContext = { message, sender, mine, may, store, onReact, onReply, onEdit }
   const [asking, setAsking] = useState<MessageAction | null>(null)
   const start = (action: MessageAction) => {
     if (action.question) setAsking(action)
     else action.run(context)
   }
   const id = useId()
+  const [fresh] = useState(() => !mine && Date.now() - Date.parse(message.created_at) < FRESH_MS)
   // A message has shortcuts only if it was focused by keyboard: after a click, typing goes to the
   // composer.
   const focusedByKeyboard = useRef(false)
@@ -58,6 +65,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
       aria-labelledby={`${id}-who ${id}-when`}
       aria-describedby={`${id}-what`}
       data-head={head || undefined}
+      data-fresh={fresh || undefined}
       data-marked={marked || undefined}
       tabIndex={-1}
       onFocus={event => {
@@ -101,6 +109,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           </header>
         )}
         <Body message={message} id={`${id}-what`} />
+        <Reactions message={message} may={may.includes('react')} picking={picking} onPicking={setPicking} />
       </div>
       {!message.deleted_at && <MessageActions context={context} onAction={start} />}
       {asking?.question && (

@@ -13,6 +13,7 @@ function on(change: Partial<ActionContext> = {}): ActionContext {
     mine: false,
     may: [],
     store: {} as Store,
+    onReact: () => undefined,
     onReply: () => undefined,
     onEdit: () => undefined,
     ...change,
@@ -24,6 +25,12 @@ it('offers what the user may do', () => {
   expect(names(on())).toEqual(['reply', 'link', 'text', 'write'])
   expect(names(on({ mine: true }))).toEqual(['reply', 'edit', 'link', 'text', 'delete'])
   expect(names(on({ may: ['delete_message_of_others'] }))).toEqual(['reply', 'link', 'text', 'write', 'delete'])
+})
+
+it('offers a reaction to who may react', () => {
+  expect(names(on({ may: ['react'] }))).toEqual(['react', 'reply', 'link', 'text', 'write'])
+  expect(actionOfKey('+', on({ may: ['react'] }))?.name).toBe('react')
+  expect(actionOfKey('+', on())).toBeUndefined()
 })
 
 it('offers nothing on a deleted message, by keyboard neither', () => {

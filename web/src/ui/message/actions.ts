@@ -1,6 +1,6 @@
 // What can be done to a message: one line each. The bar, the menu and the keyboard offer what is
 // here, and nothing else does.
-import { Copy, Link2, type LucideIcon, MessageCircle, Pencil, Reply, Trash2 } from 'lucide-react'
+import { Copy, Link2, type LucideIcon, MessageCircle, Pencil, Reply, SmilePlus, Trash2 } from 'lucide-react'
 import type { ChatAction, Message, User } from '../../api/types'
 import type { Store } from '../../store/store'
 import type { Texts } from '../../texts/en'
@@ -16,6 +16,8 @@ export interface ActionContext {
   /** What the user may do in the chat. */
   readonly may: readonly ChatAction[]
   readonly store: Store
+  /** Opens the picker for a reaction. */
+  readonly onReact: () => void
   readonly onReply: (message: Message) => void
   readonly onEdit: (message: Message) => void
 }
@@ -38,6 +40,7 @@ const DELETE = ['Delete', 'Backspace']
 
 // biome-ignore format: a table
 export const MESSAGE_ACTIONS: readonly MessageAction[] = [
+  { name: 'react', place: 'bar', Icon: SmilePlus, text: t => t.react, keys: ['+'], may: mayReact, run: react },
   { name: 'reply', place: 'bar', Icon: Reply, text: t => t.reply, keys: ['r'], may: always, run: reply },
   { name: 'edit', place: 'bar', Icon: Pencil, text: t => t.edit, keys: ['e'], may: isMine, run: edit },
   { name: 'link', place: 'menu', Icon: Link2, text: t => t.copyLink, keys: ['l'], may: always, run: copyLink },
@@ -48,6 +51,14 @@ export const MESSAGE_ACTIONS: readonly MessageAction[] = [
 
 function always(): boolean {
   return true
+}
+
+function mayReact({ may }: ActionContext): boolean {
+  return may.includes('react')
+}
+
+function react({ onReact }: ActionContext): void {
+  onReact()
 }
 
 function isMine({ mine }: ActionContext): boolean {

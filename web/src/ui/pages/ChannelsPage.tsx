@@ -6,7 +6,6 @@ import { unwrap } from '../../api/client'
 import type { Chat } from '../../api/types'
 import { useTexts } from '../../texts'
 import { isChannel } from '../chats'
-import { EmptyState } from '../EmptyState'
 import { Field, FormError, useAction } from '../forms'
 import { useStore, useView } from '../hooks'
 import { Link } from '../Link'
@@ -61,7 +60,7 @@ export function ChannelsPage({ onOverlay }: PlaceProps) {
           </li>
         ))}
       </ul>
-      {search.items?.length === 0 && <EmptyState title={word ? t.noSuchChannel : t.allJoined} />}
+      {search.items?.length === 0 && <p className="browse-note">{word ? t.noSuchChannel : t.allJoined}</p>}
       <SearchFoot search={search} />
       {mine.length > 0 && (
         <section className="page-section">

@@ -12,7 +12,7 @@ import { openChat } from '../route'
 import type { RowContext } from './kind'
 import type { Row } from './kinds'
 import { StickyDay } from './StickyDay'
-import { growDownwards, isAtEnd } from './scrollAnchoring'
+import { distanceToEnd, growDownwards } from './scrollAnchoring'
 import { TimelineRow } from './TimelineRow'
 import { useFocusKeeping } from './useFocusKeeping'
 import { useFollowEnd } from './useFollowEnd'
@@ -74,7 +74,7 @@ export function Scroller(props: ScrollerProps) {
     adjuster,
     showLatest,
   })
-  const restsAtEnd = useFollowEnd({ rows, enabled: positioned && follows, virtualizer, adjuster })
+  const toEnd = useFollowEnd({ rows, enabled: positioned && follows, virtualizer, adjuster })
   useUnreadLineInSight({ scroller, rows, pageActive, virtualizer, adjuster })
   const items = virtualizer.getVirtualItems()
   useLoadOnScroll({ conversation, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned })
@@ -104,14 +104,14 @@ export function Scroller(props: ScrollerProps) {
         ref={scroller}
         className="scroller"
         onScroll={({ currentTarget }) => {
-          restsAtEnd.current = isAtEnd(currentTarget)
+          toEnd.current = distanceToEnd(currentTarget)
           onPositionChange()
         }}
         onKeyDown={onMessageKeys}
         onClickCapture={event => {
           if (!(event.target instanceof Element && event.target.closest('.show-more'))) return
           growDownwards(virtualizer)
-          restsAtEnd.current = false
+          toEnd.current = Number.POSITIVE_INFINITY
         }}
         {...focusHandlers}
         tabIndex={0}

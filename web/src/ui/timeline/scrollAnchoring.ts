@@ -9,8 +9,12 @@ export type TimelineVirtualizer = Virtualizer<HTMLDivElement, Element>
 /** A distance to the end that counts as being there. */
 export const END_PX = 60
 
+export function distanceToEnd(element: HTMLElement): number {
+  return element.scrollHeight - element.scrollTop - element.clientHeight
+}
+
 export function isAtEnd(element: HTMLElement): boolean {
-  return element.scrollHeight - element.scrollTop - element.clientHeight <= END_PX
+  return distanceToEnd(element) <= END_PX
 }
 
 /**

@@ -1,21 +1,23 @@
+// Draws the window. A chunk of its own: main.ts asks the server meanwhile.
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import '@fontsource-variable/inter/index.css'
-import './styles/index.css'
-import { Session } from './store/session'
+import { registerServiceWorker } from './serviceWorker'
+import type { Early } from './store/early'
+import type { Session } from './store/session'
 import { loadLanguage } from './texts'
 import { App } from './ui/App'
+import { followAppearance } from './ui/appearance'
 import { ErrorBoundary } from './ui/ErrorBoundary'
 import { followCompositions } from './ui/ime'
-import { followHistory, workspaceOfAddress } from './ui/route'
-import { followTheme } from './ui/theme'
+import { followHistory } from './ui/route'
 
 const RELOADED_KEY = 'parlor.reloaded_at'
 const RELOAD_AGAIN_MS = 60_000
 
-followTheme()
+followAppearance()
 followHistory()
 followCompositions()
+registerServiceWorker()
 // A chunk is missing after a new version was deployed: the reloaded page has the new names.
 addEventListener('vite:preloadError', event => {
   // Not in a loop, and not while offline. Then the missing part of the window shows the error.
@@ -36,12 +38,15 @@ function mayReload(): boolean {
   }
 }
 
-const root = document.getElementById('root')
-if (root) {
+export function start(session: Session, early: Early): void {
+  // While the server answers, the device has time to read the code of a chat.
+  if (early.opened) import('./ui/ChatPane').catch(() => undefined)
+  const root = document.getElementById('root')
+  if (!root) return
   createRoot(root).render(
     <StrictMode>
       <ErrorBoundary>
-        <App session={new Session(workspaceOfAddress())} />
+        <App session={session} early={early} />
       </ErrorBoundary>
     </StrictMode>,
   )
