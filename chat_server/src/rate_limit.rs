@@ -167,6 +167,7 @@ impl RateLimits {
         self.new_chats.forget_idle();
         self.added_members.forget_idle();
         self.text.forget_idle();
+        self.reactions.forget_idle();
         self.chat_changes.forget_idle();
         self.exports.forget_idle();
         self.refusals.forget_idle();
