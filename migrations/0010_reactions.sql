@@ -27,14 +27,19 @@ create function reactions_after(reactions jsonb, of_emoji text, change int) retu
     ) counted where count > 0
 $$;
 
--- A deleted message has lost its reactions, and gets none.
+-- A deleted message has lost its reactions, and gets none. The message has no foreign key with the
+-- workspace, which would need one more index for each message: it is looked at here.
 create function reactions_count() returns trigger language plpgsql as $$
 declare
     r reactions := case when tg_op = 'DELETE' then old else new end;
 begin
     update messages m
     set reactions = reactions_after(m.reactions, r.emoji, case when tg_op = 'DELETE' then -1 else 1 end)
-    where m.id = r.message_id and m.deleted_at is null;
+    where m.id = r.message_id and m.workspace_id = r.workspace_id and m.deleted_at is null;
+    if tg_op = 'INSERT' and not found then
+        raise foreign_key_violation using message = 'a reaction is to a message of its workspace that is not deleted',
+            table = 'reactions', constraint = 'reactions_message';
+    end if;
     return null;
 end $$;
 create trigger reactions_count after insert or delete on reactions

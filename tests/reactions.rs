@@ -256,3 +256,21 @@ async fn reactions_are_limited_by_account() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn nobody_reacts_across_workspaces_not_even_by_hand() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let bob = app.invite(&ann, "Bob").await;
+        let (_, path) = message(&ann, &bob).await;
+        let eve = app.sign_up("other", "Eve").await;
+        eve.call(&format!("PUT {path}/reactions/{}", urlencoded("👍"))).await.refused(404, "not_found");
+        let by_hand = sqlx::query(
+            "insert into reactions (message_id, user_id, emoji, workspace_id) values ($1::uuid, $2::uuid, '👍', $3::uuid)",
+        );
+        let id = path.rsplit('/').next().unwrap();
+        let refused = by_hand.bind(id).bind(&eve.id).bind(&eve.workspace_id).execute(&app.db).await.unwrap_err();
+        assert!(refused.to_string().contains("a message of its workspace"), "{refused}");
+    })
+    .await;
+}
