@@ -38,10 +38,13 @@ const POLL: Duration = Duration::from_millis(20);
 const NODES: usize = 2;
 
 /// Settings of the servers: high limits and short intervals.
-const SETTINGS: [(&str, &str); 13] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("PARLOR_LIMITS__SEND_PER_MINUTE", "1000000"),
+    // All clients come from one address.
+    ("PARLOR_LIMITS__MAX_CONNECTIONS_PER_ADDRESS", "20000"),
     ("PARLOR_LIMITS__TEXT_KB_PER_MINUTE", "4000000"),
     ("PARLOR_LIMITS__TYPING_PER_MINUTE", "1000000"),
+    ("PARLOR_LIMITS__REACTIONS_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__REQUESTS_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__SIGNIN_PER_MINUTE", "1000000"),
     ("PARLOR_LIMITS__CHAT_CHANGES_PER_MINUTE", "1000000"),
