@@ -43,7 +43,7 @@ export function EmojiPicker({ anchor, onPick, onClose }: EmojiPickerProps) {
     onPick(text)
     onClose()
   }
-  const buttons = () => [...(list.current?.querySelectorAll<HTMLButtonElement>('.picker-emoji') ?? [])]
+  const buttons = () => [...(list.current?.querySelectorAll<HTMLButtonElement>('.emoji-picker-choice') ?? [])]
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     const steps: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }
     const step = steps[event.key]
@@ -64,25 +64,25 @@ export function EmojiPicker({ anchor, onPick, onClose }: EmojiPickerProps) {
       <Popover.Anchor virtualRef={anchor as RefObject<HTMLElement>} />
       <Popover.Portal container={useContext(LandmarkContext)}>
         <Popover.Content
-          className="picker"
+          className="emoji-picker"
           aria-label={t.pickEmoji}
           align="start"
           sideOffset={6}
           collisionPadding={8}
           onKeyDown={onKeyDown}
         >
-          <div className="picker-head">
+          <div className="emoji-picker-head">
             <input
               id={`${id}-search`}
               type="search"
-              className="picker-search"
+              className="emoji-picker-search"
               placeholder={t.searchEmoji}
               aria-label={t.searchEmoji}
               value={query}
               onChange={event => setQuery(event.target.value)}
             />
             <select
-              className="picker-tone"
+              className="emoji-picker-tone"
               aria-label={t.skinTone}
               value={tone}
               onChange={event => {
@@ -98,18 +98,18 @@ export function EmojiPicker({ anchor, onPick, onClose }: EmojiPickerProps) {
               ))}
             </select>
           </div>
-          <div className="picker-list" ref={list}>
-            {failed && <p className="picker-none">{t.noConnection}</p>}
-            {all && groups.length === 0 && <p className="picker-none">{t.noEmoji}</p>}
+          <div className="emoji-picker-list" ref={list}>
+            {failed && <p className="emoji-picker-none">{t.noConnection}</p>}
+            {all && groups.length === 0 && <p className="emoji-picker-none">{t.noEmoji}</p>}
             {groups.map(group => (
               <section key={group.name} aria-label={texts().emojiGroups[group.name]}>
-                <h3 className="picker-group">{t.emojiGroups[group.name]}</h3>
-                <div className="picker-grid">
+                <h3 className="emoji-picker-group">{t.emojiGroups[group.name]}</h3>
+                <div className="emoji-picker-grid">
                   {group.emoji.map(emoji => (
                     <button
                       key={emoji.text}
                       type="button"
-                      className="picker-emoji emoji"
+                      className="emoji-picker-choice emoji"
                       aria-label={emoji.label}
                       title={emoji.label}
                       onClick={() => pick(emoji)}
