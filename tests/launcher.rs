@@ -6,7 +6,7 @@ use std::{
     fs::{self, Permissions},
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -98,22 +98,28 @@ async fn open_stream_does_not_hold_up_the_end() {
     assert!(status.success(), "{status}: {}", home.log());
 }
 
+/// Lets `to` run as `from` would, in the folder `home`.
+fn copy_settings(from: &Command, to: &mut Command, home: &Path) {
+    to.current_dir(home).stdin(Stdio::null());
+    to.envs(from.get_envs().filter_map(|(name, value)| Some((name, value?))));
+}
+
 #[tokio::test]
 async fn a_closed_terminal_stops_it_as_a_signal_does_unless_it_was_started_to_outlive_it() {
     for outlives in [false, true] {
         let home = Home::new();
         let database = TestDatabase::new().await.unwrap();
         let mut command = home.command();
+        // Tests that run under nohup pass its way of ignoring the signal on.
+        if cfg!(target_os = "linux") {
+            command = Command::new("env");
+            command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_parlor")]);
+            copy_settings(&home.command(), &mut command, home.path());
+        }
         if outlives {
-            let launcher = command;
             command = Command::new("/bin/sh");
             command.args(["-c", "trap '' HUP; exec \"$0\"", env!("CARGO_BIN_EXE_parlor")]);
-            command.current_dir(home.path()).stdin(Stdio::null());
-            for (name, value) in launcher.get_envs() {
-                if let Some(value) = value {
-                    command.env(name, value);
-                }
-            }
+            copy_settings(&home.command(), &mut command, home.path());
         }
         command.env("DATABASE_URL", database.url());
         let mut parlor = home.start_as(command).await;
