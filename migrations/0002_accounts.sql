@@ -147,6 +147,13 @@ create function user_json(u users) returns json language sql stable as $$
     ) x
 $$;
 
+-- As whom an account is known: its first five workspaces, and its name in each.
+create function account_places(account uuid) returns json language sql stable as $$
+    select coalesce(json_agg(p), '[]') from (
+        select w.name as workspace_name, u.fullname from users u join workspaces w on w.id = u.workspace_id
+        where u.account_id = account order by u.created_at, u.id limit 5) p
+$$;
+
 -- The people that a user can see. Every query that returns people reads them from here. Postgres
 -- inlines this function, so it costs no call; it would not inline can_see_user. The rule is
 -- chat_core::permission's.

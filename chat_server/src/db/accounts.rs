@@ -5,7 +5,7 @@ use chat_core::{
     text::{Email, fold, look_alike},
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, PgExecutor, Result};
+use sqlx::{PgConnection, PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -202,23 +202,15 @@ pub struct MailAccount {
     pub email: String,
     pub email_verified: bool,
     pub new_email: Option<String>,
-    /// The names of its workspaces, the first five, and in the same order its own names there.
-    pub workspaces: Vec<String>,
-    pub names: Vec<String>,
+    /// Its first five workspaces.
+    pub places: Json<Vec<AccountPlace>>,
 }
 
 /// As whom an account is known in a workspace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountPlace {
     pub workspace_name: String,
     pub fullname: String,
-}
-
-impl MailAccount {
-    pub fn places(&self) -> Vec<AccountPlace> {
-        let pairs = self.workspaces.iter().cloned().zip(self.names.iter().cloned());
-        pairs.map(|(workspace_name, fullname)| AccountPlace { workspace_name, fullname }).collect()
-    }
 }
 
 /// None: it is deleted.
@@ -227,10 +219,7 @@ pub async fn find_for_mail(db: impl PgExecutor<'_>, id: AccountId) -> Result<Opt
         MailAccount,
         r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
                   a.new_email,
-                  array(select w.name from users u join workspaces w on w.id = u.workspace_id
-                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
-                  array(select u.fullname from users u
-                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
+                  account_places(a.id) as "places!: Json<Vec<AccountPlace>>"
            from accounts a where a.id = $1 and a.email is not null"#,
         id.0
     )
@@ -249,10 +238,7 @@ pub async fn list_of_email(
         MailAccount,
         r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
                   a.new_email,
-                  array(select w.name from users u join workspaces w on w.id = u.workspace_id
-                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
-                  array(select u.fullname from users u
-                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
+                  account_places(a.id) as "places!: Json<Vec<AccountPlace>>"
            from accounts a
            where a.email_folded = $1 and (a.email_verified_at is not null or not exists (
                select from accounts v where v.email_folded = $1 and v.email_verified_at is not null))
@@ -275,10 +261,7 @@ pub async fn list_claims(
         MailAccount,
         r#"select a.id as "id: AccountId", a.email as "email!", a.email_verified_at is not null as "email_verified!",
                   a.new_email,
-                  array(select w.name from users u join workspaces w on w.id = u.workspace_id
-                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "workspaces!",
-                  array(select u.fullname from users u
-                        where u.account_id = a.id order by u.created_at, u.id limit 5) as "names!"
+                  account_places(a.id) as "places!: Json<Vec<AccountPlace>>"
            from accounts a
            where (a.email_folded = $1 and a.email_verified_at is null) or a.new_email_folded = $1
            order by a.id <> $2, a.created_at desc, a.id limit $3"#,

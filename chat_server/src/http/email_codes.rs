@@ -95,7 +95,7 @@ pub async fn preview_email(
     let code =
         db::account_codes::find(&state.db, &secret_hash(&input.code)).await?.ok_or_else(code_invalid)?;
     let account = db::accounts::find_for_mail(&state.db, code.account_id).await?.ok_or_else(code_invalid)?;
-    let places = account.places();
+    let places = account.places.0;
     let email = match code.purpose {
         Purpose::VerifyEmail => Some(account.email),
         Purpose::ChangeEmail => account.new_email,

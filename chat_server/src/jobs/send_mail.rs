@@ -170,7 +170,7 @@ async fn to_prove(
         let purpose = if is_change { Purpose::ChangeEmail } else { Purpose::VerifyEmail };
         // Made also for an address that is known, and told to nobody: the letters to an address count.
         let (code, hash) = make_code(&mut tx, claim.id, &to, purpose, DAY_SECONDS).await?;
-        links.push((claim.places(), is_change, mailer.link("verify", &code)));
+        links.push((claim.places.0, is_change, mailer.link("verify", &code)));
         codes.push(hash);
     }
     tx.commit().await?;
@@ -198,7 +198,7 @@ async fn reset(state: &AppState, mailer: &Mailer, to: &str) -> anyhow::Result<Op
     let (mut links, mut codes) = (Vec::with_capacity(accounts.len()), Vec::with_capacity(accounts.len()));
     for account in accounts {
         let (code, hash) = make_code(&mut tx, account.id, &to, Purpose::ResetPassword, HOUR_SECONDS).await?;
-        links.push((account.places(), mailer.link("reset", &code)));
+        links.push((account.places.0, mailer.link("reset", &code)));
         codes.push(hash);
     }
     tx.commit().await?;
