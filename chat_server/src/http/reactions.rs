@@ -3,6 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use chat_core::{ChatId, MessageId, UserId, permission::ChatAction, text::Emoji};
 use serde::Deserialize;
+use sqlx::{Postgres, Transaction};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -11,7 +12,10 @@ use crate::{
     auth::{ChatMember, VisibleChat, lock_chat},
     db::{
         self, Page,
-        messages::reactions::{self, KINDS_MAX, Reactor},
+        messages::{
+            Authorship,
+            reactions::{self, KINDS_MAX, Reactor},
+        },
     },
     error::{ApiError, InvalidField, Problem, Result},
     extract::{ApiPath, ApiQuery, JsonResponse, ok},
@@ -75,13 +79,8 @@ pub async fn add_reaction(
     chat: VisibleChat,
     ApiPath(path): ApiPath<ReactionPath>,
 ) -> Result<StatusCode> {
-    state.limits.reactions.check(&chat.user.account_id)?;
     let emoji = path.emoji()?;
-    let mut tx = state.db.begin().await?;
-    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::React).await?;
-    let found = db::messages::find_authorship(&mut *tx, chat.id, path.message_id)
-        .await?
-        .ok_or(ApiError::NotFound("message"))?;
+    let (mut tx, found) = begin(&state, &chat, path.message_id).await?;
     if found.is_system {
         return Err(system_message());
     }
@@ -107,15 +106,23 @@ pub async fn remove_reaction(
     chat: VisibleChat,
     ApiPath(path): ApiPath<ReactionPath>,
 ) -> Result<StatusCode> {
-    state.limits.reactions.check(&chat.user.account_id)?;
     let emoji = path.emoji()?;
-    let mut tx = state.db.begin().await?;
-    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::React).await?;
-    db::messages::find_authorship(&mut *tx, chat.id, path.message_id)
-        .await?
-        .ok_or(ApiError::NotFound("message"))?;
+    let (mut tx, _) = begin(&state, &chat, path.message_id).await?;
     reactions::remove(&mut *tx, path.message_id, chat.user.id, &emoji).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[]);
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Begins a change of the caller's reactions to a message, which is there.
+async fn begin(
+    state: &AppState,
+    chat: &VisibleChat,
+    message: MessageId,
+) -> Result<(Transaction<'static, Postgres>, Authorship)> {
+    state.limits.reactions.check(&chat.user.account_id)?;
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::React).await?;
+    let found = db::messages::find_authorship(&mut *tx, chat.id, message).await?;
+    Ok((tx, found.ok_or(ApiError::NotFound("message"))?))
 }
