@@ -71,8 +71,8 @@ impl Connect {
         format!("{}:{}", self.options.get_host(), self.options.get_port())
     }
 
-    /// The version of the server as a number, such as 160002. Without the settings of a session, some
-    /// of which an old server does not know.
+    /// The version of the server as a number, such as 160002. Without the settings of a session, since
+    /// an old server does not know all of them.
     pub async fn server_version(&self) -> sqlx::Result<i32> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let version = sqlx::query_scalar("select current_setting('server_version_num')::int")

@@ -5,8 +5,8 @@
 //! ones count. An account is what the caller names, whether it exists or not. Three purses are
 //! apart: a device that was signed in to the account before, each network, and all networks
 //! together. Such a device speaks for its own account alone: at another one that claims the same
-//! address it guesses as a stranger. Guessers from one network empty theirs alone. Guessers from many empty the common one,
-//! and then the owner still gets in from a known device, or by a mail. Each node counts by itself.
+//! address it guesses as a stranger. Guessers from one network empty theirs alone. Guessers from
+//! many empty the common one, and then the owner still gets in from a known device, or by a mail. Each node counts by itself.
 
 use std::{
     net::IpAddr,

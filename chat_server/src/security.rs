@@ -35,7 +35,7 @@ pub enum SecurityKind {
     PasswordChanged,
     /// By a code that was mailed or handed over.
     PasswordReset,
-    /// A wrong password of somebody who is signed in.
+    /// A wrong password of a user who is signed in.
     PasswordRefused,
     /// The new address is not confirmed yet.
     EmailChangeAsked,

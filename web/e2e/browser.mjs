@@ -230,7 +230,7 @@ export class Person {
       page.evaluate(() => document.getAnimations().every(a => a.playState !== 'running')),
     )
     if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe)
-    // Of which parts a page consists does not depend on the size of the text. axe guesses from the
+    // The parts of a page do not depend on the size of the text. axe guesses from the
     // places of the parts whether one of them covers the page like a dialog.
     const usual = { enabled: size === USUAL_SIZE }
     const rules = { 'target-size': { enabled: true }, 'landmark-one-main': usual, 'page-has-heading-one': usual }

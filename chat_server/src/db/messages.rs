@@ -1,6 +1,6 @@
 //! Messages: reading, changing and deleting them. [`send`] stores new ones by the SQL function in
-//! `migrations/0005_send_messages.sql`, [`system`] writes
-//! lines about what happened, [`reactions`] keeps what people gave.
+//! `migrations/0005_send_messages.sql`, [`system`] writes lines about what happened, [`reactions`]
+//! keeps the reactions.
 
 pub mod reactions;
 pub mod send;

@@ -1,5 +1,5 @@
 //! Tickets for clients that cannot send a header when they open a stream, and the interest of a
-//! stream: of which chats it wants ephemeral events.
+//! stream: the chats that it wants ephemeral events about.
 
 use axum::{extract::State, http::StatusCode};
 use chat_core::{

@@ -48,10 +48,10 @@ pub enum Event {
         /// take one off, unless the count of the chat was as high before.
         deleted_count: i64,
     },
-    /// Somebody reacted to a message.
+    /// A member reacted to a message.
     #[serde(rename = "reaction.added")]
     ReactionAdded { at: Timestamp, chat_id: ChatId, reaction: ChangedReaction },
-    /// Somebody took a reaction back.
+    /// A member took a reaction back.
     #[serde(rename = "reaction.removed")]
     ReactionRemoved { at: Timestamp, chat_id: ChatId, reaction: ChangedReaction },
     /// A chat is new. For its first members, whose joining is not told one by one.

@@ -1512,7 +1512,7 @@ export interface components {
              */
             me?: boolean;
         };
-        /** @description Somebody reacted to a message. */
+        /** @description A member reacted to a message. */
         ReactionAddedEvent: {
             at: components["schemas"]["Timestamp"];
             chat_id: components["schemas"]["ChatId"];
@@ -1523,7 +1523,7 @@ export interface components {
              */
             type: "reaction.added";
         };
-        /** @description Somebody took a reaction back. */
+        /** @description A member took a reaction back. */
         ReactionRemovedEvent: {
             at: components["schemas"]["Timestamp"];
             chat_id: components["schemas"]["ChatId"];

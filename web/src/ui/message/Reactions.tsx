@@ -75,7 +75,7 @@ function Reaction({ message, emoji, count, mine, disabled, onToggle }: ReactionP
   const users = useView(view => view.data?.users)
   const names = who.map(id => users?.get(id)?.fullname).filter(name => name !== undefined)
   const [looking, setLooking] = useState(false)
-  // Asked while somebody looks, and again when the count has changed.
+  // Asked while the pointer or the focus is on it, and again when the count has changed.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the count alone says that the answer is another
   useEffect(() => {
     if (!looking) return
