@@ -1,6 +1,6 @@
 // The reactions under a message: how often each emoji was given, and who did on hover and focus.
 import { SmilePlus } from 'lucide-react'
-import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import type { Message } from '../../api/types'
 import { useTexts } from '../../texts'
 import { showNotice } from '../CopyNotice'
@@ -21,6 +21,11 @@ export function Reactions({ message, may, picking, onPicking }: ReactionsProps) 
   const t = useTexts()
   const store = useStore()
   const row = useRef<HTMLDivElement>(null)
+  // The whole message, so that the picker does not lie over what it says.
+  const anchor = useRef<HTMLElement>(null)
+  useLayoutEffect(() => {
+    anchor.current = row.current?.closest('article') ?? null
+  })
   const reactions = message.reactions ?? []
   const give = (emoji: string, given: boolean) => {
     store.messages.react(message, emoji, given).catch((error: unknown) => showNotice(errorSentence(error)))
@@ -52,7 +57,7 @@ export function Reactions({ message, may, picking, onPicking }: ReactionsProps) 
       )}
       {picking && (
         <Suspense fallback={null}>
-          <EmojiPicker anchor={row} onPick={emoji => give(emoji, true)} onClose={() => onPicking(false)} />
+          <EmojiPicker anchor={anchor} onPick={emoji => give(emoji, true)} onClose={() => onPicking(false)} />
         </Suspense>
       )}
     </div>
