@@ -45,8 +45,6 @@ export const PLACES = {
   ),
 }
 
-export type PlaceName = keyof typeof PLACES
-
 /** The place of a route; undefined for the chats, and for a place that there is not. */
 export function placeOf(route: Route): PlaceKind | undefined {
   const all: Record<string, PlaceKind> = PLACES
