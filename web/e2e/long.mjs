@@ -161,10 +161,17 @@ export async function steps(step, world) {
 
   await step('who goes far by keys does not lose the focus with the message that had it', async () => {
     const { keyboard } = page
+    const network = Promise.withResolvers()
+    await page.route(/before=/, async route => {
+      await network.promise
+      await route.continue()
+    })
     await scroller.focus()
     await keyboard.press('ArrowUp')
     await page.locator('.message:focus').waitFor()
+    const asked = page.waitForRequest(/before=/)
     await keyboard.press('Home')
+    await asked
     await until('the list has it', async () => (await page.locator('.scroller:focus').count()) === 1)
     await until('the arrows lead on', async () => {
       await keyboard.press('ArrowDown')
@@ -172,7 +179,15 @@ export async function steps(step, world) {
     })
     await page.getByRole('button', { name: /Jump to latest/ }).focus()
     await keyboard.press('Enter')
-    await until('it is at the end', async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2)
+    const isAtTheEnd = async () => (await inOrder()).at(-1) === COUNT && (await gap()) <= 2
+    await until('it is at the end', isAtTheEnd)
+    // The older page is of no use any more.
+    const answered = page.waitForResponse(/before=/)
+    network.resolve()
+    await (await answered).finished()
+    await page.unroute(/before=/)
+    assert.equal(await page.getByRole('button', { name: /Jump to latest/ }).count(), 0)
+    await until('it is at the end still', isAtTheEnd)
     assert.equal(await page.locator('.scroller:focus').count(), 1)
   })
 

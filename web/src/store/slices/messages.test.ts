@@ -7,6 +7,7 @@ import type { Loaded } from '../slice'
 import { emptyView } from '../store'
 import { ViewHolder } from '../view'
 import { Messages } from './messages'
+import { WINDOW_MAX } from './windows'
 
 const CHAT = conversationKey('c')
 const THREAD = conversationKey('c', 'm1')
@@ -75,6 +76,28 @@ it('applies what arrives while a page is fetched, and tells the other slices of 
   await opened
   expect([asked, bodies(CHAT)]).toEqual([['/api/chat/c/messages'], ['1', '2']])
   expect(brought).toEqual([{ messages: [message(1)] }])
+})
+
+it('drops an older page that comes after the reader has gone to the end', async () => {
+  const full = Array.from({ length: WINDOW_MAX }, (_, i) => message(i + 2))
+  const atTheTop = () => {
+    const it = setUp([message(1)])
+    it.view.set({ windows: new Map([[CHAT, { items: full, before: true, after: false }]]) })
+    const last = () => it.view.get().windows.get(CHAT)?.items.at(-1)?.seq
+    return { ...it, last }
+  }
+  const stayed = atTheTop()
+  await stayed.messages.loadOlder(CHAT, () => true)
+  expect(stayed.last()).toBe(WINDOW_MAX)
+  const jumped = atTheTop()
+  await Promise.all([jumped.messages.loadOlder(CHAT, () => true), jumped.messages.loadLatest(CHAT)])
+  expect(jumped.last()).toBe(WINDOW_MAX + 1)
+  // It can be asked for again.
+  await jumped.messages.loadOlder(CHAT, () => true)
+  expect(jumped.last()).toBe(WINDOW_MAX)
+  const scrolled = atTheTop()
+  await scrolled.messages.loadOlder(CHAT, () => false)
+  expect(scrolled.last()).toBe(WINDOW_MAX + 1)
 })
 
 it('never asks for a chat in place of a thread', async () => {

@@ -33,11 +33,19 @@ interface Needs extends Shown {
   readonly data: { readonly chats: Chats } | null
 }
 
+/** A page that is being fetched. */
+interface Load {
+  readonly conversation: ConversationKey
+  done: Promise<void>
+  /** Asked when the page is there: otherwise it is dropped. */
+  isWanted: () => boolean
+}
+
 export class Messages implements Live {
   private readonly context: Context<Needs>
   /** For each page that is being fetched, the events that arrived meanwhile. */
   private readonly eventsDuringLoads = new Set<Event[]>()
-  private readonly running = new Map<string, Promise<void>>()
+  private readonly running = new Map<string, Load>()
   private readonly requestedQuotes = new Set<string>()
 
   constructor(context: Context<Needs>) {
@@ -56,28 +64,39 @@ export class Messages implements Live {
     return this.load(conversation, query, (_, page) => fromPage(page))
   }
 
+  /** What was asked for before is dropped: in a full window, an older page takes the newest one's place. */
   loadLatest(conversation: ConversationKey): Promise<void> {
+    for (const [key, load] of this.running) {
+      if (load.conversation !== conversation) continue
+      load.isWanted = () => false
+      this.running.delete(key)
+    }
     const window = this.window(conversation)
     if (window && !window.after) return Promise.resolve()
     return this.load(conversation, {}, (_, page) => fromPage(page))
   }
 
-  loadOlder(conversation: ConversationKey): Promise<void> {
+  /**
+   * Loads the page before the window. In a full window it takes the place of the newest messages, so
+   * it is dropped if the reader has gone there meanwhile: `isWanted` is asked when the page is there.
+   */
+  loadOlder(conversation: ConversationKey, isWanted: () => boolean): Promise<void> {
     const window = this.window(conversation)
     const first = window?.items[0]?.seq
     if (!window?.before || first === undefined) return Promise.resolve()
-    return this.load(conversation, { before: first }, (now, page) =>
-      now?.items[0]?.seq === first ? prepend(now, { ...page, has_more_before: page.has_more }) : now,
-    )
+    const merge = (now: MessageWindow | undefined, page: MessageList) =>
+      now?.items[0]?.seq === first ? prepend(now, { ...page, has_more_before: page.has_more }) : now
+    return this.load(conversation, { before: first }, merge, isWanted)
   }
 
-  loadNewer(conversation: ConversationKey): Promise<void> {
+  /** The same for the page after it. */
+  loadNewer(conversation: ConversationKey, isWanted: () => boolean): Promise<void> {
     const window = this.window(conversation)
     if (!window?.after) return Promise.resolve()
     const last = window.items.at(-1)?.seq ?? 0
-    return this.load(conversation, { after: last }, (now, page) =>
-      now && (now.items.at(-1)?.seq ?? 0) >= last ? append(now, { ...page, has_more_after: page.has_more }) : now,
-    )
+    const merge = (now: MessageWindow | undefined, page: MessageList) =>
+      now && (now.items.at(-1)?.seq ?? 0) >= last ? append(now, { ...page, has_more_after: page.has_more }) : now
+    return this.load(conversation, { after: last }, merge, isWanted)
   }
 
   onSnapshot(_: Snapshot, first: boolean): void {
@@ -129,14 +148,17 @@ export class Messages implements Live {
     conversation: ConversationKey,
     query: OpeningQuery,
     merge: (now: MessageWindow | undefined, page: MessageList) => MessageWindow | undefined,
+    isWanted = () => true,
   ): Promise<void> {
     const key = `${conversation} ${JSON.stringify(query)}`
     const running = this.running.get(key)
-    if (running) return running
+    if (running) return running.done
+    const load: Load = { conversation, done: Promise.resolve(), isWanted }
     const events: Event[] = []
     this.eventsDuringLoads.add(events)
     const run = async () => {
       const page = await this.fetch(conversation, query, PAGE)
+      if (!load.isWanted()) return
       let window = merge(this.window(conversation), page)
       this.context.loaded({ messages: page.items })
       for (const event of events) {
@@ -144,12 +166,12 @@ export class Messages implements Live {
       }
       if (window) this.setWindow(conversation, window)
     }
-    const done = run().finally(() => {
+    load.done = run().finally(() => {
       this.eventsDuringLoads.delete(events)
-      this.running.delete(key)
+      if (this.running.get(key) === load) this.running.delete(key)
     })
-    this.running.set(key, done)
-    return done
+    this.running.set(key, load)
+    return load.done
   }
 
   private async fetch(conversation: ConversationKey, query: OpeningQuery, limit: number): Promise<MessageList> {

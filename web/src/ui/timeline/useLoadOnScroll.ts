@@ -1,6 +1,6 @@
 // Loads older and newer messages when the drawn rows come near the first or last loaded one.
 import type { VirtualItem } from '@tanstack/react-virtual'
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { ConversationKey } from '../../store/conversation'
 import { useStore } from '../hooks'
 import type { Row } from './kinds'
@@ -26,6 +26,8 @@ export function useLoadOnScroll(options: Options): void {
   const store = useStore()
   const first = items[0]?.index ?? 0
   const last = items.at(-1)?.index ?? 0
+  const isNear = useRef({ older: false, newer: false })
+  isNear.current = { older: first < EDGE_ROWS, newer: last >= rows.length - EDGE_ROWS }
   const [pausing, setPausing] = useState(false)
   const pause = () => {
     setPausing(true)
@@ -33,10 +35,12 @@ export function useLoadOnScroll(options: Options): void {
   }
   // biome-ignore lint/correctness/useExhaustiveDependencies: at the top, a new page may change `oldestSeq` alone
   useEffect(() => {
-    if (positioned && first < EDGE_ROWS && hasOlder && !pausing) store.messages.loadOlder(conversation).catch(pause)
+    if (!positioned || first >= EDGE_ROWS || !hasOlder || pausing) return
+    store.messages.loadOlder(conversation, () => isNear.current.older).catch(pause)
   }, [store, conversation, first, hasOlder, oldestSeq, pausing, positioned])
   // biome-ignore lint/correctness/useExhaustiveDependencies: at the end, a new page may change `newestSeq` alone
   useEffect(() => {
-    if (last >= rows.length - EDGE_ROWS && hasNewer && !pausing) store.messages.loadNewer(conversation).catch(pause)
+    if (last < rows.length - EDGE_ROWS || !hasNewer || pausing) return
+    store.messages.loadNewer(conversation, () => isNear.current.newer).catch(pause)
   }, [store, conversation, last, rows.length, hasNewer, newestSeq, pausing])
 }
