@@ -34,10 +34,10 @@ create table messages (
     reactions jsonb,
     -- 1 for the first message of the chat that was deleted, 2 for the second ... Set by a trigger.
     deleted_no bigint,
-    constraint messages_chat_id_seq_key unique (chat_id, seq),
-    -- sender_id has no foreign key, which would look up the sender of each message again. Those who
-    -- write by hand meet the trigger messages_raise_event.
-    foreign key (workspace_id, chat_id) references chats (workspace_id, id)
+    constraint messages_chat_id_seq_key unique (chat_id, seq)
+    -- Neither sender_id nor chat_id has a foreign key: it would look up the sender and the chat of
+    -- each message again, which send_messages has just joined. Those who write by hand meet the
+    -- triggers messages_raise_event and chats_keep_messages.
 );
 create unique index messages_sender_id_client_id_key on messages (sender_id, client_id) where client_id is not null;
 create index messages_deleted on messages (chat_id, seq) where deleted_no is not null;
@@ -210,6 +210,9 @@ begin
         if not exists (select from users where id = m.sender_id and workspace_id = m.workspace_id) then
             raise foreign_key_violation using message = 'the sender of a message is no user of its workspace';
         end if;
+        if not exists (select from chats where id = m.chat_id and workspace_id = m.workspace_id) then
+            raise foreign_key_violation using message = 'the chat of a message is no chat of its workspace';
+        end if;
         if (m.kind = 'system') <> (m.system is not null) then
             raise check_violation using message = 'a system line tells something, and nothing else does', table = 'messages',
                 constraint = 'messages_system_line';
@@ -258,3 +261,12 @@ create constraint trigger messages_changed after update on messages deferrable i
     ) execute function messages_raise_event();
 create constraint trigger messages_removed after delete on messages deferrable initially deferred
     for each row execute function messages_raise_event();
+
+create function chats_keep_messages() returns trigger language plpgsql as $$
+begin
+    if exists (select from messages where chat_id = old.id) then
+        raise foreign_key_violation using message = 'a chat that has messages cannot be removed';
+    end if;
+    return old;
+end $$;
+create trigger chats_keep_messages before delete on chats for each row execute function chats_keep_messages();

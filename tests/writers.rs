@@ -81,6 +81,30 @@ async fn a_chat_that_is_deleted_by_hand_is_told_to_its_members() {
     .await;
 }
 
+/// The messages have no foreign keys: triggers are the wall for those who write by hand.
+#[tokio::test]
+async fn no_row_written_by_hand_crosses_the_wall_between_workspaces() {
+    with_app(async |app| {
+        let (ann, eve) = (app.sign_up("acme", "Ann").await, app.sign_up("evil", "Eve").await);
+        let (chat, other) = (ann.public_channel("one", &[]).await, eve.public_channel("two", &[]).await);
+        let mut psql = connect(app).await;
+        let sql = "insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+            select gen_random_uuid(), u.workspace_id, $1::uuid, 1000, 1000, u.id, 'x' from users u where u.id = $2::uuid";
+        for (chat, sender, said) in [(&other, &ann, "no chat of its workspace"), (&chat, &eve, "no chat of its workspace")] {
+            let error = sqlx::query(sql).bind(&chat.0).bind(&sender.id).execute(&mut psql).await.unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+        let sql = "insert into messages (id, workspace_id, chat_id, seq, root_no, sender_id, body)
+            select gen_random_uuid(), c.workspace_id, c.id, 1000, 1000, $2::uuid, 'x' from chats c where c.id = $1::uuid";
+        let error = sqlx::query(sql).bind(&chat.0).bind(&eve.id).execute(&mut psql).await.unwrap_err();
+        assert!(error.to_string().contains("no user of its workspace"), "{error}");
+        let sql = "delete from chats where id = $1::uuid";
+        let error = sqlx::query(sql).bind(&chat.0).execute(&mut psql).await.unwrap_err();
+        assert!(error.to_string().contains("has messages"), "{error}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn who_begins_first_and_commits_last_loses_nothing() {
     with_app(async |app| {
