@@ -8,9 +8,17 @@ create table messages (
     chat_id uuid not null,
     -- 1, 2, 3 ... within the chat.
     seq bigint not null,
-    -- Messages of the main line up to this one, itself included. The difference of two is an unread
-    -- count.
+    -- Messages of the main line up to this one, itself included if it stands there. The difference of
+    -- two is an unread count.
     root_no bigint not null,
+    -- Of a reply in a thread: the message that the thread is about, and 1, 2, 3 ... within the thread.
+    -- Null for all others.
+    root_id uuid,
+    thread_no bigint,
+    -- Whether the reply stands in the main line as well.
+    also_in_chat boolean not null default false,
+    -- Whether there are replies to this message in a thread.
+    has_thread boolean not null default false,
     -- `user`: a person or program wrote it. `system`: Parlor did, about what happened in the chat.
     kind message_kind not null default 'user',
     -- Of a system line, it is who did what the line tells.
@@ -18,8 +26,8 @@ create table messages (
     body text not null,
     -- What a system line tells: chat_server's `SystemLine`. Null for what people wrote.
     system jsonb,
-    -- Of a system line: the seq of the newest message that a person wrote before it, which a list of
-    -- chats goes on to show. Null if there is none.
+    -- Of a system line, and of a reply that is not in the main line: the seq of the newest message that
+    -- a person wrote there before, which a list of chats goes on to show. Null if there is none.
     shown_seq bigint,
     -- The sender's own name for this send; sending it again is the same message.
     client_id text,
@@ -32,7 +40,7 @@ create table messages (
     -- How often each emoji was given, as 0010_reactions writes it: [{"emoji": …, "count": …}] in the
     -- order of first use. Null if none was.
     reactions jsonb,
-    -- 1 for the first message of the chat that was deleted, 2 for the second ... Set by a trigger.
+    -- 1 for the first message of the main line that was deleted, 2 for the second ... Set by a trigger.
     deleted_no bigint,
     constraint messages_chat_id_seq_key unique (chat_id, seq)
     -- Neither sender_id nor chat_id has a foreign key: it would look up the sender and the chat of
@@ -41,6 +49,10 @@ create table messages (
 );
 create unique index messages_sender_id_client_id_key on messages (sender_id, client_id) where client_id is not null;
 create index messages_deleted on messages (chat_id, seq) where deleted_no is not null;
+create unique index messages_thread on messages (root_id, thread_no) where root_id is not null;
+
+create function is_in_main_line(m messages) returns boolean language sql immutable
+    return m.root_id is null or m.also_in_chat;
 
 -- The reactions to a message that has some, each with whether the viewer gave it, if there is one.
 -- In plpgsql, since the table reactions comes later.
@@ -53,6 +65,25 @@ begin
         select jsonb_agg(r || jsonb_build_object('me', exists (
             select from reactions g where g.message_id = m.id and g.user_id = viewer and g.emoji = r ->> 'emoji')) order by place)
         from jsonb_array_elements(m.reactions) with ordinality x (r, place));
+end $$;
+
+-- The thread about a message that has one: its own facts, and with a viewer theirs. In plpgsql, since
+-- the table threads comes later.
+create function thread_text(root uuid, viewer uuid) returns text language plpgsql stable as $$
+begin
+    return (
+        select concat(
+            '{"reply_count":', t.last_no - t.deleted_count,
+            ',"last_no":', t.last_no,
+            ',"deleted_count":', t.deleted_count,
+            ',"last_reply_at":"', json_time(t.last_reply_at),
+            '","participants":', to_json(t.participants),
+            case when viewer is not null then concat(
+                ',"following":', coalesce(m.following, false)::text,
+                ',"unread_count":', case when m.following then thread_unread_count(t, m.read_no) else 0 end) end,
+            '}')
+        from threads t left join thread_members m on m.root_id = t.root_id and m.user_id = viewer
+        where t.root_id = root);
 end $$;
 
 -- The only place that renders a message, for REST, snapshot and events. What differs per viewer is
@@ -68,18 +99,25 @@ create function message_text(m messages, viewer uuid) returns text language sql 
         '","body":', to_json(m.body),
         ',"client_id":', coalesce(to_json(m.client_id)::text, 'null'),
         ',"reply_to":', coalesce('"' || m.reply_to || '"', 'null'),
+        case when m.root_id is not null then concat(
+            ',"root_id":"', m.root_id, '","thread_no":', m.thread_no, ',"also_in_chat":', m.also_in_chat::text) end,
         ',"created_at":"', json_time(m.created_at),
         '","edited_at":', coalesce('"' || json_time(m.edited_at) || '"', 'null'),
         ',"deleted_at":', coalesce('"' || json_time(m.deleted_at) || '"', 'null'),
         ',"system":' || m.system::text, -- only a system line has the field
         case when m.reactions is not null then ',"reactions":' || reactions_text(m, viewer) end,
+        case when m.has_thread then ',"thread":' || thread_text(m.id, viewer) end,
         '}');
 
 create function message_json(m messages, viewer uuid) returns json language sql stable
     return message_text(m, viewer)::json;
 
--- What a list of chats shows of one: the newest message that a person wrote, or else the newest
--- system line.
+-- The seq of the message that a list of chats shows once `m` is the newest; null if there is none.
+create function shown_seq_after(m messages) returns bigint language sql immutable
+    return case when m.kind = 'system' or not is_in_main_line(m) then m.shown_seq else m.seq end;
+
+-- What a list of chats shows of one: the newest message that a person wrote in the main line, or else
+-- the newest system line.
 create function shown_message(c chats) returns setof messages language sql stable as $$
     select s.* from messages newest join messages s on s.chat_id = newest.chat_id and s.seq = coalesce(newest.shown_seq, newest.seq)
     where newest.chat_id = c.id and newest.seq = c.last_seq
@@ -168,7 +206,12 @@ begin
         raise check_violation using message = 'a system line cannot be deleted alone', table = 'messages',
             constraint = 'messages_system_line';
     end if;
-    update chats set deleted_count = deleted_count + 1 where id = new.chat_id returning deleted_count into new.deleted_no;
+    if is_in_main_line(new) then
+        update chats set deleted_count = deleted_count + 1 where id = new.chat_id returning deleted_count into new.deleted_no;
+    end if;
+    if new.root_id is not null then
+        update threads set deleted_count = deleted_count + 1 where root_id = new.root_id;
+    end if;
     new.body := ''; -- also when an operator deletes by hand
     new.reactions := null;
     return new;
@@ -217,6 +260,10 @@ begin
             raise check_violation using message = 'a system line tells something, and nothing else does', table = 'messages',
                 constraint = 'messages_system_line';
         end if;
+        if m.root_id is not null then
+            raise check_violation using message = 'a reply in a thread is written by send_messages alone', table = 'messages',
+                constraint = 'messages_thread';
+        end if;
         kind := 'message.new';
         text_bytes := octet_length(new.body);
     elsif tg_op = 'UPDATE' and new.deleted_at is null then
@@ -240,6 +287,9 @@ begin
     if kind = 'message.deleted' then
         body := json_build_object('message', message_json(m, null), 'deleted_count', coalesce(
             m.deleted_no, (select deleted_count from chats where id = m.chat_id)));
+        if m.root_id is not null then
+            body := (body::jsonb || jsonb_build_object('thread', thread_event_text(m.root_id)::jsonb))::json;
+        end if;
     else
         body := json_build_object('message', message_json(m, null));
     end if;

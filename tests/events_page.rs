@@ -44,15 +44,36 @@ async fn each_example_looks_like_the_real_event() {
                 .unwrap();
         let examples = examples();
         let lines = lines();
+        let reply = reply();
+        let mut untold_replies = true;
         let mut untold: BTreeSet<&str> = lines.keys().map(String::as_str).collect();
         let mut unseen: BTreeSet<&str> = examples.keys().map(String::as_str).collect();
         for (kind, payload) in &written {
             let example = examples.get(kind).unwrap_or_else(|| panic!("not documented: {payload}"));
             assert_eq!(example["type"], *kind);
             let mut payload: Value = serde_json::from_str(payload).unwrap();
+            if kind == "message.new" && payload.get("thread").is_some() {
+                assert_alike("a reply", &reply, &payload);
+                untold_replies = false;
+                continue;
+            }
+            if kind == "message.deleted"
+                && let Some(thread) = payload.as_object_mut().and_then(|payload| payload.remove("thread"))
+            {
+                assert_alike("the thread of a deletion", &reply["thread"], &thread);
+            }
             for part in ["message", "last_message"] {
-                let message = payload.get_mut(part).and_then(Value::as_object_mut);
-                let Some(line) = message.and_then(|message| message.remove("system")) else { continue };
+                let Some(message) = payload.get_mut(part).and_then(Value::as_object_mut) else { continue };
+                for field in ["root_id", "thread_no", "also_in_chat"] {
+                    message.remove(field);
+                }
+                if let Some(mut thread) = message.remove("thread") {
+                    for field in ["root_id", "root_seq", "root_sender_id"] {
+                        thread[field] = Value::Null;
+                    }
+                    assert_alike("the thread of a root", &reply["thread"], &thread);
+                }
+                let Some(line) = message.remove("system") else { continue };
                 let (kind, _) = lines.get_key_value(line["type"].as_str().unwrap()).unwrap();
                 assert_alike(kind, &lines[kind], &line);
                 untold.remove(kind.as_str());
@@ -61,6 +82,7 @@ async fn each_example_looks_like_the_real_event() {
             unseen.remove(kind.as_str());
         }
         assert_eq!(untold, BTreeSet::new(), "no such system line was written");
+        assert!(!untold_replies, "no reply was written");
         for kind in control::ALL {
             unseen.remove(kind);
         }
@@ -87,6 +109,12 @@ fn examples() -> BTreeMap<String, Value> {
             (kind.to_owned(), serde_json::from_str(json).unwrap_or_else(|e| panic!("{kind}: {e}")))
         })
         .collect()
+}
+
+/// The example of a reply in a thread.
+fn reply() -> Value {
+    let (_, section) = PAGE.split_once("#### Replies in threads\n").unwrap();
+    serde_json::from_str(section.split("```json\n").nth(1).unwrap().split("\n```").next().unwrap()).unwrap()
 }
 
 /// The examples of what a system line tells, by their type.

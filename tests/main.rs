@@ -19,6 +19,7 @@ mod messages;
 mod reactions;
 mod sends;
 mod system_lines;
+mod threads;
 
 mod ephemeral;
 mod resume;

@@ -33,7 +33,7 @@ const OPEN: [Row; 13] = [
 ];
 
 /// Operations on oneself or the workspace.
-const WORKSPACE: [Row; 29] = [
+const WORKSPACE: [Row; 30] = [
     ("GET /api/account", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/account/export", [401, 401, 200, 200, 200, 200, 200]),
     // Refused for their password, which comes with the token.
@@ -63,13 +63,14 @@ const WORKSPACE: [Row; 29] = [
     ("GET /api/chat/may", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/channels", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/sync", [401, 401, 200, 200, 200, 200, 200]),
+    ("GET /api/threads", [401, 401, 200, 200, 200, 200, 200]),
     ("POST /api/events/ticket", [401, 401, 201, 201, 201, 201, 201]),
     // Whose stream it is, only the server that holds it knows.
     ("PUT /api/streams/{stream_id}/interest", [401, 401, 204, 204, 204, 204, 204]),
 ];
 
 /// Operations on a private channel. Callers who are not in it get 404.
-const PRIVATE_CHANNEL: [Row; 21] = [
+const PRIVATE_CHANNEL: [Row; 26] = [
     ("GET /api/chat/{id}", [401, 401, 404, 404, 200, 404, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 404, 403, 404, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 404, 403, 404, 204]),
@@ -88,13 +89,18 @@ const PRIVATE_CHANNEL: [Row; 21] = [
     ("GET /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 200, 404, 200]),
     ("PUT /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 204, 404, 204]),
     ("DELETE /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 204, 404, 204]),
+    ("GET /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 404, 200, 404, 200]),
+    ("POST /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 404, 201, 404, 201]),
+    ("PUT /api/chat/{id}/messages/{message_id}/thread/follow", [401, 401, 404, 404, 204, 404, 204]),
+    ("DELETE /api/chat/{id}/messages/{message_id}/thread/follow", [401, 401, 404, 404, 204, 404, 204]),
+    ("POST /api/chat/{id}/messages/{message_id}/thread/read", [401, 401, 404, 404, 200, 404, 200]),
     ("POST /api/chat/{id}/read", [401, 401, 404, 404, 200, 404, 200]),
     ("POST /api/chat/{id}/typing", [401, 401, 404, 404, 204, 404, 204]),
     ("DELETE /api/chat/{id}/typing", [401, 401, 404, 404, 204, 404, 204]),
 ];
 
 /// The same on a public channel, which everyone in the workspace can see.
-const PUBLIC_CHANNEL: [Row; 21] = [
+const PUBLIC_CHANNEL: [Row; 26] = [
     ("GET /api/chat/{id}", [401, 401, 404, 200, 200, 200, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 403, 403, 403, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 403, 403, 403, 204]),
@@ -113,6 +119,11 @@ const PUBLIC_CHANNEL: [Row; 21] = [
     ("GET /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 200, 403, 200]),
     ("PUT /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 204, 403, 204]),
     ("DELETE /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 204, 403, 204]),
+    ("GET /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 403, 200, 403, 200]),
+    ("POST /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 403, 201, 403, 201]),
+    ("PUT /api/chat/{id}/messages/{message_id}/thread/follow", [401, 401, 404, 403, 204, 403, 204]),
+    ("DELETE /api/chat/{id}/messages/{message_id}/thread/follow", [401, 401, 404, 403, 204, 403, 204]),
+    ("POST /api/chat/{id}/messages/{message_id}/thread/read", [401, 401, 404, 403, 200, 403, 200]),
     ("POST /api/chat/{id}/read", [401, 401, 404, 403, 200, 403, 200]),
     ("POST /api/chat/{id}/typing", [401, 401, 404, 403, 204, 403, 204]),
     ("DELETE /api/chat/{id}/typing", [401, 401, 404, 403, 204, 403, 204]),
@@ -208,6 +219,7 @@ async fn ask(app: &App, people: &People, kind: &str, operation: &str, asker: &st
     let chat = owner.call_with("POST /api/chat", request).await.created();
     let chat = Chat(chat["chat"]["id"].as_str().unwrap().to_owned());
     let message = owner.post(&chat, "hi").await;
+    owner.reply(&message, "a thread").await;
     owner.remove(&chat, removed).await;
 
     let id = if operation.contains("/sessions/") {
@@ -266,7 +278,8 @@ fn body(operation: &str, unique: &str, other: &Actor, outsider: &Actor) -> Optio
         ("POST", "chat") => Some(json!({ "kind": "public_channel", "name": format!("new {unique}") })),
         ("POST", "members") => Some(json!({ "user_ids": [outsider.id] })),
         ("DELETE", "members") => Some(json!({ "user_ids": [other.id] })),
-        ("POST", "messages") => Some(json!({ "body": "hi" })),
+        ("POST", "messages" | "thread") => Some(json!({ "body": "hi" })),
+        ("POST", "read") if path.contains("/thread/") => Some(json!({ "thread_no": 1 })),
         ("PUT", "interest") => Some(json!({ "chats": [], "users": [] })),
         ("POST", "read") => Some(json!({ "seq": 1 })),
         ("PATCH", "me") => Some(json!({ "fullname": "Same" })),

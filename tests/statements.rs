@@ -12,7 +12,7 @@ struct GrowingWorkspace<'a> {
     ann: Actor,
     chat: Chat,
     /// A message of the chat.
-    message: String,
+    message: Value,
     made: usize,
 }
 
@@ -21,9 +21,11 @@ impl GrowingWorkspace<'_> {
         for n in self.made..self.made + count {
             let person = self.app.invite(&self.ann, &format!("Person {n}")).await;
             self.ann.add(&self.chat, &[&person]).await;
-            self.ann.post(&self.chat, &format!("m{n}")).await;
+            let sent = self.ann.post(&self.chat, &format!("m{n}")).await;
+            person.reply(&sent, "a thread").await;
+            person.reply(&self.message, "another reply").await;
             let reaction =
-                format!("/api/chat/{}/messages/{}/reactions/%F0%9F%91%8D", self.chat, self.message);
+                format!("/api/chat/{}/messages/{}/reactions/%F0%9F%91%8D", self.chat, id_of(&self.message));
             person.call(&format!("PUT {reaction}")).await.no_content();
             person.public_channel(&format!("theirs {n}"), &[]).await;
             let mine = self.ann.public_channel(&format!("mine {n}"), &[&person]).await;
@@ -34,6 +36,10 @@ impl GrowingWorkspace<'_> {
         }
         self.made += count;
     }
+}
+
+fn id_of(message: &Value) -> &str {
+    message["id"].as_str().unwrap()
 }
 
 /// Every list by its path, with the parameters to call it with.
@@ -48,6 +54,7 @@ fn lists(chat: &Chat, message: &str) -> BTreeMap<&'static str, Vec<String>> {
         same("/api/invites"),
         same("/api/sessions"),
         same("/api/sync"),
+        same("/api/threads"),
         same("/api/users"),
         same("/api/workspaces"),
         same("/health/ready"),
@@ -60,6 +67,12 @@ fn lists(chat: &Chat, message: &str) -> BTreeMap<&'static str, Vec<String>> {
             "/api/chat/{id}/messages/{message_id}/reactions/{emoji}",
             vec![format!("/api/chat/{chat}/messages/{message}/reactions/%F0%9F%91%8D")],
         ),
+        (
+            "/api/chat/{id}/messages/{message_id}/thread",
+            ["", "?before=3", "?after=1", "?around=2"]
+                .map(|query| format!("/api/chat/{chat}/messages/{message}/thread{query}"))
+                .into(),
+        ),
     ])
 }
 
@@ -71,8 +84,8 @@ async fn no_list_costs_a_statement_for_each_of_its_items() {
         async |app| {
             let ann = app.sign_up("acme", "Ann").await;
             let chat = ann.public_channel("general", &[]).await;
-            let message = ann.post(&chat, "hello").await["id"].as_str().unwrap().to_owned();
-            let tested = lists(&chat, &message).into_keys().map(str::to_owned).collect();
+            let message = ann.post(&chat, "hello").await;
+            let tested = lists(&chat, id_of(&message)).into_keys().map(str::to_owned).collect();
             let documented = documented_lists(app).await;
             assert!(documented.is_subset(&tested), "{:?} are lists as well", documented.difference(&tested));
 
@@ -100,7 +113,7 @@ async fn no_list_costs_a_statement_for_each_of_its_items() {
 /// changed.
 async fn costs(growing: &GrowingWorkspace<'_>, counter: &StatementCounter) -> BTreeMap<String, usize> {
     let mut costs = BTreeMap::new();
-    for paths in lists(&growing.chat, &growing.message).into_values() {
+    for paths in lists(&growing.chat, id_of(&growing.message)).into_values() {
         for path in paths {
             // The statements that any request needs have run by then.
             growing.ann.call("GET /api/users/me").await.ok();

@@ -15,6 +15,7 @@ pub enum EventKind {
     MessageDeleted,
     ReactionAdded,
     ReactionRemoved,
+    ThreadUpdated,
     ChatCreated,
     ChatUpdated,
     ChatDeleted,
@@ -32,12 +33,13 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::MessageNew,
         Self::MessageEdited,
         Self::MessageDeleted,
         Self::ReactionAdded,
         Self::ReactionRemoved,
+        Self::ThreadUpdated,
         Self::ChatCreated,
         Self::ChatUpdated,
         Self::ChatDeleted,
@@ -60,6 +62,7 @@ impl EventKind {
             Self::MessageDeleted => "message.deleted",
             Self::ReactionAdded => "reaction.added",
             Self::ReactionRemoved => "reaction.removed",
+            Self::ThreadUpdated => "thread.updated",
             Self::ChatCreated => "chat.created",
             Self::ChatUpdated => "chat.updated",
             Self::ChatDeleted => "chat.deleted",
@@ -105,6 +108,8 @@ impl EventKind {
             Self::ReactionAdded | Self::ReactionRemoved | Self::ChatUpdated => {
                 Effect { invalidates: &[Cached::Chat], ..Effect::only_told_to(Audience::Chat) }
             }
+            // No cache has threads.
+            Self::ThreadUpdated => Effect::only_told_to(Audience::Users),
             // Nothing is left in which anyone may do anything.
             Self::ChatDeleted => Effect {
                 membership: Membership::Ends,

@@ -123,6 +123,16 @@ impl Actor {
         self.try_post(chat, json!({ "body": body })).await.created()
     }
 
+    /// Replies in the thread about a message.
+    pub async fn reply(&self, message: &Value, body: &str) -> Value {
+        self.try_reply(message, json!({ "body": body })).await.created()
+    }
+
+    pub async fn try_reply(&self, message: &Value, reply: Value) -> Reply {
+        let [chat, id] = ["chat_id", "id"].map(|key| message[key].as_str().unwrap());
+        self.call_with(&format!("POST /api/chat/{chat}/messages/{id}/thread"), reply).await
+    }
+
     pub async fn try_post(&self, chat: &Chat, message: Value) -> Reply {
         self.call_with(&format!("POST /api/chat/{chat}/messages"), message).await
     }

@@ -1,10 +1,11 @@
 //! Messages: reading, changing and deleting them. [`send`] stores new ones by the SQL function in
 //! `migrations/0005_send_messages.sql`, [`system`] writes lines about what happened, [`reactions`]
-//! keeps the reactions.
+//! keeps the reactions, [`threads`] what is answered beside the main line.
 
 pub mod reactions;
 pub mod send;
 pub mod system;
+pub mod threads;
 
 use chat_core::{
     ChatId, MessageId, Timestamp, UserId, WorkspaceId,
@@ -15,7 +16,7 @@ use serde_json::value::RawValue;
 use sqlx::{PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 
-use self::system::SystemLine;
+use self::{system::SystemLine, threads::Thread};
 
 /// The schema of a message as REST and events show it. Its JSON comes from the SQL function
 /// `message_json`.
@@ -33,6 +34,18 @@ pub struct Message {
     pub client_id: Option<String>,
     /// The message of the same chat that this one answers.
     pub reply_to: Option<MessageId>,
+    /// Of a reply in a thread: the message that the thread is about. Other messages lack the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub root_id: Option<MessageId>,
+    /// Of a reply in a thread: 1, 2, 3 ... there, without gaps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub thread_no: Option<i64>,
+    /// Of a reply in a thread: whether it stands in the main line of the chat as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub also_in_chat: Option<bool>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
@@ -43,6 +56,10 @@ pub struct Message {
     /// In the order of the first use of each emoji. A message without reactions lacks the field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
+    /// The thread about this message. A message without one lacks the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub thread: Option<Thread>,
 }
 
 /// How often one emoji was given to a message.
@@ -82,6 +99,16 @@ pub struct NewMessage {
     /// There if `client_id` is.
     pub request_hash: Option<RequestHash>,
     pub reply_to: Option<MessageId>,
+    /// Of a reply in a thread.
+    pub thread: Option<ReplyIn>,
+}
+
+/// The thread that a new message belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyIn {
+    pub root_id: MessageId,
+    /// Whether the message stands in the main line of the chat as well.
+    pub also_in_chat: bool,
 }
 
 /// SHA-256 of what makes two sends the same.
@@ -111,6 +138,8 @@ pub struct Authorship {
     pub sender_id: UserId,
     pub is_deleted: bool,
     pub is_system: bool,
+    /// Of a reply in a thread.
+    pub root_id: Option<MessageId>,
 }
 
 /// What a sender sent under `client_id` first.
@@ -154,7 +183,7 @@ pub async fn find_authorship(
     sqlx::query_as!(
         Authorship,
         r#"select sender_id as "sender_id: UserId", deleted_at is not null as "is_deleted!",
-                  kind = 'system' as "is_system!"
+                  kind = 'system' as "is_system!", root_id as "root_id: MessageId"
            from messages where id = $1 and chat_id = $2"#,
         id.0,
         chat.0
@@ -163,7 +192,7 @@ pub async fn find_authorship(
     .await
 }
 
-/// The messages from `first_seq` on, oldest first, up to `limit` and to [`TEXT_BYTES_MAX`].
+/// The messages of the main line from `first_seq` on, oldest first, up to `limit` and to [`TEXT_BYTES_MAX`].
 pub async fn list_from(
     db: impl PgExecutor<'_>,
     viewer: UserId,
@@ -176,7 +205,7 @@ pub async fn list_from(
         r#"select (m).seq as "seq!", message_json(m, $1) as "message!: Json<MessageJson>", has_next as "has_next!"
            from (select m, row_number() over w as number, lead(m.seq) over w is not null as has_next,
                         sum(octet_length(m.body)) over w - octet_length(m.body) as bytes_before
-                 from messages m where m.chat_id = $2 and m.seq >= $3
+                 from messages m where m.chat_id = $2 and m.seq >= $3 and is_in_main_line(m)
                  window w as (order by m.seq) order by m.seq limit $4::bigint + 1) l
            where number <= $4 and bytes_before < $5 order by (m).seq"#,
         viewer.0,
@@ -189,7 +218,7 @@ pub async fn list_from(
     .await
 }
 
-/// The messages before `end_seq`, newest first, up to `limit` and to [`TEXT_BYTES_MAX`].
+/// The messages of the main line before `end_seq`, newest first, up to `limit` and to [`TEXT_BYTES_MAX`].
 pub async fn list_before(
     db: impl PgExecutor<'_>,
     viewer: UserId,
@@ -202,7 +231,7 @@ pub async fn list_before(
         r#"select (m).seq as "seq!", message_json(m, $1) as "message!: Json<MessageJson>", has_next as "has_next!"
            from (select m, row_number() over w as number, lead(m.seq) over w is not null as has_next,
                         sum(octet_length(m.body)) over w - octet_length(m.body) as bytes_before
-                 from messages m where m.chat_id = $2 and m.seq < $3
+                 from messages m where m.chat_id = $2 and m.seq < $3 and is_in_main_line(m)
                  window w as (order by m.seq desc) order by m.seq desc limit $4::bigint + 1) l
            where number <= $4 and bytes_before < $5 order by (m).seq desc"#,
         viewer.0,

@@ -25,7 +25,7 @@ use crate::{
     client_address::ClientAddress,
     db::{
         self,
-        messages::{Listed, Message, MessageJson, NewMessage, RequestHash},
+        messages::{Listed, Message, MessageJson, NewMessage, ReplyIn, RequestHash, threads},
     },
     error::{ApiError, InvalidField, Problem, Result},
     extract::{ApiJson, ApiPath, ApiQuery, JsonResponse, created, ok},
@@ -88,7 +88,7 @@ pub enum Anchor {
     FirstUnread,
 }
 
-/// Consecutive messages of a chat, oldest first.
+/// Consecutive messages of the main line of a chat, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MessageList {
     #[schema(value_type = Vec<Message>)]
@@ -119,10 +119,22 @@ pub async fn send_message(
     headers: HeaderMap,
     ApiJson(input): ApiJson<SendMessage>,
 ) -> Result<Response> {
+    send(&state, &user, chat, &headers, input, None).await
+}
+
+/// Sends to the main line of a chat, or to a thread.
+pub async fn send(
+    state: &AppState,
+    user: &CurrentUser,
+    chat: ChatId,
+    headers: &HeaderMap,
+    input: SendMessage,
+    thread: Option<ReplyIn>,
+) -> Result<Response> {
     state.limits.check_message(&user.account_id, &input.body)?;
     state.quota.check(&state.db, user.workspace_id).await?;
-    let client_id = client_id(&headers, input.client_id)?;
-    let request_hash = client_id.as_ref().map(|_| request_hash(chat, &input.body, input.reply_to));
+    let client_id = client_id(headers, input.client_id)?;
+    let request_hash = client_id.as_ref().map(|_| request_hash(chat, &input.body, input.reply_to, thread));
     let new = Arc::new(NewMessage {
         id: MessageId::generate(),
         workspace_id: user.workspace_id,
@@ -132,9 +144,10 @@ pub async fn send_message(
         client_id,
         request_hash,
         reply_to: input.reply_to,
+        thread,
     });
     let Some(message) = state.sends.send(Arc::clone(&new)).await? else {
-        return Box::pin(not_sent(&state, &user, chat, &new)).await; // rare, and large
+        return Box::pin(not_sent(state, user, chat, &new)).await; // rare, and large
     };
     state.caches.invalidate_chat(chat, &[user.id]);
     state.metrics.messages_sent.inc();
@@ -162,10 +175,19 @@ fn client_id(headers: &HeaderMap, in_body: Option<ClientId>) -> Result<Option<Cl
 }
 
 /// A hash of what makes two sends the same.
-fn request_hash(chat: ChatId, body: &MessageBody, reply_to: Option<MessageId>) -> RequestHash {
+fn request_hash(
+    chat: ChatId,
+    body: &MessageBody,
+    reply_to: Option<MessageId>,
+    thread: Option<ReplyIn>,
+) -> RequestHash {
     let mut hash = Sha256::new();
     hash.update(chat.0.as_bytes());
     hash.update(reply_to.map_or([0; 16], |id| *id.0.as_bytes()));
+    if let Some(thread) = thread {
+        hash.update(thread.root_id.0.as_bytes());
+        hash.update([u8::from(thread.also_in_chat)]);
+    }
     hash.update(body.as_str());
     RequestHash(hash.finalize().into())
 }
@@ -204,6 +226,12 @@ async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewM
         tx.rollback().await?;
         return replay(state, new).await;
     }
+    if let Some(thread) = new.thread {
+        let root = db::messages::find_authorship(&mut *tx, chat, thread.root_id).await?;
+        if root.ok_or(ApiError::NotFound("message"))?.is_deleted {
+            return Err(ApiError::conflict("message_deleted", "the message was deleted"));
+        }
+    }
     let answered = match new.reply_to {
         Some(id) => db::messages::find_authorship(&mut *tx, chat, id).await?,
         None => None,
@@ -222,6 +250,8 @@ async fn not_sent(state: &AppState, user: &CurrentUser, chat: ChatId, new: &NewM
 }
 
 /// List the messages of a chat
+///
+/// Replies in threads are there only if they were sent to the chat as well.
 #[utoipa::path(get, path = "/api/chat/{id}/messages", tag = "messages", params(("id" = ChatId, Path), MessagePage),
     responses((status = 200, body = MessageList), (status = 403, body = Problem)))]
 pub async fn list_messages(
@@ -230,19 +260,13 @@ pub async fn list_messages(
     ApiQuery(page): ApiQuery<MessagePage>,
 ) -> Result<JsonResponse<MessageList>> {
     let limit = page.limit.get()?;
-    for (name, seq) in [("before", page.before), ("after", page.after), ("around", page.around)] {
-        if seq.is_some_and(|seq| seq < 0) {
-            return Err(ApiError::out_of_range(name, 0, None));
-        }
-    }
-    let asked = [page.before.is_some(), page.after.is_some(), page.around.is_some(), page.anchor.is_some()];
-    if asked.iter().filter(|asked| **asked).count() > 1 {
-        return Err(ApiError::invalid(
-            "query",
-            "exclusive",
-            "name at most one of before, after, around and anchor",
-        ));
-    }
+    let anchor = page.anchor.map(|_| 0);
+    check_positions(&[
+        ("before", page.before),
+        ("after", page.after),
+        ("around", page.around),
+        ("anchor", anchor),
+    ])?;
     let around = match page.anchor {
         Some(Anchor::FirstUnread) => {
             let membership = db::members::find(&state.db, chat.id, chat.user.id)
@@ -252,7 +276,7 @@ pub async fn list_messages(
         }
         None => page.around,
     };
-    let pages = Pages { state: &state, viewer: chat.user.id, chat: chat.id };
+    let pages = Pages { state: &state, viewer: chat.user.id, line: Line::Chat(chat.id) };
     let list = if let Some(seq) = around {
         pages.around(seq, limit).await?
     } else if let Some(seq) = page.after {
@@ -263,16 +287,42 @@ pub async fn list_messages(
     Ok(ok(list))
 }
 
-/// Reads pages of one chat for one viewer.
-struct Pages<'a> {
-    state: &'a AppState,
-    viewer: UserId,
-    chat: ChatId,
+/// Checks where a page begins: at most one place, and none below 0.
+pub fn check_positions(asked: &[(&str, Option<i64>)]) -> Result<()> {
+    for (name, at) in asked {
+        if at.is_some_and(|at| at < 0) {
+            return Err(ApiError::out_of_range(name, 0, None));
+        }
+    }
+    if asked.iter().filter(|(_, at)| at.is_some()).count() > 1 {
+        let names: Vec<_> = asked.iter().map(|(name, _)| *name).collect();
+        let (last, others) =
+            names.split_last().map_or(("", names.as_slice()), |(last, others)| (*last, others));
+        let detail = format!("name at most one of {} and {last}", others.join(", "));
+        return Err(ApiError::invalid("query", "exclusive", detail));
+    }
+    Ok(())
+}
+
+/// What is read page by page. Its messages have numbers without gaps: `seq`, or `thread_no`.
+#[derive(Clone, Copy)]
+pub enum Line {
+    /// The main line of a chat, where the `seq` of replies in threads are left out.
+    Chat(ChatId),
+    /// The thread about a message.
+    Thread(MessageId),
+}
+
+/// Reads pages of one line for one viewer.
+pub struct Pages<'a> {
+    pub state: &'a AppState,
+    pub viewer: UserId,
+    pub line: Line,
 }
 
 impl Pages<'_> {
     /// The nearest messages after `seq`.
-    async fn after(&self, seq: i64, limit: i64) -> Result<MessageList> {
+    pub async fn after(&self, seq: i64, limit: i64) -> Result<MessageList> {
         let items = self.list_from(seq.saturating_add(1), limit).await?;
         let has_more_after = goes_on(&items);
         let has_more_before = match items.first() {
@@ -283,7 +333,7 @@ impl Pages<'_> {
     }
 
     /// The nearest messages before `end`; the newest if it is None.
-    async fn before(&self, end: Option<i64>, limit: i64) -> Result<MessageList> {
+    pub async fn before(&self, end: Option<i64>, limit: i64) -> Result<MessageList> {
         let end_seq = end.unwrap_or(i64::MAX);
         let mut items = self.list_before(end_seq, limit).await?;
         let has_more_before = goes_on(&items);
@@ -293,7 +343,7 @@ impl Pages<'_> {
     }
 
     /// About half of them are before `seq`; the rest begin at it.
-    async fn around(&self, seq: i64, limit: i64) -> Result<MessageList> {
+    pub async fn around(&self, seq: i64, limit: i64) -> Result<MessageList> {
         let half = limit / 2;
         let mut items = self.list_before(seq, half).await?;
         let mut later = self.list_from(seq, limit - half).await?;
@@ -309,11 +359,19 @@ impl Pages<'_> {
     }
 
     async fn list_from(&self, first_seq: i64, limit: i64) -> Result<Vec<Listed>> {
-        Ok(db::messages::list_from(&self.state.db, self.viewer, self.chat, first_seq, limit).await?)
+        let db = &self.state.db;
+        Ok(match self.line {
+            Line::Chat(chat) => db::messages::list_from(db, self.viewer, chat, first_seq, limit).await?,
+            Line::Thread(root) => threads::list_from(db, self.viewer, root, first_seq, limit).await?,
+        })
     }
 
     async fn list_before(&self, end_seq: i64, limit: i64) -> Result<Vec<Listed>> {
-        Ok(db::messages::list_before(&self.state.db, self.viewer, self.chat, end_seq, limit).await?)
+        let db = &self.state.db;
+        Ok(match self.line {
+            Line::Chat(chat) => db::messages::list_before(db, self.viewer, chat, end_seq, limit).await?,
+            Line::Thread(root) => threads::list_before(db, self.viewer, root, end_seq, limit).await?,
+        })
     }
 }
 

@@ -19,6 +19,7 @@ pub mod sign_in;
 mod signed_in;
 pub mod stream;
 pub mod sync;
+pub mod threads;
 pub mod typing;
 pub mod users;
 pub mod workspaces;
@@ -54,6 +55,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(members::router())
         .merge(messages::router())
         .merge(reactions::router())
+        .merge(threads::router())
         .merge(read_positions::router())
         .merge(typing::router())
         .merge(sync::router())

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use chat_core::{Cursor, Shard};
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -13,7 +14,12 @@ use super::{
 };
 use crate::{
     auth::CurrentUser,
-    db::{self, Page, users::User, workspaces::Workspace},
+    db::{
+        self, PAGE_MAX, Page,
+        messages::threads::{self, ThreadState, ThreadStateJson},
+        users::User,
+        workspaces::Workspace,
+    },
     error::{ApiError, Result},
     extract::{ApiQuery, JsonResponse, ok},
     state::AppState,
@@ -45,6 +51,17 @@ pub struct Snapshot {
     pub workspace: Workspace,
     /// The caller's chats, the most recently active first: by their newest message, or by a later join.
     pub chats: ChatPart,
+    /// The threads that the caller follows, the one with the newest reply first.
+    pub threads: ThreadPart,
+}
+
+/// The threads with the newest replies that the caller follows, at most 200.
+#[derive(Serialize, ToSchema)]
+pub struct ThreadPart {
+    #[schema(value_type = Vec<ThreadState>)]
+    pub items: Vec<Json<ThreadStateJson>>,
+    /// Whether the caller follows more. `GET /api/threads` lists all of them.
+    pub has_more: bool,
 }
 
 /// The caller's chats that were active last.
@@ -72,10 +89,13 @@ pub async fn sync(
     let Page { items: memberships, has_more } = Page::from_rows(memberships, limit);
     let ids: Vec<_> = memberships.iter().map(|m| m.chat_id).collect();
     let chats = db::chats::list_with_last(&mut *tx, &ids).await?;
+    let threads = threads::list_states(&mut *tx, user.id, PAGE_MAX).await?;
     tx.commit().await?;
+    let Page { items: followed, has_more: follows_more } = Page::from_rows(threads, PAGE_MAX);
+    let threads = ThreadPart { items: followed, has_more: follows_more };
     let Page { items, has_more } = items(&memberships, has_more, chats, me.role);
     let cursor =
         Cursor { generation: head.generation, timeline: head.timeline, shard, id: head.id }.to_string();
     let events_url = events_url(&state);
-    Ok(ok(Snapshot { cursor, events_url, user: me, workspace, chats: ChatPart { items, has_more } }))
+    Ok(ok(Snapshot { cursor, events_url, user: me, workspace, chats: ChatPart { items, has_more }, threads }))
 }

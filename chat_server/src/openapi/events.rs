@@ -20,7 +20,10 @@ use utoipa::{
 use crate::db::{
     chats::Chat,
     members::{Member, ReadPosition},
-    messages::Message,
+    messages::{
+        Message,
+        threads::{Thread, ThreadState},
+    },
     users::User,
     workspaces::Workspace,
 };
@@ -34,7 +37,15 @@ use crate::db::{
 pub enum Event {
     /// A message was sent.
     #[serde(rename = "message.new")]
-    MessageNew { at: Timestamp, chat_id: ChatId, message: Message },
+    MessageNew {
+        at: Timestamp,
+        chat_id: ChatId,
+        message: Message,
+        /// There if the message is a reply: its thread as it is now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        thread: Option<ChangedThread>,
+    },
     /// A message has another text.
     #[serde(rename = "message.edited")]
     MessageEdited { at: Timestamp, chat_id: ChatId, message: Message },
@@ -45,8 +56,13 @@ pub enum Event {
         chat_id: ChatId,
         message: Message,
         /// The `deleted_count` of the chat with this one. An unread message is no longer unread:
-        /// take one off, unless the count of the chat was as high before.
+        /// take one off, unless the count of the chat was as high before. A reply that is not in the
+        /// main line leaves the count as it is.
         deleted_count: i64,
+        /// There if the message was a reply: its thread as it is now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        thread: Option<ChangedThread>,
     },
     /// A member reacted to a message.
     #[serde(rename = "reaction.added")]
@@ -54,6 +70,9 @@ pub enum Event {
     /// A member took a reaction back.
     #[serde(rename = "reaction.removed")]
     ReactionRemoved { at: Timestamp, chat_id: ChatId, reaction: ChangedReaction },
+    /// The user follows a thread, follows it no more, or has read on, for their other devices.
+    #[serde(rename = "thread.updated")]
+    ThreadUpdated { at: Timestamp, chat_id: ChatId, thread: ThreadState },
     /// A chat is new. For its first members, whose joining is not told one by one.
     #[serde(rename = "chat.created")]
     ChatCreated { at: Timestamp, chat_id: ChatId, chat: Chat, members: Vec<Member> },
@@ -144,6 +163,17 @@ pub struct ChangedReaction {
     pub emoji: Emoji,
     /// 0: the message has it no more.
     pub count: i64,
+}
+
+/// A thread after a reply came or was deleted.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChangedThread {
+    /// The message that it is about, and that one's place in the chat and sender.
+    pub root_id: MessageId,
+    pub root_seq: i64,
+    pub root_sender_id: UserId,
+    #[serde(flatten)]
+    pub thread: Thread,
 }
 
 /// What is left of a deleted chat.

@@ -48,6 +48,7 @@ fn hello_in(shard: u8) -> NewMessage {
         client_id: None,
         request_hash: None,
         reply_to: None,
+        thread: None,
     }
 }
 

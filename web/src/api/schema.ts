@@ -279,7 +279,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the messages of a chat */
+        /**
+         * List the messages of a chat
+         * @description Replies in threads are there only if they were sent to the chat as well.
+         */
         get: operations["list_messages"];
         put?: never;
         /** Send a message */
@@ -326,6 +329,68 @@ export interface paths {
         post?: never;
         /** Take back one's reaction to a message */
         delete: operations["remove_reaction"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/{id}/messages/{message_id}/thread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the replies of the thread about a message
+         * @description The id of a reply stands for its thread.
+         */
+        get: operations["get_thread"];
+        put?: never;
+        /**
+         * Reply in the thread about a message
+         * @description The id of a reply stands for its thread. The sender follows the thread from then on.
+         */
+        post: operations["reply_in_thread"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/{id}/messages/{message_id}/thread/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Follow the thread about a message
+         * @description Its replies count as unread from then on. There is a thread once there is a reply.
+         */
+        put: operations["follow_thread"];
+        post?: never;
+        /** Follow the thread about a message no more */
+        delete: operations["unfollow_thread"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/{id}/messages/{message_id}/thread/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark a thread as read */
+        post: operations["mark_thread_read"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -663,6 +728,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/threads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the threads that the caller follows, the one with the newest reply first */
+        get: operations["list_threads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -859,6 +941,14 @@ export interface components {
              */
             seq: number;
             user_id: components["schemas"]["UserId"];
+        };
+        /** @description A thread after a reply came or was deleted. */
+        ChangedThread: components["schemas"]["Thread"] & {
+            /** @description The message that it is about, and that one's place in the chat and sender. */
+            root_id: components["schemas"]["MessageId"];
+            root_sender_id: components["schemas"]["UserId"];
+            /** Format: int64 */
+            root_seq: number;
         };
         /**
          * @description The schema of a chat as REST and events show it, the same for all who may see it. Its JSON comes
@@ -1065,7 +1155,13 @@ export interface components {
          *     everyone in the chat (`chat`), of the member that it is about (`member`), or of the user that it
          *     is about, in every chat (`user`).
          */
-        Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ReactionAddedEvent"] | components["schemas"]["ReactionRemovedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
+        Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ReactionAddedEvent"] | components["schemas"]["ReactionRemovedEvent"] | components["schemas"]["ThreadUpdatedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
+        /** @description A thread that somebody follows, for a list. */
+        FollowedThread: {
+            last_reply?: components["schemas"]["Message"] | null;
+            root: components["schemas"]["Message"];
+            thread: components["schemas"]["ThreadState"];
+        };
         ForgottenPassword: {
             email: components["schemas"]["Email"];
         };
@@ -1165,6 +1261,13 @@ export interface components {
              */
             seq: number;
         };
+        MarkThreadRead: {
+            /**
+             * Format: int64
+             * @description The `thread_no` of the newest reply that was read. The position only moves forward.
+             */
+            thread_no: number;
+        };
         /** @description What the caller may do in one chat. */
         May: {
             chat_id: components["schemas"]["ChatId"];
@@ -1229,6 +1332,8 @@ export interface components {
          *     `message_json`.
          */
         Message: {
+            /** @description Of a reply in a thread: whether it stands in the main line of the chat as well. */
+            also_in_chat?: boolean;
             /** @description Markdown, as written. Empty once deleted, and for a system line. */
             body: string;
             chat_id: components["schemas"]["ChatId"];
@@ -1242,6 +1347,8 @@ export interface components {
             /** @description In the order of the first use of each emoji. A message without reactions lacks the field. */
             reactions?: components["schemas"]["Reaction"][];
             reply_to?: components["schemas"]["MessageId"] | null;
+            /** @description Of a reply in a thread: the message that the thread is about. Other messages lack the field. */
+            root_id?: components["schemas"]["MessageId"];
             sender_id: components["schemas"]["UserId"];
             /**
              * Format: int64
@@ -1250,6 +1357,13 @@ export interface components {
             seq: number;
             /** @description What a system line tells; other messages lack the field. */
             system?: components["schemas"]["SystemLine"];
+            /** @description The thread about this message. A message without one lacks the field. */
+            thread?: components["schemas"]["Thread"];
+            /**
+             * Format: int64
+             * @description Of a reply in a thread: 1, 2, 3 ... there, without gaps.
+             */
+            thread_no?: number;
         };
         /** @description A message as written, Markdown. Kept byte for byte; not only white space. */
         MessageBody: string;
@@ -1260,10 +1374,13 @@ export interface components {
             /**
              * Format: int64
              * @description The `deleted_count` of the chat with this one. An unread message is no longer unread:
-             *     take one off, unless the count of the chat was as high before.
+             *     take one off, unless the count of the chat was as high before. A reply that is not in the
+             *     main line leaves the count as it is.
              */
             deleted_count: number;
             message: components["schemas"]["Message"];
+            /** @description There if the message was a reply: its thread as it is now. */
+            thread?: components["schemas"]["ChangedThread"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1292,7 +1409,7 @@ export interface components {
          * @enum {string}
          */
         MessageKind: "user" | "system";
-        /** @description Consecutive messages of a chat, oldest first. */
+        /** @description Consecutive messages of the main line of a chat, oldest first. */
         MessageList: {
             /** @description Whether there are more in a direction that was asked for. */
             has_more: boolean;
@@ -1305,6 +1422,8 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             chat_id: components["schemas"]["ChatId"];
             message: components["schemas"]["Message"];
+            /** @description There if the message is a reply: its thread as it is now. */
+            thread?: components["schemas"]["ChangedThread"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1382,6 +1501,16 @@ export interface components {
                  * @description How many messages of the main line came after that and are not deleted.
                  */
                 unread_count: number;
+            }[];
+        };
+        /** @description Part of a list. */
+        Page_FollowedThread: {
+            /** @description Whether the list goes on after the last item. */
+            has_more: boolean;
+            items: {
+                last_reply?: components["schemas"]["Message"] | null;
+                root: components["schemas"]["Message"];
+                thread: components["schemas"]["ThreadState"];
             }[];
         };
         /** @description Part of a list. */
@@ -1572,6 +1701,23 @@ export interface components {
             refresh_token?: string | null;
             workspace?: components["schemas"]["WorkspaceId"] | null;
         };
+        Reply: {
+            /** @description Whether the reply is to stand in the main line of the chat as well. */
+            also_in_chat?: boolean;
+            body: components["schemas"]["MessageBody"];
+            client_id?: components["schemas"]["ClientId"] | null;
+            reply_to?: components["schemas"]["MessageId"] | null;
+        };
+        /** @description Consecutive replies of a thread, oldest first, and the message that it is about. */
+        ReplyList: {
+            /** @description Whether there are more in a direction that was asked for. */
+            has_more: boolean;
+            has_more_after: boolean;
+            has_more_before: boolean;
+            items: components["schemas"]["Message"][];
+            root: components["schemas"]["Message"];
+            thread?: components["schemas"]["ThreadState"] | null;
+        };
         /** @description The stream cannot go on from the client's cursor: take a new snapshot. */
         ResetFrame: {
             at: components["schemas"]["Timestamp"];
@@ -1669,6 +1815,8 @@ export interface components {
             cursor: string;
             /** @description The address of the stream. */
             events_url: string;
+            /** @description The threads that the caller follows, the one with the newest reply first. */
+            threads: components["schemas"]["ThreadPart"];
             user: components["schemas"]["User"];
             workspace: components["schemas"]["Workspace"];
         };
@@ -1701,6 +1849,74 @@ export interface components {
             to: components["schemas"]["UserId"];
             /** @enum {string} */
             type: "ownership_passed";
+        };
+        /** @description What a message tells of the thread about it. */
+        Thread: {
+            /**
+             * Format: int64
+             * @description How many of its replies were deleted so far.
+             */
+            deleted_count: number;
+            /** @description Whether the caller follows it. Not in events, which are the same for all. */
+            following?: boolean;
+            /**
+             * Format: int64
+             * @description The `thread_no` of the newest reply.
+             */
+            last_no: number;
+            last_reply_at: components["schemas"]["Timestamp"];
+            /** @description The first five who replied. */
+            participants: components["schemas"]["UserId"][];
+            /**
+             * Format: int64
+             * @description Replies that are not deleted.
+             */
+            reply_count: number;
+            /**
+             * Format: int64
+             * @description How many replies the caller has not read, if they follow it. Not in events.
+             */
+            unread_count?: number;
+        };
+        /** @description The threads with the newest replies that the caller follows, at most 200. */
+        ThreadPart: {
+            /** @description Whether the caller follows more. `GET /api/threads` lists all of them. */
+            has_more: boolean;
+            items: components["schemas"]["ThreadState"][];
+        };
+        /** @description A member's own view of a thread. */
+        ThreadState: {
+            chat_id: components["schemas"]["ChatId"];
+            /**
+             * Format: int64
+             * @description The replies that had been deleted by then.
+             */
+            deleted_count: number;
+            following: boolean;
+            /** Format: int64 */
+            last_no: number;
+            /**
+             * Format: int64
+             * @description They have read up to this `thread_no`.
+             */
+            read_no: number;
+            root_id: components["schemas"]["MessageId"];
+            /**
+             * Format: int64
+             * @description The unread replies after it when `last_no` was the newest, 0 if they do not follow it.
+             */
+            unread_count: number;
+        };
+        /** @description The user follows a thread, follows it no more, or has read on, for their other devices. */
+        ThreadUpdatedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            thread: components["schemas"]["ThreadState"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "thread.updated";
         };
         /** @description Opens streams, and nothing else; may be part of their URL. */
         Ticket: {
@@ -3174,6 +3390,253 @@ export interface operations {
             };
         };
     };
+    get_thread: {
+        parameters: {
+            query?: {
+                /** @description Replies with a smaller `thread_no`, the nearest. */
+                before?: number;
+                /** @description Replies with a larger `thread_no`, the nearest. */
+                after?: number;
+                /** @description Replies on both sides of this `thread_no`, itself included. */
+                around?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplyList"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reply_in_thread: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the same as client_id */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reply"];
+            };
+        };
+        responses: {
+            /** @description sent before under this client_id; Idempotent-Replayed: true */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description message_deleted, system_message, workspace_full */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description invalid, idempotency_key_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_thread: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unfollow_thread: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_thread_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkThreadRead"];
+            };
+        };
+        responses: {
+            /** @description null if the caller has never followed it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThreadState"] | null;
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     mark_read: {
         parameters: {
             query?: never;
@@ -4012,6 +4475,41 @@ export interface operations {
             };
         };
     };
+    list_threads: {
+        parameters: {
+            query?: {
+                /** @description The `root_id` of the last thread of the page before. */
+                after?: components["schemas"]["MessageId"];
+                /** @description Those with unread replies alone. */
+                unread?: boolean;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FollowedThread"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_users: {
         parameters: {
             query?: {
@@ -4470,6 +4968,7 @@ export const changesMay: Record<components["schemas"]["Event"]["type"], "chat" |
     "reaction.added": null,
     "reaction.removed": null,
     "session.revoked": null,
+    "thread.updated": null,
     "user.deactivated": "user",
     "user.joined": null,
     "user.updated": "user",

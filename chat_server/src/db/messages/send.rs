@@ -61,14 +61,19 @@ pub struct BatchItem<'a> {
     #[cfg_attr(test, serde(skip))]
     request_hash: Option<&'a [u8]>,
     reply_to: Option<Uuid>,
+    root_id: Option<Uuid>,
+    also_in_chat: bool,
     position: i32,
     shard: i16,
     nth_in_shard: i32,
     nth_in_chat: i32,
     later_in_chat: i32,
+    nth_in_main_line: i32,
+    later_in_main_line: i32,
     is_senders_last_in_chat: bool,
     chats: i32,
     members: i32,
+    replies: i32,
 }
 
 /// The event of a stored message.
@@ -195,7 +200,10 @@ pub fn batch<'a>(new: &[&'a NewMessage]) -> Vec<BatchItem<'a>> {
         let same_chat = |earlier: &&mut BatchItem<'_>| earlier.chat() == item.chat();
         for earlier in items.iter_mut().rev().take_while(same_chat) {
             earlier.later_in_chat += 1;
-            earlier.is_senders_last_in_chat &= earlier.sender_id != item.sender_id;
+            if item.is_in_main_line() {
+                earlier.later_in_main_line += 1;
+                earlier.is_senders_last_in_chat &= earlier.sender_id != item.sender_id;
+            }
         }
         items.push(item);
     }
@@ -215,6 +223,8 @@ impl<'a> BatchItem<'a> {
         let in_shard = before.filter(|before| before.shard == shard);
         let in_chat = before.filter(|before| before.chat() == (new.workspace_id.0, new.chat_id.0));
         let chats = before.map_or(0, |before| before.chats);
+        let thread = new.thread;
+        let is_in_main_line = thread.is_none_or(|thread| thread.also_in_chat);
         Self {
             id: new.id.0,
             workspace_id: new.workspace_id.0,
@@ -224,15 +234,25 @@ impl<'a> BatchItem<'a> {
             client_id: new.client_id.as_ref().map(ClientId::as_str),
             request_hash: new.request_hash.as_ref().map(|hash| hash.0.as_slice()),
             reply_to: new.reply_to.map(|id| id.0),
+            root_id: thread.map(|thread| thread.root_id.0),
+            also_in_chat: thread.is_some_and(|thread| thread.also_in_chat),
             position: 1 + before.map_or(0, |before| before.position),
             shard,
             nth_in_shard: 1 + in_shard.map_or(0, |before| before.nth_in_shard),
             nth_in_chat: 1 + in_chat.map_or(0, |before| before.nth_in_chat),
             later_in_chat: 0,
-            is_senders_last_in_chat: true,
+            nth_in_main_line: i32::from(is_in_main_line)
+                + in_chat.map_or(0, |before| before.nth_in_main_line),
+            later_in_main_line: 0,
+            is_senders_last_in_chat: is_in_main_line,
             chats: if in_chat.is_some() { chats } else { chats + 1 },
             members: 0,
+            replies: i32::from(thread.is_some()) + before.map_or(0, |before| before.replies),
         }
+    }
+
+    fn is_in_main_line(&self) -> bool {
+        self.root_id.is_none() || self.also_in_chat
     }
 
     /// With the workspace, since the sender may have named another's.

@@ -45,8 +45,7 @@ pub async fn write(db: &mut PgConnection, chat: ChatId, actor: UserId, line: &Sy
          )
          insert into messages (id, workspace_id, chat_id, seq, root_no, kind, sender_id, body, system, shown_seq)
          select $2, c.workspace_id, c.id, c.last_seq, c.last_root_no, 'system', $3, '', $4,
-                (select case when m.kind = 'system' then m.shown_seq else m.seq end
-                 from messages m where m.chat_id = c.id and m.seq = c.last_seq - 1)
+                (select shown_seq_after(m) from messages m where m.chat_id = c.id and m.seq = c.last_seq - 1)
          from c",
         chat.0,
         MessageId::generate().0,

@@ -32,6 +32,7 @@ impl Desk {
             client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
             request_hash: None,
             reply_to: None,
+            thread: None,
         };
         let (answer, outcome) = oneshot::channel();
         let (id, room) = (new.id, Arc::clone(&self.room).try_acquire_owned().unwrap());
