@@ -274,6 +274,42 @@ async fn assert_message(app: &App, actor: &Actor, kind: EventKind) {
     assert_eq!(*message, actor.call(&path).await.ok(), "{kind:?}");
 }
 
+/// Checks the events of a thread about a message.
+async fn assert_replies(app: &App, ann: &Actor, bob: &Actor, question: &Value) {
+    let [chat, id] = ["chat_id", "id"].map(|key| question[key].as_str().unwrap());
+    let reply = bob.reply(question, "in the thread").await;
+    let event = last(app, EventKind::MessageNew).await;
+    assert_eq!(event["message"], reply);
+    assert_thread(ann, &event, question).await;
+    let read = json!({ "thread_no": 1 });
+    let thread = format!("/api/chat/{chat}/messages/{id}/thread");
+    ann.call(&format!("PUT {thread}/follow")).await.no_content();
+    bob.reply(question, "and another").await;
+    let state = ann.call_with(&format!("POST {thread}/read"), read).await.ok();
+    assert_eq!(last(app, EventKind::ThreadUpdated).await["thread"], state);
+    assert_eq!(ann.call("GET /api/sync").await.ok()["threads"]["items"][0], state);
+    bob.call(&format!("DELETE /api/chat/{chat}/messages/{}", reply["id"].as_str().unwrap()))
+        .await
+        .no_content();
+    assert_message(app, ann, EventKind::MessageDeleted).await;
+    assert_thread(ann, &last(app, EventKind::MessageDeleted).await, question).await;
+}
+
+/// Checks that the event of a reply shows the thread as its root does in REST, but for what is the
+/// viewer's.
+async fn assert_thread(actor: &Actor, event: &Value, root: &Value) {
+    let [chat, id] = ["chat_id", "id"].map(|key| root[key].as_str().unwrap());
+    let mut shown = actor.call(&format!("GET /api/chat/{chat}/messages/{id}")).await.ok()["thread"].clone();
+    let mut told = event["thread"].clone();
+    for (name, of_root) in [("root_id", "id"), ("root_seq", "seq"), ("root_sender_id", "sender_id")] {
+        assert_eq!(told.as_object_mut().unwrap().remove(name).as_ref(), root.get(of_root), "{name}");
+    }
+    for name in ["following", "unread_count"] {
+        assert!(shown.as_object_mut().unwrap().remove(name).is_some(), "{name}");
+    }
+    assert_eq!(told, shown);
+}
+
 /// Checks that a chat event has exactly the chat that REST returns, and the member as in the list
 /// of members.
 async fn assert_chat(app: &App, actor: &Actor, kind: EventKind) {
@@ -345,6 +381,8 @@ async fn events_show_things_in_the_very_shape_that_rest_gives() {
             event.as_object_mut().unwrap().remove("count");
             assert_eq!(event, told, "{kind:?}");
         }
+
+        assert_replies(app, &ann, &bob, &question).await;
 
         ann.call_with(&format!("PATCH /api/chat/{chat}"), json!({ "name": "lunch", "description": "at 12" }))
             .await

@@ -227,6 +227,7 @@ fn assert_states(folded: &State, fresh: &State, whose: &str) {
     assert_eq!(folded.workspace, fresh.workspace, "{whose}");
     let ids = |state: &State| state.chats.keys().cloned().collect::<Vec<_>>();
     assert_eq!(ids(folded), ids(fresh), "{whose}");
+    assert_eq!(folded.threads, fresh.threads, "{whose}: threads, folded on the left");
     for (id, item) in &folded.chats {
         assert_eq!(item, &fresh.chats[id], "{whose}: chat {id}, folded on the left");
     }
@@ -243,6 +244,30 @@ fn most_active(state: &State, limit: usize) -> Vec<Value> {
     items.into_iter().take(limit).cloned().collect()
 }
 
+/// Replies in the thread of a message, or changes what is there.
+async fn act_in_thread(actor: &Actor, chat: &Chat, message: &str, rng: &mut StdRng) -> Reply {
+    let path = format!("/api/chat/{chat}/messages/{message}/thread");
+    let replies = actor.call(&format!("GET {path}")).await;
+    let replies = replies.body["items"].as_array().cloned().unwrap_or_default();
+    let reply = replies.choose(rng).cloned().unwrap_or_default();
+    match rng.random_range(0..10) {
+        0..6 => {
+            let body = json!({ "body": "reply", "also_in_chat": rng.random_bool(0.3) });
+            actor.call_with(&format!("POST {path}"), body).await
+        }
+        6 => {
+            let id = reply["id"].as_str().unwrap_or("none");
+            actor.call(&format!("DELETE /api/chat/{chat}/messages/{id}")).await
+        }
+        7 => {
+            let body = json!({ "thread_no": rng.random_range(0..5) });
+            actor.call_with(&format!("POST {path}/read"), body).await
+        }
+        8 => actor.call(&format!("PUT {path}/follow")).await,
+        _ => actor.call(&format!("DELETE {path}/follow")).await,
+    }
+}
+
 /// A random action, which may be refused. Only the agreement of events and snapshot matters.
 async fn act(app: &App, people: &[Actor], second: &Node, seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -256,15 +281,16 @@ async fn act(app: &App, people: &[Actor], second: &Node, seed: u64) {
     let message = item["last_message"]["id"].as_str().unwrap_or("none").to_owned();
     let name = format!("n{}", rng.random_range(0..1_000_000));
     let reply: Reply = match rng.random_range(0..100) {
-        0..35 => actor.try_post(&chat, json!({ "body": name })).await,
+        0..22 => actor.try_post(&chat, json!({ "body": name })).await,
+        22..35 => act_in_thread(&actor, &chat, &message, &mut rng).await,
         35..42 => {
-            let operation = format!("PATCH /api/chat/{chat}/messages/{message}");
-            actor.call_with(&operation, json!({ "body": format!("edited {name}") })).await
+            let edit = json!({ "body": format!("edited {name}") });
+            actor.call_with(&format!("PATCH /api/chat/{chat}/messages/{message}"), edit).await
         }
         42..49 => actor.call(&format!("DELETE /api/chat/{chat}/messages/{message}")).await,
         49..57 => {
-            let seq = rng.random_range(0..20);
-            actor.call_with(&format!("POST /api/chat/{chat}/read"), json!({ "seq": seq })).await
+            let read = json!({ "seq": rng.random_range(0..20) });
+            actor.call_with(&format!("POST /api/chat/{chat}/read"), read).await
         }
         57..67 => {
             let kind = ["single", "group", "private_channel", "public_channel"].choose(&mut rng).unwrap();
@@ -285,9 +311,8 @@ async fn act(app: &App, people: &[Actor], second: &Node, seed: u64) {
             actor.call(&format!("POST /api/chat/{}/join", channel["id"].as_str().unwrap_or("none"))).await
         }
         72..77 => {
-            actor
-                .call_with(&format!("POST /api/chat/{chat}/members"), json!({ "user_ids": [other.id] }))
-                .await
+            let added = json!({ "user_ids": [other.id] });
+            actor.call_with(&format!("POST /api/chat/{chat}/members"), added).await
         }
         77..82 => actor.call(&format!("DELETE /api/chat/{chat}/members/{}", other.id)).await,
         82..86 => actor.call(&format!("POST /api/chat/{chat}/leave")).await,

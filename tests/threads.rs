@@ -65,9 +65,9 @@ async fn replies_stand_in_their_thread_and_not_in_the_main_line() {
             (&json!(false), &json!(0))
         );
         for message in [&root, &second] {
-            let list = thread(&cid, message).await;
-            assert_eq!((bodies(&list), &list["root"]["id"]), (vec!["yes", "at noon"], &root["id"]));
-            assert_eq!(list["thread"], Value::Null, "never followed");
+            let replies = thread(&cid, message).await;
+            assert_eq!((bodies(&replies), &replies["root"]["id"]), (vec!["yes", "at noon"], &root["id"]));
+            assert_eq!(replies["thread"], Value::Null, "never followed");
         }
         // What comes next in the main line goes on from there.
         let next = cid.post(&chat, "what?").await;

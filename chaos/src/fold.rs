@@ -16,6 +16,8 @@ pub struct State {
     pub user: Value,
     pub workspace: Value,
     pub chats: BTreeMap<String, Value>,
+    /// The threads that I follow, by the id of the root. Those of a snapshot that has no more.
+    pub threads: BTreeMap<String, Value>,
     /// Chats whose `may` an event could have changed: to be asked for at `GET /api/chat/may`.
     pub may_stale: BTreeSet<String>,
 }
@@ -25,11 +27,14 @@ impl State {
     /// It is no snapshot, or only a part of one.
     pub fn of(snapshot: &Value) -> anyhow::Result<Self> {
         ensure!(snapshot["chats"]["has_more"] == false, "more chats than one page: {snapshot}");
+        ensure!(snapshot["threads"]["has_more"] == false, "more threads than one page: {snapshot}");
         let items = snapshot["chats"]["items"].as_array().context("no chats")?;
+        let threads = snapshot["threads"]["items"].as_array().context("no threads")?;
         Ok(Self {
             user: snapshot["user"].clone(),
             workspace: snapshot["workspace"].clone(),
             chats: items.iter().map(|item| (text(&item["chat"]["id"]), item.clone())).collect(),
+            threads: threads.iter().map(|thread| (text(&thread["root_id"]), thread.clone())).collect(),
             may_stale: BTreeSet::new(),
         })
     }
@@ -88,6 +93,13 @@ impl State {
         if let Some(found) = differ("workspace", &self.workspace, &fresh.workspace) {
             return Some(found);
         }
+        let roots: BTreeSet<_> = self.threads.keys().chain(fresh.threads.keys()).collect();
+        let of = |state: &Self, root: &String| state.threads.get(root).cloned().unwrap_or_default();
+        if let Some(found) =
+            roots.into_iter().find_map(|root| differ("thread", &of(self, root), &of(fresh, root)))
+        {
+            return Some(found);
+        }
         let ids: BTreeSet<_> = self.chats.keys().chain(fresh.chats.keys()).collect();
         ids.into_iter().find_map(|id| {
             let mut folded = self.chats.get(id).cloned().unwrap_or_default();
@@ -103,8 +115,15 @@ impl State {
         let me = self.user["id"].clone();
         let chat_id = text(&event["chat_id"]);
         match event["type"].as_str().unwrap_or_default() {
-            "message.new" => self.add_message(&chat_id, &event["message"])?,
-            "message.deleted" => self.count_deletion(&chat_id, event)?,
+            "message.new" => {
+                self.add_message(&chat_id, &event["message"])?;
+                self.add_reply(&chat_id, event)?;
+            }
+            "message.deleted" => {
+                self.count_deletion(&chat_id, event)?;
+                self.count_deleted_reply(&chat_id, event)?;
+            }
+            "thread.updated" => self.update_thread(&event["thread"])?,
             "reaction.added" | "reaction.removed" => {
                 self.change(&chat_id, |item| count_reaction(&mut item["last_message"], &event["reaction"]))?;
             }
@@ -122,15 +141,11 @@ impl State {
                 self.replace_chat(&chat_id, event)?;
                 self.change(&chat_id, |item| item["member"] = event["member"].clone())?;
             }
-            "member.left" if event["member"]["user_id"] == me => {
-                self.chats.remove(&chat_id);
-            }
+            "member.left" if event["member"]["user_id"] == me => self.forget(&chat_id),
             "chat.updated" | "member.joined" | "member.updated" | "member.left" => {
                 self.replace_chat(&chat_id, event)?;
             }
-            "chat.deleted" => {
-                self.chats.remove(&chat_id);
-            }
+            "chat.deleted" => self.forget(&chat_id),
             "user.joined" | "user.updated" | "user.deactivated" => {
                 if event["user"]["id"] == me {
                     self.user = event["user"].clone();
@@ -157,6 +172,14 @@ impl State {
         }
         // A system line is unread to nobody, and is shown in a list only where nobody wrote anything.
         let is_line = message["kind"] == "system";
+        if !is_in_main_line(message) {
+            return self.change(chat_id, |item| {
+                let chat = &mut item["chat"];
+                if message["seq"].as_i64() > chat["last_seq"].as_i64() {
+                    chat["last_seq"] = message["seq"].clone();
+                }
+            });
+        }
         self.change(chat_id, |item| {
             let chat = &mut item["chat"];
             if message["seq"].as_i64() > chat["last_seq"].as_i64() {
@@ -176,6 +199,83 @@ impl State {
         })
     }
 
+    /// What a reply changes in its thread, and in what the list shows of its root.
+    fn add_reply(&mut self, chat_id: &str, event: &Value) -> anyhow::Result<()> {
+        let (message, thread) = (&event["message"], &event["thread"]);
+        ensure!(thread["root_id"] == message["root_id"], "{event} is of two threads");
+        if thread.is_null() {
+            return Ok(());
+        }
+        self.change(chat_id, |item| show_thread(&mut item["last_message"], thread))?;
+        let (root, me) = (text(&thread["root_id"]), &self.user["id"]);
+        let (no, known) = (number(&message["thread_no"]), self.threads.get(&root));
+        if let Some(known) = known {
+            let last = number(&known["last_no"]);
+            ensure!(no == last + 1, "reply {no} of {root} came where {} was due", last + 1);
+        }
+        let is_mine = message["sender_id"] == *me;
+        let begins = no == 1 && thread["root_sender_id"] == *me;
+        if known.is_none() && !is_mine && !begins {
+            return Ok(());
+        }
+        let mut state = known.cloned().unwrap_or_else(|| {
+            json!({
+                "root_id": root, "chat_id": chat_id, "following": true, "read_no": 0, "unread_count": 0,
+                "last_no": 0, "deleted_count": thread["deleted_count"],
+            })
+        });
+        state["last_no"] = json!(no);
+        if is_mine {
+            state["read_no"] = json!(no);
+            state["unread_count"] = json!(0);
+        } else {
+            state["unread_count"] = json!(number(&state["unread_count"]) + 1);
+        }
+        self.threads.insert(root, state);
+        Ok(())
+    }
+
+    fn count_deleted_reply(&mut self, chat_id: &str, event: &Value) -> anyhow::Result<()> {
+        let (message, thread) = (&event["message"], &event["thread"]);
+        if thread.is_null() {
+            return Ok(());
+        }
+        self.change(chat_id, |item| show_thread(&mut item["last_message"], thread))?;
+        let Some(state) = self.threads.get_mut(&text(&thread["root_id"])) else { return Ok(()) };
+        let (count, before) = (number(&thread["deleted_count"]), number(&state["deleted_count"]));
+        ensure!(count <= before + 1, "deletion {count} of {state}");
+        if count > before {
+            state["deleted_count"] = json!(count);
+            if message["thread_no"].as_i64() > state["read_no"].as_i64() {
+                state["unread_count"] = json!(number(&state["unread_count"]) - 1);
+            }
+        }
+        Ok(())
+    }
+
+    fn update_thread(&mut self, thread: &Value) -> anyhow::Result<()> {
+        let root = text(&thread["root_id"]);
+        ensure!(self.chats.contains_key(&text(&thread["chat_id"])), "{thread} is of no chat of mine");
+        if thread["following"] != true {
+            self.threads.remove(&root);
+            return Ok(());
+        }
+        if let Some(known) = self.threads.get(&root) {
+            ensure!(number(&thread["read_no"]) >= number(&known["read_no"]), "{thread} after {known}");
+            for of in ["last_no", "deleted_count"] {
+                ensure!(thread[of] == known[of], "{of} of {thread} is not that of {known}");
+            }
+        }
+        self.threads.insert(root, thread.clone());
+        Ok(())
+    }
+
+    /// I am in the chat no more.
+    fn forget(&mut self, chat_id: &str) {
+        self.chats.remove(chat_id);
+        self.threads.retain(|_, thread| thread["chat_id"] != *chat_id);
+    }
+
     fn count_deletion(&mut self, chat_id: &str, event: &Value) -> anyhow::Result<()> {
         let (message, count) = (&event["message"], number(&event["deleted_count"]));
         let before = self.chats.get(chat_id).map(|item| number(&item["chat"]["deleted_count"]));
@@ -189,7 +289,8 @@ impl State {
             if item["last_message"]["id"] == message["id"] {
                 item["last_message"] = message.clone();
             }
-            if count > number(&item["chat"]["deleted_count"]) {
+            // The count is that of the main line.
+            if count > number(&item["chat"]["deleted_count"]) && is_in_main_line(message) {
                 item["chat"]["deleted_count"] = json!(count);
                 if message["seq"].as_i64() > item["read_seq"].as_i64() {
                     item["unread_count"] = json!(number(&item["unread_count"]) - 1);
@@ -254,6 +355,24 @@ fn count_reaction(message: &mut Value, reaction: &Value) {
     }
 }
 
+fn is_in_main_line(message: &Value) -> bool {
+    message["root_id"].is_null() || message["also_in_chat"] == true
+}
+
+/// Sets the thread of a message, if it is the root.
+fn show_thread(message: &mut Value, changed: &Value) {
+    if message["id"] != changed["root_id"] {
+        return;
+    }
+    let mut thread = changed.clone();
+    if let Some(thread) = thread.as_object_mut() {
+        for about_root in ["root_id", "root_seq", "root_sender_id"] {
+            thread.remove(about_root);
+        }
+    }
+    message["thread"] = thread;
+}
+
 fn number(value: &Value) -> i64 {
     value.as_i64().unwrap_or_default()
 }
@@ -299,11 +418,15 @@ mod tests {
     }
 
     fn state(value: &Value) -> State {
-        let chats = value["chats"].as_object().unwrap();
+        let [chats, threads] = ["chats", "threads"].map(|part| value[part].as_object().unwrap());
+        let by_id = |all: &serde_json::Map<String, Value>| {
+            all.iter().map(|(id, item)| (id.clone(), item.clone())).collect()
+        };
         State {
             user: value["user"].clone(),
             workspace: value["workspace"].clone(),
-            chats: chats.iter().map(|(id, item)| (id.clone(), item.clone())).collect(),
+            chats: by_id(chats),
+            threads: by_id(threads),
             may_stale: BTreeSet::new(),
         }
     }

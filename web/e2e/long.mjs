@@ -161,9 +161,12 @@ export async function steps(step, world) {
 
   await step('who goes far by keys does not lose the focus with the message that had it', async () => {
     const { keyboard } = page
-    const network = Promise.withResolvers()
+    let goOn = () => {}
+    const held = new Promise(resolve => {
+      goOn = resolve
+    })
     await page.route(/before=/, async route => {
-      await network.promise
+      await held
       await route.continue()
     })
     await scroller.focus()
@@ -183,7 +186,7 @@ export async function steps(step, world) {
     await until('it is at the end', isAtTheEnd)
     // The older page is of no use any more.
     const answered = page.waitForResponse(/before=/)
-    network.resolve()
+    goOn()
     await (await answered).finished()
     await page.unroute(/before=/)
     assert.equal(await page.getByRole('button', { name: /Jump to latest/ }).count(), 0)

@@ -9,6 +9,7 @@ const SUITES = [
   'account',
   'talk',
   'reactions',
+  'threads',
   'writing',
   'reading',
   'chats',

@@ -89,7 +89,7 @@ export async function steps(step, world) {
     await olga.box().press('Enter')
     await ben.message('Hello again, Ben').getByText('edited').waitFor()
     await ben.message('Hello again, Ben').hover()
-    await ben.message('Hello again, Ben').getByRole('button', { name: 'Reply' }).click()
+    await ben.message('Hello again, Ben').getByRole('button', { name: 'Reply', exact: true }).click()
     await ben.say('A reply')
     await olga.message('A reply').locator('.quote', { hasText: 'Hello again' }).waitFor()
     await ben.message('A reply').hover()
@@ -267,7 +267,7 @@ export async function steps(step, world) {
   await step('an edit leaves the draft alone, whatever follows, and a reply stays with its draft', async () => {
     const press = async (text, name) => {
       await olga.message(text).hover()
-      await olga.message(text).getByRole('button', { name }).click()
+      await olga.message(text).getByRole('button', { name, exact: true }).click()
     }
     const inBox = async text => until(`“${text}” is in the box`, async () => (await olga.box().inputValue()) === text)
     await olga.box().fill('half a thought')

@@ -101,7 +101,7 @@ async fn the_people_one_sees_cost_no_call_of_a_function() {
 }
 
 /// Queries that return people without asking whom the viewer can see, each with the reason.
-const ALLOWED: [(&str, &str); 36] = [
+const ALLOWED: [(&str, &str); 39] = [
     ("accounts::find", "the caller's own account"),
     ("accounts::find_for_mail", "for a mail to the account itself"),
     ("accounts::list_claims", "for a mail to the address itself"),
@@ -132,6 +132,9 @@ const ALLOWED: [(&str, &str); 36] = [
     ("reactions::list", "ids of those who reacted, as in events"),
     ("sessions::revoke_by_token", "oneself"),
     ("sessions::revoke_reused", "oneself"),
+    ("threads::list_before", "ids of senders, as in events"),
+    ("threads::list_followed", "ids of senders, as in events"),
+    ("threads::list_from", "ids of senders, as in events"),
     ("users::find_heir", "to hand a workspace over"),
     ("users::find_of_account", "oneself"),
     ("users::find_of_session", "oneself"),

@@ -20,10 +20,7 @@ use utoipa::{
 use crate::db::{
     chats::Chat,
     members::{Member, ReadPosition},
-    messages::{
-        Message,
-        threads::{Thread, ThreadState},
-    },
+    messages::{Message, threads::ThreadState},
     users::User,
     workspaces::Workspace,
 };
@@ -172,8 +169,12 @@ pub struct ChangedThread {
     pub root_id: MessageId,
     pub root_seq: i64,
     pub root_sender_id: UserId,
-    #[serde(flatten)]
-    pub thread: Thread,
+    /// The rest as on the root itself.
+    pub reply_count: i64,
+    pub last_no: i64,
+    pub deleted_count: i64,
+    pub last_reply_at: Timestamp,
+    pub participants: Vec<UserId>,
 }
 
 /// What is left of a deleted chat.

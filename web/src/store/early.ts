@@ -5,7 +5,7 @@
 // since.
 import { connectApi, unwrap } from '../api/client'
 import type { MessageList, Snapshot } from '../api/types'
-import { type ConversationKey, chatIdOf, conversationKey } from './conversation'
+import { type ConversationKey, conversationKey, parseConversation } from './conversation'
 import { type OpeningQuery, openingQuery } from './openingQuery'
 import { type Session, SignedOut } from './session'
 
@@ -37,7 +37,7 @@ export function askEarly(session: Session, path: string): Early {
     return unwrap(api.GET('/api/sync', { params: { query: { limit: CHATS_PER_PAGE } } }))
   })()
   const page = snapshot.then(async ({ chats }) => {
-    const item = opened && chats.items.find(item => item.chat.id === chatIdOf(opened.conversation))
+    const item = opened && chats.items.find(item => item.chat.id === parseConversation(opened.conversation).chatId)
     if (!item) return null
     const query = openingQuery(item, opened.seq)
     const params = { path: { id: item.chat.id }, query: { ...query, limit: PAGE } }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { changesMay } from '../api/schema'
-import type { Chat, ChatAction, ChatItem, Event, Member, Message, Snapshot, User } from '../api/types'
+import type { Chat, ChatAction, ChatItem, Event, Member, Message, Snapshot, ThreadState, User } from '../api/types'
+import { isInMainLine } from './conversation'
 import { apply, fromSnapshot, type State } from './fold'
 import { Paging } from './slices/paging'
 import { staleAfter, withMay } from './slices/permissions'
@@ -17,15 +18,38 @@ interface Room {
   members: Map<string, Member>
   messages: Message[]
   read: Map<string, number>
+  threads: Map<string, ModelThread>
+}
+
+/** A thread, and what I know of it; null if I do not follow it. */
+interface ModelThread {
+  facts: NonNullable<Message['thread']>
+  mine: { read_no: number } | null
 }
 
 function unread({ messages }: Room, read_seq: number): number {
-  return messages.filter(message => message.kind === 'user' && message.seq > read_seq && !message.deleted_at).length
+  return messages.filter(message => isCounted(message) && message.seq > read_seq && !message.deleted_at).length
+}
+
+function isCounted(message: Message): boolean {
+  return message.kind === 'user' && isInMainLine(message)
 }
 
 /** What a list of chats shows: the newest that a person wrote, or else the newest line. */
 function shown({ messages }: Room): Message | null {
-  return messages.findLast(message => message.kind === 'user') ?? messages.at(-1) ?? null
+  return messages.findLast(isCounted) ?? messages.findLast(isInMainLine) ?? null
+}
+
+/** My view of the thread about a message. */
+function stateOf({ chat, messages, threads }: Room, root_id: string): ThreadState | null {
+  const thread = threads.get(root_id)
+  if (!thread?.mine) return null
+  const { read_no } = thread.mine
+  const isUnread = (reply: Message) =>
+    reply.root_id === root_id && (reply.thread_no ?? 0) > read_no && !reply.deleted_at
+  const { last_no, deleted_count } = thread.facts
+  const unread_count = messages.filter(isUnread).length
+  return { root_id, chat_id: chat.id, following: true, read_no, unread_count, last_no, deleted_count }
 }
 
 /** A Parlor in a few lines: does what it is told at random, tells it as events, and can be asked for a snapshot. */
@@ -57,7 +81,14 @@ class Model {
       events_url: 'http://notify/events',
       workspace: { id: 'w', name: 'w', verified_only: false, email_domains: [], created_at: AT },
       chats: { items, has_more: false },
+      threads: { items: this.followed(), has_more: false },
     }
+  }
+
+  private followed(): ThreadState[] {
+    return [...this.chats.values()].flatMap(room =>
+      room.members.has('me') ? [...room.threads.keys()].flatMap(id => stateOf(room, id) ?? []) : [],
+    )
   }
 
   private may(member: Member): ChatAction[] {
@@ -76,7 +107,11 @@ class Model {
     const { id } = chat.chat
     const inside = chat.members.has(who)
     const base = { at: AT, chat_id: id }
-    if (roll < 0.5 && inside) {
+    if (roll < 0.2 && inside) {
+      this.reply(chat, who)
+    } else if (roll < 0.25 && chat.members.has('me')) {
+      this.readThread(chat)
+    } else if (roll < 0.5 && inside) {
       chat.chat.last_seq += 1
       chat.chat.last_root_no += 1
       const message = this.message(id, chat.chat.last_seq, who)
@@ -94,8 +129,10 @@ class Model {
       }
       chat.messages[index] = message
       if (gone) {
-        const deleted_count = ++chat.chat.deleted_count
-        this.tell(chat, { ...base, type: 'message.deleted', message, deleted_count })
+        if (isInMainLine(message)) chat.chat.deleted_count += 1
+        const { deleted_count } = chat.chat
+        const thread = message.root_id && this.changeThread(chat, message.root_id, { deleted: 1 })
+        this.tell(chat, { ...base, type: 'message.deleted', message, deleted_count, ...(thread ? { thread } : {}) })
       } else this.tell(chat, { ...base, type: 'message.edited', message })
     } else if (roll < 0.7 && chat.members.has('me')) {
       const seq = Math.max(chat.read.get('me') ?? 0, Math.floor(this.random() * (chat.chat.last_seq + 1)))
@@ -117,6 +154,7 @@ class Model {
       chat.chat.member_count -= 1
       const audience = new Set(chat.members.keys())
       chat.members.delete(who)
+      if (who === 'me') for (const thread of chat.threads.values()) thread.mine = null
       this.tell(chat, { ...base, type: 'member.left', chat: { ...chat.chat }, member }, audience)
     } else if (roll < 0.93 && inside) {
       const member: Member = { ...chat.members.get(who)!, role: this.random() < 0.5 ? 'owner' : 'member' }
@@ -147,10 +185,63 @@ class Model {
     const members = [...ids].map(
       user_id => ({ user_id, role: user_id === owner ? 'owner' : 'member', joined_at: AT }) as Member,
     )
-    const entry = { chat, members: new Map(members.map(m => [m.user_id, m])), messages: [], read: new Map() }
+    const entry = {
+      chat,
+      members: new Map(members.map(m => [m.user_id, m])),
+      messages: [],
+      read: new Map(),
+      threads: new Map(),
+    }
     this.chats.set(id, entry)
     this.tell(entry, { at: AT, chat_id: id, type: 'chat.created', chat: { ...chat }, members })
     this.line(entry, owner)
+  }
+
+  private reply(room: Room, who: string): void {
+    const root = this.pick(room.messages.filter(message => message.kind === 'user' && !message.root_id))
+    if (!root || root.deleted_at) return
+    const also_in_chat = this.random() < 0.3
+    room.chat.last_seq += 1
+    if (also_in_chat) room.chat.last_root_no += 1
+    const thread_no = (room.threads.get(root.id)?.facts.last_no ?? 0) + 1
+    const seq = room.chat.last_seq
+    const message = { ...this.message(room.chat.id, seq, who), root_id: root.id, thread_no, also_in_chat }
+    room.messages.push(message)
+    if (also_in_chat) room.read.set(who, seq)
+    const thread = this.changeThread(room, root.id, { reply: message })
+    const mine = room.threads.get(root.id)!
+    if (who === 'me') mine.mine = { read_no: thread_no }
+    else if (thread_no === 1 && root.sender_id === 'me' && room.members.has('me')) mine.mine = { read_no: 0 }
+    this.tell(room, { at: AT, chat_id: room.chat.id, type: 'message.new', message, thread })
+  }
+
+  /** The thread about a message after a reply or a deletion, as an event and the message itself tell it. */
+  private changeThread(room: Room, root_id: string, { reply, deleted = 0 }: { reply?: Message; deleted?: number }) {
+    const known = room.threads.get(root_id)
+    const last_no = reply?.thread_no ?? known?.facts.last_no ?? 0
+    const deleted_count = (known?.facts.deleted_count ?? 0) + deleted
+    const before = known?.facts.participants ?? []
+    const participants = reply ? [...new Set([...before, reply.sender_id])].slice(0, 5) : before
+    const facts = { last_no, deleted_count, reply_count: last_no - deleted_count, last_reply_at: AT, participants }
+    room.threads.set(root_id, { facts, mine: known?.mine ?? null })
+    const index = room.messages.findIndex(message => message.id === root_id)
+    const root = { ...room.messages[index]!, thread: facts }
+    room.messages[index] = root
+    return { root_id, root_seq: root.seq, root_sender_id: root.sender_id, ...facts }
+  }
+
+  /** I read on in a thread, follow it or follow it no more. */
+  private readThread(room: Room): void {
+    const [root_id, thread] = this.pick([...room.threads]) ?? []
+    if (!root_id || !thread) return
+    const { last_no, deleted_count } = thread.facts
+    const was = thread.mine
+    if (was && this.random() < 0.7)
+      thread.mine = { read_no: Math.max(was.read_no, Math.floor(this.random() * (last_no + 1))) }
+    else thread.mine = was ? null : { read_no: last_no }
+    const gone = { root_id, chat_id: room.chat.id, following: false, read_no: was?.read_no ?? 0, unread_count: 0, last_no, deleted_count } // biome-ignore format: short
+    const state = stateOf(room, root_id) ?? gone
+    this.tell(room, { at: AT, chat_id: room.chat.id, type: 'thread.updated', thread: state })
   }
 
   /** A system line, before the change that it tells. */
@@ -199,7 +290,10 @@ function seeded(seed: number): () => number {
 
 /** What tests/fold_cases.json holds; chaos/src/fold.rs runs the same cases. */
 interface Cases {
-  state: Pick<State, 'user' | 'workspace'> & { chats: Record<string, ChatItem> }
+  state: Pick<State, 'user' | 'workspace'> & {
+    chats: Record<string, ChatItem>
+    threads: Record<string, ThreadState>
+  }
   cases: { name: string; event: Event; after: Record<string, unknown> }[]
 }
 const file: Cases = JSON.parse(readFileSync(new URL('../../../tests/fold_cases.json', import.meta.url), 'utf8'))
@@ -216,7 +310,8 @@ function changed(values: Record<string, unknown>): State {
   }
   const { user, workspace } = whole
   const chats = { items: Object.values(whole.chats), has_more: false }
-  return fromSnapshot({ cursor: '', events_url: '', user, workspace, chats })
+  const threads = { items: Object.values(whole.threads), has_more: false }
+  return fromSnapshot({ cursor: '', events_url: '', user, workspace, chats, threads })
 }
 
 describe('each kind of event', () => {
@@ -259,7 +354,8 @@ function settled(state: State, stale: ReadonlySet<string>, model: Model): State 
 }
 
 function comparable(state: State) {
-  return { user: state.user, workspace: state.workspace, chats: Object.fromEntries([...state.chats].sort()) }
+  const [chats, threads] = [state.chats, state.threads].map(all => Object.fromEntries([...all].sort()))
+  return { user: state.user, workspace: state.workspace, chats, threads }
 }
 
 describe('folding a stream onto a snapshot', () => {

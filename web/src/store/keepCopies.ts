@@ -46,7 +46,14 @@ export function copyOf(info: SignedIn | null, { data, windows }: View): OfflineC
     workspace_id: workspace.id,
     kept_at: Date.now(),
     info: { ...info, user, workspace, access_token: '' },
-    snapshot: { cursor: '', events_url: '', user, workspace, chats: { items, has_more: false } },
+    snapshot: {
+      cursor: '',
+      events_url: '',
+      user,
+      workspace,
+      chats: { items, has_more: false },
+      threads: { items: [...data.threads.values()].slice(0, CHATS_MAX), has_more: false },
+    },
     users: [...data.users.values()].slice(-USERS_MAX),
     windows: [...windows].map(([key, window]) => [key, shortened(window)] as const),
   }

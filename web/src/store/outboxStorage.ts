@@ -15,6 +15,8 @@ export interface Outgoing {
   root_id: string | null
   body: string
   reply_to: string | null
+  /** Of a reply in a thread: whether it is to stand in the main line of the chat as well. */
+  also_in_chat?: boolean
   /** The time of writing, which is also the order within the conversation. */
   written_at: number
   /** Why the server refused it for good. The user may edit, retry or discard it. */

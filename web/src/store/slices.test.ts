@@ -9,6 +9,7 @@ const snapshot = {
   user: user('me'),
   workspace: { id: 'w', name: 'before' },
   chats: { items: [], has_more: false },
+  threads: { items: [], has_more: false },
 } as unknown as Snapshot
 
 it('every slice that folds has its part in the state, and every other view is there from the start', () => {

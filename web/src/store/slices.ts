@@ -12,6 +12,7 @@ import { messages } from './slices/messages'
 import { outbox } from './slices/outbox'
 import { permissions } from './slices/permissions'
 import { readPositions } from './slices/readPositions'
+import { threads } from './slices/threads'
 import { typing } from './slices/typing'
 import { user } from './slices/user'
 import { users } from './slices/users'
@@ -28,6 +29,7 @@ export const SLICES = {
   drafts,
   messages,
   readPositions,
+  threads,
   typing,
   workspaces,
   departures,

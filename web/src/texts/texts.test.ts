@@ -63,7 +63,14 @@ it('has the same texts in every language', () => {
         ? [path]
         : []
   // These are the same in both.
-  expect(same(en, de, '').sort()).toEqual(['.emoji', '.emojiGroups.smileys', '.formats.link', '.name'])
+  expect(same(en, de, '').sort()).toEqual([
+    '.emoji',
+    '.emojiGroups.smileys',
+    '.formats.link',
+    '.name',
+    '.thread',
+    '.threads',
+  ])
 })
 
 it('has no unused text', () => {

@@ -15,6 +15,7 @@ import { EditChat } from './dialogs/EditChat'
 import { useChat, useChatTitle, useStore } from './hooks'
 import { IconButton } from './IconButton'
 import { LiveRegion } from './LiveRegion'
+import { lastOwnMessage } from './lastOwnMessage'
 import { MenuContent } from './Menu'
 import { panelButton } from './panels'
 import { go, goUp, homePath, type PanelAddress } from './route'
@@ -63,16 +64,10 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
         conversation={conversation}
         item={item}
         textarea={textarea}
-        lastOwnMessage={() =>
-          lastOwnMessage(store.view.get().windows.get(conversation)?.items ?? [], store.view.get().data?.user.id)
-        }
+        lastOwnMessage={() => lastOwnMessage(store, conversation)}
       />
     </div>
   )
-}
-
-function lastOwnMessage(items: readonly Message[], me: string | undefined): Message | undefined {
-  return items.findLast(message => message.sender_id === me && message.kind === 'user' && !message.deleted_at)
 }
 
 function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null }) {

@@ -6,6 +6,7 @@ import { useView } from './hooks'
 import { IconButton } from './IconButton'
 import { Link } from './Link'
 import type { Overlay } from './Overlays'
+import { PlaceNews } from './PlaceNews'
 import { PLACES } from './places'
 import { homePath, placePath, type Route } from './route'
 import { WorkspaceUnread } from './WorkspaceUnread'
@@ -18,9 +19,10 @@ export function Rail({ route, onOverlay }: { route: Route; onOverlay: (overlay: 
   const entries = (where: 'top' | 'bottom') =>
     Object.entries(PLACES)
       .filter(([, { rail }]) => rail === where)
-      .map(([name, { label, Icon }]) => (
+      .map(([name, { label, Icon, news }]) => (
         <RailLink key={name} to={placePath(name)} label={label(t)} current={isAt(route, name)}>
           <Icon aria-hidden="true" />
+          <PlaceNews news={news} />
         </RailLink>
       ))
   return (

@@ -14,6 +14,7 @@ export function formats(locale: string | undefined, reader: string | undefined) 
     dayWithYear: new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }),
     full: new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short', hourCycle }),
     medium: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', hourCycle }),
+    short: new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }),
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
   }
 }
@@ -30,6 +31,11 @@ export const clock = (at: string): string => current().time.format(new Date(at))
 export const fullDate = (at: string): string => current().full.format(new Date(at))
 export const shortDate = (at: string): string => current().medium.format(new Date(at))
 export const dayKey = (at: string): string => new Date(at).toDateString()
+
+/** The time of today, the day of another one. */
+export function when(at: string, today = new Date()): string {
+  return dayKey(at) === today.toDateString() ? clock(at) : current().short.format(new Date(at))
+}
 
 export function dayName(at: string, today = new Date()): string {
   const date = new Date(at)

@@ -1,13 +1,14 @@
 // Desktop notifications, at the level that the user chose. The tab that holds the stream shows
 // them, and only while no tab of this client is active.
 import { useEffect } from 'react'
+import { conversationOf, isInMainLine } from '../store/conversation'
 import { deviceStorage } from '../store/storage'
 import { texts } from '../texts'
 import { chatTitle, isChannel } from './chats'
 import { usePageActive, useStore } from './hooks'
 import { isMentioned } from './mentions'
 import { previewText } from './preview'
-import { chatPath, go } from './route'
+import { addressOf, chatPath, go } from './route'
 
 const KEY = 'parlor.notify'
 /** A shared lock that every active tab holds, so that the others know. */
@@ -53,7 +54,9 @@ export function useNotifications(): void {
         const { data } = store.view.get()
         const item = data?.chats.get(message.chat_id)
         if (!data || !item) return
-        if (level === 'direct' && isChannel(item) && !isMentioned(message.body, data.user.fullname)) return
+        const isMine = isMentioned(message.body, data.user.fullname) || data.threads.has(message.root_id ?? '')
+        // Of a thread that the user does not follow, what mentions them alone.
+        if (!isMine && ((level === 'direct' && isChannel(item)) || !isInMainLine(message))) return
         const known = await store.users.find(message.sender_id).catch(() => undefined)
         const sender = known?.fullname ?? texts().somebody
         const title =
@@ -61,7 +64,8 @@ export function useNotifications(): void {
             ? sender
             : texts().notificationIn(sender, chatTitle(item, data.user.id, data.users))
         const body = previewText(message.body).slice(0, BODY_MAX)
-        show(title, { body, tag: message.chat_id }, chatPath({ chatId: message.chat_id }))
+        const to = isInMainLine(message) ? { chatId: message.chat_id } : addressOf(message)
+        show(title, { body, tag: conversationOf(message) }, chatPath(to))
       }),
     [store],
   )

@@ -14,6 +14,7 @@ function panel(load: () => Promise<ComponentType<PanelProps>>): PanelKind {
 }
 
 const PANELS = {
+  thread: panel(async () => (await import('./ThreadPanel')).ThreadPanel),
   members: panel(async () => (await import('./MembersPanel')).MembersPanel),
 }
 

@@ -1,18 +1,21 @@
 // The places of the main part of the window, beside the chats, by the name in the address. One line
 // each: it gives the page, the entry of the rail, and on a phone the tab.
-import { CircleUserRound, Compass, type LucideIcon, Settings, Users } from 'lucide-react'
+import { CircleUserRound, Compass, type LucideIcon, MessagesSquare, Settings, Users } from 'lucide-react'
 import { type ComponentType, lazy } from 'react'
+import type { View } from '../store/view'
 import type { Texts } from '../texts/en'
 import type { PlaceProps } from './place'
 import type { Route } from './route'
 
-interface PlaceKind {
+export interface PlaceKind {
   label: (texts: Texts) => string
   Icon: LucideIcon
   /** What the tab of a phone says and shows, if not the same. */
   tab?: { label: (texts: Texts) => string; Icon: LucideIcon }
   /** Where its entry is in the rail. */
   rail: 'top' | 'bottom'
+  /** How much is new there, and what a screen reader says of it. */
+  news?: { count: (view: View) => number; label: (texts: Texts, count: number) => string }
   /** Whether the list of chats stands beside it. */
   hasList: boolean
   Place: ComponentType<PlaceProps>
@@ -25,6 +28,19 @@ function place(kind: Omit<PlaceKind, 'Place' | 'load'>, load: () => Promise<Comp
 }
 
 export const PLACES = {
+  threads: place(
+    {
+      label: t => t.threads,
+      Icon: MessagesSquare,
+      rail: 'top',
+      hasList: true,
+      news: {
+        count: ({ data }) => [...(data?.threads.values() ?? [])].filter(thread => thread.unread_count > 0).length,
+        label: (t, count) => t.unreadThreads(count),
+      },
+    },
+    async () => (await import('./pages/ThreadsPage')).ThreadsPage,
+  ),
   channels: place(
     { label: t => t.channels, Icon: Compass, rail: 'top', hasList: true },
     async () => (await import('./pages/ChannelsPage')).ChannelsPage,

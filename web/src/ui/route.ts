@@ -13,6 +13,8 @@
 // shown in another. Opening a panel adds an entry to the history and closing it takes that entry
 // away, so that "back" closes a panel and leaves the messages where they are.
 import { useMemo, useSyncExternalStore } from 'react'
+import type { Message } from '../api/types'
+import { isInMainLine } from '../store/conversation'
 import { afterReturn, isDialogEntry } from './dialogEntry'
 
 /** A panel by its kind (`panels.ts`), and what it is about. Both may be anything: links are input. */
@@ -105,6 +107,13 @@ export function chatPath({ workspace = workspaceOfAddress(), chatId, seq, panel 
   return `${path}?panel=${encodeURIComponent(panel.kind)}${argument}`
 }
 
+/** Where a message is read: in the main line, or in the thread that it stands in alone. */
+export function addressOf(message: Message): ChatAddress {
+  const { chat_id: chatId, seq, root_id, thread_no } = message
+  if (!root_id || isInMainLine(message)) return { chatId, seq }
+  return { chatId, panel: { kind: 'thread', argument: `${root_id}/${thread_no}` } }
+}
+
 /** The address of the page, in the given workspace. */
 export function pathInWorkspace(workspace: string): string {
   const rest = location.pathname.replace(/^\/w\/[^/]+/, '')
@@ -195,6 +204,12 @@ export function openPanel(panel: PanelAddress): void {
   if (now.page !== 'chat') return
   const entries = now.panel ? currentState().panelEntries : 0
   move(chatPath({ ...now, panel }), entries === undefined ? {} : { panelEntries: entries + 1 }, false)
+}
+
+/** The same panel about something else, without an entry of its own in the history. */
+export function replacePanel(panel: PanelAddress): void {
+  const now = currentRoute()
+  if (now.page === 'chat') move(chatPath({ ...now, panel }), currentState(), true)
 }
 
 /** Closes the panel: back to before it was opened, if it was opened from here. */

@@ -145,7 +145,8 @@ pub async fn mark_read(db: impl PgExecutor<'_>, root: MessageId, user: UserId, n
     Ok(())
 }
 
-/// Begins or ends to follow a thread. Who begins has read what is there. False: there is no thread.
+/// Begins or ends to follow a thread. Who begins has read what is there. False: there is no thread, or
+/// they have just left the chat.
 pub async fn set_following(
     db: impl PgExecutor<'_>,
     root: MessageId,
@@ -153,11 +154,13 @@ pub async fn set_following(
     following: bool,
 ) -> Result<bool> {
     let done = sqlx::query!(
-        "insert into thread_members as m (root_id, user_id, chat_id, workspace_id, following, read_no)
-         select t.root_id, $2, t.chat_id, t.workspace_id, $3, t.last_no from threads t where t.root_id = $1
+        "insert into thread_members as f (root_id, user_id, chat_id, workspace_id, following, read_no)
+         select t.root_id, m.user_id, t.chat_id, t.workspace_id, $3, t.last_no
+         from threads t join chat_members m on m.chat_id = t.chat_id and m.user_id = $2
+         where t.root_id = $1 for key share of m
          on conflict (root_id, user_id) do update set
              following = excluded.following,
-             read_no = case when m.following then m.read_no else excluded.read_no end",
+             read_no = case when f.following then f.read_no else excluded.read_no end",
         root.0,
         user.0,
         following

@@ -3,9 +3,11 @@
 //
 // The invariant: an event that the chats already contain changes nothing for good. So chats that
 // were fetched later than the cursor, and tabs that share a stream, can be folded too.
-import type { Chat, ChatItem, Event, Member, Message, ReadPosition } from '../../api/types'
+import type { ChangedThread, Chat, ChatItem, Event, Member, Message, ReadPosition } from '../../api/types'
+import { isInMainLine } from '../conversation'
 import { withReaction } from '../reactions'
 import type { Fold } from '../slice'
+import { withThread } from '../threadSummary'
 
 export type Chats = ReadonlyMap<string, ChatItem>
 
@@ -21,13 +23,15 @@ export const chatFold: Fold<Chats> = {
 function apply(chats: Chats, event: Event, me: string): Chats {
   switch (event.type) {
     case 'message.new':
-      return change(chats, event.chat_id, item => withNew(item, event.message, me))
+      return change(chats, event.chat_id, item => withRoot(withNew(item, event.message, me), event.thread))
     case 'chat.created': {
       const member = event.members.find(member => member.user_id === me)
       return member ? add(chats, event.chat, member, null) : chats
     }
     case 'message.deleted':
-      return change(chats, event.chat_id, item => withDeleted(item, event.message, event.deleted_count))
+      return change(chats, event.chat_id, item =>
+        withRoot(withDeleted(item, event.message, event.deleted_count), event.thread),
+      )
     case 'reaction.added':
     case 'reaction.removed':
       return change(chats, event.chat_id, item =>
@@ -59,17 +63,26 @@ function apply(chats: Chats, event: Event, me: string): Chats {
   }
 }
 
-/** A system line is unread to nobody and says of nobody that they have read. */
+/** The message that the list shows may be the root of a thread. */
+function withRoot(item: ChatItem, thread: ChangedThread | undefined): ChatItem {
+  return thread ? withLast(item, item.last_message && withThread(item.last_message, thread)) : item
+}
+
+/**
+ * A system line is unread to nobody and says of nobody that they have read. Nor does a reply that stands
+ * in its thread alone, which no list shows.
+ */
 function withNew(item: ChatItem, message: Message, me: string): ChatItem {
-  const isLine = message.kind === 'system'
+  const isCounted = message.kind !== 'system' && isInMainLine(message)
   let next = item
   const further = message.seq - item.chat.last_seq
   if (further > 0) {
-    const last_root_no = item.chat.last_root_no + (isLine ? 0 : further)
+    const last_root_no = item.chat.last_root_no + (isCounted ? further : 0)
     const chat = { ...item.chat, last_seq: message.seq, last_root_no }
-    next = { ...withChat(item, chat), last_message: laterShown(item.last_message, message) }
+    const last_message = isInMainLine(message) ? laterShown(item.last_message, message) : item.last_message
+    next = withLast(withChat(item, chat), last_message)
   }
-  if (!isLine && message.sender_id === me && message.seq > item.read_seq) {
+  if (isCounted && message.sender_id === me && message.seq > item.read_seq) {
     const unread_count = Math.min(next.unread_count, next.chat.last_seq - message.seq)
     next = { ...next, read_seq: message.seq, unread_count }
   }
@@ -90,7 +103,7 @@ function withLast(item: ChatItem, last_message: Message | null | undefined): Cha
 /** The count of deletions tells whether the state contains this one already. */
 function withDeleted(item: ChatItem, message: Message, deleted_count: number): ChatItem {
   const next = item.last_message?.id === message.id ? { ...item, last_message: message } : item
-  if (deleted_count <= item.chat.deleted_count) return next
+  if (deleted_count <= item.chat.deleted_count || !isInMainLine(message)) return next
   const unread_count = item.unread_count - (message.seq > item.read_seq ? 1 : 0)
   return { ...next, chat: { ...item.chat, deleted_count }, unread_count }
 }

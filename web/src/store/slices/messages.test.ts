@@ -22,9 +22,9 @@ const created = (m: Message): Event => ({ type: 'message.new', at: '', chat_id: 
 function setUp(page: Message[] = []) {
   const view = new ViewHolder(emptyView())
   const chats = new Map(['c', 'd'].map(id => [id, { chat: { id, last_seq: 0 } }]))
-  const window = { items: [message(1)], before: false, after: false }
+  const window = { items: [message(1)], before: false, after: false, end: 1 }
   const windows = new Map([CHAT, THREAD, OTHER].map(key => [key, window]))
-  view.set({ data: { user: { id: 'me' }, chats } as unknown as State, windows })
+  view.set({ data: { user: { id: 'me' }, chats, threads: new Map() } as unknown as State, windows })
   const asked: string[] = []
   const get = async (path: string, { params }: { params: { path: { id: string } } }) => {
     asked.push(path.replace('{id}', params.path.id))
@@ -53,7 +53,7 @@ it('puts a new message into the window of its conversation only', () => {
   const { messages, bodies } = setUp()
   messages.onEvent(created(message(2)))
   expect([bodies(CHAT), bodies(THREAD), bodies(OTHER)]).toEqual([['1', '2'], ['1'], ['1']])
-  messages.onEvent(created(message(2, { root_id: 'm1', body: 'in the thread' })))
+  messages.onEvent(created(message(2, { root_id: 'm1', thread_no: 2, body: 'in the thread' })))
   expect([bodies(CHAT), bodies(THREAD)]).toEqual([
     ['1', '2'],
     ['1', 'in the thread'],
@@ -82,7 +82,7 @@ it('drops an older page that comes after the reader has gone to the end', async 
   const full = Array.from({ length: WINDOW_MAX }, (_, i) => message(i + 2))
   const atTheTop = () => {
     const it = setUp([message(1)])
-    it.view.set({ windows: new Map([[CHAT, { items: full, before: true, after: false }]]) })
+    it.view.set({ windows: new Map([[CHAT, { items: full, before: true, after: false, end: WINDOW_MAX + 1 }]]) })
     const last = () => it.view.get().windows.get(CHAT)?.items.at(-1)?.seq
     return { ...it, last }
   }
@@ -100,9 +100,9 @@ it('drops an older page that comes after the reader has gone to the end', async 
   expect(scrolled.last()).toBe(WINDOW_MAX + 1)
 })
 
-it('never asks for a chat in place of a thread', async () => {
+it('asks for a thread at its own address', async () => {
   const { view, messages, asked } = setUp()
   view.set({ windows: new Map() })
-  await expect(messages.open(THREAD)).rejects.toThrow()
-  expect(asked).toEqual([])
+  await messages.open(THREAD)
+  expect(asked).toEqual(['/api/chat/c/messages/{message_id}/thread'])
 })

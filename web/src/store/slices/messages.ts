@@ -6,13 +6,15 @@
 // applied to that page too.
 import { ApiError, unwrap } from '../../api/client'
 import type { Event, Message, MessageList, Snapshot } from '../../api/types'
-import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
+import { type ConversationKey, numberIn, parseConversation, shows } from '../conversation'
 import { PAGE } from '../early'
-import { type OpeningQuery, openingQuery } from '../openingQuery'
-import { isReaction, isSameEmoji, type ReactionEvent } from '../reactions'
+import { type OpeningQuery, openingQuery, openingThreadQuery } from '../openingQuery'
+import { isReaction, isSameEmoji, keepMine, type ReactionEvent, withReaction } from '../reactions'
 import { backoff, pause } from '../retry'
 import type { Context, Live } from '../slice'
+import { withThread } from '../threadSummary'
 import type { Chats } from './chatFold'
+import type { Threads } from './threadFold'
 import { append, applyToWindow, fromPage, type MessageWindow, prepend, replace } from './windows'
 
 const PAGE_MAX = 200
@@ -26,11 +28,14 @@ const QUOTE_RETRY_MS = 2000
 
 interface Shown {
   readonly windows: ReadonlyMap<ConversationKey, MessageWindow>
-  /** Messages that are replied to and are in no window, by id; null if they cannot be loaded. */
+  /**
+   * Messages that are replied to, and the roots of threads, by id, where they are in no window; null if
+   * they cannot be loaded.
+   */
   readonly quotes: ReadonlyMap<string, Message | null>
 }
 interface Needs extends Shown {
-  readonly data: { readonly chats: Chats } | null
+  readonly data: { readonly chats: Chats; readonly threads: Threads } | null
 }
 
 /** A page that is being fetched. */
@@ -53,15 +58,18 @@ export class Messages implements Live {
   }
 
   /**
-   * Loads a page of the conversation, unless one is there: around `seq`, or else from the first unread
+   * Loads a page of the conversation, unless one is there: around `seq` (the number in a thread), or else from the first unread
    * message, or else the newest messages.
    */
   open(conversation: ConversationKey, seq?: number): Promise<void> {
     const { windows, data } = this.view.get()
     const window = windows.get(conversation)
-    if (window && (seq === undefined || contains(window, seq))) return Promise.resolve()
-    const query = openingQuery(data?.chats.get(conversation), seq)
-    return this.load(conversation, query, (_, page) => fromPage(page))
+    if (window && (seq === undefined || contains(conversation, window, seq))) return Promise.resolve()
+    const { chatId, rootId } = parseConversation(conversation)
+    const query = rootId
+      ? openingThreadQuery(data?.threads.get(rootId), seq)
+      : openingQuery(data?.chats.get(chatId), seq)
+    return this.load(conversation, query, (_, page, known) => fromPage(conversation, page, known))
   }
 
   /** What was asked for before is dropped: in a full window, an older page takes the newest one's place. */
@@ -73,7 +81,7 @@ export class Messages implements Live {
     }
     const window = this.window(conversation)
     if (window && !window.after) return Promise.resolve()
-    return this.load(conversation, {}, (_, page) => fromPage(page))
+    return this.load(conversation, {}, (_, page, known) => fromPage(conversation, page, known))
   }
 
   /**
@@ -82,10 +90,11 @@ export class Messages implements Live {
    */
   loadOlder(conversation: ConversationKey, isWanted: () => boolean): Promise<void> {
     const window = this.window(conversation)
-    const first = window?.items[0]?.seq
-    if (!window?.before || first === undefined) return Promise.resolve()
+    const oldest = window?.items[0]
+    if (!window?.before || !oldest) return Promise.resolve()
+    const first = numberIn(conversation, oldest)
     const merge = (now: MessageWindow | undefined, page: MessageList) =>
-      now?.items[0]?.seq === first ? prepend(now, { ...page, has_more_before: page.has_more }) : now
+      now?.items[0]?.id === oldest.id ? prepend(conversation, now, { ...page, has_more_before: page.has_more }) : now
     return this.load(conversation, { before: first }, merge, isWanted)
   }
 
@@ -93,9 +102,11 @@ export class Messages implements Live {
   loadNewer(conversation: ConversationKey, isWanted: () => boolean): Promise<void> {
     const window = this.window(conversation)
     if (!window?.after) return Promise.resolve()
-    const last = window.items.at(-1)?.seq ?? 0
-    const merge = (now: MessageWindow | undefined, page: MessageList) =>
-      now && (now.items.at(-1)?.seq ?? 0) >= last ? append(now, { ...page, has_more_after: page.has_more }) : now
+    const last = newest(conversation, window)
+    const merge = (now: MessageWindow | undefined, page: MessageList, known: number) =>
+      now && newest(conversation, now) >= last
+        ? append(conversation, now, { ...page, has_more_after: page.has_more }, known)
+        : now
     return this.load(conversation, { after: last }, merge, isWanted)
   }
 
@@ -109,12 +120,14 @@ export class Messages implements Live {
   onEvent(event: Event): void {
     for (const events of this.eventsDuringLoads) events.push(event)
     if (!('chat_id' in event)) return
+    this.applyToQuotes(event)
     if (!this.view.get().data?.chats.has(event.chat_id)) {
       this.dropWindows(key => parseConversation(key).chatId === event.chat_id)
       return
     }
     for (const [conversation, window] of this.view.get().windows) {
-      if (isOf(event, conversation)) this.setWindow(conversation, applyToWindow(window, event, this.context.me))
+      if (isOf(event, conversation))
+        this.setWindow(conversation, applyToWindow(conversation, window, event, this.context.me))
     }
   }
 
@@ -131,13 +144,17 @@ export class Messages implements Live {
   }
 
   private async refreshWindow(conversation: ConversationKey, window: MessageWindow): Promise<void> {
-    const last = window.items.at(-1)?.seq ?? 0
+    const last = newest(conversation, window)
+    const oldest = window.items[0]
     let fresh: MessageWindow | undefined
-    for (let after = (window.items[0]?.seq ?? 1) - 1; ; ) {
+    for (let after = (oldest ? numberIn(conversation, oldest) : 1) - 1; ; ) {
+      const known = this.knownNumber(conversation)
       const page = await this.fetch(conversation, { after }, PAGE_MAX)
       const part = { ...page, has_more_after: page.has_more }
-      fresh = fresh ? append(fresh, part) : { ...fromPage(part), before: window.before }
-      after = page.items.at(-1)?.seq ?? after
+      fresh = fresh
+        ? append(conversation, fresh, part, known)
+        : { ...fromPage(conversation, part, known), before: window.before }
+      after = newest(conversation, fresh) || after
       if (!page.has_more || after >= last) break
     }
     this.context.loaded({ messages: fresh.items })
@@ -147,7 +164,7 @@ export class Messages implements Live {
   private load(
     conversation: ConversationKey,
     query: OpeningQuery,
-    merge: (now: MessageWindow | undefined, page: MessageList) => MessageWindow | undefined,
+    merge: (now: MessageWindow | undefined, page: MessageList, known: number) => MessageWindow | undefined,
     isWanted = () => true,
   ): Promise<void> {
     const key = `${conversation} ${JSON.stringify(query)}`
@@ -156,13 +173,14 @@ export class Messages implements Live {
     const load: Load = { conversation, done: Promise.resolve(), isWanted }
     const events: Event[] = []
     this.eventsDuringLoads.add(events)
+    const known = this.knownNumber(conversation)
     const run = async () => {
       const page = await this.fetch(conversation, query, PAGE)
       if (!load.isWanted()) return
-      let window = merge(this.window(conversation), page)
+      let window = merge(this.window(conversation), page, known)
       this.context.loaded({ messages: page.items })
       for (const event of events) {
-        if (window && isOf(event, conversation)) window = applyToWindow(window, event, this.context.me)
+        if (window && isOf(event, conversation)) window = applyToWindow(conversation, window, event, this.context.me)
       }
       if (window) this.setWindow(conversation, window)
     }
@@ -181,8 +199,46 @@ export class Messages implements Live {
       const page = await early.page.catch(() => null)
       if (page && JSON.stringify(page.query) === JSON.stringify(query)) return page.list
     }
-    const params = { path: { id: chatIdOf(conversation) }, query: { ...query, limit } }
-    return unwrap(this.context.api.GET('/api/chat/{id}/messages', { params }))
+    const { chatId: id, rootId: message_id } = parseConversation(conversation)
+    if (!message_id) {
+      const params = { path: { id }, query: { ...query, limit } }
+      return unwrap(this.context.api.GET('/api/chat/{id}/messages', { params }))
+    }
+    const { anchor: _, ...place } = query
+    const params = { path: { id, message_id }, query: { ...place, limit } }
+    const { root, ...page } = await unwrap(
+      this.context.api.GET('/api/chat/{id}/messages/{message_id}/thread', { params }),
+    )
+    this.setQuote(message_id, root)
+    return page
+  }
+
+  /** The newest number of a conversation that is known: a page that is asked for now has all up to it. */
+  private knownNumber(conversation: ConversationKey): number {
+    const { data } = this.view.get()
+    const { chatId, rootId } = parseConversation(conversation)
+    if (rootId) return data?.threads.get(rootId)?.last_no ?? 0
+    return data?.chats.get(chatId)?.chat.last_seq ?? 0
+  }
+
+  private applyToQuotes(event: Event): void {
+    const { quotes } = this.view.get()
+    const change = (id: string, change: (message: Message) => Message) => {
+      const known = quotes.get(id)
+      const next = known && change(known)
+      if (next && next !== known) this.setQuote(id, next)
+    }
+    if (isReaction(event)) change(event.reaction.message_id, message => withReaction(message, event, this.context.me))
+    else if ('message' in event && event.type !== 'message.new')
+      change(event.message.id, known => keepMine(known, event.message))
+    const { thread } = event.type === 'message.new' || event.type === 'message.deleted' ? event : {}
+    if (thread) change(thread.root_id, root => withThread(root, thread))
+  }
+
+  private setQuote(id: string, message: Message | null): void {
+    const quotes = new Map(this.view.get().quotes).set(id, message)
+    if (quotes.size > QUOTES_MAX) quotes.delete(quotes.keys().next().value as string)
+    this.view.set({ quotes })
   }
 
   private get view() {
@@ -194,11 +250,10 @@ export class Messages implements Live {
   }
 
   private setWindow(conversation: ConversationKey, window: MessageWindow): void {
-    const { windows: all, data } = this.view.get()
+    const { windows: all } = this.view.get()
     const now = all.get(conversation)
-    const last = window.items.at(-1)?.seq ?? 0
     // The state may know of newer messages than the window has.
-    const after = window.after || (data?.chats.get(conversation)?.chat.last_seq ?? 0) > last
+    const after = window.after || this.knownNumber(conversation) > window.end
     const next = after === window.after ? window : { ...window, after }
     if (now === next) return
     const windows = new Map(all)
@@ -248,9 +303,7 @@ export class Messages implements Live {
           },
         )
         this.requestedQuotes.delete(id)
-        const quotes = new Map(this.view.get().quotes).set(id, message)
-        if (quotes.size > QUOTES_MAX) quotes.delete(quotes.keys().next().value as string)
-        this.view.set({ quotes })
+        this.setQuote(id, message)
         return
       } catch {
         await pause(backoff(failures, QUOTE_RETRY_MS, Math.random), signal)
@@ -315,25 +368,31 @@ export class Messages implements Live {
   }
 
   private show(message: Message): void {
-    const conversation = conversationOf(message)
-    const window = this.window(conversation)
-    if (window) this.setWindow(conversation, replace(window, message))
+    if (this.view.get().quotes.has(message.id)) this.setQuote(message.id, message)
+    for (const [conversation, window] of this.view.get().windows) {
+      if (shows(conversation, message)) this.setWindow(conversation, replace(window, message))
+    }
   }
 }
 
-/** Whether the event is about a message of the conversation. Of a reaction its chat alone is known. */
 function isOf(event: Event, conversation: ConversationKey): boolean {
-  if (isReaction(event)) return parseConversation(conversation).chatId === event.chat_id
-  return 'message' in event && conversationOf(event.message) === conversation
+  return 'chat_id' in event && parseConversation(conversation).chatId === event.chat_id
+}
+
+/** The number of the newest message of a window; 0 if it is empty. */
+function newest(conversation: ConversationKey, { items }: MessageWindow): number {
+  const last = items.at(-1)
+  return last ? numberIn(conversation, last) : 0
 }
 
 /**
  * Whether the message is in the window and drawn: the oldest one is not, while there are older
  * ones.
  */
-function contains(window: MessageWindow, seq: number): boolean {
-  const first = (window.items[0]?.seq ?? 1) + (window.before ? 1 : 0)
-  return seq >= first && seq <= (window.items.at(-1)?.seq ?? 0)
+function contains(conversation: ConversationKey, window: MessageWindow, number: number): boolean {
+  const oldest = window.items[0]
+  const first = (oldest ? numberIn(conversation, oldest) : 1) + (window.before ? 1 : 0)
+  return number >= first && number <= newest(conversation, window)
 }
 
 export const messages = {

@@ -6,7 +6,7 @@
 // `client_id`.
 import { ApiError, type Refusal, unwrap } from '../../api/client'
 import type { Event, Message } from '../../api/types'
-import { type ConversationKey, chatIdOf, conversationOf, parseConversation } from '../conversation'
+import { type ConversationKey, conversationOf, parseConversation } from '../conversation'
 import { exclusive } from '../locks'
 import { type OutboxStorage, type Outgoing, openOutboxStorage } from '../outboxStorage'
 import { backoff, pause } from '../retry'
@@ -58,7 +58,8 @@ export class Outbox implements Live {
     return [...this.entries.values()].sort((a, b) => a.written_at - b.written_at)
   }
 
-  add(conversation: ConversationKey, body: string, reply_to: string | null): Outgoing {
+  /** `alsoInChat`: a reply in a thread is to stand in the main line as well. */
+  add(conversation: ConversationKey, body: string, reply_to: string | null, alsoInChat = false): Outgoing {
     const { chatId, rootId } = parseConversation(conversation)
     const now = (this.options.now ?? Date.now)()
     const newest = Math.max(0, ...[...this.entries.values()].map(entry => entry.written_at))
@@ -68,6 +69,7 @@ export class Outbox implements Live {
       root_id: rootId,
       body,
       reply_to,
+      ...(alsoInChat ? { also_in_chat: true } : {}),
       written_at: Math.max(now, newest + 1),
     }
     this.put(entry)
@@ -84,11 +86,11 @@ export class Outbox implements Live {
 
   /** Sends a refused message with a new text (and without a reply to what is gone), even if another tab has discarded it meanwhile. */
   editAndResend(entry: Pick<Outgoing, 'client_id' | 'chat_id' | 'root_id' | 'reply_to'>, body: string): void {
-    const { refused } = this.entries.get(entry.client_id) ?? {}
+    const { refused, also_in_chat } = this.entries.get(entry.client_id) ?? {}
     // It would be refused for ever: what it replies to is gone.
     const isOrphan = refused?.fields?.some(field => field.code === 'no_such_message')
     this.remove(entry.client_id)
-    this.add(conversationOf(entry), body, isOrphan ? null : entry.reply_to)
+    this.add(conversationOf(entry), body, isOrphan ? null : entry.reply_to, also_in_chat)
   }
 
   discard(client_id: string): void {
@@ -221,10 +223,13 @@ function open({ api, me, view, signal }: Context<Shown>): Outbox {
   const outbox: Outbox = new Outbox({
     storage: openOutboxStorage({ me, onChange: () => void outbox.reload() }),
     send: async entry => {
-      const path = { id: chatIdOf(conversationOf(entry)) }
+      const { chat_id: id, root_id } = entry
       const body = { body: entry.body, client_id: entry.client_id, reply_to: entry.reply_to }
       try {
-        return await unwrap(api.POST('/api/chat/{id}/messages', { params: { path }, body }))
+        if (!root_id) return await unwrap(api.POST('/api/chat/{id}/messages', { params: { path: { id } }, body }))
+        const params = { path: { id, message_id: root_id } }
+        const reply = { ...body, also_in_chat: entry.also_in_chat ?? false }
+        return await unwrap(api.POST('/api/chat/{id}/messages/{message_id}/thread', { params, body: reply }))
       } catch (error) {
         if (error instanceof ApiError && !error.isTemporary) throw new SendRefused(error)
         throw error

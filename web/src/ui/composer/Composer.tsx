@@ -52,6 +52,7 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
   const draft = useDraft(conversation)
   const { edit } = draft
   const [error, setError] = useState('')
+  const [alsoInChat, setAlsoInChat] = useState(false)
   const title = useChatTitle(item)
 
   const text = edit ? edit.text : draft.text
@@ -83,9 +84,10 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     textarea.current?.focus()
     setError('')
     if (!edit) {
-      store.outbox.add(conversation, body, draft.reply_to)
+      store.outbox.add(conversation, body, draft.reply_to, alsoInChat)
       store.drafts.clear(conversation)
-      store.typing.sent(chatId)
+      setAlsoInChat(false)
+      if (!rootId) store.typing.sent(chatId)
       return
     }
     try {
@@ -104,9 +106,10 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
 
   const sendParts = () => {
     for (const [index, part] of split(text).entries())
-      store.outbox.add(conversation, part, index === 0 ? draft.reply_to : null)
+      store.outbox.add(conversation, part, index === 0 ? draft.reply_to : null, alsoInChat)
     store.drafts.clear(conversation)
-    store.typing.sent(chatId)
+    setAlsoInChat(false)
+    if (!rootId) store.typing.sent(chatId)
     textarea.current?.focus()
   }
 
@@ -124,7 +127,8 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     }
     setError('')
     store.drafts.type(conversation, box.value)
-    if (!edit) store.typing[box.value.trim() === '' ? 'stopped' : 'wrote'](chatId)
+    // Who is told of typing sees the chat, not its threads.
+    if (!edit && !rootId) store.typing[box.value.trim() === '' ? 'stopped' : 'wrote'](chatId)
     void completion.finish(box.value, box.selectionStart)
   }
 
@@ -161,7 +165,8 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
     }
   }
 
-  const label = kind === 'public_channel' || kind === 'private_channel' ? t.messageChannel(title) : t.messageTo(title)
+  const isChannel = kind === 'public_channel' || kind === 'private_channel'
+  const label = rootId ? t.replyInThread : isChannel ? t.messageChannel(title) : t.messageTo(title)
   return (
     <form
       className="composer"
@@ -206,8 +211,21 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
           </button>
         </div>
         <FormatBar onFormat={onFormat} />
+        {rootId && !edit && (
+          <label className="composer-also">
+            <input type="checkbox" checked={alsoInChat} onChange={event => setAlsoInChat(event.target.checked)} />
+            {t.sendToChatToo}
+          </label>
+        )}
       </div>
-      <Note chatId={chatId} error={error} left={left} edit={edit} text={text} onSendParts={sendParts} />
+      <Note
+        typingIn={rootId ? null : chatId}
+        error={error}
+        left={left}
+        edit={edit}
+        text={text}
+        onSendParts={sendParts}
+      />
     </form>
   )
 }
@@ -216,7 +234,8 @@ export function Composer({ conversation, item, textarea, lastOwnMessage }: Compo
 const SHOWN_MAX = 10_000
 
 interface NoteProps {
-  chatId: string
+  /** The chat whose typing is shown; null in a thread. */
+  typingIn: string | null
   error: string
   left: number
   edit: Edit | null
@@ -225,13 +244,13 @@ interface NoteProps {
 }
 
 /** The line below the box: what is wrong, and what can be done. */
-function Note({ chatId, error, left, edit, text, onSendParts }: NoteProps) {
+function Note({ typingIn, error, left, edit, text, onSendParts }: NoteProps) {
   const t = useTexts()
   const parts = left < 0 && !edit ? split(text).length : 0
   return (
     <>
       <div className="composer-note">
-        <TypingLine chatId={chatId} />
+        {typingIn && <TypingLine chatId={typingIn} />}
         <SendHint />
         <span className="composer-left" role="status">
           {!error && left >= 0 && left < NEAR_MAX ? t.charactersLeft(left) : ''}

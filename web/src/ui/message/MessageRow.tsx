@@ -2,7 +2,7 @@
 // by `Body`, which depends on the kind of the row.
 import { type ComponentType, type KeyboardEvent, memo, useId, useRef, useState } from 'react'
 import type { ChatAction, Message } from '../../api/types'
-import { conversationOf } from '../../store/conversation'
+import { type ConversationKey, conversationOf, parseConversation } from '../../store/conversation'
 import { useTexts } from '../../texts'
 import { Avatar } from '../Avatar'
 import { ConfirmDialog } from '../Dialog'
@@ -14,6 +14,7 @@ import { type ActionContext, actionOfKey, type MessageAction } from './actions'
 import { MessageActions } from './MessageActions'
 import { Quote } from './Quote'
 import { Reactions } from './Reactions'
+import { BothPlaces, ThreadSummary } from './ThreadSummary'
 
 /** What a message says. `id` is for screen readers: the element that has the text. */
 export type MessageContent = ComponentType<{ message: Message; id: string }>
@@ -22,6 +23,8 @@ export type MessageContent = ComponentType<{ message: Message; id: string }>
 const FRESH_MS = 2000
 
 interface MessageRowProps {
+  /** Where it is shown. */
+  conversation: ConversationKey
   message: Message
   head: boolean
   marked: boolean
@@ -32,14 +35,15 @@ interface MessageRowProps {
 }
 
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const { message, head, marked, may, Body, onReply, onEdit } = props
+  const { conversation, message, head, marked, may, Body, onReply, onEdit } = props
+  const inThread = parseConversation(conversation).rootId !== null
   const t = useTexts()
   const store = useStore()
   const mine = message.sender_id === useMe().id
   const sender = useUser(message.sender_id)
   const [picking, setPicking] = useState(false)
   const onReact = () => setPicking(true)
-  const context: ActionContext = { message, sender, mine, may, store, onReact, onReply, onEdit }
+  const context: ActionContext = { message, inThread, sender, mine, may, store, onReact, onReply, onEdit }
   const [asking, setAsking] = useState<MessageAction | null>(null)
   const start = (action: MessageAction) => {
     if (action.question) setAsking(action)
@@ -95,6 +99,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             <UserName userId={message.sender_id} />
           </span>
         )}
+        {message.root_id && message.also_in_chat && <BothPlaces message={message} inThread={inThread} />}
         {message.reply_to && <Quote conversation={conversationOf(message)} id={message.reply_to} />}
         {head && (
           <header className="message-head">
@@ -110,6 +115,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         )}
         <Body message={message} id={`${id}-what`} />
         <Reactions message={message} may={may.includes('react')} picking={picking} onPicking={setPicking} />
+        {!inThread && message.thread && <ThreadSummary message={message} />}
       </div>
       {!message.deleted_at && <MessageActions context={context} onAction={start} />}
       {asking?.question && (

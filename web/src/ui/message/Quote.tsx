@@ -4,13 +4,13 @@ import type { ConversationKey } from '../../store/conversation'
 import { useTexts } from '../../texts'
 import { useQuoted } from '../hooks'
 import { previewText } from '../preview'
-import { chatPath, openChat } from '../route'
+import { addressOf, chatPath, openChat } from '../route'
 import { UserName } from '../UserName'
 
 export function Quote({ conversation, id }: { conversation: ConversationKey; id: string }) {
   const t = useTexts()
   const message = useQuoted(conversation, id)
-  const to = message ? { chatId: message.chat_id, seq: message.seq } : undefined
+  const to = message ? addressOf(message) : undefined
   return (
     <a
       className="quote"

@@ -9,6 +9,7 @@ const message = { id: 'm1', chat_id: 'c', seq: 3, sender_id: 'ann', body: 'hello
 function on(change: Partial<ActionContext> = {}): ActionContext {
   return {
     message,
+    inThread: false,
     sender: { id: 'ann', fullname: 'Ann' } as User,
     mine: false,
     may: [],
@@ -22,15 +23,28 @@ function on(change: Partial<ActionContext> = {}): ActionContext {
 const names = (context: ActionContext) => actionsOn(context).map(({ name }) => name)
 
 it('offers what the user may do', () => {
-  expect(names(on())).toEqual(['reply', 'link', 'text', 'write'])
-  expect(names(on({ mine: true }))).toEqual(['reply', 'edit', 'link', 'text', 'delete'])
-  expect(names(on({ may: ['delete_message_of_others'] }))).toEqual(['reply', 'link', 'text', 'write', 'delete'])
+  expect(names(on())).toEqual(['reply', 'thread', 'link', 'text', 'write'])
+  expect(names(on({ mine: true }))).toEqual(['reply', 'thread', 'edit', 'link', 'text', 'delete'])
+  expect(names(on({ may: ['delete_message_of_others'] }))).toEqual([
+    'reply',
+    'thread',
+    'link',
+    'text',
+    'write',
+    'delete',
+  ])
 })
 
 it('offers a reaction to who may react', () => {
-  expect(names(on({ may: ['react'] }))).toEqual(['react', 'reply', 'link', 'text', 'write'])
+  expect(names(on({ may: ['react'] }))).toEqual(['react', 'reply', 'thread', 'link', 'text', 'write'])
   expect(actionOfKey('+', on({ may: ['react'] }))?.name).toBe('react')
   expect(actionOfKey('+', on())).toBeUndefined()
+})
+
+it('offers no thread within a thread', () => {
+  expect(names(on({ inThread: true }))).toEqual(['reply', 'link', 'text', 'write'])
+  expect(actionOfKey('t', on({ inThread: true }))).toBeUndefined()
+  expect(actionOfKey('t', on())?.name).toBe('thread')
 })
 
 it('offers nothing on a deleted message, by keyboard neither', () => {

@@ -1,14 +1,26 @@
 // What can be done to a message: one line each. The bar, the menu and the keyboard offer what is
 // here, and nothing else does.
-import { Copy, Link2, type LucideIcon, MessageCircle, Pencil, Reply, SmilePlus, Trash2 } from 'lucide-react'
+import {
+  Copy,
+  Link2,
+  type LucideIcon,
+  MessageCircle,
+  MessagesSquare,
+  Pencil,
+  Reply,
+  SmilePlus,
+  Trash2,
+} from 'lucide-react'
 import type { ChatAction, Message, User } from '../../api/types'
 import type { Store } from '../../store/store'
 import type { Texts } from '../../texts/en'
 import { copyText } from '../CopyNotice'
-import { chatPath, openChat } from '../route'
+import { addressOf, chatPath, openChat, openPanel } from '../route'
 
 export interface ActionContext {
   readonly message: Message
+  /** Whether it is shown in its thread, and not in the main line. */
+  readonly inThread: boolean
   /** Undefined until they are looked up. */
   readonly sender: User | undefined
   /** Whether the user wrote it. */
@@ -42,6 +54,7 @@ const DELETE = ['Delete', 'Backspace']
 export const MESSAGE_ACTIONS: readonly MessageAction[] = [
   { name: 'react', place: 'bar', Icon: SmilePlus, text: t => t.react, keys: ['+'], may: mayReact, run: react },
   { name: 'reply', place: 'bar', Icon: Reply, text: t => t.reply, keys: ['r'], may: always, run: reply },
+  { name: 'thread', place: 'bar', Icon: MessagesSquare, text: t => t.replyInThread, keys: ['t'], may: isInChat, run: openThread },
   { name: 'edit', place: 'bar', Icon: Pencil, text: t => t.edit, keys: ['e'], may: isMine, run: edit },
   { name: 'link', place: 'menu', Icon: Link2, text: t => t.copyLink, keys: ['l'], may: always, run: copyLink },
   { name: 'text', place: 'menu', Icon: Copy, text: t => t.copyText, may: always, run: copyBody },
@@ -51,6 +64,14 @@ export const MESSAGE_ACTIONS: readonly MessageAction[] = [
 
 function always(): boolean {
   return true
+}
+
+function isInChat({ inThread }: ActionContext): boolean {
+  return !inThread
+}
+
+function openThread({ message }: ActionContext): void {
+  openPanel({ kind: 'thread', argument: message.root_id ?? message.id })
 }
 
 function mayReact({ may }: ActionContext): boolean {
@@ -82,7 +103,7 @@ function edit({ message, onEdit }: ActionContext): void {
 }
 
 function copyLink({ message }: ActionContext): void {
-  copyText(location.origin + chatPath({ chatId: message.chat_id, seq: message.seq }))
+  copyText(location.origin + chatPath(addressOf(message)))
 }
 
 function copyBody({ message }: ActionContext): void {

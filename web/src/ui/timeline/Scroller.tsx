@@ -4,11 +4,11 @@
 // The invariant: what the user reads never moves, whatever is loaded, measured or appended.
 import { ArrowDown } from 'lucide-react'
 import { useCallback, useRef } from 'react'
-import type { ConversationKey } from '../../store/conversation'
+import { numberIn, parseConversation } from '../../store/conversation'
 import { useTexts } from '../../texts'
 import { usePageActive, useStore } from '../hooks'
 import { onMessageKeys } from '../keyboard'
-import { openChat } from '../route'
+import { openChat, replacePanel } from '../route'
 import type { RowContext } from './kind'
 import type { Row } from './kinds'
 import { StickyDay } from './StickyDay'
@@ -19,13 +19,14 @@ import { useFollowEnd } from './useFollowEnd'
 import { useInitialPosition } from './useInitialPosition'
 import { useLoadOnScroll } from './useLoadOnScroll'
 import { useOwnMessage } from './useOwnMessage'
+import type { Reading } from './useReading'
 import { useReadMarking } from './useReadMarking'
 import { useTimelineVirtualizer } from './useTimelineVirtualizer'
 import { useUnreadLineInSight } from './useUnreadLineInSight'
 
 interface ScrollerProps extends RowContext {
-  conversation: ConversationKey
   rows: Row[]
+  reading: Reading
   /** Changes with each navigation; see `Timeline`. */
   place: string
   /** Whether the page of messages for `place` is loaded. */
@@ -40,10 +41,10 @@ interface ScrollerProps extends RowContext {
 export function Scroller(props: ScrollerProps) {
   const { conversation, item, rows, seq, place, loaded, hasOlder, hasNewer, oldestSeq, newestSeq, onScrollToEnd } =
     props
+  const { unread, markRead } = props.reading
   const t = useTexts()
   const store = useStore()
   const chatId = item.chat.id
-  const unread = item.unread_count
   const scroller = useRef<HTMLDivElement>(null)
   const pageActive = usePageActive()
   const { virtualizer, adjuster, follows } = useTimelineVirtualizer({ scroller, rows, hasNewer, pageActive })
@@ -61,9 +62,16 @@ export function Scroller(props: ScrollerProps) {
       .catch(() => undefined)
   }, [store, conversation, virtualizer, adjuster])
 
+  const forgetSeq = useCallback(() => {
+    const { rootId } = parseConversation(conversation)
+    if (rootId) replacePanel({ kind: 'thread', argument: rootId })
+    else openChat({ chatId }, true)
+  }, [conversation, chatId])
+
   // The order of these hooks matters: their effects run in it.
   const positioned = useInitialPosition({
-    chatId,
+    numberOf: useCallback(message => numberIn(conversation, message), [conversation]),
+    forgetSeq,
     place,
     loaded,
     seq,
@@ -79,7 +87,7 @@ export function Scroller(props: ScrollerProps) {
   const items = virtualizer.getVirtualItems()
   useLoadOnScroll({ conversation, items, rows, hasOlder, hasNewer, oldestSeq, newestSeq, positioned })
   const { atEnd, onPositionChange } = useReadMarking({
-    chatId,
+    markRead,
     scroller,
     items,
     rows,
@@ -92,9 +100,9 @@ export function Scroller(props: ScrollerProps) {
   const scrollToEnd = useCallback(() => {
     onScrollToEnd()
     // A reload of the page is not to go back to the message of the link.
-    if (seq !== undefined) openChat({ chatId }, true)
+    if (seq !== undefined) forgetSeq()
     showLatest()
-  }, [chatId, seq, showLatest, onScrollToEnd])
+  }, [seq, forgetSeq, showLatest, onScrollToEnd])
   useOwnMessage(conversation, scrollToEnd)
   const focusHandlers = useFocusKeeping(scroller)
 
@@ -130,7 +138,14 @@ export function Scroller(props: ScrollerProps) {
                 className={index === rows.length - 1 ? 'scroller-row scroller-row-last' : 'scroller-row'}
                 style={{ transform: `translateY(${start}px)` }}
               >
-                <TimelineRow row={row} item={item} seq={seq} onReply={props.onReply} onEdit={props.onEdit} />
+                <TimelineRow
+                  row={row}
+                  conversation={conversation}
+                  item={item}
+                  seq={seq}
+                  onReply={props.onReply}
+                  onEdit={props.onEdit}
+                />
               </div>
             ) : null
           })}

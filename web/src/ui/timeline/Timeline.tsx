@@ -1,7 +1,7 @@
 // The messages of a conversation. Loads the window of messages and turns it into rows; `Scroller` draws
 // them.
 import { useCallback, useEffect, useMemo, useState } from 'react'
-import { type ConversationKey, conversationOf } from '../../store/conversation'
+import { conversationOf, numberIn } from '../../store/conversation'
 import { backoff, pause } from '../../store/retry'
 import { useTexts } from '../../texts'
 import { useMe, useStore, useView } from '../hooks'
@@ -12,22 +12,20 @@ import { kindOfMessage } from './kinds'
 import { rowsOf } from './rows'
 import { Scroller } from './Scroller'
 import { useUnreadLine } from './unreadLine'
+import { useReading } from './useReading'
 
 /** The pause after the first failure. */
 const RETRY_MS = 2000
 
-interface TimelineProps extends RowContext {
-  conversation: ConversationKey
-}
-
-export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineProps) {
+export function Timeline({ conversation, item, seq, onReply, onEdit }: RowContext) {
   const t = useTexts()
   const store = useStore()
   const me = useMe()
   const window = useView(view => view.windows.get(conversation))
   const outgoing = useView(view => view.outgoing)
   const [failed, setFailed] = useState(false)
-  const [unreadAfter, clearUnread] = useUnreadLine(item)
+  const reading = useReading(conversation, item)
+  const [unreadAfter, clearUnread] = useUnreadLine(reading)
 
   // What the timeline is to show: another value for each navigation, to the same message too.
   const place = `${conversation} ${seq ?? ''} ${useNavigationCount()}`
@@ -70,6 +68,7 @@ export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineP
             me.id,
             unreadAfter,
             kindOfMessage,
+            message => numberIn(conversation, message),
           )
         : [],
     [window, outgoing, conversation, me.id, unreadAfter],
@@ -103,6 +102,7 @@ export function Timeline({ conversation, item, seq, onReply, onEdit }: TimelineP
       hasNewer={window.after}
       oldestSeq={window.items[0]?.seq}
       newestSeq={window.items.at(-1)?.seq}
+      reading={reading}
       onReply={onReply}
       onEdit={onEdit}
       onScrollToEnd={clearUnread}

@@ -1,12 +1,15 @@
 // What a kind of row is. `kinds.ts` lists them; each has a file in `kinds/`.
 import type { ComponentType } from 'react'
 import type { ChatItem, Message } from '../../api/types'
+import type { ConversationKey } from '../../store/conversation'
 import type { Edited } from '../../store/slices/drafts'
 
 /** What every row gets from its timeline. */
 export interface RowContext {
+  conversation: ConversationKey
+  /** Its chat. */
   item: ChatItem
-  /** The message that the address of the page names, if it names one. */
+  /** The number of the message that the address of the page names, if it names one. */
   seq: number | undefined
   onReply: (message: Message) => void
   onEdit: (message: Edited) => void

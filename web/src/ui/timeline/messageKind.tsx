@@ -2,6 +2,7 @@
 //
 // The invariant: all have the same component, so that a message that becomes another kind (deleted,
 // for example) keeps its element and the focus.
+import { numberIn } from '../../store/conversation'
 import { type MessageContent, MessageRow } from '../message/MessageRow'
 import type { MessageData, MessageKind, RowContext, RowKind } from './kind'
 import { textHeight } from './textHeight'
@@ -12,12 +13,13 @@ interface FramedKind extends MessageKind {
 
 type FramedRowProps = RowContext & { row: MessageData; kind: RowKind<MessageData> }
 
-function FramedRow({ row, kind, item, seq, onReply, onEdit }: FramedRowProps) {
+function FramedRow({ row, kind, conversation, item, seq, onReply, onEdit }: FramedRowProps) {
   return (
     <MessageRow
+      conversation={conversation}
       message={row.message}
       head={row.head}
-      marked={row.message.seq === seq}
+      marked={numberIn(conversation, row.message) === seq}
       may={item.may}
       Body={(kind as FramedKind).Body}
       onReply={onReply}

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import type { Message } from '../../api/types'
+import { conversationKey } from '../../store/conversation'
 import { fromPage } from '../../store/slices/windows'
 import { kindOfMessage } from './kinds'
 import { rowsOf } from './rows'
 
+const CHAT = conversationKey('c')
 const message = (seq: number, sender_id: string, at: string, rest: Partial<Message> = {}): Message => ({
   id: `m${seq}`,
   chat_id: 'c',
@@ -16,7 +18,7 @@ const message = (seq: number, sender_id: string, at: string, rest: Partial<Messa
 })
 const rows = (items: Message[], unreadAfter: number | null, before = false, kindOf = kindOfMessage) =>
   rowsOf(
-    fromPage({ items, has_more: before, has_more_before: before, has_more_after: false }),
+    fromPage(CHAT, { items, has_more: before, has_more_before: before, has_more_after: false }, 0),
     [],
     'me',
     unreadAfter,
@@ -70,7 +72,7 @@ it('has unique keys', () => {
   const outgoing = [
     { client_id: 'y', chat_id: 'c', root_id: null, body: 'b', reply_to: null, written_at: Date.parse(at) },
   ]
-  const window = fromPage({ items, has_more: false, has_more_before: false, has_more_after: false })
+  const window = fromPage(CHAT, { items, has_more: false, has_more_before: false, has_more_after: false }, 0)
   const keys = rowsOf(window, outgoing, 'me', 1, kindOfMessage).map(row => row.key)
   expect(new Set(keys).size).toBe(keys.length)
 })

@@ -13,7 +13,8 @@ const GROUP_MS = 5 * 60_000
 const RUN_MS = 10 * 60_000
 
 /**
- * `unreadAfter` is the read position when the chat was opened. The unread line follows it, unless
+ * `unreadAfter` is the read position when the conversation was opened, `numberOf` says of a message what
+ * positions count. The unread line follows it, unless
  * the next message is the user's own.
  */
 export function rowsOf(
@@ -22,6 +23,7 @@ export function rowsOf(
   me: string,
   unreadAfter: number | null,
   kindOf: (message: Message) => KindOfMessage,
+  numberOf = ({ seq }: Message): number => seq,
 ): Row[] {
   const rows: Row[] = [window.before ? { kind: 'more', key: 'more' } : { kind: 'start', key: 'start' }]
   let day: string | null = null
@@ -51,7 +53,7 @@ export function rowsOf(
     const kind = kindOf(message)
     let after = false
     // A line is unread to nobody.
-    if (!divided && !kind.isLine && message.seq > (unreadAfter as number)) {
+    if (!divided && !kind.isLine && numberOf(message) > (unreadAfter as number)) {
       divided = true
       after = message.sender_id !== me
     }
@@ -82,9 +84,10 @@ export function rowsOf(
     run = kind.continues ? { row, since: Date.parse(message.created_at) } : null
   }
   if (window.after) return rows
-  const end = window.items.at(-1)?.seq ?? 0
+  const newest = window.items.at(-1)
+  const end = newest ? numberOf(newest) : 0
   for (const entry of outgoing) {
-    if (entry.sent && entry.sent.seq <= end) continue
+    if (entry.sent && numberOf(entry.sent) <= end) continue
     const head = place(me, new Date(entry.written_at).toISOString(), Boolean(entry.reply_to))
     rows.push({ kind: 'outgoing', key: keyOf(me, entry.client_id, head), entry, head })
   }

@@ -1,7 +1,7 @@
 // Scrolls to where a timeline opens: to the message of the link, else to the first unread message,
 // else to the end. Once for each `place`.
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
-import { openChat } from '../route'
+import type { Message } from '../../api/types'
 import { messageOf, type Row } from './kinds'
 import type { ScrollAdjuster, TimelineVirtualizer } from './scrollAnchoring'
 
@@ -9,7 +9,9 @@ import type { ScrollAdjuster, TimelineVirtualizer } from './scrollAnchoring'
 const MEASURE_MS = 150
 
 interface Options {
-  chatId: string
+  numberOf: (message: Message) => number
+  /** Called where the message of the link is not there. */
+  forgetSeq: () => void
   place: string
   loaded: boolean
   seq: number | undefined
@@ -25,7 +27,7 @@ interface Options {
  * Whether the timeline has reached its position. Until then, nothing may be added above the rows.
  */
 export function useInitialPosition(options: Options): boolean {
-  const { chatId, place, loaded, seq, rows, hasNewer, virtualizer, adjuster, showLatest } = options
+  const { numberOf, forgetSeq, place, loaded, seq, rows, hasNewer, virtualizer, adjuster, showLatest } = options
   const hasUnread = useRef(false)
   hasUnread.current = options.hasUnread
   const scrolledFor = useRef<string | null>(null)
@@ -34,10 +36,13 @@ export function useInitialPosition(options: Options): boolean {
     if (scrolledFor.current === place) return
     adjuster.forgetMovement()
     if (seq !== undefined) {
-      const index = rows.findIndex(row => messageOf(row)?.seq === seq)
+      const index = rows.findIndex(row => {
+        const message = messageOf(row)
+        return message !== undefined && numberOf(message) === seq
+      })
       if (index < 0) {
         // There is no such message: the timeline opens without it.
-        if (loaded) openChat({ chatId }, true)
+        if (loaded) forgetSeq()
         return
       }
       virtualizer.scrollToIndex(index, { align: 'center' })
@@ -48,7 +53,7 @@ export function useInitialPosition(options: Options): boolean {
       if (unread < 0 && hasNewer) showLatest()
     }
     scrolledFor.current = place
-  }, [place, loaded, seq, rows, hasNewer, virtualizer, adjuster, chatId, showLatest])
+  }, [place, loaded, seq, rows, hasNewer, virtualizer, adjuster, numberOf, forgetSeq, showLatest])
   useEffect(() => {
     const timer = setTimeout(() => setPositionedFor(place), MEASURE_MS)
     return () => clearTimeout(timer)
