@@ -9,6 +9,7 @@ const SUITES = [
   'account',
   'talk',
   'reactions',
+  'kept',
   'writing',
   'reading',
   'chats',

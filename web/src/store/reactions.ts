@@ -26,8 +26,12 @@ export function withReaction(message: Message, { type, reaction }: ReactionEvent
   )
 }
 
-/** A newer form of a message that comes without a viewer: which reactions are theirs is known from before. */
-export function keepMine(known: Message, fresh: Message): Message {
+/**
+ * A newer form of a message that comes without a viewer: which reactions are theirs, and whether they
+ * keep it for later, is known from before.
+ */
+export function keepMine(known: Message, newer: Message): Message {
+  const fresh = known.saved && !newer.saved && !newer.deleted_at ? { ...newer, saved: true } : newer
   if (!fresh.reactions?.some(of => of.me === undefined)) return fresh
   const mine = (emoji: string) => known.reactions?.some(of => of.me && isSameEmoji(of.emoji, emoji)) ?? false
   return withReactions(

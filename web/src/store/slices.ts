@@ -11,7 +11,9 @@ import { drafts } from './slices/drafts'
 import { messages } from './slices/messages'
 import { outbox } from './slices/outbox'
 import { permissions } from './slices/permissions'
+import { pins } from './slices/pins'
 import { readPositions } from './slices/readPositions'
+import { saved } from './slices/saved'
 import { typing } from './slices/typing'
 import { user } from './slices/user'
 import { users } from './slices/users'
@@ -28,6 +30,8 @@ export const SLICES = {
   drafts,
   messages,
   readPositions,
+  pins,
+  saved,
   typing,
   workspaces,
   departures,

@@ -15,6 +15,7 @@ function panel(load: () => Promise<ComponentType<PanelProps>>): PanelKind {
 
 const PANELS = {
   members: panel(async () => (await import('./MembersPanel')).MembersPanel),
+  pins: panel(async () => (await import('./PinsPanel')).PinsPanel),
 }
 
 export type PanelName = keyof typeof PANELS

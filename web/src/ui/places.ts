@@ -1,6 +1,6 @@
 // The places of the main part of the window, beside the chats, by the name in the address. One line
 // each: it gives the page, the entry of the rail, and on a phone the tab.
-import { CircleUserRound, Compass, type LucideIcon, Settings, Users } from 'lucide-react'
+import { Bookmark, CircleUserRound, Compass, type LucideIcon, Settings, Users } from 'lucide-react'
 import { type ComponentType, lazy } from 'react'
 import type { Texts } from '../texts/en'
 import type { PlaceProps } from './place'
@@ -32,6 +32,10 @@ export const PLACES = {
   people: place(
     { label: t => t.people, Icon: Users, rail: 'top', hasList: true },
     async () => (await import('./pages/PeoplePage')).PeoplePage,
+  ),
+  saved: place(
+    { label: t => t.savedMessages, Icon: Bookmark, rail: 'top', hasList: true },
+    async () => (await import('./pages/SavedPage')).SavedPage,
   ),
   settings: place(
     {

@@ -2,6 +2,7 @@
 //
 // The invariant: a window never has a gap.
 import type { Event, Message, MessageList } from '../../api/types'
+import { isMark, placeOf, withMark } from '../marks'
 import { isReaction, keepMine, withReaction } from '../reactions'
 
 export interface MessageWindow {
@@ -41,6 +42,7 @@ export function applyToWindow(window: MessageWindow, event: Event, me: string): 
   if (isReaction(event)) {
     return change(window, event.reaction.seq, message => withReaction(message, event, me))
   }
+  if (isMark(event)) return change(window, placeOf(event).seq, message => withMark(message, event))
   switch (event.type) {
     case 'message.new': {
       const last = window.items.at(-1)?.seq ?? 0

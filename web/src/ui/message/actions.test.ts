@@ -22,15 +22,36 @@ function on(change: Partial<ActionContext> = {}): ActionContext {
 const names = (context: ActionContext) => actionsOn(context).map(({ name }) => name)
 
 it('offers what the user may do', () => {
-  expect(names(on())).toEqual(['reply', 'link', 'text', 'write'])
-  expect(names(on({ mine: true }))).toEqual(['reply', 'edit', 'link', 'text', 'delete'])
-  expect(names(on({ may: ['delete_message_of_others'] }))).toEqual(['reply', 'link', 'text', 'write', 'delete'])
+  expect(names(on())).toEqual(['reply', 'save', 'link', 'text', 'write'])
+  expect(names(on({ mine: true }))).toEqual(['reply', 'edit', 'save', 'link', 'text', 'delete'])
+  expect(names(on({ may: ['delete_message_of_others'] }))).toEqual(['reply', 'save', 'link', 'text', 'write', 'delete'])
 })
 
 it('offers a reaction to who may react', () => {
-  expect(names(on({ may: ['react'] }))).toEqual(['react', 'reply', 'link', 'text', 'write'])
+  expect(names(on({ may: ['react'] }))).toEqual(['react', 'reply', 'save', 'link', 'text', 'write'])
   expect(actionOfKey('+', on({ may: ['react'] }))?.name).toBe('react')
   expect(actionOfKey('+', on())).toBeUndefined()
+})
+
+it('pins and keeps, and takes both back', async () => {
+  const pin = vi.fn(async () => undefined)
+  const save = vi.fn(async () => undefined)
+  const store = { messages: { pin, save } } as unknown as Store
+  const both = { ...message, saved: true, pinned: { by: 'ann', at: '2026-11-21T09:30:00.000Z' } }
+  const text = (key: string, context: ActionContext) => actionOfKey(key, context)?.text(en, context)
+  for (const [of, done] of [
+    [message, false],
+    [both, true],
+  ] as const) {
+    const context = on({ store, may: ['pin'], message: of })
+    expect(['p', 's'].map(key => text(key, context))).toEqual(
+      done ? [en.unpin, en.unsaveMessage] : [en.pin, en.saveMessage],
+    )
+    for (const key of ['p', 's']) await actionOfKey(key, context)?.run(context)
+    expect(pin).toHaveBeenLastCalledWith(of, !done)
+    expect(save).toHaveBeenLastCalledWith(of, !done)
+  }
+  expect(actionOfKey('p', on())).toBeUndefined()
 })
 
 it('offers nothing on a deleted message, by keyboard neither', () => {
