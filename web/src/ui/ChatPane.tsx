@@ -95,7 +95,7 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
           <h1 dir="auto">{title}</h1>
           {chat.description && <p dir="auto">{chat.description}</p>}
         </div>
-        <button type="button" className="panel-button members-button" {...panelButton('members', panel)}>
+        <button type="button" className="members-button" {...panelButton('members', panel)}>
           <Users aria-hidden="true" />
           <span aria-hidden="true">{chat.member_count}</span>
           <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>
