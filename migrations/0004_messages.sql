@@ -40,6 +40,10 @@ create table messages (
     -- How often each emoji was given, as 0010_reactions writes it: [{"emoji": …, "count": …}] in the
     -- order of first use. Null if none was.
     reactions jsonb,
+    -- Who pinned it and when, as 0011_pins writes it: {"by": …, "at": …}. Null: it is not pinned.
+    pinned jsonb,
+    -- Whether anybody ever saved it for later (0012_saved).
+    was_saved boolean not null default false,
     -- 1 for the first message of the main line that was deleted, 2 for the second ... Set by a trigger.
     deleted_no bigint,
     constraint messages_chat_id_seq_key unique (chat_id, seq)
@@ -65,6 +69,13 @@ begin
         select jsonb_agg(r || jsonb_build_object('me', exists (
             select from reactions g where g.message_id = m.id and g.user_id = viewer and g.emoji = r ->> 'emoji')) order by place)
         from jsonb_array_elements(m.reactions) with ordinality x (r, place));
+end $$;
+
+-- That the viewer keeps the message for later, if they do. In plpgsql, since the table
+-- saved_messages comes later.
+create function saved_text(m messages, viewer uuid) returns text language plpgsql stable as $$
+begin
+    return case when exists (select from saved_messages k where k.user_id = viewer and k.message_id = m.id) then ',"saved":true' end;
 end $$;
 
 -- The thread about a message that has one: its own facts, and with a viewer theirs. In plpgsql, since
@@ -106,6 +117,8 @@ create function message_text(m messages, viewer uuid) returns text language sql 
         ',"deleted_at":', coalesce('"' || json_time(m.deleted_at) || '"', 'null'),
         ',"system":' || m.system::text, -- only a system line has the field
         case when m.reactions is not null then ',"reactions":' || reactions_text(m, viewer) end,
+        ',"pinned":' || m.pinned::text, -- only a pinned message has the field
+        case when m.was_saved and viewer is not null then saved_text(m, viewer) end,
         case when m.has_thread then ',"thread":' || thread_text(m.id, viewer) end,
         '}');
 
@@ -214,6 +227,7 @@ begin
     end if;
     new.body := ''; -- also when an operator deletes by hand
     new.reactions := null;
+    new.pinned := null;
     return new;
 end $$;
 
@@ -274,9 +288,11 @@ begin
         kind := 'message.deleted';
         text_bytes := -octet_length(old.body);
         delete from reactions where message_id = m.id;
+        delete from pins where message_id = m.id;
         m.body := '';
         m.system := null;
         m.reactions := null;
+        m.pinned := null;
         m.deleted_at := coalesce(m.deleted_at, clock_timestamp());
         perform log_scrub(m);
         -- The messages of a deleted chat go without events: chat.deleted said it.

@@ -281,7 +281,7 @@ async fn assert_replies(app: &App, ann: &Actor, bob: &Actor, question: &Value) {
     let event = last(app, EventKind::MessageNew).await;
     assert_eq!(event["message"], reply);
     assert_thread(ann, &event, question).await;
-    let read = json!({ "thread_no": 1 });
+    let read = json!({ "thread_no": 2 });
     let thread = format!("/api/chat/{chat}/messages/{id}/thread");
     ann.call(&format!("PUT {thread}/follow")).await.no_content();
     bob.reply(question, "and another").await;
@@ -343,6 +343,44 @@ async fn assert_chat(app: &App, actor: &Actor, kind: EventKind) {
     }
 }
 
+/// Checks that the events of reactions, of pins and of what is kept for later say what REST does.
+async fn assert_marks(app: &App, ann: &Actor, bob: &Actor, answer: &Value) {
+    let chat = answer["chat_id"].as_str().unwrap();
+    let path = format!("/api/chat/{chat}/messages/{}", answer["id"].as_str().unwrap());
+    let reaction = format!("{path}/reactions/%F0%9F%91%8D");
+    for (method, kind) in [("PUT", EventKind::ReactionAdded), ("DELETE", EventKind::ReactionRemoved)] {
+        bob.call(&format!("{method} {reaction}")).await.no_content();
+        let event = last(app, kind).await;
+        let told =
+            json!({ "message_id": answer["id"], "seq": answer["seq"], "user_id": bob.id, "emoji": "👍" });
+        let count = ann.call(&format!("GET {path}")).await.ok()["reactions"][0]["count"].as_i64();
+        let mut event = event["reaction"].clone();
+        assert_eq!(event["count"].take(), count.unwrap_or_default());
+        event.as_object_mut().unwrap().remove("count");
+        assert_eq!(event, told, "{kind:?}");
+    }
+    let place = json!({ "message_id": answer["id"], "seq": answer["seq"] });
+    let saved = format!("/api/saved/{}", answer["id"].as_str().unwrap());
+    bob.call(&format!("PUT {path}/pin")).await.no_content();
+    bob.call(&format!("PUT {saved}")).await.no_content();
+    let pins = ann.call(&format!("GET /api/chat/{chat}/pins")).await.ok();
+    let kept = bob.call("GET /api/saved").await.ok();
+    let shown = ann.call(&format!("GET {path}")).await.ok();
+    assert_eq!(pins["items"][0]["message"], shown);
+    let with = |more: Value| {
+        let mut all = place.clone();
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    assert_eq!(last(app, EventKind::MessagePinned).await["pin"], with(shown["pinned"].clone()));
+    let at = json!({ "at": kept["items"][0]["saved_at"] });
+    assert_eq!(last(app, EventKind::MessageSaved).await["saved"], with(at));
+    bob.call(&format!("DELETE {path}/pin")).await.no_content();
+    bob.call(&format!("DELETE {saved}")).await.no_content();
+    assert_eq!(last(app, EventKind::MessageUnpinned).await["pin"], place);
+    assert_eq!(last(app, EventKind::MessageUnsaved).await["saved"], place);
+}
+
 #[tokio::test]
 async fn events_show_things_in_the_very_shape_that_rest_gives() {
     with_app(async |app| {
@@ -369,18 +407,7 @@ async fn events_show_things_in_the_very_shape_that_rest_gives() {
         let path = format!("/api/chat/{chat}/messages/{}", answer["id"].as_str().unwrap());
         ann.call_with(&format!("PATCH {path}"), json!({ "body": "no" })).await.ok();
         assert_message(app, &bob, EventKind::MessageEdited).await;
-        let reaction = format!("{path}/reactions/%F0%9F%91%8D");
-        for (method, kind) in [("PUT", EventKind::ReactionAdded), ("DELETE", EventKind::ReactionRemoved)] {
-            bob.call(&format!("{method} {reaction}")).await.no_content();
-            let event = last(app, kind).await;
-            let told =
-                json!({ "message_id": answer["id"], "seq": answer["seq"], "user_id": bob.id, "emoji": "👍" });
-            let count = ann.call(&format!("GET {path}")).await.ok()["reactions"][0]["count"].as_i64();
-            let mut event = event["reaction"].clone();
-            assert_eq!(event["count"].take(), count.unwrap_or_default());
-            event.as_object_mut().unwrap().remove("count");
-            assert_eq!(event, told, "{kind:?}");
-        }
+        assert_marks(app, &ann, &bob, &answer).await;
 
         assert_replies(app, &ann, &bob, &question).await;
 

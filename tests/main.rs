@@ -16,7 +16,9 @@ mod workspaces;
 
 mod chats;
 mod messages;
+mod pins;
 mod reactions;
+mod saved;
 mod sends;
 mod system_lines;
 mod threads;

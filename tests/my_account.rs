@@ -14,7 +14,8 @@ async fn a_deleted_account_is_nobody_and_what_it_wrote_stays() {
         let code = eve.invitation(json!({})).await;
         let there = Actor::signed_in(app, &bob.call(&format!("POST /api/invites/{code}/accept")).await.ok());
         let chat = bob.private_channel("bobs", &[&ann]).await;
-        bob.post(&chat, "I was here").await;
+        let sent = bob.post(&chat, "I was here").await;
+        bob.call(&format!("PUT /api/saved/{}", sent["id"].as_str().unwrap())).await.no_content();
         let mut device = Device::connect(&bob, &node).await;
 
         let delete = |password: &str| json!({ "password": password });
@@ -43,6 +44,14 @@ async fn a_deleted_account_is_nobody_and_what_it_wrote_stays() {
         let item = ann.listed(&chat).await;
         assert_eq!(item["last_message"]["body"], "I was here");
         assert_eq!(item["chat"]["owner_id"], ann.id.as_str());
+        // What was kept for oneself alone goes, untold.
+        for rows in [
+            "select count(*) from saved_messages",
+            "select count(*) from event_log where kind = 'message.unsaved'",
+        ] {
+            let left: i64 = sqlx::query_scalar(rows).fetch_one(&app.db).await.unwrap();
+            assert_eq!(left, 0, "{rows}");
+        }
         // The address is free.
         let form = json!({ "workspace": "new", "fullname": "Bob", "email": bob.email, "password": PASSWORD });
         assert_eq!(app.try_sign_up(form).await.created()["workspaces"].as_array().unwrap().len(), 1);
@@ -69,14 +78,17 @@ async fn an_export_has_all_of_ones_own_and_nothing_of_others() {
                 .await
                 .no_content();
         }
+        for who in [&ann, &bob] {
+            who.call(&format!("PUT /api/saved/{newest}")).await.no_content();
+        }
         let reply = bob.call("GET /api/account/export").await;
         assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
         let text = reply.body.as_str().unwrap().to_owned();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
         assert_eq!(
-            [of("account"), of("session"), of("user"), of("chat"), of("message"), of("reaction"), of("end")],
-            [1, 1, 1, 1, 84, 1, 1]
+            ["account", "session", "user", "chat", "saved", "message", "reaction", "end"].map(of),
+            [1, 1, 1, 1, 1, 84, 1, 1]
         );
         assert_eq!(lines.last().unwrap(), &json!({ "type": "end" }));
         assert!(!text.contains("anns") && !text.contains("ann@") && !text.contains("argon2"), "{text}");

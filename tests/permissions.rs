@@ -33,7 +33,7 @@ const OPEN: [Row; 13] = [
 ];
 
 /// Operations on oneself or the workspace.
-const WORKSPACE: [Row; 30] = [
+const WORKSPACE: [Row; 33] = [
     ("GET /api/account", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/account/export", [401, 401, 200, 200, 200, 200, 200]),
     // Refused for their password, which comes with the token.
@@ -64,13 +64,17 @@ const WORKSPACE: [Row; 30] = [
     ("GET /api/channels", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/sync", [401, 401, 200, 200, 200, 200, 200]),
     ("GET /api/threads", [401, 401, 200, 200, 200, 200, 200]),
+    ("GET /api/saved", [401, 401, 200, 200, 200, 200, 200]),
+    // A message that one cannot read is not there.
+    ("PUT /api/saved/{message_id}", [401, 401, 404, 404, 204, 404, 204]),
+    ("DELETE /api/saved/{message_id}", [401, 401, 204, 204, 204, 204, 204]),
     ("POST /api/events/ticket", [401, 401, 201, 201, 201, 201, 201]),
     // Whose stream it is, only the server that holds it knows.
     ("PUT /api/streams/{stream_id}/interest", [401, 401, 204, 204, 204, 204, 204]),
 ];
 
 /// Operations on a private channel. Callers who are not in it get 404.
-const PRIVATE_CHANNEL: [Row; 26] = [
+const PRIVATE_CHANNEL: [Row; 29] = [
     ("GET /api/chat/{id}", [401, 401, 404, 404, 200, 404, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 404, 403, 404, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 404, 403, 404, 204]),
@@ -89,6 +93,9 @@ const PRIVATE_CHANNEL: [Row; 26] = [
     ("GET /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 200, 404, 200]),
     ("PUT /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 204, 404, 204]),
     ("DELETE /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 404, 204, 404, 204]),
+    ("GET /api/chat/{id}/pins", [401, 401, 404, 404, 200, 404, 200]),
+    ("PUT /api/chat/{id}/messages/{message_id}/pin", [401, 401, 404, 404, 204, 404, 204]),
+    ("DELETE /api/chat/{id}/messages/{message_id}/pin", [401, 401, 404, 404, 204, 404, 204]),
     ("GET /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 404, 200, 404, 200]),
     ("POST /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 404, 201, 404, 201]),
     ("PUT /api/chat/{id}/messages/{message_id}/thread/follow", [401, 401, 404, 404, 204, 404, 204]),
@@ -100,7 +107,7 @@ const PRIVATE_CHANNEL: [Row; 26] = [
 ];
 
 /// The same on a public channel, which everyone in the workspace can see.
-const PUBLIC_CHANNEL: [Row; 26] = [
+const PUBLIC_CHANNEL: [Row; 29] = [
     ("GET /api/chat/{id}", [401, 401, 404, 200, 200, 200, 200]),
     ("PATCH /api/chat/{id}", [401, 401, 404, 403, 403, 403, 200]),
     ("DELETE /api/chat/{id}", [401, 401, 404, 403, 403, 403, 204]),
@@ -119,6 +126,9 @@ const PUBLIC_CHANNEL: [Row; 26] = [
     ("GET /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 200, 403, 200]),
     ("PUT /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 204, 403, 204]),
     ("DELETE /api/chat/{id}/messages/{message_id}/reactions/{emoji}", [401, 401, 404, 403, 204, 403, 204]),
+    ("GET /api/chat/{id}/pins", [401, 401, 404, 403, 200, 403, 200]),
+    ("PUT /api/chat/{id}/messages/{message_id}/pin", [401, 401, 404, 403, 204, 403, 204]),
+    ("DELETE /api/chat/{id}/messages/{message_id}/pin", [401, 401, 404, 403, 204, 403, 204]),
     ("GET /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 403, 200, 403, 200]),
     ("POST /api/chat/{id}/messages/{message_id}/thread", [401, 401, 404, 403, 201, 403, 201]),
     ("PUT /api/chat/{id}/messages/{message_id}/thread/follow", [401, 401, 404, 403, 204, 403, 204]),

@@ -27,6 +27,11 @@ impl GrowingWorkspace<'_> {
             let reaction =
                 format!("/api/chat/{}/messages/{}/reactions/%F0%9F%91%8D", self.chat, id_of(&self.message));
             person.call(&format!("PUT {reaction}")).await.no_content();
+            for kept in [&sent, &self.message] {
+                self.ann.call(&format!("PUT /api/saved/{}", id_of(kept))).await.no_content();
+            }
+            let pin = format!("/api/chat/{}/messages/{}/pin", self.chat, id_of(&sent));
+            person.call(&format!("PUT {pin}")).await.no_content();
             person.public_channel(&format!("theirs {n}"), &[]).await;
             let mine = self.ann.public_channel(&format!("mine {n}"), &[&person]).await;
             person.post(&mine, "hello").await;
@@ -52,6 +57,7 @@ fn lists(chat: &Chat, message: &str) -> BTreeMap<&'static str, Vec<String>> {
         same("/api/channels"),
         same("/api/chat"),
         same("/api/invites"),
+        same("/api/saved"),
         same("/api/sessions"),
         same("/api/sync"),
         same("/api/threads"),
@@ -62,6 +68,7 @@ fn lists(chat: &Chat, message: &str) -> BTreeMap<&'static str, Vec<String>> {
         ("/api/chat/{id}", vec![format!("/api/chat/{chat}")]),
         ("/api/chat/{id}/members", vec![format!("/api/chat/{chat}/members")]),
         ("/api/chat/{id}/messages", messages.into()),
+        ("/api/chat/{id}/pins", vec![format!("/api/chat/{chat}/pins")]),
         ("/api/chat/{id}/messages/{message_id}", vec![format!("/api/chat/{chat}/messages/{message}")]),
         (
             "/api/chat/{id}/messages/{message_id}/reactions/{emoji}",

@@ -127,6 +127,9 @@ impl State {
             "reaction.added" | "reaction.removed" => {
                 self.change(&chat_id, |item| count_reaction(&mut item["last_message"], &event["reaction"]))?;
             }
+            "message.pinned" | "message.unpinned" => {
+                self.change(&chat_id, |item| set_pin(&mut item["last_message"], &event["pin"]))?;
+            }
             "chat.created" => {
                 let members = event["members"].as_array().context("no members")?;
                 if let Some(member) = members.iter().find(|member| member["user_id"] == me) {
@@ -152,7 +155,8 @@ impl State {
                 }
             }
             "workspace.updated" => self.workspace = event["workspace"].clone(),
-            "session.revoked" => {}
+            // What is mine alone is in no chat of the snapshot. I may have left the chat since.
+            "session.revoked" | "message.saved" | "message.unsaved" => {}
             // Any other event with a message shows that message as it is now.
             _ if event["message"].is_object() => self.change(&chat_id, |item| {
                 if item["last_message"]["id"] == event["message"]["id"] {
@@ -371,6 +375,18 @@ fn show_thread(message: &mut Value, changed: &Value) {
         }
     }
     message["thread"] = thread;
+}
+
+/// Marks the message as pinned, or as pinned no more, if it is this one.
+fn set_pin(message: &mut Value, pin: &Value) {
+    if message["id"] != pin["message_id"] {
+        return;
+    }
+    if pin["by"].is_null() {
+        message.as_object_mut().map(|message| message.remove("pinned"));
+    } else {
+        message["pinned"] = json!({ "by": pin["by"], "at": pin["at"] });
+    }
 }
 
 fn number(value: &Value) -> i64 {

@@ -1,4 +1,4 @@
-//! The traffic during faults: people send, edit, delete, read, join, leave and type. Each request
+//! The traffic during faults: people send, edit, delete, pin, read, join, leave and type. Each request
 //! but the last is retried until it is answered.
 
 use std::{
@@ -116,7 +116,8 @@ impl Author {
                 }
             }
             70..74 => self.type_in(&chat).await,
-            74..79 => self.react().await,
+            74..77 => self.react().await,
+            77..79 => self.pin_or_keep().await,
             79..82 => {
                 let Some((chat, id)) = self.own.choose(&mut self.rng).cloned() else { return };
                 let body = json!({ "body": format!("edited {}", self.rng.random_range(0..1000)) });
@@ -150,6 +151,18 @@ impl Author {
         let method = if self.rng.random_ratio(2, 3) { "PUT" } else { "DELETE" };
         let emoji = ["%F0%9F%91%8D", "%E2%9D%A4"][self.rng.random_range(0..2)];
         self.do_it(&format!("{method} /api/chat/{chat}/messages/{id}/reactions/{emoji}"), None).await;
+    }
+
+    /// Pins a message of their own or keeps it for later, or no more.
+    async fn pin_or_keep(&mut self) {
+        let Some((chat, id)) = self.own.choose(&mut self.rng).cloned() else { return };
+        let method = if self.rng.random_ratio(1, 2) { "PUT" } else { "DELETE" };
+        let path = if self.rng.random_ratio(3, 4) {
+            format!("/api/chat/{chat}/messages/{id}/pin")
+        } else {
+            format!("/api/saved/{id}")
+        };
+        self.do_it(&format!("{method} {path}"), None).await;
     }
 
     /// Says once that they type, or stopped: it is worth nothing later.

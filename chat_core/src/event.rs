@@ -15,6 +15,10 @@ pub enum EventKind {
     MessageDeleted,
     ReactionAdded,
     ReactionRemoved,
+    MessagePinned,
+    MessageUnpinned,
+    MessageSaved,
+    MessageUnsaved,
     ThreadUpdated,
     ChatCreated,
     ChatUpdated,
@@ -33,12 +37,16 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::MessageNew,
         Self::MessageEdited,
         Self::MessageDeleted,
         Self::ReactionAdded,
         Self::ReactionRemoved,
+        Self::MessagePinned,
+        Self::MessageUnpinned,
+        Self::MessageSaved,
+        Self::MessageUnsaved,
         Self::ThreadUpdated,
         Self::ChatCreated,
         Self::ChatUpdated,
@@ -62,6 +70,10 @@ impl EventKind {
             Self::MessageDeleted => "message.deleted",
             Self::ReactionAdded => "reaction.added",
             Self::ReactionRemoved => "reaction.removed",
+            Self::MessagePinned => "message.pinned",
+            Self::MessageUnpinned => "message.unpinned",
+            Self::MessageSaved => "message.saved",
+            Self::MessageUnsaved => "message.unsaved",
             Self::ThreadUpdated => "thread.updated",
             Self::ChatCreated => "chat.created",
             Self::ChatUpdated => "chat.updated",
@@ -86,6 +98,7 @@ impl EventKind {
 
     /// What the event means. `user`, `users`, `chat` and `session` are the columns of its row in
     /// the log.
+    #[expect(clippy::too_many_lines, reason = "one row for each kind")]
     pub fn effect(self) -> Effect {
         match self {
             Self::MessageNew => Effect {
@@ -105,11 +118,17 @@ impl EventKind {
             },
             // It may be to the message that the list shows. The kind of a chat never changes, and nothing
             // else of it decides who may do what.
-            Self::ReactionAdded | Self::ReactionRemoved | Self::ChatUpdated => {
+            Self::ReactionAdded
+            | Self::ReactionRemoved
+            | Self::MessagePinned
+            | Self::MessageUnpinned
+            | Self::ChatUpdated => {
                 Effect { invalidates: &[Cached::Chat], ..Effect::only_told_to(Audience::Chat) }
             }
-            // No cache has threads.
-            Self::ThreadUpdated => Effect::only_told_to(Audience::Users),
+            // No cache has threads, or what is of one viewer alone.
+            Self::ThreadUpdated | Self::MessageSaved | Self::MessageUnsaved => {
+                Effect::only_told_to(Audience::Users)
+            }
             // Nothing is left in which anyone may do anything.
             Self::ChatDeleted => Effect {
                 membership: Membership::Ends,

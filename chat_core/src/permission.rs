@@ -87,6 +87,8 @@ pub enum ChatAction {
     Post,
     /// React to messages.
     React,
+    /// Pin messages, and take pins away.
+    Pin,
     /// Come in without being added.
     Join,
     /// An owner may leave too, after having transferred ownership.
@@ -104,11 +106,12 @@ pub enum ChatAction {
 }
 
 impl ChatAction {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::See,
         Self::Read,
         Self::Post,
         Self::React,
+        Self::Pin,
         Self::Join,
         Self::Leave,
         Self::AddMembers,
@@ -141,7 +144,7 @@ impl Standing {
             self.workspace_role.is_admin() && self.kind.is_channel() && (member || self.kind.is_open());
         match action {
             ChatAction::See => member || self.kind.is_open(),
-            ChatAction::Read | ChatAction::Post | ChatAction::React => member,
+            ChatAction::Read | ChatAction::Post | ChatAction::React | ChatAction::Pin => member,
             ChatAction::Join => self.kind.is_open(),
             ChatAction::Leave | ChatAction::AddMembers => member && changeable,
             ChatAction::Update if self.kind == ChatKind::Group => member,
@@ -196,17 +199,17 @@ mod tests {
     #[test]
     fn a_single_chat_is_for_talking_and_nothing_else() {
         for role in [WorkspaceRole::Member, WorkspaceRole::Owner] {
-            assert_eq!(allowed(ChatKind::Single, role, MEMBER), [A::See, A::Read, A::Post, A::React]);
+            assert_eq!(allowed(ChatKind::Single, role, MEMBER), [A::See, A::Read, A::Post, A::React, A::Pin]);
         }
     }
 
     #[test]
     fn members_talk_and_invite() {
-        let talk = [A::See, A::Read, A::Post, A::React, A::Leave, A::AddMembers];
+        let talk = [A::See, A::Read, A::Post, A::React, A::Pin, A::Leave, A::AddMembers];
         assert_eq!(allowed(ChatKind::PrivateChannel, WorkspaceRole::Member, MEMBER), talk);
-        let public = [A::See, A::Read, A::Post, A::React, A::Join, A::Leave, A::AddMembers];
+        let public = [A::See, A::Read, A::Post, A::React, A::Pin, A::Join, A::Leave, A::AddMembers];
         assert_eq!(allowed(ChatKind::PublicChannel, WorkspaceRole::Member, MEMBER), public);
-        let group = [A::See, A::Read, A::Post, A::React, A::Leave, A::AddMembers, A::Update];
+        let group = [A::See, A::Read, A::Post, A::React, A::Pin, A::Leave, A::AddMembers, A::Update];
         assert_eq!(allowed(ChatKind::Group, WorkspaceRole::Owner, MEMBER), group);
     }
 

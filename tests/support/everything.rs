@@ -21,6 +21,10 @@ pub async fn everything_happens(app: &App, ann: &Actor, bob: &Actor, cid: &Actor
     for method in ["PUT", "DELETE", "PUT"] {
         bob.call(&format!("{method} {path}/reactions/%F0%9F%91%8D")).await.no_content();
     }
+    for method in ["PUT", "DELETE", "PUT"] {
+        bob.call(&format!("{method} {path}/pin")).await.no_content();
+        ann.call(&format!("{method} /api/saved/{}", sent["id"].as_str().unwrap())).await.no_content();
+    }
     let reply = ann.reply(&sent, "in a thread").await;
     bob.call(&format!("DELETE {path}/thread/follow")).await.no_content();
     let reply = format!("/api/chat/{plans}/messages/{}", reply["id"].as_str().unwrap());

@@ -10,6 +10,7 @@ const SUITES = [
   'talk',
   'reactions',
   'threads',
+  'kept',
   'writing',
   'reading',
   'chats',

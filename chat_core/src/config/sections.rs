@@ -169,7 +169,7 @@ pub struct LimitsConfig {
     pub send_per_minute: u32,
     /// Kilobytes of text in the messages that one account sends and edits.
     pub text_kb_per_minute: u32,
-    /// Reactions that one account gives or takes back.
+    /// Reactions, pins and saved messages that one account gives or takes back.
     pub reactions_per_minute: u32,
     /// Typing notices by one account, and as many changes of what its streams want.
     pub typing_per_minute: u32,

@@ -11,7 +11,7 @@ const WINDOW: i64 = 200;
 /// Windows without a line of the caller's that are skipped before an empty page is given, so that
 /// the deadline of the export is looked at.
 const SKIP_MAX: usize = 50;
-/// Lines of sessions, users and chats; there are fewer.
+/// Lines of sessions, users, chats and saved messages; there are fewer.
 const ROWS_MAX: i64 = 200_000;
 
 /// An export in progress.
@@ -70,7 +70,8 @@ fn joined(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
 }
 
-/// The account, its sessions, its users with their workspaces, and their chats.
+/// The account, its sessions, its users with their workspaces, their chats, and which messages they
+/// keep for later.
 async fn about(db: &PgPool, account: AccountId) -> Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"select line::text as "line!" from (
@@ -90,6 +91,10 @@ async fn about(db: &PgPool, account: AccountId) -> Result<Vec<String>> {
                from users u join chat_members m on m.user_id = u.id join chats c on c.id = m.chat_id
                     join workspaces w on w.id = u.workspace_id
                where u.account_id = $1 and c.deleted_at is null
+               union all
+               select 5, k.saved_at, json_build_object('type', 'saved', 'chat_id', k.chat_id, 'message_id', k.message_id,
+                      'saved_at', json_time(k.saved_at))
+               from users u join saved_messages k on k.user_id = u.id where u.account_id = $1
            ) lines order by part, at limit $2"#,
         account.0,
         ROWS_MAX

@@ -1,8 +1,11 @@
 //! Messages: reading, changing and deleting them. [`send`] stores new ones by the SQL function in
 //! `migrations/0005_send_messages.sql`, [`system`] writes lines about what happened, [`reactions`]
-//! keeps the reactions, [`threads`] what is answered beside the main line.
+//! keeps the reactions, [`pins`] what a chat has pinned, [`saved`] what a person keeps for later,
+//! [`threads`] what is answered beside the main line.
 
+pub mod pins;
 pub mod reactions;
+pub mod saved;
 pub mod send;
 pub mod system;
 pub mod threads;
@@ -56,6 +59,15 @@ pub struct Message {
     /// In the order of the first use of each emoji. A message without reactions lacks the field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
+    /// There if the message is pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub pinned: Option<Pinned>,
+    /// There, and true, if the caller keeps the message for later. Not in events and not in the last
+    /// message of a chat, which are the same for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub saved: Option<bool>,
     /// The thread about this message. A message without one lacks the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -72,6 +84,13 @@ pub struct Reaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub me: Option<bool>,
+}
+
+/// Who pinned a message, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Pinned {
+    pub by: UserId,
+    pub at: Timestamp,
 }
 
 /// Who wrote a message: a person or program, or Parlor itself about what happened in the chat. A

@@ -101,7 +101,7 @@ async fn the_people_one_sees_cost_no_call_of_a_function() {
 }
 
 /// Queries that return people without asking whom the viewer can see, each with the reason.
-const ALLOWED: [(&str, &str); 39] = [
+const ALLOWED: [(&str, &str); 41] = [
     ("accounts::find", "the caller's own account"),
     ("accounts::find_for_mail", "for a mail to the account itself"),
     ("accounts::list_claims", "for a mail to the address itself"),
@@ -129,7 +129,9 @@ const ALLOWED: [(&str, &str); 39] = [
     ("messages::find_sent", "one's own message"),
     ("messages::list_before", "ids of senders, as in events"),
     ("messages::list_from", "ids of senders, as in events"),
+    ("pins::list", "ids of senders and of those who pinned, as in events"),
     ("reactions::list", "ids of those who reacted, as in events"),
+    ("saved::list", "ids of senders, as in events"),
     ("sessions::revoke_by_token", "oneself"),
     ("sessions::revoke_reused", "oneself"),
     ("threads::list_before", "ids of senders, as in events"),

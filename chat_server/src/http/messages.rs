@@ -16,6 +16,7 @@ use chat_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
+use sqlx::{Postgres, Transaction};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -437,6 +438,48 @@ pub async fn edit_message(
 /// The error for a change of what Parlor itself wrote.
 pub fn system_message() -> ApiError {
     ApiError::conflict("system_message", "it tells what happened in the chat, and stays as it is")
+}
+
+/// What a message must be to be marked: reacted to, or pinned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// One that takes a mark: a person wrote it, and it is not deleted.
+    Takes,
+    /// Any that is there, to take a mark away.
+    Any,
+}
+
+/// Begins a change of what is marked on a message, under the lock of its chat.
+///
+/// # Errors
+/// 429 if the caller marks too often, 403 and 404 as [`lock_chat`], 409 if the message takes no mark.
+pub async fn begin_marking(
+    state: &AppState,
+    chat: &VisibleChat,
+    message: MessageId,
+    action: ChatAction,
+    target: Target,
+) -> Result<Transaction<'static, Postgres>> {
+    state.limits.reactions.check(&chat.user.account_id)?;
+    let mut tx = state.db.begin().await?;
+    lock_chat(&mut tx, &chat.user, chat.id, action).await?;
+    let found = db::messages::find_authorship(&mut *tx, chat.id, message).await?;
+    let found = found.ok_or(ApiError::NotFound("message"))?;
+    if target == Target::Takes {
+        require_markable(found.is_system, found.is_deleted)?;
+    }
+    Ok(tx)
+}
+
+/// Refuses to mark what Parlor itself wrote, and what was deleted.
+pub fn require_markable(is_system: bool, is_deleted: bool) -> Result<()> {
+    if is_system {
+        return Err(system_message());
+    }
+    if is_deleted {
+        return Err(ApiError::conflict("message_deleted", "the message was deleted"));
+    }
+    Ok(())
 }
 
 /// Delete a message; its text is erased, its place stays

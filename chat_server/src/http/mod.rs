@@ -12,8 +12,10 @@ pub mod invites;
 pub mod members;
 pub mod messages;
 pub mod my_account;
+pub mod pins;
 pub mod reactions;
 pub mod read_positions;
+pub mod saved;
 pub mod sessions;
 pub mod sign_in;
 mod signed_in;
@@ -55,6 +57,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(members::router())
         .merge(messages::router())
         .merge(reactions::router())
+        .merge(pins::router())
+        .merge(saved::router())
         .merge(threads::router())
         .merge(read_positions::router())
         .merge(typing::router())

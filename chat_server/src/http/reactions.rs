@@ -3,19 +3,18 @@
 use axum::{extract::State, http::StatusCode};
 use chat_core::{ChatId, MessageId, UserId, permission::ChatAction, text::Emoji};
 use serde::Deserialize;
-use sqlx::{Postgres, Transaction};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Limit, messages::system_message};
+use super::{
+    Limit,
+    messages::{Target, begin_marking},
+};
 use crate::{
-    auth::{ChatMember, VisibleChat, lock_chat},
+    auth::{ChatMember, VisibleChat},
     db::{
         self, Page,
-        messages::{
-            Authorship,
-            reactions::{self, KINDS_MAX, Reactor},
-        },
+        messages::reactions::{self, KINDS_MAX, Reactor},
     },
     error::{ApiError, InvalidField, Problem, Result},
     extract::{ApiPath, ApiQuery, JsonResponse, ok},
@@ -80,13 +79,7 @@ pub async fn add_reaction(
     ApiPath(path): ApiPath<ReactionPath>,
 ) -> Result<StatusCode> {
     let emoji = path.emoji()?;
-    let (mut tx, found) = begin(&state, &chat, path.message_id).await?;
-    if found.is_system {
-        return Err(system_message());
-    }
-    if found.is_deleted {
-        return Err(ApiError::conflict("message_deleted", "the message was deleted"));
-    }
+    let mut tx = begin_marking(&state, &chat, path.message_id, ChatAction::React, Target::Takes).await?;
     let (workspace, user) = (chat.user.workspace_id, chat.user.id);
     if !reactions::add(&mut tx, workspace, path.message_id, user, &emoji).await? {
         let detail = format!("the message has {KINDS_MAX} different reactions already");
@@ -107,22 +100,9 @@ pub async fn remove_reaction(
     ApiPath(path): ApiPath<ReactionPath>,
 ) -> Result<StatusCode> {
     let emoji = path.emoji()?;
-    let (mut tx, _) = begin(&state, &chat, path.message_id).await?;
+    let mut tx = begin_marking(&state, &chat, path.message_id, ChatAction::React, Target::Any).await?;
     reactions::remove(&mut *tx, path.message_id, chat.user.id, &emoji).await?;
     tx.commit().await?;
     state.caches.invalidate_chat(chat.id, &[]);
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Begins a change of the caller's reactions to a message, which is there.
-async fn begin(
-    state: &AppState,
-    chat: &VisibleChat,
-    message: MessageId,
-) -> Result<(Transaction<'static, Postgres>, Authorship)> {
-    state.limits.reactions.check(&chat.user.account_id)?;
-    let mut tx = state.db.begin().await?;
-    lock_chat(&mut tx, &chat.user, chat.id, ChatAction::React).await?;
-    let found = db::messages::find_authorship(&mut *tx, chat.id, message).await?;
-    Ok((tx, found.ok_or(ApiError::NotFound("message"))?))
 }

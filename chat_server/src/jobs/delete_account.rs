@@ -1,5 +1,5 @@
 //! Takes a deleted account out of its workspaces, one in each part: the user has no name, is
-//! deactivated, and owns nothing any more. What they wrote stays.
+//! deactivated, and owns nothing any more. What they wrote stays; what they kept for themselves goes.
 
 use anyhow::Context as _;
 use chat_core::{AccountId, WorkspaceRole};
@@ -36,6 +36,7 @@ pub(super) async fn run(db: &mut PgConnection, job: &TakenJob) -> anyhow::Result
     }
     db::invites::revoke_of_user(&mut *db, workspace, id).await?;
     db::users::forget(&mut *db, id, NOBODY).await?;
+    db::messages::saved::remove_all(&mut *db, id).await?;
     db::chats::hand_over(&mut *db, id, id).await?;
     Ok(Progress::Part(job.payload.clone()))
 }

@@ -67,6 +67,18 @@ pub enum Event {
     /// A member took a reaction back.
     #[serde(rename = "reaction.removed")]
     ReactionRemoved { at: Timestamp, chat_id: ChatId, reaction: ChangedReaction },
+    /// A message is pinned.
+    #[serde(rename = "message.pinned")]
+    MessagePinned { at: Timestamp, chat_id: ChatId, pin: NewPin },
+    /// A message is pinned no more.
+    #[serde(rename = "message.unpinned")]
+    MessageUnpinned { at: Timestamp, chat_id: ChatId, pin: MessagePlace },
+    /// The user keeps a message for later, for their other devices.
+    #[serde(rename = "message.saved")]
+    MessageSaved { at: Timestamp, chat_id: ChatId, saved: NewSaved },
+    /// The user keeps a message no more, for their other devices.
+    #[serde(rename = "message.unsaved")]
+    MessageUnsaved { at: Timestamp, chat_id: ChatId, saved: MessagePlace },
     /// The user follows a thread, follows it no more, or has read on, for their other devices.
     #[serde(rename = "thread.updated")]
     ThreadUpdated { at: Timestamp, chat_id: ChatId, thread: ThreadState },
@@ -160,6 +172,32 @@ pub struct ChangedReaction {
     pub emoji: Emoji,
     /// 0: the message has it no more.
     pub count: i64,
+}
+
+/// A message that is pinned, by whom and since when.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewPin {
+    pub message_id: MessageId,
+    /// The message's place in its chat.
+    pub seq: i64,
+    pub by: UserId,
+    pub at: Timestamp,
+}
+
+/// A message that is kept for later, and since when.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewSaved {
+    pub message_id: MessageId,
+    /// The message's place in its chat.
+    pub seq: i64,
+    pub at: Timestamp,
+}
+
+/// A message, and its place in its chat.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct MessagePlace {
+    pub message_id: MessageId,
+    pub seq: i64,
 }
 
 /// A thread after a reply came or was deleted.

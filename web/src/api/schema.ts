@@ -312,6 +312,27 @@ export interface paths {
         patch: operations["edit_message"];
         trace?: never;
     };
+    "/api/chat/{id}/messages/{message_id}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Pin a message
+         * @description At most 100 messages of a chat are pinned. Who pinned a message first stays named.
+         */
+        put: operations["pin_message"];
+        post?: never;
+        /** Take a pin away */
+        delete: operations["unpin_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat/{id}/messages/{message_id}/reactions/{emoji}": {
         parameters: {
             query?: never;
@@ -390,6 +411,23 @@ export interface paths {
         put?: never;
         /** Mark a thread as read */
         post: operations["mark_thread_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/{id}/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the pinned messages of a chat, the newest pin first */
+        get: operations["list_pins"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -611,6 +649,47 @@ export interface paths {
         /** Refresh an access token; a refresh token is good for one use */
         post: operations["refresh"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/saved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the messages that the caller keeps for later, the last saved first
+         * @description A message that is deleted, or whose chat the caller has left, is shown without content.
+         */
+        get: operations["list_saved"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/saved/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep a message of a chat that the caller is in for later
+         * @description Nobody else is told. At most 2,000 messages are kept.
+         */
+        put: operations["save_message"];
+        post?: never;
+        /** Keep a message no more */
+        delete: operations["unsave_message"];
         options?: never;
         head?: never;
         patch?: never;
@@ -943,7 +1022,18 @@ export interface components {
             user_id: components["schemas"]["UserId"];
         };
         /** @description A thread after a reply came or was deleted. */
-        ChangedThread: components["schemas"]["Thread"] & {
+        ChangedThread: {
+            /** Format: int64 */
+            deleted_count: number;
+            /** Format: int64 */
+            last_no: number;
+            last_reply_at: components["schemas"]["Timestamp"];
+            participants: components["schemas"]["UserId"][];
+            /**
+             * Format: int64
+             * @description The rest as on the root itself.
+             */
+            reply_count: number;
             /** @description The message that it is about, and that one's place in the chat and sender. */
             root_id: components["schemas"]["MessageId"];
             root_sender_id: components["schemas"]["UserId"];
@@ -989,7 +1079,7 @@ export interface components {
          * @description What a user can do in a chat.
          * @enum {string}
          */
-        ChatAction: "see" | "read" | "post" | "react" | "join" | "leave" | "add_members" | "remove_members" | "update" | "set_auto_join" | "delete" | "transfer_ownership" | "delete_message_of_others";
+        ChatAction: "see" | "read" | "post" | "react" | "pin" | "join" | "leave" | "add_members" | "remove_members" | "update" | "set_auto_join" | "delete" | "transfer_ownership" | "delete_message_of_others";
         /** @description Fields that are left out do not change. */
         ChatChanges: {
             /**
@@ -1155,7 +1245,7 @@ export interface components {
          *     everyone in the chat (`chat`), of the member that it is about (`member`), or of the user that it
          *     is about, in every chat (`user`).
          */
-        Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ReactionAddedEvent"] | components["schemas"]["ReactionRemovedEvent"] | components["schemas"]["ThreadUpdatedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
+        Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ReactionAddedEvent"] | components["schemas"]["ReactionRemovedEvent"] | components["schemas"]["MessagePinnedEvent"] | components["schemas"]["MessageUnpinnedEvent"] | components["schemas"]["MessageSavedEvent"] | components["schemas"]["MessageUnsavedEvent"] | components["schemas"]["ThreadUpdatedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
         /** @description A thread that somebody follows, for a list. */
         FollowedThread: {
             last_reply?: components["schemas"]["Message"] | null;
@@ -1344,11 +1434,18 @@ export interface components {
             edited_at?: components["schemas"]["Timestamp"] | null;
             id: components["schemas"]["MessageId"];
             kind: components["schemas"]["MessageKind"];
+            /** @description There if the message is pinned. */
+            pinned?: components["schemas"]["Pinned"];
             /** @description In the order of the first use of each emoji. A message without reactions lacks the field. */
             reactions?: components["schemas"]["Reaction"][];
             reply_to?: components["schemas"]["MessageId"] | null;
             /** @description Of a reply in a thread: the message that the thread is about. Other messages lack the field. */
             root_id?: components["schemas"]["MessageId"];
+            /**
+             * @description There, and true, if the caller keeps the message for later. Not in events and not in the last
+             *     message of a chat, which are the same for all.
+             */
+            saved?: boolean;
             sender_id: components["schemas"]["UserId"];
             /**
              * Format: int64
@@ -1430,6 +1527,56 @@ export interface components {
              */
             type: "message.new";
         };
+        /** @description A message is pinned. */
+        MessagePinnedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            pin: components["schemas"]["NewPin"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message.pinned";
+        };
+        /** @description A message, and its place in its chat. */
+        MessagePlace: {
+            message_id: components["schemas"]["MessageId"];
+            /** Format: int64 */
+            seq: number;
+        };
+        /** @description The user keeps a message for later, for their other devices. */
+        MessageSavedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            saved: components["schemas"]["NewSaved"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message.saved";
+        };
+        /** @description A message is pinned no more. */
+        MessageUnpinnedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            pin: components["schemas"]["MessagePlace"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message.unpinned";
+        };
+        /** @description The user keeps a message no more, for their other devices. */
+        MessageUnsavedEvent: {
+            at: components["schemas"]["Timestamp"];
+            chat_id: components["schemas"]["ChatId"];
+            saved: components["schemas"]["MessagePlace"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message.unsaved";
+        };
         /** @description The caller's account, and what this server can do for it. */
         MyAccount: components["schemas"]["Account"] & {
             /** @description Whether this server sends mails. */
@@ -1438,6 +1585,27 @@ export interface components {
         /** @description Fields that are left out do not change. */
         MyChanges: {
             fullname?: components["schemas"]["FullName"] | null;
+        };
+        /** @description A message that is pinned, by whom and since when. */
+        NewPin: {
+            at: components["schemas"]["Timestamp"];
+            by: components["schemas"]["UserId"];
+            message_id: components["schemas"]["MessageId"];
+            /**
+             * Format: int64
+             * @description The message's place in its chat.
+             */
+            seq: number;
+        };
+        /** @description A message that is kept for later, and since when. */
+        NewSaved: {
+            at: components["schemas"]["Timestamp"];
+            message_id: components["schemas"]["MessageId"];
+            /**
+             * Format: int64
+             * @description The message's place in its chat.
+             */
+            seq: number;
         };
         NewWorkspace: {
             name: components["schemas"]["WorkspaceName"];
@@ -1544,12 +1712,33 @@ export interface components {
             }[];
         };
         /** @description Part of a list. */
+        Page_Pin: {
+            /** @description Whether the list goes on after the last item. */
+            has_more: boolean;
+            items: {
+                message: components["schemas"]["Message"];
+                pinned_at: components["schemas"]["Timestamp"];
+                pinned_by: components["schemas"]["UserId"];
+            }[];
+        };
+        /** @description Part of a list. */
         Page_Reactor: {
             /** @description Whether the list goes on after the last item. */
             has_more: boolean;
             items: {
                 created_at: components["schemas"]["Timestamp"];
                 user_id: components["schemas"]["UserId"];
+            }[];
+        };
+        /** @description Part of a list. */
+        Page_Saved: {
+            /** @description Whether the list goes on after the last item. */
+            has_more: boolean;
+            items: {
+                chat_id: components["schemas"]["ChatId"];
+                message?: components["schemas"]["Message"] | null;
+                message_id: components["schemas"]["MessageId"];
+                saved_at: components["schemas"]["Timestamp"];
             }[];
         };
         /** @description Part of a list. */
@@ -1614,6 +1803,17 @@ export interface components {
         PasswordReset: {
             code: string;
             password: components["schemas"]["Password"];
+        };
+        /** @description A pinned message. */
+        Pin: {
+            message: components["schemas"]["Message"];
+            pinned_at: components["schemas"]["Timestamp"];
+            pinned_by: components["schemas"]["UserId"];
+        };
+        /** @description Who pinned a message, and when. */
+        Pinned: {
+            at: components["schemas"]["Timestamp"];
+            by: components["schemas"]["UserId"];
         };
         /** @description The body of every refusal (RFC 9457). */
         Problem: {
@@ -1736,6 +1936,13 @@ export interface components {
         /** @description The session that is over. */
         RevokedSession: {
             id: components["schemas"]["SessionId"];
+        };
+        /** @description A message that the caller keeps for later. */
+        Saved: {
+            chat_id: components["schemas"]["ChatId"];
+            message?: components["schemas"]["Message"] | null;
+            message_id: components["schemas"]["MessageId"];
+            saved_at: components["schemas"]["Timestamp"];
         };
         SendMessage: {
             body: components["schemas"]["MessageBody"];
@@ -3255,6 +3462,93 @@ export interface operations {
             };
         };
     };
+    pin_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description message_deleted, system_message, too_many_pins */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unpin_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description also when there is none */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_reactors: {
         parameters: {
             query?: {
@@ -3615,6 +3909,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ThreadState"] | null;
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_pins: {
+        parameters: {
+            query?: {
+                /** @description The last message of the page before. */
+                after?: components["schemas"]["MessageId"];
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ChatId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Pin"];
                 };
             };
             /** @description Forbidden */
@@ -4220,6 +4558,106 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_saved: {
+        parameters: {
+            query?: {
+                /** @description The `message_id` of the last item of the page before. */
+                after?: components["schemas"]["MessageId"];
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Saved"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description message_deleted, system_message, too_many_saved */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused or failed; `code` says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unsave_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description also when it was not kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed; `code` says why */
             default: {
@@ -4965,6 +5403,10 @@ export const changesMay: Record<components["schemas"]["Event"]["type"], "chat" |
     "message.deleted": null,
     "message.edited": null,
     "message.new": null,
+    "message.pinned": null,
+    "message.saved": null,
+    "message.unpinned": null,
+    "message.unsaved": null,
     "reaction.added": null,
     "reaction.removed": null,
     "session.revoked": null,

@@ -28,15 +28,16 @@ export function withReaction(message: Message, { type, reaction }: ReactionEvent
 
 /**
  * A newer form of a message that comes without a viewer: what is theirs of it is known from before,
- * reactions and what they follow.
+ * reactions, whether they keep it for later, and what they follow.
  */
 export function keepMine(known: Message, message: Message): Message {
   const { following, unread_count = 0 } = known.thread ?? {}
   const isTold = message.thread?.following !== undefined
-  const fresh =
+  const newer =
     message.thread && !isTold && following !== undefined
       ? { ...message, thread: { ...message.thread, following, unread_count } }
       : message
+  const fresh = known.saved && !newer.saved && !newer.deleted_at ? { ...newer, saved: true } : newer
   if (!fresh.reactions?.some(of => of.me === undefined)) return fresh
   const mine = (emoji: string) => known.reactions?.some(of => of.me && isSameEmoji(of.emoji, emoji)) ?? false
   return withReactions(

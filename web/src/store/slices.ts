@@ -11,7 +11,9 @@ import { drafts } from './slices/drafts'
 import { messages } from './slices/messages'
 import { outbox } from './slices/outbox'
 import { permissions } from './slices/permissions'
+import { pins } from './slices/pins'
 import { readPositions } from './slices/readPositions'
+import { saved } from './slices/saved'
 import { threads } from './slices/threads'
 import { typing } from './slices/typing'
 import { user } from './slices/user'
@@ -30,6 +32,8 @@ export const SLICES = {
   messages,
   readPositions,
   threads,
+  pins,
+  saved,
   typing,
   workspaces,
   departures,

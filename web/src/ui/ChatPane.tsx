@@ -1,5 +1,5 @@
 // The open chat: its header, messages and composer.
-import { ArrowLeft, Ellipsis, LogOut, Pencil, Trash2, Users } from 'lucide-react'
+import { ArrowLeft, Ellipsis, LogOut, Pencil, Pin, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { unwrap } from '../api/client'
@@ -94,6 +94,10 @@ function ChatHead({ item, panel }: { item: ChatItem; panel: PanelAddress | null 
           <Users aria-hidden="true" />
           <span aria-hidden="true">{chat.member_count}</span>
           <span className="visually-hidden">{t.memberCount(chat.member_count)}</span>
+        </button>
+        <button type="button" className="pins-button" title={t.pinned} {...panelButton('pins', panel)}>
+          <Pin aria-hidden="true" />
+          <span className="visually-hidden">{t.pinned}</span>
         </button>
         {(mayUpdate || mayLeave || mayDelete) && (
           <DropdownMenu.Root modal={false}>

@@ -11,7 +11,7 @@ const KEYS: [keyof Texts['keys'], string[]][] = [
   ['unreadChats', ['Alt', 'Shift', '↑ ↓']],
   ['regions', ['F6']],
   ['messages', ['↑ ↓']],
-  ['message', ['R', 'T', 'E', 'L', MAC ? '⌫' : 'Del']],
+  ['message', ['R', 'T', 'E', 'S', 'P', 'L', MAC ? '⌫' : 'Del']],
   ['send', ['Enter']],
   ['newLine', ['Shift', 'Enter']],
   ['editLast', ['↑']],

@@ -16,6 +16,7 @@ function panel(load: () => Promise<ComponentType<PanelProps>>): PanelKind {
 const PANELS = {
   thread: panel(async () => (await import('./ThreadPanel')).ThreadPanel),
   members: panel(async () => (await import('./MembersPanel')).MembersPanel),
+  pins: panel(async () => (await import('./PinsPanel')).PinsPanel),
 }
 
 export type PanelName = keyof typeof PANELS

@@ -1,6 +1,6 @@
 // The places of the main part of the window, beside the chats, by the name in the address. One line
 // each: it gives the page, the entry of the rail, and on a phone the tab.
-import { CircleUserRound, Compass, type LucideIcon, MessagesSquare, Settings, Users } from 'lucide-react'
+import { Bookmark, CircleUserRound, Compass, type LucideIcon, MessagesSquare, Settings, Users } from 'lucide-react'
 import { type ComponentType, lazy } from 'react'
 import type { View } from '../store/view'
 import type { Texts } from '../texts/en'
@@ -40,6 +40,10 @@ export const PLACES = {
       },
     },
     async () => (await import('./pages/ThreadsPage')).ThreadsPage,
+  ),
+  saved: place(
+    { label: t => t.savedMessages, Icon: Bookmark, rail: 'top', hasList: true },
+    async () => (await import('./pages/SavedPage')).SavedPage,
   ),
   channels: place(
     { label: t => t.channels, Icon: Compass, rail: 'top', hasList: true },

@@ -5,6 +5,7 @@
 // were fetched later than the cursor, and tabs that share a stream, can be folded too.
 import type { ChangedThread, Chat, ChatItem, Event, Member, Message, ReadPosition } from '../../api/types'
 import { isInMainLine } from '../conversation'
+import { withMark } from '../marks'
 import { withReaction } from '../reactions'
 import type { Fold } from '../slice'
 import { withThread } from '../threadSummary'
@@ -36,6 +37,11 @@ function apply(chats: Chats, event: Event, me: string): Chats {
     case 'reaction.removed':
       return change(chats, event.chat_id, item =>
         withLast(item, item.last_message && withReaction(item.last_message, event)),
+      )
+    case 'message.pinned':
+    case 'message.unpinned':
+      return change(chats, event.chat_id, item =>
+        withLast(item, item.last_message && withMark(item.last_message, event)),
       )
     case 'chat.updated':
       return change(chats, event.chat_id, item => withChat(item, event.chat))

@@ -8,6 +8,7 @@ import { ApiError, unwrap } from '../../api/client'
 import type { Event, Message, MessageList, Snapshot } from '../../api/types'
 import { type ConversationKey, numberIn, parseConversation, shows } from '../conversation'
 import { PAGE } from '../early'
+import { isMark, placeOf, withMark } from '../marks'
 import { type OpeningQuery, openingQuery, openingThreadQuery } from '../openingQuery'
 import { isReaction, isSameEmoji, keepMine, type ReactionEvent, withReaction } from '../reactions'
 import { backoff, pause } from '../retry'
@@ -229,6 +230,7 @@ export class Messages implements Live {
       if (next && next !== known) this.setQuote(id, next)
     }
     if (isReaction(event)) change(event.reaction.message_id, message => withReaction(message, event, this.context.me))
+    else if (isMark(event)) change(placeOf(event).message_id, message => withMark(message, event))
     else if ('message' in event && event.type !== 'message.new')
       change(event.message.id, known => keepMine(known, event.message))
     const { thread } = event.type === 'message.new' || event.type === 'message.deleted' ? event : {}
@@ -342,16 +344,51 @@ export class Messages implements Live {
     const { api } = this.context
     const path = { id: message.chat_id, message_id: message.id }
     const params = { path: { ...path, emoji: reaction.emoji } }
+    const at = '/api/chat/{id}/messages/{message_id}/reactions/{emoji}'
+    const answer = unwrap<unknown>(given ? api.PUT(at, { params }) : api.DELETE(at, { params }))
+    await this.orShowAgain(message, answer)
+  }
+
+  /** Pins a message or takes the pin away, as `react`. */
+  async pin(message: Message, pinned: boolean): Promise<void> {
+    const { api, me } = this.context
+    const at = new Date().toISOString()
+    const { id: message_id, seq, chat_id } = message
+    if (pinned) this.context.fold({ type: 'message.pinned', at, chat_id, pin: { message_id, seq, by: me, at } })
+    else this.context.fold({ type: 'message.unpinned', at, chat_id, pin: { message_id, seq } })
+    const params = { path: { id: chat_id, message_id } }
+    const path = '/api/chat/{id}/messages/{message_id}/pin'
+    const answer = unwrap<unknown>(pinned ? api.PUT(path, { params }) : api.DELETE(path, { params }))
+    await this.orShowAgain(message, answer)
+  }
+
+  /** Keeps a message for later or no more, as `react`. */
+  async save(message: Message, saved: boolean): Promise<void> {
+    const { api } = this.context
+    const at = new Date().toISOString()
+    const { id: message_id, seq, chat_id } = message
+    const show = (is: boolean) =>
+      this.context.fold(
+        is
+          ? { type: 'message.saved', at, chat_id, saved: { message_id, seq, at } }
+          : { type: 'message.unsaved', at, chat_id, saved: { message_id, seq } },
+      )
+    show(saved)
+    const params = { path: { message_id } }
+    const path = '/api/saved/{message_id}'
+    const answer = unwrap<unknown>(saved ? api.PUT(path, { params }) : api.DELETE(path, { params }))
+    await this.orShowAgain(message, answer, () => show(!saved))
+  }
+
+  /** Waits for the answer to a change that is shown already. A refusal shows the message as it is. */
+  private async orShowAgain(message: Message, answer: Promise<unknown>, undo?: () => void): Promise<void> {
     try {
-      await unwrap(
-        given
-          ? api.PUT('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', { params })
-          : api.DELETE('/api/chat/{id}/messages/{message_id}/reactions/{emoji}', { params }),
-      )
+      await answer
     } catch (error) {
-      this.show(
-        await unwrap(api.GET('/api/chat/{id}/messages/{message_id}', { params: { path } })).catch(() => message),
-      )
+      undo?.()
+      const params = { path: { id: message.chat_id, message_id: message.id } }
+      const request = unwrap(this.context.api.GET('/api/chat/{id}/messages/{message_id}', { params }))
+      this.show(await request.catch(() => message))
       throw error
     }
   }

@@ -93,3 +93,18 @@ it('counts in a thread by the numbers there', () => {
   expect(applyToWindow(THREAD, window, event('message.new', message(8)), 'me')).toBe(window)
   expect(applyToWindow(THREAD, window, reply(9, 4), 'me').after).toBe(true)
 })
+
+it('marks a message as pinned and kept, and keeps what is mine through an edit', () => {
+  const window = pageOf(page(1, 3))
+  const place = { message_id: 'm2', seq: 2 }
+  const at = '2026-11-21T09:30:00.000Z'
+  const pinned: Event = { type: 'message.pinned', at, chat_id: 'c', pin: { ...place, by: 'ann', at } }
+  const saved: Event = { type: 'message.saved', at, chat_id: 'c', saved: { ...place, at } }
+  const both = apply(apply(window, pinned, 'me'), saved, 'me')
+  expect(both.items[1]).toEqual({ ...message(2), pinned: { by: 'ann', at }, saved: true })
+  expect(apply(both, pinned, 'me')).toBe(both)
+  const edited = apply(both, event('message.edited', message(2, 'new')), 'me')
+  expect([edited.items[1]?.pinned, edited.items[1]?.saved]).toEqual([undefined, true])
+  const gone: Event = { type: 'message.unsaved', at, chat_id: 'c', saved: place }
+  expect(apply(both, gone, 'me').items[1]?.saved).toBeUndefined()
+})

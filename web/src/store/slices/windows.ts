@@ -3,6 +3,7 @@
 // The invariant: a window never has a gap.
 import type { Event, Message, MessageList } from '../../api/types'
 import { type ConversationKey, numberIn, parseConversation, shows } from '../conversation'
+import { isMark, placeOf, withMark } from '../marks'
 import { isReaction, keepMine, withReaction } from '../reactions'
 import { withThread } from '../threadSummary'
 
@@ -67,6 +68,7 @@ export function applyToWindow(
   me: string,
 ): MessageWindow {
   if (isReaction(event)) return change(window, event.reaction.message_id, message => withReaction(message, event, me))
+  if (isMark(event)) return change(window, placeOf(event).message_id, message => withMark(message, event))
   if (!('message' in event)) return window
   const next =
     event.type === 'message.new' ? withNew(conversation, window, event.message) : replace(window, event.message)

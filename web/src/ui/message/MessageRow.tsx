@@ -11,6 +11,7 @@ import { useMe, useStore, useUser } from '../hooks'
 import { UserMenu } from '../UserMenu'
 import { UserName } from '../UserName'
 import { type ActionContext, actionOfKey, type MessageAction } from './actions'
+import { Marks } from './Marks'
 import { MessageActions } from './MessageActions'
 import { Quote } from './Quote'
 import { Reactions } from './Reactions'
@@ -114,6 +115,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
           </header>
         )}
         <Body message={message} id={`${id}-what`} />
+        <Marks message={message} />
         <Reactions message={message} may={may.includes('react')} picking={picking} onPicking={setPicking} />
         {!inThread && message.thread && <ThreadSummary message={message} />}
       </div>

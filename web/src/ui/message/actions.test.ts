@@ -23,11 +23,12 @@ function on(change: Partial<ActionContext> = {}): ActionContext {
 const names = (context: ActionContext) => actionsOn(context).map(({ name }) => name)
 
 it('offers what the user may do', () => {
-  expect(names(on())).toEqual(['reply', 'thread', 'link', 'text', 'write'])
-  expect(names(on({ mine: true }))).toEqual(['reply', 'thread', 'edit', 'link', 'text', 'delete'])
+  expect(names(on())).toEqual(['reply', 'thread', 'save', 'link', 'text', 'write'])
+  expect(names(on({ mine: true }))).toEqual(['reply', 'thread', 'edit', 'save', 'link', 'text', 'delete'])
   expect(names(on({ may: ['delete_message_of_others'] }))).toEqual([
     'reply',
     'thread',
+    'save',
     'link',
     'text',
     'write',
@@ -36,15 +37,36 @@ it('offers what the user may do', () => {
 })
 
 it('offers a reaction to who may react', () => {
-  expect(names(on({ may: ['react'] }))).toEqual(['react', 'reply', 'thread', 'link', 'text', 'write'])
+  expect(names(on({ may: ['react'] }))).toEqual(['react', 'reply', 'thread', 'save', 'link', 'text', 'write'])
   expect(actionOfKey('+', on({ may: ['react'] }))?.name).toBe('react')
   expect(actionOfKey('+', on())).toBeUndefined()
 })
 
 it('offers no thread within a thread', () => {
-  expect(names(on({ inThread: true }))).toEqual(['reply', 'link', 'text', 'write'])
+  expect(names(on({ inThread: true }))).toEqual(['reply', 'save', 'link', 'text', 'write'])
   expect(actionOfKey('t', on({ inThread: true }))).toBeUndefined()
   expect(actionOfKey('t', on())?.name).toBe('thread')
+})
+
+it('pins and keeps, and takes both back', async () => {
+  const pin = vi.fn(async () => undefined)
+  const save = vi.fn(async () => undefined)
+  const store = { messages: { pin, save } } as unknown as Store
+  const both = { ...message, saved: true, pinned: { by: 'ann', at: '2026-11-21T09:30:00.000Z' } }
+  const text = (key: string, context: ActionContext) => actionOfKey(key, context)?.text(en, context)
+  for (const [of, done] of [
+    [message, false],
+    [both, true],
+  ] as const) {
+    const context = on({ store, may: ['pin'], message: of })
+    expect(['p', 's'].map(key => text(key, context))).toEqual(
+      done ? [en.unpin, en.unsaveMessage] : [en.pin, en.saveMessage],
+    )
+    for (const key of ['p', 's']) await actionOfKey(key, context)?.run(context)
+    expect(pin).toHaveBeenLastCalledWith(of, !done)
+    expect(save).toHaveBeenLastCalledWith(of, !done)
+  }
+  expect(actionOfKey('p', on())).toBeUndefined()
 })
 
 it('offers nothing on a deleted message, by keyboard neither', () => {

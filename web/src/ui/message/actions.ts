@@ -1,12 +1,14 @@
 // What can be done to a message: one line each. The bar, the menu and the keyboard offer what is
 // here, and nothing else does.
 import {
+  Bookmark,
   Copy,
   Link2,
   type LucideIcon,
   MessageCircle,
   MessagesSquare,
   Pencil,
+  Pin,
   Reply,
   SmilePlus,
   Trash2,
@@ -14,7 +16,8 @@ import {
 import type { ChatAction, Message, User } from '../../api/types'
 import type { Store } from '../../store/store'
 import type { Texts } from '../../texts/en'
-import { copyText } from '../CopyNotice'
+import { copyText, showNotice } from '../CopyNotice'
+import { errorSentence } from '../errors'
 import { addressOf, chatPath, openChat, openPanel } from '../route'
 
 export interface ActionContext {
@@ -56,6 +59,8 @@ export const MESSAGE_ACTIONS: readonly MessageAction[] = [
   { name: 'reply', place: 'bar', Icon: Reply, text: t => t.reply, keys: ['r'], may: always, run: reply },
   { name: 'thread', place: 'bar', Icon: MessagesSquare, text: t => t.replyInThread, keys: ['t'], may: isInChat, run: openThread },
   { name: 'edit', place: 'bar', Icon: Pencil, text: t => t.edit, keys: ['e'], may: isMine, run: edit },
+  { name: 'save', place: 'menu', Icon: Bookmark, text: saveText, keys: ['s'], may: always, run: save },
+  { name: 'pin', place: 'menu', Icon: Pin, text: pinText, keys: ['p'], may: mayPin, run: pin },
   { name: 'link', place: 'menu', Icon: Link2, text: t => t.copyLink, keys: ['l'], may: always, run: copyLink },
   { name: 'text', place: 'menu', Icon: Copy, text: t => t.copyText, may: always, run: copyBody },
   { name: 'write', place: 'menu', Icon: MessageCircle, text: writeToSender, may: isOfAnother, run: openSingle },
@@ -80,6 +85,30 @@ function mayReact({ may }: ActionContext): boolean {
 
 function react({ onReact }: ActionContext): void {
   onReact()
+}
+
+function mayPin({ may }: ActionContext): boolean {
+  return may.includes('pin')
+}
+
+function pinText(t: Texts, { message }: ActionContext): string {
+  return message.pinned ? t.unpin : t.pin
+}
+
+function pin({ store, message }: ActionContext): Promise<void> {
+  return store.messages.pin(message, !message.pinned).catch(tell)
+}
+
+function saveText(t: Texts, { message }: ActionContext): string {
+  return message.saved ? t.unsaveMessage : t.saveMessage
+}
+
+function save({ store, message }: ActionContext): Promise<void> {
+  return store.messages.save(message, !message.saved).catch(tell)
+}
+
+function tell(error: unknown): void {
+  showNotice(errorSentence(error))
 }
 
 function isMine({ mine }: ActionContext): boolean {
