@@ -13,6 +13,19 @@ create table threads (
     constraint threads_root_id_chat_id_key unique (root_id, chat_id)
 ) with (fillfactor = 70);
 
+-- A foreign key to the root's chat would need one more index of messages.
+create function threads_check() returns trigger language plpgsql as $$
+begin
+    if not exists (select from messages m where m.id = new.root_id and m.chat_id = new.chat_id
+                   and m.workspace_id = new.workspace_id and m.root_id is null and m.kind = 'user') then
+        raise foreign_key_violation using message = 'a thread is about a message of its chat that is no reply', table = 'threads',
+            constraint = 'threads_root';
+    end if;
+    return new;
+end $$;
+create trigger threads_check before insert or update of root_id, chat_id, workspace_id on threads
+    for each row execute function threads_check();
+
 -- A row is a member of the chat who has followed the thread: whoever wrote the root or a reply, or
 -- asked to. It goes when they leave the chat.
 create table thread_members (

@@ -206,6 +206,30 @@ async fn what_is_no_message_of_the_chat_has_no_thread() {
 }
 
 #[tokio::test]
+async fn no_thread_written_by_hand_crosses_a_wall() {
+    with_app(async |app| {
+        let [ann, eve] = [app.sign_up("acme", "Ann").await, app.sign_up("evil", "Eve").await];
+        let [chat, theirs] = [ann.private_channel("one", &[]).await, eve.private_channel("two", &[]).await];
+        let root = ann.post(&chat, "lunch?").await;
+        let reply = ann.reply(&root, "yes").await;
+        let insert = "insert into threads (root_id, workspace_id, chat_id, last_no, last_reply_at, participants)
+            select $1::uuid, c.workspace_id, c.id, 1, now(), '{}' from chats c where c.id = $2::uuid";
+        for (of, to) in [(&root, &theirs), (&reply, &chat)] {
+            let id = of["id"].as_str().unwrap();
+            let refused = sqlx::query(insert).bind(id).bind(&to.0).execute(&app.db).await.unwrap_err();
+            assert!(refused.to_string().contains("a message of its chat that is no reply"), "{refused}");
+        }
+        // Who is no member of the chat follows nothing there.
+        let follow = "insert into thread_members (root_id, user_id, chat_id, workspace_id, following, read_no)
+            select t.root_id, $2::uuid, t.chat_id, t.workspace_id, true, 0 from threads t where t.root_id = $1::uuid";
+        let id = root["id"].as_str().unwrap();
+        let refused = sqlx::query(follow).bind(id).bind(&eve.id).execute(&app.db).await.unwrap_err();
+        assert!(refused.to_string().contains("foreign key"), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn replies_that_come_at_once_are_numbered_without_gaps() {
     with_app(async |app| {
         let ann = app.sign_up("acme", "Ann").await;

@@ -16,8 +16,10 @@ pub struct State {
     pub user: Value,
     pub workspace: Value,
     pub chats: BTreeMap<String, Value>,
-    /// The threads that I follow, by the id of the root. Those of a snapshot that has no more.
+    /// The threads that I follow, by the id of the root.
     pub threads: BTreeMap<String, Value>,
+    /// Whether the snapshot had all of them. Otherwise they cannot be compared.
+    pub has_all_threads: bool,
     /// Chats whose `may` an event could have changed: to be asked for at `GET /api/chat/may`.
     pub may_stale: BTreeSet<String>,
 }
@@ -27,7 +29,6 @@ impl State {
     /// It is no snapshot, or only a part of one.
     pub fn of(snapshot: &Value) -> anyhow::Result<Self> {
         ensure!(snapshot["chats"]["has_more"] == false, "more chats than one page: {snapshot}");
-        ensure!(snapshot["threads"]["has_more"] == false, "more threads than one page: {snapshot}");
         let items = snapshot["chats"]["items"].as_array().context("no chats")?;
         let threads = snapshot["threads"]["items"].as_array().context("no threads")?;
         Ok(Self {
@@ -35,6 +36,7 @@ impl State {
             workspace: snapshot["workspace"].clone(),
             chats: items.iter().map(|item| (text(&item["chat"]["id"]), item.clone())).collect(),
             threads: threads.iter().map(|thread| (text(&thread["root_id"]), thread.clone())).collect(),
+            has_all_threads: snapshot["threads"]["has_more"] == false,
             may_stale: BTreeSet::new(),
         })
     }
@@ -93,7 +95,10 @@ impl State {
         if let Some(found) = differ("workspace", &self.workspace, &fresh.workspace) {
             return Some(found);
         }
-        let roots: BTreeSet<_> = self.threads.keys().chain(fresh.threads.keys()).collect();
+        let mut roots: BTreeSet<_> = self.threads.keys().chain(fresh.threads.keys()).collect();
+        if !(self.has_all_threads && fresh.has_all_threads) {
+            roots.clear();
+        }
         let of = |state: &Self, root: &String| state.threads.get(root).cloned().unwrap_or_default();
         if let Some(found) =
             roots.into_iter().find_map(|root| differ("thread", &of(self, root), &of(fresh, root)))
@@ -443,6 +448,7 @@ mod tests {
             workspace: value["workspace"].clone(),
             chats: by_id(chats),
             threads: by_id(threads),
+            has_all_threads: true,
             may_stale: BTreeSet::new(),
         }
     }

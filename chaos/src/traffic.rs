@@ -101,19 +101,15 @@ impl Author {
     async fn act(&mut self) {
         let chat = self.chats.choose(&mut self.rng).cloned().unwrap_or_default();
         match self.rng.random_range(0..100) {
-            0..70 => {
+            0..8 => self.act_in_thread().await,
+            8..70 => {
                 let copies = if self.rng.random_ratio(1, 30) { 4 } else { 1 };
                 let words = self.rng.random_range(1..30);
                 let body = format!("{} {}", self.person.name, "word ".repeat(words));
                 let node = self.rng.random_range(0..2);
                 let (id, seq) = send(&self.history, &self.person, &chat, body.trim(), node, copies).await;
                 self.seen = self.seen.max(seq);
-                if let Some(id) = id {
-                    self.own.push((chat, id));
-                    if self.own.len() > REMEMBERED {
-                        self.own.remove(0);
-                    }
-                }
+                self.remember(chat, id);
             }
             70..74 => self.type_in(&chat).await,
             74..77 => self.react().await,
@@ -142,6 +138,39 @@ impl Author {
             }
             _ if self.is_owner => self.rule().await,
             _ => {}
+        }
+    }
+
+    fn remember(&mut self, chat: String, message: Option<String>) {
+        self.own.extend(message.map(|id| (chat, id)));
+        if self.own.len() > REMEMBERED {
+            self.own.remove(0);
+        }
+    }
+
+    /// Replies in the thread about a message of their own, reads it, follows it or follows it no more.
+    /// Some replies are sent to the chat as well; they are edited and deleted like any message.
+    async fn act_in_thread(&mut self) {
+        let Some((chat, root)) = self.own.choose(&mut self.rng).cloned() else { return };
+        let path = format!("/api/chat/{chat}/messages/{root}/thread");
+        match self.rng.random_range(0..10) {
+            0..7 => {
+                let node = self.rng.random_range(0..2);
+                let client_id = new_client_id(&self.person);
+                let body = format!("{} replies", self.person.name);
+                let message = json!({
+                    "body": body, "client_id": client_id, "also_in_chat": self.rng.random_ratio(1, 4),
+                });
+                let send = Send { chat: &chat, operation: &format!("POST {path}"), message: &message };
+                let (id, _) = send.until_answered(&self.history, &self.person, node, 1).await;
+                self.remember(chat, id);
+            }
+            7 => {
+                let read = json!({ "thread_no": self.rng.random_range(0..10) });
+                self.do_it(&format!("POST {path}/read"), Some(read)).await;
+            }
+            8 => self.do_it(&format!("PUT {path}/follow"), None).await,
+            _ => self.do_it(&format!("DELETE {path}/follow"), None).await,
         }
     }
 
@@ -237,9 +266,12 @@ pub async fn send(
     first_node: usize,
     copies: usize,
 ) -> (Option<String>, i64) {
+    send_as(history, person, chat, body, &new_client_id(person), first_node, copies).await
+}
+
+fn new_client_id(person: &Person) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let client_id = format!("{}-{}", person.name, NEXT.fetch_add(1, Ordering::Relaxed));
-    send_as(history, person, chat, body, &client_id, first_node, copies).await
+    format!("{}-{}", person.name, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The same with a given client id.
@@ -254,28 +286,50 @@ pub async fn send_as(
 ) -> (Option<String>, i64) {
     let operation = format!("POST /api/chat/{chat}/messages");
     let message = json!({ "body": body, "client_id": client_id });
-    let mut node = first_node;
-    loop {
-        let attempts = (0..copies).map(async |copy| {
-            let at = format!("chat_server {}", (node + copy) % 2);
-            history.attempt(client_id, &person.id, chat, body, &at);
-            let answer = person.attempt(node + copy, &operation, Some(&message)).await;
-            history.answer(client_id, &answer);
-            answer
-        });
-        let answers = join_all(attempts).await;
-        let message = answers.iter().flatten().find(|(status, _)| matches!(status, 200 | 201));
-        if let Some((_, message)) = message {
-            let seq = message["seq"].as_i64().unwrap_or_default();
-            return (message["id"].as_str().map(str::to_owned), seq);
+    let send = Send { chat, operation: &operation, message: &message };
+    send.until_answered(history, person, first_node, copies).await
+}
+
+/// A message with its client id, to a chat or to a thread of it.
+struct Send<'a> {
+    chat: &'a str,
+    operation: &'a str,
+    message: &'a Value,
+}
+
+impl Send<'_> {
+    async fn until_answered(
+        &self,
+        history: &Arc<History>,
+        person: &Person,
+        first_node: usize,
+        copies: usize,
+    ) -> (Option<String>, i64) {
+        let [client_id, body] =
+            ["client_id", "body"].map(|field| self.message[field].as_str().unwrap_or_default());
+        let mut node = first_node;
+        loop {
+            let attempts = (0..copies).map(async |copy| {
+                let at = format!("chat_server {}", (node + copy) % 2);
+                history.attempt(client_id, &person.id, self.chat, body, &at);
+                let answer = person.attempt(node + copy, self.operation, Some(self.message)).await;
+                history.answer(client_id, &answer);
+                answer
+            });
+            let answers = join_all(attempts).await;
+            let message = answers.iter().flatten().find(|(status, _)| matches!(status, 200 | 201));
+            if let Some((_, message)) = message {
+                let seq = message["seq"].as_i64().unwrap_or_default();
+                return (message["id"].as_str().map(str::to_owned), seq);
+            }
+            if answers.iter().flatten().any(|(status, _)| is_final(*status)) {
+                return (None, 0);
+            }
+            node += 1;
+            // Spreads the pauses without a random generator.
+            let pause = RETRY_PAUSE.start + u64::from(client_id.bytes().last().unwrap_or(0)) % 60;
+            sleep(Duration::from_millis(pause)).await;
         }
-        if answers.iter().flatten().any(|(status, _)| is_final(*status)) {
-            return (None, 0);
-        }
-        node += 1;
-        // Spreads the pauses without a random generator.
-        let pause = RETRY_PAUSE.start + u64::from(client_id.bytes().last().unwrap_or(0)) % 60;
-        sleep(Duration::from_millis(pause)).await;
     }
 }
 

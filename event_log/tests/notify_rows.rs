@@ -38,7 +38,7 @@ async fn send_messages(db: &Client, test_chats: &[TestChat], body: &str, notify:
     for (index, test_chat) in test_chats.iter().enumerate() {
         let of_chat =
             |others: &[TestChat]| others.iter().filter(|other| other.chat == test_chat.chat).count();
-        let later = of_chat(&test_chats[index + 1..]);
+        let (nth, later) = (of_chat(&test_chats[..=index]), of_chat(&test_chats[index + 1..]));
         let shard = i16::from(Shard::of(test_chat.workspace).number());
         let in_shard = heads.entry(shard).or_default();
         *in_shard += 1;
@@ -46,7 +46,8 @@ async fn send_messages(db: &Client, test_chats: &[TestChat], body: &str, notify:
         batch.push(json!({
             "id": MessageId::generate(), "workspace_id": test_chat.workspace, "chat_id": test_chat.chat,
             "sender_id": test_chat.user, "body": body, "position": index + 1, "shard": shard,
-            "nth_in_shard": *in_shard, "nth_in_chat": of_chat(&test_chats[..=index]), "later_in_chat": later,
+            "nth_in_shard": *in_shard, "nth_in_chat": nth, "later_in_chat": later,
+            "nth_in_main_line": nth, "later_in_main_line": later, "also_in_chat": false, "replies": 0,
             "is_senders_last_in_chat": later == 0, "chats": chats.len(), "members": chats.len(),
         }));
     }
