@@ -59,7 +59,7 @@ fn without_bodies(frames: &[Frame]) -> Vec<Frame> {
     for frame in &mut frames {
         for noun in ["message", "last_message"] {
             if let Some(Value::Object(message)) = frame.data.get_mut(noun) {
-                for key in ["body", "system", "edited_at", "deleted_at"] {
+                for key in ["body", "system", "edited_at", "deleted_at", "thread"] {
                     message.remove(key);
                 }
             }

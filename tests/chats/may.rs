@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::four;
 use crate::support::{Actor, Chat, with_app};
 
-const TALK: [&str; 6] = ["see", "read", "post", "react", "leave", "add_members"];
+const TALK: [&str; 7] = ["see", "read", "post", "react", "pin", "leave", "add_members"];
 const MANAGE: [&str; 4] = ["remove_members", "update", "delete", "transfer_ownership"];
 
 async fn ask(actor: &Actor, chats: &[&Chat]) -> Vec<Value> {
@@ -35,7 +35,7 @@ async fn each_is_told_what_they_may_do() {
     with_app(async |app| {
         let (ann, bob, cid, _) = four(app).await;
         let single = bob.single(&cid).await;
-        assert_eq!(may(&bob, &single).await, ["see", "read", "post", "react"]);
+        assert_eq!(may(&bob, &single).await, ["see", "read", "post", "react", "pin"]);
         let group = bob.group(&[&ann, &cid]).await;
         assert_eq!(may(&bob, &group).await, [&TALK[..], &MANAGE].concat(), "not the messages of others");
         assert_eq!(
