@@ -10,6 +10,7 @@ pub mod email_codes;
 pub mod health;
 pub mod invites;
 pub mod members;
+pub mod message_pages;
 pub mod messages;
 pub mod my_account;
 pub mod pins;

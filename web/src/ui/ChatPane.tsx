@@ -1,11 +1,10 @@
 // The open chat: its header, messages and composer.
 import { ArrowLeft, Ellipsis, LogOut, Pencil, Pin, Trash2, Users } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { unwrap } from '../api/client'
-import type { ChatItem, Message } from '../api/types'
+import type { ChatItem } from '../api/types'
 import { conversationKey } from '../store/conversation'
-import type { Edited } from '../store/slices/drafts'
 import { useTexts } from '../texts'
 import { ChatIcon } from './ChatIcon'
 import { ChatNotFound } from './ChatNotFound'
@@ -15,11 +14,11 @@ import { EditChat } from './dialogs/EditChat'
 import { useChat, useChatTitle, useStore } from './hooks'
 import { IconButton } from './IconButton'
 import { LiveRegion } from './LiveRegion'
-import { lastOwnMessage } from './lastOwnMessage'
 import { MenuContent } from './Menu'
 import { panelButton } from './panels'
 import { go, goUp, homePath, type PanelAddress } from './route'
 import { Timeline } from './timeline/Timeline'
+import { useWriting } from './useWriting'
 
 interface ChatPaneProps {
   chatId: string
@@ -32,22 +31,7 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
   const item = useChat(chatId)
   const conversation = conversationKey(chatId)
   const store = useStore()
-  const textarea = useRef<HTMLTextAreaElement>(null)
-  const onEdit = useCallback(
-    (edited: Edited) => {
-      store.drafts.edit(conversation, edited)
-      textarea.current?.focus()
-    },
-    [store, conversation],
-  )
-  const onReply = useCallback(
-    (message: Message) => {
-      store.drafts.change(conversation, { reply_to: message.id, edit: null })
-      textarea.current?.focus()
-    },
-    [store, conversation],
-  )
-  useEffect(() => () => store.messages.leave(conversation), [store, conversation])
+  const { textarea, onReply, onEdit, lastOwnMessage } = useWriting(conversation)
   const isMine = item !== undefined
   useEffect(() => {
     if (!isMine) return
@@ -60,12 +44,7 @@ export function ChatPane({ chatId, seq, panel }: ChatPaneProps) {
       <ChatHead item={item} panel={panel} />
       <LiveRegion conversation={conversation} item={item} />
       <Timeline conversation={conversation} item={item} seq={seq} onReply={onReply} onEdit={onEdit} />
-      <Composer
-        conversation={conversation}
-        item={item}
-        textarea={textarea}
-        lastOwnMessage={() => lastOwnMessage(store, conversation)}
-      />
+      <Composer conversation={conversation} item={item} textarea={textarea} lastOwnMessage={lastOwnMessage} />
     </div>
   )
 }

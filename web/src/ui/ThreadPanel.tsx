@@ -1,9 +1,6 @@
 // The panel with a thread: the message that it is about, the replies, and where to write one.
 import { Bell, BellOff } from 'lucide-react'
-import { useCallback, useEffect, useRef } from 'react'
-import type { Message } from '../api/types'
 import { conversationKey } from '../store/conversation'
-import type { Edited } from '../store/slices/drafts'
 import { useTexts } from '../texts'
 import { showNotice } from './CopyNotice'
 import { Composer } from './composer/Composer'
@@ -11,9 +8,9 @@ import { errorSentence } from './errors'
 import { useQuoted, useStore, useView } from './hooks'
 import { IconButton } from './IconButton'
 import { LiveRegion } from './LiveRegion'
-import { lastOwnMessage } from './lastOwnMessage'
 import { Panel, type PanelProps } from './Panel'
 import { Timeline } from './timeline/Timeline'
+import { useWriting } from './useWriting'
 
 /** The argument of the panel: the id of the root, and the number of a reply to go to. */
 function parse(argument: string | null): { rootId: string; no: number | undefined } {
@@ -29,22 +26,7 @@ export function ThreadPanel({ item, argument }: PanelProps) {
   const conversation = conversationKey(item.chat.id, rootId)
   const following = useView(view => view.data?.threads.has(rootId) ?? false)
   const root = useQuoted(conversation, rootId)
-  const textarea = useRef<HTMLTextAreaElement>(null)
-  const onEdit = useCallback(
-    (edited: Edited) => {
-      store.drafts.edit(conversation, edited)
-      textarea.current?.focus()
-    },
-    [store, conversation],
-  )
-  const onReply = useCallback(
-    (message: Message) => {
-      store.drafts.change(conversation, { reply_to: message.id, edit: null })
-      textarea.current?.focus()
-    },
-    [store, conversation],
-  )
-  useEffect(() => () => store.messages.leave(conversation), [store, conversation])
+  const { textarea, onReply, onEdit, lastOwnMessage } = useWriting(conversation)
   const follow = () => {
     const to = { chat_id: item.chat.id, id: rootId }
     store.threads.follow(to, !following).catch((error: unknown) => showNotice(errorSentence(error)))
@@ -69,12 +51,7 @@ export function ThreadPanel({ item, argument }: PanelProps) {
           <LiveRegion conversation={conversation} item={item} />
           <Timeline conversation={conversation} item={item} seq={no} onReply={onReply} onEdit={onEdit} />
           {root && !root.deleted_at && (
-            <Composer
-              conversation={conversation}
-              item={item}
-              textarea={textarea}
-              lastOwnMessage={() => lastOwnMessage(store, conversation)}
-            />
+            <Composer conversation={conversation} item={item} textarea={textarea} lastOwnMessage={lastOwnMessage} />
           )}
         </div>
       )}
