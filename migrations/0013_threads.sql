@@ -26,8 +26,8 @@ end $$;
 create trigger threads_check before insert or update of root_id, chat_id, workspace_id on threads
     for each row execute function threads_check();
 
--- A row is a member of the chat who has followed the thread: whoever wrote the root or a reply, or
--- asked to. It goes when they leave the chat.
+-- A row is a member of the chat who has followed the thread: the author of its root or of a reply, or a
+-- member who asked to follow. It is deleted when they leave the chat.
 create table thread_members (
     root_id uuid not null,
     user_id uuid not null,

@@ -206,6 +206,34 @@ async fn what_is_no_message_of_the_chat_has_no_thread() {
 }
 
 #[tokio::test]
+async fn the_list_of_threads_ends_where_its_texts_are_long_and_goes_on_from_there() {
+    with_app(async |app| {
+        let ann = app.sign_up("acme", "Ann").await;
+        let chat = ann.private_channel("design", &[]).await;
+        let long = "\u{1F600}".repeat(8000);
+        let mut roots = Vec::new();
+        for _ in 0..20 {
+            let root = ann.post(&chat, &long).await;
+            ann.reply(&root, &long).await;
+            roots.insert(0, root["id"].clone());
+        }
+        let (mut listed, mut pages, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let page = ann.call(&format!("GET /api/threads?limit=200{after}")).await.ok();
+            assert!(page.to_string().len() < 1024 * 1024);
+            listed.extend(page["items"].as_array().unwrap().iter().map(|item| item["root"]["id"].clone()));
+            pages += 1;
+            if page["has_more"] == false {
+                break;
+            }
+            after = format!("&after={}", listed.last().unwrap().as_str().unwrap());
+        }
+        assert_eq!((listed, pages), (roots, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_thread_written_by_hand_crosses_a_wall() {
     with_app(async |app| {
         let [ann, eve] = [app.sign_up("acme", "Ann").await, app.sign_up("evil", "Eve").await];

@@ -17,7 +17,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Limit,
-    messages::{self, Line, Pages, SendMessage, system_message},
+    message_pages::{Conversation, Pages, check_positions},
+    messages::{self, SendMessage, system_message},
 };
 use crate::{
     auth::{ChatMember, CurrentUser},
@@ -126,8 +127,7 @@ pub async fn list_threads(
     ApiQuery(page): ApiQuery<ThreadPage>,
 ) -> Result<JsonResponse<Page<FollowedThread>>> {
     let limit = page.limit.get()?;
-    let rows = threads::list_followed(&state.db, user.id, page.after, page.unread, limit).await?;
-    Ok(ok(Page::from_rows(rows, limit)))
+    Ok(ok(threads::list_followed(&state.db, user.id, page.after, page.unread, limit).await?))
 }
 
 /// List the replies of the thread about a message
@@ -143,12 +143,12 @@ pub async fn get_thread(
     ApiQuery(page): ApiQuery<ReplyPage>,
 ) -> Result<JsonResponse<ReplyList>> {
     let limit = page.limit.get()?;
-    messages::check_positions(&[("before", page.before), ("after", page.after), ("around", page.around)])?;
+    check_positions(&[("before", page.before), ("after", page.after), ("around", page.around)])?;
     let root_id = root_of(&state, &chat, path.message_id).await?;
     let thread = threads::find_state(&state.db, root_id, chat.user.id).await?;
     let root = db::messages::find(&state.db, chat.user.id, chat.id, root_id).await?;
     let root = root.ok_or(ApiError::NotFound("message"))?;
-    let pages = Pages { state: &state, viewer: chat.user.id, line: Line::Thread(root_id) };
+    let pages = Pages { state: &state, viewer: chat.user.id, conversation: Conversation::Thread(root_id) };
     let list = if let Some(no) = page.around {
         pages.around(no, limit).await?
     } else if let Some(no) = page.after {

@@ -1246,7 +1246,7 @@ export interface components {
          *     is about, in every chat (`user`).
          */
         Event: components["schemas"]["MessageNewEvent"] | components["schemas"]["MessageEditedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["ReactionAddedEvent"] | components["schemas"]["ReactionRemovedEvent"] | components["schemas"]["MessagePinnedEvent"] | components["schemas"]["MessageUnpinnedEvent"] | components["schemas"]["MessageSavedEvent"] | components["schemas"]["MessageUnsavedEvent"] | components["schemas"]["ThreadUpdatedEvent"] | components["schemas"]["ChatCreatedEvent"] | components["schemas"]["ChatUpdatedEvent"] | components["schemas"]["ChatDeletedEvent"] | components["schemas"]["ChatReadEvent"] | components["schemas"]["MemberJoinedEvent"] | components["schemas"]["MemberLeftEvent"] | components["schemas"]["MemberUpdatedEvent"] | components["schemas"]["UserJoinedEvent"] | components["schemas"]["UserUpdatedEvent"] | components["schemas"]["UserDeactivatedEvent"] | components["schemas"]["WorkspaceUpdatedEvent"] | components["schemas"]["SessionRevokedEvent"];
-        /** @description A thread that somebody follows, for a list. */
+        /** @description A thread in the list of its follower. */
         FollowedThread: {
             last_reply?: components["schemas"]["Message"] | null;
             root: components["schemas"]["Message"];

@@ -8,6 +8,7 @@ use sqlx::{PgExecutor, Result, types::Json};
 use utoipa::ToSchema;
 
 use super::{Listed, Message, MessageJson, TEXT_BYTES_MAX};
+use crate::db::Page;
 
 /// What a message tells of the thread about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -49,14 +50,14 @@ pub struct ThreadState {
 /// A [`ThreadState`] as `thread_state_json` renders it.
 pub type ThreadStateJson = Box<RawValue>;
 
-/// A thread that somebody follows, for a list.
+/// A thread in the list of its follower.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FollowedThread {
     #[schema(value_type = ThreadState)]
     pub thread: Json<ThreadStateJson>,
     #[schema(value_type = Message)]
     pub root: Json<MessageJson>,
-    /// The newest reply. Null while its text has no room in the list.
+    /// The newest reply. Null if its row was removed.
     #[schema(value_type = Option<Message>)]
     pub last_reply: Option<Json<MessageJson>>,
 }
@@ -171,35 +172,49 @@ pub async fn set_following(
 }
 
 /// The threads that a user follows in chats that are not deleted, the one with the newest reply
-/// first, after the thread `after`.
+/// first, after the thread `after`, up to `limit` and to [`TEXT_BYTES_MAX`].
 pub async fn list_followed(
     db: impl PgExecutor<'_>,
     user: UserId,
     after: Option<MessageId>,
     only_unread: bool,
     limit: i64,
-) -> Result<Vec<FollowedThread>> {
-    sqlx::query_as!(
-        FollowedThread,
-        r#"select thread_state_json(t, m) as "thread!: Json<ThreadStateJson>",
+) -> Result<Page<FollowedThread>> {
+    let rows = sqlx::query!(
+        r#"select thread_state_json(t, f) as "thread!: Json<ThreadStateJson>",
                   message_json(r, $1) as "root!: Json<MessageJson>",
-                  message_json(l, $1) as "last_reply: Json<MessageJson>"
-           from thread_members m join threads t on t.root_id = m.root_id
-           join chats c on c.id = t.chat_id and c.deleted_at is null
-           join messages r on r.id = t.root_id
-           left join messages l on l.root_id = t.root_id and l.thread_no = t.last_no
-           where m.user_id = $1 and m.following
-             and (not $3 or thread_unread_count(t, m.read_no) > 0)
-             and ($2::uuid is null or (t.last_reply_at, t.root_id) < (
-                 select a.last_reply_at, a.root_id from threads a where a.root_id = $2))
-           order by t.last_reply_at desc, t.root_id desc limit $4"#,
+                  case when (l).id is not null then message_json(l, $1) end as "last_reply: Json<MessageJson>",
+                  has_next as "has_next!"
+           from (select t, f, r, l, number, lead(number) over w is not null as has_next,
+                        coalesce(sum(octet_length(r.body) + coalesce(octet_length(l.body), 0)) over (
+                            order by number rows unbounded preceding exclude current row), 0) as bytes_before
+                 from (select t, f, row_number() over (order by t.last_reply_at desc, t.root_id desc) as number
+                       from thread_members f join threads t on t.root_id = f.root_id
+                       join chats c on c.id = t.chat_id and c.deleted_at is null
+                       where f.user_id = $1 and f.following
+                         and (not $3 or thread_unread_count(t, f.read_no) > 0)
+                         and ($2::uuid is null or (t.last_reply_at, t.root_id) < (
+                             select a.last_reply_at, a.root_id from threads a where a.root_id = $2))
+                       order by t.last_reply_at desc, t.root_id desc limit $4::bigint + 1) followed
+                 join messages r on r.id = (t).root_id
+                 left join messages l on l.root_id = (t).root_id and l.thread_no = (t).last_no
+                 window w as (order by number)) listed
+           where number <= $4 and bytes_before < $5 order by number"#,
         user.0,
         after.map(|id| id.0),
         only_unread,
-        limit + 1
+        limit,
+        TEXT_BYTES_MAX
     )
     .fetch_all(db)
-    .await
+    .await?;
+    let has_more = rows.last().is_some_and(|last| last.has_next);
+    let items = rows.into_iter().map(|row| FollowedThread {
+        thread: row.thread,
+        root: row.root,
+        last_reply: row.last_reply,
+    });
+    Ok(Page { items: items.collect(), has_more })
 }
 
 /// The states of the threads that a user follows, the one with the newest reply first.
