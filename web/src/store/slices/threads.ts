@@ -1,9 +1,8 @@
 // The threads that the user follows, and how far they have read each. A position moves forward at once
-// in this tab and is sent to the server with retries, the newest one alone.
-import { ApiError, unwrap } from '../../api/client'
+// in this tab.
+import { unwrap } from '../../api/client'
 import type { FollowedThread, Message } from '../../api/types'
-import { backoff, pause } from '../retry'
-import { SignedOut } from '../session'
+import { Positions } from '../positions'
 import type { Context } from '../slice'
 import { type Threads, threadFold } from './threadFold'
 
@@ -11,16 +10,17 @@ interface Needs {
   readonly data: { readonly threads: Threads } | null
 }
 
-const SEND_INTERVAL_MS = 250
-
 export class ThreadsSlice {
   private readonly context: Context<Needs>
-  /** Positions that the server may not know yet, by root. */
-  private readonly unsent = new Map<string, number>()
-  private readonly sending = new Set<string>()
+  private readonly positions: Positions
 
   constructor(context: Context<Needs>) {
     this.context = context
+    this.positions = new Positions({
+      signal: context.signal,
+      known: rootId => this.state(rootId)?.read_no,
+      send: (rootId, no) => this.sendRead(rootId, no),
+    })
   }
 
   /** A page of the threads that the user follows, the one with the newest reply first. */
@@ -40,42 +40,30 @@ export class ThreadsSlice {
     )
   }
 
+  /** The `thread_no` up to which the user has read a thread that they follow, else 0. */
+  readTo(rootId: string): number {
+    return this.positions.get(rootId)
+  }
+
   /** Moves the read position of a thread that the user follows forward, never back. */
-  markRead(chatId: string, rootId: string, no: number): void {
-    const known = this.state(rootId)
-    if (!known || no <= Math.max(known.read_no, this.unsent.get(rootId) ?? 0)) return
-    this.unsent.set(rootId, no)
-    if (!this.sending.has(rootId)) void this.send(chatId, rootId)
+  markRead(rootId: string, no: number): void {
+    this.positions.move(rootId, no)
   }
 
   private state(rootId: string) {
     return this.context.view.get().data?.threads.get(rootId)
   }
 
-  private async send(chatId: string, rootId: string): Promise<void> {
-    const { api, signal } = this.context
-    this.sending.add(rootId)
-    for (let failures = 0; ; ) {
-      await pause(failures === 0 ? SEND_INTERVAL_MS : backoff(failures, 1000, Math.random), signal)
-      const known = this.state(rootId)
-      const no = this.unsent.get(rootId)
-      if (signal.aborted || !known || no === undefined || no <= known.read_no) break
-      try {
-        const params = { path: { id: chatId, message_id: rootId } }
-        const body = { thread_no: no }
-        const thread = await unwrap(api.POST('/api/chat/{id}/messages/{message_id}/thread/read', { params, body }))
-        // The stream brings the same event later; applying it twice changes nothing.
-        if (thread) this.context.fold({ type: 'thread.updated', at: '', chat_id: chatId, thread })
-        if (this.unsent.get(rootId) === no) this.unsent.delete(rootId)
-        if (!thread) break
-        failures = 0
-      } catch (error) {
-        if (error instanceof SignedOut || (error instanceof ApiError && !error.isTemporary)) break
-        failures++
-      }
-    }
-    this.sending.delete(rootId)
-    this.unsent.delete(rootId)
+  private async sendRead(rootId: string, no: number): Promise<void> {
+    const { api, fold } = this.context
+    const chatId = this.state(rootId)?.chat_id
+    if (!chatId) return
+    const params = { path: { id: chatId, message_id: rootId } }
+    const body = { thread_no: no }
+    const thread = await unwrap(api.POST('/api/chat/{id}/messages/{message_id}/thread/read', { params, body }))
+    // The stream brings the same event later; applying it twice changes nothing. Null: the user follows it
+    // no more, and an event says so.
+    if (thread) fold({ type: 'thread.updated', at: '', chat_id: chatId, thread })
   }
 }
 

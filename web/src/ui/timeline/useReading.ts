@@ -23,11 +23,10 @@ export function useReading(conversation: ConversationKey, item: ChatItem): Readi
     () => ({
       unread,
       last,
-      readTo: () =>
-        rootId ? (store.view.get().data?.threads.get(rootId)?.read_no ?? 0) : store.readPositions.readTo(chatId),
+      readTo: () => (rootId ? store.threads.readTo(rootId) : store.readPositions.readTo(chatId)),
       markRead: message => {
         const number = numberIn(conversation, message)
-        if (rootId) store.threads.markRead(chatId, rootId, number)
+        if (rootId) store.threads.markRead(rootId, number)
         else store.readPositions.markRead(chatId, number)
       },
     }),
