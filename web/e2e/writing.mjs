@@ -236,6 +236,8 @@ export async function steps(step, world) {
     for (const init of [webkit, { isComposing: true }]) await enter('.switcher-input', init)
     assert.equal(await dialog.count(), 1)
     await press('Escape', 'Enter')
+    // Going back from it takes a moment, and would end a reload.
+    await until('its entry is gone', () => page.evaluate(() => !history.state?.dialog))
     assert.equal(await ben.message('日本').count(), 0)
   })
 
